@@ -1,0 +1,41 @@
+# Everything happens in .venv; nothing outside this folder is touched.
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+
+.PHONY: run setup test test-slow lock
+.DELETE_ON_ERROR:
+
+run: setup
+	@[ -e models/digits/serving.json ] || .venv/bin/python -m training train --data digits --models models
+	@exec .venv/bin/python -m service --models models --bind $(HOST):$(PORT)
+
+setup: .venv/.ready
+
+.venv/.ready: requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "npserve needs Python 3.11 or newer as $(PYTHON): install it, or name yours with make PYTHON=/path/to/python3." >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "Python's venv module is missing: install it (on Debian and Ubuntu: apt install python3-venv), then run make again." >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+test: setup
+	.venv/bin/python -m pytest -m "not slow"
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+test-slow: setup
+	.venv/bin/python -m pytest -m slow
+
+# The lock files serve every platform and Python from 3.11 on; run this after changing a dependency in pyproject.toml.
+LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+       --custom-compile-command "make lock" pyproject.toml
+lock: setup
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(LOCK) --output-file requirements.lock
+	$(LOCK) --output-file requirements-training.lock --extra training
+	$(LOCK) --output-file requirements-dev.lock --all-extras --group build
