@@ -1,0 +1,24 @@
+"""A network as plain arrays, and the file it lives in. Imports numpy only.
+
+Axis letters used everywhere: B rows, I inputs, U units, C outputs.
+"""
+
+from nn.artifact import Artifact, ArtifactError, load, save
+from nn.features import Features, Number
+from nn.golden import Golden
+from nn.model import Model
+from nn.network import Dense, Network, NetworkError
+
+__all__ = [
+    "Artifact",
+    "ArtifactError",
+    "Dense",
+    "Features",
+    "Golden",
+    "Model",
+    "Network",
+    "NetworkError",
+    "Number",
+    "load",
+    "save",
+]

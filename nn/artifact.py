@@ -1,0 +1,172 @@
+"""The artifact: a model as one `.npz` file that is checked whole before it is used.
+
+The members are stored uncompressed and never pickled: `config` and `golden.rows` are JSON as
+uint8, `golden.logits` is float64, `layer0.kernel`, `layer0.bias`, … are float32. The same model
+gives the same bytes.
+"""
+
+import io
+import json
+import math
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nn.features import Features
+from nn.golden import Golden
+from nn.model import Model
+from nn.network import Dense, Network
+
+FORMAT = 1
+MAX_BYTES = 2**30
+
+
+class ArtifactError(Exception):
+    """A model file that can't be used: which file, and why."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path, self.reason = path, reason
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What the file holds: a model, and the rows that prove it."""
+
+    model: Model
+    golden: Golden
+
+
+def save(path: Path, artifact: Artifact) -> None:
+    """Write the file. It is the store that makes this atomic and durable."""
+    path.write_bytes(to_bytes(artifact))
+
+
+def load(path: Path) -> Artifact:
+    """Read, check and try the file. Raises ArtifactError, whatever is wrong with it."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ArtifactError(path, error.strerror or str(error)) from error
+    if len(raw) > MAX_BYTES:
+        raise ArtifactError(path, f"larger than {MAX_BYTES} bytes")
+    return from_bytes(raw, path)
+
+
+def from_bytes(raw: bytes, path: Path) -> Artifact:
+    """Like `load`, from the bytes of a file; `path` is for the error."""
+    try:
+        artifact = _build(_read_members(raw))
+    # Damage shows itself as any of a dozen exceptions of zipfile, numpy, json and our own.
+    except Exception as error:
+        raise ArtifactError(path, f"not a model file: {error or type(error).__name__}") from error
+    deviation = artifact.golden.deviation(artifact.model)
+    if not deviation <= artifact.golden.tolerance:
+        raise ArtifactError(
+            path, f"golden rows are off by {deviation:.3g}, {artifact.golden.tolerance:.3g} is tolerated"
+        )
+    return artifact
+
+
+def to_bytes(artifact: Artifact) -> bytes:
+    """Return the bytes of the file."""
+    model, golden = artifact.model, artifact.golden
+    config = {
+        "format": FORMAT,
+        "task": model.task,
+        "labels": list(model.labels),
+        "features": model.features.to_config(),
+        "activations": [layer.activation for layer in model.network.layers],
+        "tolerance": golden.tolerance,
+    }
+    members: dict[str, npt.NDArray[Any]] = {"config": _json_array(config)}
+    for number, layer in enumerate(model.network.layers):
+        members[f"layer{number}.kernel"] = layer.kernel
+        members[f"layer{number}.bias"] = layer.bias
+    members["golden.rows"] = _json_array(golden.rows)
+    members["golden.logits"] = golden.logits
+    return _write_members(members)
+
+
+def _build(members: dict[str, npt.NDArray[Any]]) -> Artifact:
+    config = _json_value(members.pop("config"))
+    if config["format"] != FORMAT:
+        raise ValueError(f"format {config['format']!r}; this program reads format {FORMAT}")
+    layers = [
+        Dense(
+            _typed(members.pop(f"layer{number}.kernel"), np.float32),
+            _typed(members.pop(f"layer{number}.bias"), np.float32),
+            activation,
+        )
+        for number, activation in enumerate(config["activations"])
+    ]
+    model = Model(
+        Features.from_config(config["features"]), Network(layers), config["task"], tuple(config["labels"])
+    )
+    golden = Golden(
+        _json_value(members.pop("golden.rows")),
+        _typed(members.pop("golden.logits"), np.float64),
+        float(config["tolerance"]),
+    )
+    if members:
+        raise ValueError(f"unknown members {sorted(members)}")
+    if not golden.rows or golden.logits.shape != (len(golden.rows), model.network.outputs):
+        raise ValueError(f"{len(golden.rows)} golden rows do not fit logits of shape {golden.logits.shape}")
+    if not 0 < golden.tolerance < math.inf:
+        raise ValueError(f"tolerance {golden.tolerance}")
+    return Artifact(model, golden)
+
+
+def _typed(array: npt.NDArray[Any], dtype: type[np.generic]) -> npt.NDArray[Any]:
+    if array.dtype != dtype:
+        raise ValueError(f"expected {np.dtype(dtype)}, found {array.dtype}")
+    return array
+
+
+def _json_array(value: Any) -> npt.NDArray[np.uint8]:
+    return np.frombuffer(json.dumps(value, allow_nan=False).encode(), np.uint8)
+
+
+def _json_value(array: npt.NDArray[Any]) -> Any:
+    return json.loads(_typed(array, np.uint8).tobytes())
+
+
+def _write_members(members: dict[str, npt.NDArray[Any]]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in members.items():
+            member = io.BytesIO()
+            np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+            # np.savez would stamp the time of day, and no two files would be alike.
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), member.getvalue())
+    return buffer.getvalue()
+
+
+def _read_members(raw: bytes) -> dict[str, npt.NDArray[Any]]:
+    members = {}
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        for info in archive.infolist():
+            # Stored members can't grow when read: no bomb, and the file's size bounds all of it.
+            if info.compress_type != zipfile.ZIP_STORED or info.file_size > len(raw):
+                raise ValueError(f"member {info.filename!r} is compressed")
+            if info.filename in members:
+                raise ValueError(f"member {info.filename!r} comes twice")
+            members[info.filename] = _read_array(archive.read(info))
+    return {name.removesuffix(".npy"): array for name, array in members.items()}
+
+
+def _read_array(raw: bytes) -> npt.NDArray[Any]:
+    """Read one `.npy` whose header must account for every byte, so that no shape is trusted."""
+    stream = io.BytesIO(raw)
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise ValueError("an array of an unknown version")
+    shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
+    body = raw[stream.tell() :]
+    if fortran_order or dtype.hasobject or len(body) != math.prod(shape) * dtype.itemsize:
+        raise ValueError(f"{len(body)} bytes are no array of shape {shape} and type {dtype}")
+    return np.frombuffer(body, dtype).reshape(shape)

@@ -1,0 +1,35 @@
+"""Golden rows: raw rows whose logits are known, so that a loaded model is a tested model."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from nn.features import read_numbers
+from nn.model import Model
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Raw rows, the logits (G, C) that float64 arithmetic gives for them, and how far float32 may be off."""
+
+    rows: list[list[float]]
+    logits: npt.NDArray[np.float64]
+    tolerance: float
+
+    @classmethod
+    def measure(cls, model: Model, rows: list[list[float]]) -> Self:
+        """Compute the logits in float64; the tolerance is four times the error of float32 on this machine."""
+        raw = read_numbers(rows)
+        inputs = model.features.inputs(raw)
+        exact = model.network.logits(inputs.astype(np.float64)).astype(np.float64)
+        error = float(np.abs(model.network.logits(inputs) - exact).max())
+        # A few rows may happen to come out exact here; another machine sums in another order.
+        least = float(np.finfo(np.float32).eps * max(1.0, np.abs(exact).max()))
+        return cls(rows, exact, 4 * max(error, least))
+
+    def deviation(self, model: Model) -> float:
+        """Return how far the model's logits are from these at most; infinite where one is no number."""
+        distance = np.abs(model.logits(read_numbers(self.rows)) - self.logits).max()
+        return float(distance) if np.isfinite(distance) else float("inf")

@@ -1,0 +1,180 @@
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nn import Artifact, ArtifactError, Dense, Golden, Network, load, save
+from nn.artifact import from_bytes, to_bytes
+from nn.features import read_numbers
+from tests.models import make_artifact
+
+HERE = Path("model.npz")
+Members = dict[str, np.ndarray]
+
+
+@pytest.mark.parametrize("labels", [("a", "b", "c"), (1, 2, 3), (0.5, True, "x"), ()])
+def test_a_round_trip_is_exact(labels: tuple[Any, ...], tmp_path: Path, rng: np.random.Generator) -> None:
+    artifact = make_artifact(rng, labels=labels, hidden="gelu")
+    save(tmp_path / "model.npz", artifact)
+    again = load(tmp_path / "model.npz")
+    assert again.model.labels == labels
+    assert [type(label) for label in again.model.labels] == [type(label) for label in labels]
+    assert again.golden.rows == artifact.golden.rows
+    rows = rng.normal(size=(20, 4)).astype(np.float32)
+    np.testing.assert_array_equal(again.model.predict(rows), artifact.model.predict(rows))
+    assert to_bytes(again) == to_bytes(artifact)
+
+
+def test_it_is_an_ordinary_npz(artifact: Artifact, tmp_path: Path) -> None:
+    save(tmp_path / "model.npz", artifact)
+    with np.load(tmp_path / "model.npz", allow_pickle=False) as members:
+        assert json.loads(members["config"].tobytes())["activations"] == ["relu", "softmax"]
+        assert members["layer0.kernel"].dtype == np.float32
+        assert members["golden.logits"].shape == (5, 3)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"model\.npz: No such file"):
+        load(tmp_path / "model.npz")
+    with pytest.raises(ArtifactError, match="directory"):
+        load(tmp_path)
+
+
+def test_every_flipped_byte_is_noticed_or_harmless(artifact: Artifact, rng: np.random.Generator) -> None:
+    raw = to_bytes(artifact)
+    noticed = 0
+    for place in rng.permutation(len(raw))[:800]:
+        damaged = bytearray(raw)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        try:
+            survivor = from_bytes(bytes(damaged), HERE)
+        except ArtifactError:
+            noticed += 1
+        else:
+            # A time stamp or a version in the zip's directory: the model itself is untouched.
+            assert to_bytes(survivor) == raw
+    assert noticed > 500
+
+
+def test_every_truncation_is_noticed(artifact: Artifact, rng: np.random.Generator) -> None:
+    raw = to_bytes(artifact)
+    for length in [0, 1, len(raw) - 1, *rng.integers(0, len(raw), 100)]:
+        with pytest.raises(ArtifactError):
+            from_bytes(raw[:length], HERE)
+
+
+def _members(artifact: Artifact) -> Members:
+    with np.load(io.BytesIO(to_bytes(artifact))) as members:
+        return dict(members)
+
+
+def _config(**changes: Any) -> Callable[[Members], None]:
+    def change(members: Members) -> None:
+        config = json.loads(members["config"].tobytes()) | changes
+        members["config"] = np.frombuffer(json.dumps(config).encode(), np.uint8)
+
+    return change
+
+
+def _set(name: str, value: Any) -> Callable[[Members], None]:
+    return lambda members: members.update({name: np.asarray(value)})
+
+
+def _times(name: str, factor: float) -> Callable[[Members], None]:
+    return lambda members: members.update({name: members[name] * np.float32(factor)})
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (_config(format=2), "format 2; this program reads format 1"),
+        (_config(task="guess"), "unknown task"),
+        (_config(labels=["a"]), "1 labels, but the network gives 3"),
+        (_config(activations=["relu", "quadratic"]), "unknown activation 'quadratic'"),
+        (_config(activations=["relu", "relu", "softmax"]), "layer2.kernel"),
+        (_config(activations=["softmax"]), "3 labels, but the network gives 8"),
+        (_config(features=[{"name": "a", "kind": "colour"}]), "unknown kind"),
+        (_config(features=[{"name": "a"}]), "1 features, but the network takes 4"),
+        (_config(tolerance=0), "tolerance 0"),
+        (_set("config", np.frombuffer(b"{}", np.uint8)), "format"),
+        (_set("config", np.frombuffer(b"[" * 9999, np.uint8)), "not a model file"),
+        (_set("config", np.zeros(3)), "expected uint8, found float64"),
+        (_set("layer0.kernel", np.zeros((4, 8))), "expected float32, found float64"),
+        (_set("layer0.kernel", np.full((4, 8), np.nan, np.float32)), "NaN or infinite"),
+        (_set("layer0.kernel", np.zeros((4, 9), np.float32)), "kernel"),
+        (_set("layer0.bias", np.array([None] * 8)), "not a model file"),
+        (_set("layer9.bias", np.zeros(3, np.float32)), "unknown members"),
+        (_set("golden.logits", np.zeros((4, 3))), "5 golden rows do not fit"),
+        (_set("golden.logits", np.zeros((5, 3))), "golden rows are off by"),
+        (_set("golden.logits", np.full((5, 3), np.nan)), "golden rows are off by inf"),
+        (_times("layer0.kernel", 1.01), "golden rows are off by"),
+        (_times("layer1.bias", 1.001), "golden rows are off by"),
+    ],
+)
+def test_a_model_that_is_not_as_it_says(
+    change: Callable[[Members], None], reason: str, artifact: Artifact
+) -> None:
+    members = _members(artifact)
+    change(members)
+    buffer = io.BytesIO()
+    np.savez(buffer, **members)  # type: ignore[arg-type]
+    with pytest.raises(ArtifactError, match=reason) as caught:
+        from_bytes(buffer.getvalue(), HERE)
+    assert str(caught.value).startswith("model.npz: ")
+
+
+def _zip(*members: tuple[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def _npy(header: str, body: bytes = b"") -> bytes:
+    text = header.encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + body
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"not a zip",
+        _zip(),
+        _zip(("config.npy", b"")),
+        _zip(("config.npy", b"\x80\x04pickle")),
+        _zip(("config.npy", _npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1099511627776,)}"))),
+        _zip(("config.npy", _npy("{'descr': '|u1', 'fortran_order': False, 'shape': (-1,)}", b"x"))),
+        _zip(("config.npy", _npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", b"12345678"))),
+        _zip(("config.npy", _npy("(" * 100))),
+        _zip(("a.npy", _npy("{}")), ("b.npy", _npy("{}"))).replace(b"b.npy", b"a.npy"),
+        _zip(("config.npy", b"0" * 10**6), compression=zipfile.ZIP_DEFLATED),
+    ],
+)
+def test_hostile_files(raw: bytes) -> None:
+    with pytest.raises(ArtifactError, match=r"model\.npz: not a model file: ."):
+        from_bytes(raw, HERE)
+
+
+def test_any_wrong_weight_that_matters_is_noticed(artifact: Artifact) -> None:
+    """A file whose sums are right but whose kernel is not: the golden rows tell."""
+    first, last = artifact.model.network.layers
+    kernel = last.kernel.copy()
+    inputs = artifact.model.features.inputs(read_numbers(artifact.golden.rows))
+    busiest = int(Network([first]).predict(inputs).sum(axis=0).argmax())
+    kernel[busiest, 0] += 0.01
+    wrong = Network([first, Dense(kernel, last.bias, last.activation)])
+    damaged = replace(artifact, model=replace(artifact.model, network=wrong))
+    with pytest.raises(ArtifactError, match="golden rows are off by"):
+        from_bytes(to_bytes(damaged), HERE)
+
+
+def test_golden_rows_tolerate_what_float32_costs(artifact: Artifact) -> None:
+    golden = Golden.measure(artifact.model, artifact.golden.rows)
+    assert 0 < golden.deviation(artifact.model) <= golden.tolerance < 1e-4
