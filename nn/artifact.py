@@ -105,9 +105,7 @@ def _build(members: dict[str, npt.NDArray[Any]]) -> Artifact:
         )
         for number, activation in enumerate(config["activations"])
     ]
-    model = Model(
-        Features.from_config(config["features"]), Network(layers), config["task"], tuple(config["labels"])
-    )
+    model = Model(Features.from_config(config["features"]), Network(layers), config["task"], tuple(config["labels"]))
     golden = Golden(
         _json_value(members.pop("golden.rows")),
         _typed(members.pop("golden.logits"), np.float64),

@@ -31,9 +31,7 @@ class Model:
 
     def _check_classifier(self) -> None:
         if len(self.labels) != self.network.outputs:
-            raise ValueError(
-                f"{len(self.labels)} labels, but the network gives {self.network.outputs} outputs"
-            )
+            raise ValueError(f"{len(self.labels)} labels, but the network gives {self.network.outputs} outputs")
         if len({(type(label), label) for label in self.labels}) != len(self.labels):
             raise ValueError("two labels are the same")
         activation = self.network.layers[-1].activation

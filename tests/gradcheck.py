@@ -8,9 +8,7 @@ import numpy.typing as npt
 Float64 = npt.NDArray[np.float64]
 
 
-def assert_gradient(
-    value: Callable[[Float64], float], gradient: Float64, x: Float64, rng: np.random.Generator
-) -> None:
+def assert_gradient(value: Callable[[Float64], float], gradient: Float64, x: Float64, rng: np.random.Generator) -> None:
     """Fail unless value(x) rises along a random direction as its gradient at x says."""
     assert gradient.shape == x.shape
     direction = rng.normal(size=x.shape)

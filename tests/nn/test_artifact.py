@@ -117,9 +117,7 @@ def _times(name: str, factor: float) -> Callable[[Members], None]:
         (_times("layer1.bias", 1.001), "golden rows are off by"),
     ],
 )
-def test_a_model_that_is_not_as_it_says(
-    change: Callable[[Members], None], reason: str, artifact: Artifact
-) -> None:
+def test_a_model_that_is_not_as_it_says(change: Callable[[Members], None], reason: str, artifact: Artifact) -> None:
     members = _members(artifact)
     change(members)
     buffer = io.BytesIO()

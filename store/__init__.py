@@ -1,0 +1,21 @@
+"""Versions of models on a disk: publish, aliases, verify, watch. Knows nothing of HTTP or training.
+
+<models>/<name>/serving.json         what is served, and the number that comes next
+<models>/<name>/<version>/           model.npz, manifest.json and whatever else was published
+"""
+
+from store.layout import StoreError
+from store.promote import Verdict, promote, set_alias
+from store.publish import Publication, publish
+from store.version import Version, read_version
+
+__all__ = [
+    "Publication",
+    "StoreError",
+    "Verdict",
+    "Version",
+    "promote",
+    "publish",
+    "read_version",
+    "set_alias",
+]

@@ -1,0 +1,35 @@
+"""Where things stand in a store, and which names and numbers there can be."""
+
+import re
+from pathlib import Path
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+NAME_RULE = "1 to 63 small letters, digits, dots, dashes and underscores, beginning with a letter or a digit"
+
+
+class StoreError(Exception):
+    """What was asked of the store can't be done; the message says why and what to do."""
+
+
+def model_folder(models: Path, name: str) -> Path:
+    """Return the folder of a model, whose name is checked."""
+    if not NAME.fullmatch(name):
+        raise StoreError(f"{name!r} is no name for a model: {NAME_RULE}")
+    return models / name
+
+
+def version_numbers(folder: Path) -> list[int]:
+    """Return the published versions in a model's folder, in order; a half-written one has no number."""
+    if not folder.is_dir():
+        return []
+    return sorted(int(entry.name) for entry in folder.iterdir() if NUMBER.fullmatch(entry.name))
+
+
+def model_names(models: Path) -> list[str]:
+    """Return the names of the models in a store, in order."""
+    try:
+        entries = sorted(models.iterdir())
+    except OSError as error:
+        raise StoreError(f"the store {models} can't be read: {error.strerror}") from error
+    return [entry.name for entry in entries if entry.is_dir() and NAME.fullmatch(entry.name)]

@@ -1,0 +1,108 @@
+"""Publishing: a complete, verified version appears under the next number, or nothing does."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nn import Artifact
+from nn.artifact import to_bytes
+from store.durable import TEMPORARY, locked, sync_folder, temporary_beside, write_file
+from store.layout import StoreError, model_folder
+from store.promote import Verdict, judge
+from store.serving import Serving, next_number
+from store.version import MANIFEST, MODEL, Metrics, fingerprint, read_folder
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Which number a model got, under which alias it is served, and why under that one."""
+
+    name: str
+    version: int
+    alias: str
+    reason: str
+
+
+def publish(
+    models: Path,
+    name: str,
+    artifact: Artifact,
+    metrics: Metrics,
+    made: Mapping[str, Any],
+    *,
+    files: Mapping[str, bytes] | None = None,
+    promote: bool = True,
+    force: bool = False,
+) -> Publication:
+    """Publish a model as the next version of a name.
+
+    `metrics` are figures by part of the data, `made` says how the model came to be (command, seed,
+    data, libraries, commit), `files` are further files to keep beside it. The version becomes
+    `stable` where it passes the gate, else `candidate`; `force` overrules the gate, and
+    `promote=False` leaves stable alone. Raises StoreError, or ArtifactError where what
+    was written does not verify; then nothing was published.
+    """
+    folder = model_folder(models, name)
+    contents = {MODEL: to_bytes(artifact), **(files or {})}
+    manifest = {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        **made,
+        "metrics": metrics,
+        "files": {name: fingerprint(content) for name, content in contents.items()},
+    }
+    contents[MANIFEST] = json.dumps(manifest, indent=2, allow_nan=False).encode() + b"\n"
+    try:
+        _make_folder(folder)
+        with locked(folder):
+            return _publish(folder, contents, metrics, promote=promote, force=force)
+    except OSError as error:
+        raise StoreError(f"{name} could not be published in {models}: {error.strerror or error}") from error
+
+
+def _publish(folder: Path, contents: dict[str, bytes], metrics: Metrics, *, promote: bool, force: bool) -> Publication:
+    serving = Serving.read(folder)
+    number = next_number(folder, serving)
+    _write_version(folder / str(number), contents)
+    verdict = Verdict(False, "as asked, stable was left alone")
+    if promote:
+        verdict = judge(folder, serving, number, metrics, force=force)
+    alias = "stable" if verdict.promoted else "candidate"
+    replace(serving.with_alias(alias, number), next_version=number + 1).write(folder)
+    return Publication(folder.name, number, alias, verdict.reason)
+
+
+def _write_version(target: Path, contents: dict[str, bytes]) -> None:
+    """Write under a name that no reader looks at, read it back and check it, and rename."""
+    _remove_litter(target.parent)
+    temporary = temporary_beside(target)
+    temporary.mkdir()
+    try:
+        for name, content in contents.items():
+            write_file(temporary / name, content)
+        sync_folder(temporary)
+        read_folder(temporary)
+        temporary.rename(target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    sync_folder(target.parent)
+
+
+def _remove_litter(folder: Path) -> None:
+    """Remove what dead publishers left: whoever holds the lock is the only one alive."""
+    for litter in folder.glob(f"{TEMPORARY}*"):
+        if litter.is_dir():
+            shutil.rmtree(litter, ignore_errors=True)
+        else:
+            litter.unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path) -> None:
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for created in missing:
+        sync_folder(created.parent)

@@ -1,0 +1,76 @@
+"""`serving.json`: which versions are served under which alias, and the number that comes next.
+
+`stable` answers where no version is asked for, `previous` is what stable was before, `candidate`
+waits to become stable; other aliases are the user's own. Versions without an alias are not served.
+"""
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+from store.durable import replace_file
+from store.layout import NAME, StoreError, version_numbers
+
+SERVING = "serving.json"
+
+
+@dataclass(frozen=True)
+class Serving:
+    """The content of one `serving.json`."""
+
+    aliases: dict[str, int] = field(default_factory=dict)
+    next_version: int = 1
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read a model's file; a model that has none serves nothing yet."""
+        path = folder / SERVING
+        try:
+            content = json.loads(path.read_bytes())
+            return cls(_checked_aliases(content["aliases"]), _checked_number(content["next_version"]))
+        except FileNotFoundError:
+            return cls()
+        except OSError as error:
+            raise StoreError(f"{path} can't be read: {error.strerror}") from error
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise StoreError(
+                f"{path} is damaged ({error!r}): restore it, or delete it and promote a version again"
+            ) from error
+
+    def write(self, folder: Path) -> None:
+        """Replace a model's file atomically."""
+        content = {"aliases": self.aliases, "next_version": self.next_version}
+        replace_file(folder / SERVING, json.dumps(content, indent=2).encode() + b"\n")
+
+    def with_alias(self, alias: str, version: int) -> Self:
+        """Let an alias name a version. A new stable keeps the old one as previous, and is no candidate."""
+        aliases = self.aliases | {alias: version}
+        if alias == "stable":
+            if self.aliases.get("stable", version) != version:
+                aliases["previous"] = self.aliases["stable"]
+            if aliases.get("candidate") == version:
+                del aliases["candidate"]
+        return replace(self, aliases=aliases)
+
+    def without_alias(self, alias: str) -> Self:
+        """Stop serving what an alias names under that alias."""
+        return replace(self, aliases={name: n for name, n in self.aliases.items() if name != alias})
+
+
+def next_number(folder: Path, serving: Serving) -> int:
+    """Return a version number that was never used, not even by a publisher that died half-way."""
+    return max([serving.next_version, *(number + 1 for number in version_numbers(folder))])
+
+
+def _checked_aliases(aliases: dict[Any, Any]) -> dict[str, int]:
+    for alias in aliases:
+        if not NAME.fullmatch(alias):
+            raise ValueError(f"alias {alias!r}")
+    return {alias: _checked_number(number) for alias, number in aliases.items()}
+
+
+def _checked_number(number: Any) -> int:
+    if type(number) is not int or number < 1:
+        raise ValueError(f"version {number!r}")
+    return number

@@ -1,0 +1,110 @@
+"""Following a store: what its `serving.json` files name is loaded, checked, and swapped in whole.
+
+What works is never given up for what does not: a version that fails to load leaves the alias where
+it was, and a store that can't be read leaves everything as it was. Only a `serving.json` that can
+be read and no longer names a version takes it away.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nn import ArtifactError
+from store.layout import StoreError, model_folder, model_names
+from store.serving import SERVING, Serving
+from store.version import Version, read_version
+
+LONGEST_WAIT = 60.0
+
+
+@dataclass(frozen=True)
+class Served:
+    """One model at one moment: its loaded versions, what the aliases name, what is missing and why."""
+
+    aliases: Mapping[str, int] = field(default_factory=dict)
+    versions: Mapping[int, Version] = field(default_factory=dict)
+    missing: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def stable(self) -> Version | None:
+        """The version that answers where none is asked for."""
+        return self.versions.get(self.aliases.get("stable", 0))
+
+
+@dataclass(frozen=True)
+class Load:
+    """One attempt to load a version: `error` is None where it worked."""
+
+    name: str
+    number: int
+    error: str | None
+
+
+@dataclass
+class _Failure:
+    reason: str
+    wait: float
+    retry_at: float
+
+
+class Watch:
+    """The served models of a store. `poll` looks for changes; `served` is read by any thread."""
+
+    def __init__(self, models: Path) -> None:
+        self.models = models
+        self.served: Mapping[str, Served] = {}
+        self.problem: str | None = None
+        self._failures: dict[tuple[str, int], _Failure] = {}
+        self._loads: list[Load] = []
+
+    def poll(self) -> list[Load]:
+        """Look at the store once; return the versions that this look has tried to load."""
+        self._loads, problems = [], []
+        served = dict(self.served)
+        try:
+            names = model_names(self.models)
+        except StoreError as error:
+            names, problems = [], [str(error)]
+        for name in names:
+            folder = model_folder(self.models, name)
+            try:
+                # Nothing promoted yet, or a folder whose disk is gone: neither takes anything away.
+                if (folder / SERVING).exists():
+                    served[name] = self._follow(name, Serving.read(folder), served.get(name, Served()))
+            except StoreError as error:
+                problems.append(str(error))
+        self.problem = "; ".join(problems) or None
+        self.served = {name: model for name, model in served.items() if model.versions or model.missing}
+        return self._loads
+
+    def _follow(self, name: str, serving: Serving, before: Served) -> Served:
+        """Load what is new; an alias whose version can't be loaded stays where it was."""
+        versions, missing, aliases = {}, {}, {}
+        for number in sorted(set(serving.aliases.values())):
+            loaded = before.versions.get(number) or self._load(name, number)
+            if isinstance(loaded, Version):
+                versions[number] = loaded
+            else:
+                missing[number] = loaded
+        for alias, number in serving.aliases.items():
+            kept = number if number in versions else before.aliases.get(alias, 0)
+            if version := versions.get(kept) or before.versions.get(kept):
+                aliases[alias], versions[kept] = kept, version
+        return Served(aliases, versions, missing)
+
+    def _load(self, name: str, number: int) -> Version | str:
+        """Load a version, or say why not; a version that failed is tried again after 1, 2, 4 … 60 s."""
+        failure = self._failures.get((name, number))
+        if failure and time.monotonic() < failure.retry_at:
+            return failure.reason
+        try:
+            version = read_version(self.models, name, number)
+        except (ArtifactError, StoreError) as error:
+            wait = min(failure.wait * 2, LONGEST_WAIT) if failure else 1.0
+            self._failures[name, number] = _Failure(str(error), wait, time.monotonic() + wait)
+            self._loads.append(Load(name, number, str(error)))
+            return str(error)
+        self._failures.pop((name, number), None)
+        self._loads.append(Load(name, number, None))
+        return version

@@ -1,0 +1,22 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nn import Artifact
+from store import Publication, publish
+
+MADE = {"command": "pytest", "seed": 0}
+Publish = Callable[..., Publication]
+
+
+@pytest.fixture
+def publish_one(tmp_path: Path, artifact: Artifact) -> Publish:
+    """Publish a small model as `iris` with a test accuracy of 0.9 over 1,000 rows, or as told."""
+
+    def publish_it(accuracy: float | None = 0.9, **options: Any) -> Publication:
+        metrics = {} if accuracy is None else {"test": {"accuracy": accuracy, "loss": 0.1, "rows": 1000}}
+        return publish(tmp_path, "iris", artifact, metrics, MADE, **options)
+
+    return publish_it

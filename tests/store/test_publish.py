@@ -1,0 +1,181 @@
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nn import Artifact, ArtifactError, Golden
+from store import StoreError, publish, read_version
+from store.serving import Serving
+from tests.models import make_artifact
+from tests.store.conftest import MADE, Publish
+
+
+def test_the_first_version_becomes_stable(tmp_path: Path, publish_one: Publish) -> None:
+    publication = publish_one(None, files={"report.html": b"<html>"})
+    assert (publication.version, publication.alias) == (1, "stable")
+    manifest = json.loads((tmp_path / "iris/1/manifest.json").read_text())
+    assert manifest["command"] == "pytest"
+    assert manifest["metrics"] == {}
+    assert set(manifest["files"]) == {"model.npz", "report.html"}
+    assert manifest["files"]["model.npz"]["size"] == (tmp_path / "iris/1/model.npz").stat().st_size
+    assert json.loads((tmp_path / "iris/serving.json").read_text()) == {
+        "aliases": {"stable": 1},
+        "next_version": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "alias"),
+    [
+        (0.9, 0.95, "stable"),
+        (0.9, 0.9, "stable"),
+        (0.9, 0.88, "stable"),  # the margin is 2 sqrt(0.09 / 1000 + 0.1056 / 1000) = 0.0280
+        (0.9, 0.87, "candidate"),
+        (1.0, 1.0, "stable"),
+        (0.9, None, "candidate"),
+        (None, 0.9, "candidate"),
+    ],
+)
+def test_the_gate(first: float | None, second: float | None, alias: str, tmp_path: Path, publish_one: Publish) -> None:
+    publish_one(first)
+    publication = publish_one(second)
+    assert (publication.version, publication.alias) == (2, alias)
+    expected = {"stable": 2, "previous": 1} if alias == "stable" else {"stable": 1, "candidate": 2}
+    assert Serving.read(tmp_path / "iris").aliases == expected
+
+
+def test_the_gate_of_a_regression(tmp_path: Path, rng: np.random.Generator) -> None:
+    artifact = make_artifact(rng, labels=())
+
+    def alias(mae: float) -> str:
+        metrics = {"test": {"mae": mae, "rmse": 1.25 * mae, "rows": 100}}
+        return publish(tmp_path, "price", artifact, metrics, MADE).alias
+
+    assert alias(1.0) == "stable"
+    # rmse² - mae² = 0.5625 mae², so the margin from 1.0 to 1.2 is 2 sqrt(0.5625 (1 + 1.44) / 100) = 0.234.
+    assert alias(1.2) == "stable"
+    assert alias(1.6) == "candidate"
+    assert alias(0.5) == "stable"
+
+
+def test_the_gate_can_be_overruled(publish_one: Publish) -> None:
+    publish_one(0.9)
+    assert publish_one(0.5, force=True).alias == "stable"
+    assert publish_one(0.99, promote=False).alias == "candidate"
+
+
+def test_no_number_is_used_twice(tmp_path: Path, publish_one: Publish) -> None:
+    publish_one()
+    publish_one()
+    for file in (tmp_path / "iris/2").iterdir():
+        file.unlink()
+    (tmp_path / "iris/2").rmdir()
+    assert publish_one().version == 3
+    (tmp_path / "iris/7").mkdir()
+    assert publish_one().version == 8
+
+
+@pytest.mark.parametrize("name", ["", "Iris", "../iris", "a/b", ".iris", "x" * 64, "iris\n", "ä"])
+def test_names_that_can_not_be(name: str, tmp_path: Path, artifact: Artifact) -> None:
+    with pytest.raises(StoreError, match="is no name for a model: 1 to 63 small letters"):
+        publish(tmp_path / "store", name, artifact, {}, MADE)
+    assert not (tmp_path / "store").exists()
+
+
+def test_two_publishers_get_two_numbers(tmp_path: Path, publish_one: Publish) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        publications = list(pool.map(lambda _: publish_one(), range(8)))
+    assert sorted(publication.version for publication in publications) == list(range(1, 9))
+    assert Serving.read(tmp_path / "iris").next_version == 9
+
+
+def test_a_model_that_does_not_work_is_not_published(tmp_path: Path, artifact: Artifact) -> None:
+    wrong = Golden(artifact.golden.rows, artifact.golden.logits + 1, 1e-6)
+    with pytest.raises(ArtifactError, match="golden rows are off by 1"):
+        publish(tmp_path, "iris", Artifact(artifact.model, wrong), {}, MADE)
+    assert [entry.name for entry in (tmp_path / "iris").iterdir()] == [".lock"]
+
+
+def test_a_damaged_serving_file_is_not_overwritten(tmp_path: Path, publish_one: Publish) -> None:
+    publish_one()
+    (tmp_path / "iris/serving.json").write_text("{}")
+    with pytest.raises(StoreError, match=r"serving\.json is damaged .* restore it, or delete it"):
+        publish_one()
+    assert sorted(entry.name for entry in (tmp_path / "iris").iterdir()) == [".lock", "1", "serving.json"]
+
+
+def test_a_full_disk_leaves_nothing_half_done(
+    tmp_path: Path, publish_one: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_one()
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match=r"iris could not be published in .*: No space left on device"):
+        publish_one()
+    monkeypatch.undo()
+    assert sorted(entry.name for entry in (tmp_path / "iris").iterdir()) == [".lock", "1", "serving.json"]
+    assert publish_one().version == 2
+
+
+def test_a_store_that_is_a_file(tmp_path: Path, artifact: Artifact) -> None:
+    (tmp_path / "store").touch()
+    with pytest.raises(StoreError, match="could not be published"):
+        publish(tmp_path / "store", "iris", artifact, {}, MADE)
+
+
+# Dies (without a clean-up, as from a power cut) before the nth step that touches the disk.
+CRASHING_PUBLISHER = """
+import os, sys
+from pathlib import Path
+import numpy as np
+
+def dying(function):
+    def step(*arguments, **options):
+        global steps
+        steps -= 1
+        if steps == 0:
+            os._exit(9)
+        return function(*arguments, **options)
+    return step
+
+from store import publish
+from tests.models import make_artifact
+artifact = make_artifact(np.random.default_rng(0))
+steps = int(sys.argv[2])
+os.fsync = dying(os.fsync)
+for name in ("open", "mkdir", "rename", "replace"):
+    setattr(Path, name, dying(getattr(Path, name)))
+publish(Path(sys.argv[1]), "iris", artifact, {"test": {"accuracy": 0.9, "rows": 100}}, {})
+"""
+
+
+def test_a_crash_at_any_step_loses_nothing(tmp_path: Path, publish_one: Publish) -> None:
+    publish_one()
+    published, crashes = 1, 0
+    for step in range(1, 100):
+        run = subprocess.run([sys.executable, "-c", CRASHING_PUBLISHER, tmp_path, str(step)], check=False)
+        folder = tmp_path / "iris"
+        aliases = Serving.read(folder).aliases
+        assert aliases["stable"] in (published, published + 1)
+        for number in aliases.values():
+            read_version(tmp_path, "iris", number)
+        numbers = [int(entry.name) for entry in folder.iterdir() if entry.name.isdigit()]
+        for number in numbers:
+            read_version(tmp_path, "iris", number)
+        if run.returncode == 0:
+            break
+        assert run.returncode == 9
+        crashes += 1
+        published = publish_one().version
+        assert published == max(numbers) + 1
+        assert not list(folder.glob(".tmp-*"))
+    assert run.returncode == 0
+    assert crashes >= 12
