@@ -19,12 +19,13 @@ from store.version import MANIFEST, MODEL, Metrics, fingerprint, read_folder
 
 @dataclass(frozen=True)
 class Publication:
-    """Which number a model got, under which alias it is served, and why under that one."""
+    """Which number a model got, under which alias it is served and why, and how good it is."""
 
     name: str
     version: int
     alias: str
     reason: str
+    metrics: Metrics
 
 
 def publish(
@@ -72,7 +73,7 @@ def _publish(folder: Path, contents: dict[str, bytes], metrics: Metrics, *, prom
         verdict = judge(folder, serving, number, metrics, force=force)
     alias = "stable" if verdict.promoted else "candidate"
     replace(serving.with_alias(alias, number), next_version=number + 1).write(folder)
-    return Publication(folder.name, number, alias, verdict.reason)
+    return Publication(folder.name, number, alias, verdict.reason, metrics)
 
 
 def _write_version(target: Path, contents: dict[str, bytes]) -> None:

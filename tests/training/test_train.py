@@ -1,0 +1,123 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from store import read_version
+from training.__main__ import main
+from training.data import load
+from training.train import fit_features, train
+
+
+def test_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--data", "digits", "--models", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "Published digits 1 as stable: there is no stable version yet." in printed
+    assert f"Serve it with: python -m service --models {tmp_path}" in printed
+    version = read_version(tmp_path, "digits", 1)
+    assert version.metrics["test"]["accuracy"] > 0.95
+    assert version.metrics["test"]["rows"] == 359
+    assert version.artifact.model.labels == tuple(range(10))
+    manifest = version.manifest
+    assert manifest["seed"] == 0
+    assert manifest["data"] == {"source": "digits"}
+    assert manifest["libraries"]["numpy"] == np.__version__
+    assert set(manifest) >= {"command", "created", "commit"}
+
+
+def test_the_published_model_is_what_was_evaluated(tmp_path: Path) -> None:
+    publication = train("digits", "digits", models=tmp_path, epochs=2, verbose=0)
+    model = read_version(tmp_path, "digits", 1).artifact.model
+    test = load("digits", None, seed=0).test
+    right = model.predict(test.rows).argmax(axis=1) == test.classes
+    assert publication.metrics["test"]["accuracy"] == right.mean()
+
+
+def test_the_scaling_is_fitted_on_the_training_part_alone() -> None:
+    data = load("digits", None, seed=0)
+    data.test.rows[:] = 1e6
+    assert fit_features(data).inputs(data.train.rows).max() == 1
+
+
+def test_the_same_seed_gives_the_same_file(tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        train("digits", name, models=tmp_path, epochs=2, seed=seed, verbose=0)
+    digests = [read_version(tmp_path, name, 1).sha256 for name in "abc"]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_table(tmp_path: Path, rng: np.random.Generator, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = rng.normal(size=(400, 2)) * [1000, 0.001] + [5e6, 0]
+    lines = [f"{a},{b},{'high' if (a - 5e6) / 1000 + b * 1000 > 0 else 'low'}" for a, b in rows]
+    (tmp_path / "levels.csv").write_text("\n".join(["a,b,level", *lines]))
+    models = tmp_path / "models"
+    arguments = ["train", "--data", str(tmp_path / "levels.csv"), "--target", "level", "--models", str(models)]
+    assert main(arguments) == 0
+    version = read_version(models, "levels", 1)
+    assert version.metrics["test"]["accuracy"] > 0.95
+    assert [column.name for column in version.artifact.model.features.columns] == ["a", "b"]
+    assert main([*arguments, "--epochs", "1", "--batch-size", "400"]) == 1
+    assert "Published levels 2 as candidate: its test accuracy is" in capsys.readouterr().out
+    assert main([*arguments, "--epochs", "1", "--batch-size", "400", "--force"]) == 0
+    assert main([*arguments, "--no-promote"]) == 0
+    assert json.loads((models / "levels/serving.json").read_text())["aliases"] == {
+        "stable": 3,
+        "previous": 1,
+        "candidate": 4,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "nothing.csv", "--target", "x"], "nothing.csv can't be read: No such file or directory"),
+        (["--data", "digits", "--name", "No Name"], "'No Name' is no name for a model"),
+        (["--data", "bad.csv", "--target", "kind"], "bad.csv, line 3: 1 values, but the header has 2"),
+        (["--data", "good.csv"], "name the column to predict with --target; there are a, kind"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_nothing_published(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.csv").write_text("a,kind\n1,x\n2\n")
+    (tmp_path / "good.csv").write_text("a,kind\n1,x\n2,y\n")
+    assert main(["train", *arguments, "--epochs", "1"]) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("Error: ")
+    assert printed.count("\n") == 1
+    assert message in printed
+    assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.parametrize("option", ["--epochs=0", "--batch-size=x", "--seed=-1"])
+def test_options_that_can_not_be(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["train", "--data", "digits", option])
+    assert stopped.value.code == 2
+    assert "expected a whole number from" in capsys.readouterr().err
+
+
+def test_it_runs_from_any_folder(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "training", "train", "--data", "digits", "--epochs", "1"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "\r" not in run.stdout
+    assert run.stderr == ""
+    manifest = json.loads((tmp_path / "models/digits/1/manifest.json").read_text())
+    assert manifest["command"] == "python -m training train --data digits --epochs 1"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_mnist_reaches_97_percent(seed: int, data_folder: Path, tmp_path: Path) -> None:
+    data = str(data_folder / "mnist.npz")
+    publication = train(data, "mnist", models=tmp_path, seed=seed, verbose=0)
+    assert publication.metrics["test"]["accuracy"] >= 0.97
+    assert publication.metrics["test"]["rows"] == 10_000

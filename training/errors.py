@@ -1,0 +1,5 @@
+"""The one error of training that users see: a sentence that says what is wrong and what to do."""
+
+
+class TrainingError(ValueError):
+    """Data, a network or an argument that can't be trained with."""

@@ -1,0 +1,102 @@
+"""Choosing golden rows: real rows, and made ones, until no weight could be wrong unnoticed.
+
+A kernel entry is exercised by a row in which its input is not zero and its unit reaches the
+logits, for then the logits depend on it. Real rows leave entries out (a pixel that is black in all
+of them, a unit that is seldom awake), so rows are made from real ones: each value is moved, by so
+little that the units which the row wakes stay awake. Larger moves come last, for pairs of units
+that no real row wakes together. What is then left belongs to dead units, or to such pairs still.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from nn import Golden, Model
+from nn.activations import Array
+from nn.features import Float32
+
+REAL_ROWS = 16
+POOL = 2048  # rows looked at in all
+BLOCK = 256  # candidates weighed against each other at a time
+NUDGES = (0.25, 0.0625, 0.015625, 1.0, 4.0)  # in the unit of the scaled inputs
+
+Mask = npt.NDArray[np.float32]  # of zeros and ones, so that products count
+
+
+def choose(model: Model, rows: Float32, rng: np.random.Generator) -> Golden:
+    """Choose golden rows for a model from raw rows (B, I) that it may meet."""
+    shuffled = rows[rng.permutation(len(rows))[:POOL]]
+    chosen = [*shuffled[:REAL_ROWS]]
+    wanted = [np.ones(layer.kernel.shape, np.float32) for layer in model.network.layers]
+    exercise = _exercise(model, shuffled[:REAL_ROWS])
+    for row in range(len(chosen)):
+        exercise.strike(wanted, row)
+    for candidates in _candidates(model, shuffled, rng):
+        if not any(entries.any() for entries in wanted):
+            break
+        exercise = _exercise(model, candidates)
+        while (gains := exercise.gains(wanted)).max() > 0:
+            best = int(gains.argmax())
+            exercise.strike(wanted, best)
+            chosen.append(candidates[best])
+    # The shortest decimals that read back as the same float32, as people would write them.
+    return Golden.measure(model, [[float(str(value)) for value in row] for row in chosen])
+
+
+def _candidates(model: Model, rows: Float32, rng: np.random.Generator) -> Iterator[Float32]:
+    """Yield blocks of made rows, moved by one distance after the other."""
+    # In raw units, one unit of the scaled input; columns that training ignores stay ignored.
+    scale = np.array([column.scale for column in model.features.columns], np.float32)
+    unit = np.divide(1, scale, out=np.zeros_like(scale), where=scale != 0)
+    for nudge in NUDGES:
+        for start in range(0, len(rows), BLOCK):
+            block = rows[start : start + BLOCK]
+            sign = rng.choice(np.array([-1, 1], np.float32), block.shape)
+            share = rng.uniform(0.5, 1, block.shape).astype(np.float32)
+            made = block + nudge * unit * sign * share
+            yield made[np.isfinite(model.logits(made)).all(axis=1)]
+
+
+@dataclass(frozen=True)
+class _Exercise:
+    """For each layer and each row: which inputs are not zero (B, I), which units reach the logits (B, U)."""
+
+    inputs: list[Mask]
+    units: list[Mask]
+
+    def gains(self, wanted: list[Mask]) -> npt.NDArray[np.float32]:
+        """Count the wanted entries that each row exercises: (B,)."""
+        gains = [((x @ entries) * u).sum(axis=1) for x, u, entries in zip(self.inputs, self.units, wanted, strict=True)]
+        return np.asarray(np.sum(gains, axis=0) if len(self.inputs[0]) else np.zeros(1), np.float32)
+
+    def strike(self, wanted: list[Mask], row: int) -> None:
+        """Want no longer what a row exercises."""
+        for x, u, entries in zip(self.inputs, self.units, wanted, strict=True):
+            entries[np.ix_(x[row] > 0, u[row] > 0)] = 0
+
+
+def _exercise(model: Model, rows: Float32) -> _Exercise:
+    """Run rows forward, and a gradient of the logits back."""
+    layers = model.network.layers
+    x: Array = model.features.inputs(rows).astype(np.float64)
+    inputs, kept = [], []
+    for layer in layers[:-1]:
+        inputs.append(x)
+        z = layer.preactivation(x)
+        x = layer.function.forward(z.copy())
+        kept.append(z if layer.function.from_input else x)
+    inputs.append(x)
+    # Any direction that is not perpendicular to a gradient shows it: units of irrational ratio.
+    g: Array = np.sqrt(np.arange(2.0, 2 + layers[-1].kernel.shape[1])) * np.ones((len(rows), 1))
+    units = [g]
+    for layer, v in zip(reversed(layers[:-1]), reversed(kept), strict=True):
+        after = layers[len(layers) - len(units)]
+        g = layer.function.backward(g @ after.kernel.T.astype(np.float64), v)
+        units.insert(0, g)
+    return _Exercise([_mask(x) for x in inputs], [_mask(g) for g in units])
+
+
+def _mask(values: Array) -> Mask:
+    return np.not_equal(values, 0).astype(np.float32)

@@ -1,0 +1,100 @@
+"""What watches a run: the base class, the history, and the progress that people see."""
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from training.keras.sequential import Sequential
+
+Logs = Mapping[str, float]
+
+
+class Callback:
+    """Subclass it and override what you need; `model` and `params` are set before training begins."""
+
+    model: "Sequential"
+    params: dict[str, Any]
+
+    def on_train_begin(self) -> None:
+        """Before the first epoch."""
+
+    def on_epoch_begin(self, epoch: int) -> None:
+        """Before epoch number `epoch`, counted from 0."""
+
+    def on_train_batch_end(self, batch: int, logs: Logs) -> None:
+        """After a step; `logs` are the figures of the epoch so far."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        """After an epoch and its validation."""
+
+    def on_train_end(self) -> None:
+        """After the last epoch."""
+
+
+class History(Callback):
+    """`history` maps each figure to its values by epoch; `fit` returns one of these."""
+
+    def __init__(self) -> None:
+        self.epoch: list[int] = []
+        self.history: dict[str, list[float]] = {}
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        """Note the figures."""
+        self.epoch.append(epoch)
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(value)
+
+
+class Progress(Callback):
+    """A bar an epoch on a terminal, a line an epoch elsewhere; short epochs share one, unless `every`."""
+
+    SECONDS_A_LINE = 1.0
+
+    def __init__(self, bars: bool, every: bool = False) -> None:
+        self.bars, self.every = bars, every
+        self._kept = float("-inf")
+
+    def on_epoch_begin(self, epoch: int) -> None:
+        """Start the clock, and the bar."""
+        self._title = f"Epoch {epoch + 1}/{self.params['epochs']}"
+        self._began = time.monotonic()
+        if self.bars:
+            self._bar = tqdm(
+                total=self.params["steps"],
+                desc=self._title,
+                file=sys.stdout,
+                bar_format="{desc} {n_fmt}/{total_fmt} {bar:20} {elapsed}<{remaining}{postfix}",
+            )
+
+    def on_train_batch_end(self, batch: int, logs: Logs) -> None:
+        """Advance the bar."""
+        if self.bars and self._bar.update():
+            self._bar.set_postfix_str(_figures(logs), refresh=False)
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        """Finish the bar, or print the line."""
+        now = time.monotonic()
+        keep = self.every or epoch + 1 == self.params["epochs"] or now - self._kept >= self.SECONDS_A_LINE
+        if keep:
+            self._kept = now
+        if self.bars:
+            self._bar.set_postfix_str(_figures(logs))
+            self._bar.leave = keep
+            self._bar.close()
+        elif keep:
+            print(f"{self._title} - {now - self._began:.1f}s - {_figures(logs)}", flush=True)
+
+
+def _figures(logs: Logs) -> str:
+    return " - ".join(f"{name}: {value:.4f}" for name, value in logs.items())
+
+
+def progress(verbose: str | int) -> list[Callback]:
+    """Turn Keras's `verbose` into what shows the run: "auto" or 1, 2 for lines, 0 for nothing."""
+    if verbose == 0:
+        return []
+    return [Progress(bars=verbose != 2 and sys.stdout.isatty(), every=verbose == 2)]

@@ -1,0 +1,79 @@
+"""The network of the article "Building Your First Neural Network", number for number.
+
+Two dense layers, relu and softmax, plain gradient descent in float64: everything a network does,
+on one page. `publish` is the only addition.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nn import Dense, Features, Model, Network
+from training.publish import class_labels, publish_arrays
+
+Float64 = npt.NDArray[np.float64]
+
+
+class SimpleNeuralNetwork:
+    """softmax(relu(X @ W1 + b1) @ W2 + b2), trained by `forward` and `backward` in turn."""
+
+    def __init__(self, input_size: int, hidden_size: int, output_size: int) -> None:
+        self.W1 = np.random.randn(input_size, hidden_size)
+        self.b1 = np.zeros((1, hidden_size))
+        self.W2 = np.random.randn(hidden_size, output_size)
+        self.b2 = np.zeros((1, output_size))
+
+    def relu(self, x: Float64) -> Float64:
+        """Return max(0, x)."""
+        return np.maximum(0, x)
+
+    def softmax(self, x: Float64) -> Float64:
+        """Logits (B, C) -> probabilities (B, C)."""
+        exp_x = np.exp(x - np.max(x, axis=1, keepdims=True))
+        return np.asarray(exp_x / exp_x.sum(axis=1, keepdims=True))
+
+    def forward(self, X: Float64) -> Float64:
+        """Rows (B, I) -> probabilities (B, C); what `backward` needs is kept."""
+        self.z1 = X @ self.W1 + self.b1
+        self.a1 = self.relu(self.z1)
+        self.z2 = self.a1 @ self.W2 + self.b2
+        self.output = self.softmax(self.z2)
+        return self.output
+
+    def backward(self, X: Float64, y: Float64, output: Float64, lr: float = 0.01) -> None:
+        """Take one step down the gradient of the cross-entropy; y (B, C) is one-hot."""
+        m = X.shape[0]
+        dz2 = output - y  # the gradient of softmax and cross-entropy together
+        dW2 = (self.a1.T @ dz2) / m
+        db2 = dz2.sum(axis=0, keepdims=True) / m
+        dz1 = dz2 @ self.W2.T * (self.z1 > 0)
+        dW1 = (X.T @ dz1) / m
+        db1 = dz1.sum(axis=0, keepdims=True) / m
+
+        self.W2 -= lr * dW2
+        self.b2 -= lr * db2
+        self.W1 -= lr * dW1
+        self.b1 -= lr * db1
+
+    def publish(
+        self,
+        name: str,
+        x: npt.ArrayLike,
+        y: npt.ArrayLike | None = None,
+        *,
+        models: str | Path = "models",
+        labels: Any = None,
+    ) -> int:
+        """Publish as the next version of `name`; rows x (B, I) and classes y give it metrics and golden rows.
+
+        y holds class numbers (B,) or is one-hot (B, C); `labels` names the classes. Returns the version.
+        """
+        network = Network([Dense(self.W1, self.b1[0], "relu"), Dense(self.W2, self.b2[0], "softmax")])
+        labels = class_labels(labels, network.outputs)
+        model = Model(Features.plain(network.inputs), network, "classification", labels)
+        classes = None if y is None else np.asarray(y)
+        if classes is not None and classes.ndim == 2:
+            classes = classes.argmax(axis=1)
+        return publish_arrays(Path(models), name, model, np.asarray(x), classes)
