@@ -16,6 +16,7 @@ from store.serving import SERVING, Serving
 from store.version import Version, read_version
 
 LONGEST_WAIT = 60.0
+WHOLE_STORE = ""  # stands where a problem has a model's name
 
 
 @dataclass(frozen=True)
@@ -49,23 +50,26 @@ class _Failure:
 
 
 class Watch:
-    """The served models of a store. `poll` looks for changes; `served` is read by any thread."""
+    """The served models of a store, and the problems of those that can't be followed, by name.
+
+    `poll` looks for changes; `served` and `problems` are replaced whole, and read by any thread.
+    """
 
     def __init__(self, models: Path) -> None:
         self.models = models
         self.served: Mapping[str, Served] = {}
-        self.problem: str | None = None
+        self.problems: Mapping[str, str] = {}
         self._failures: dict[tuple[str, int], _Failure] = {}
         self._loads: list[Load] = []
 
     def poll(self) -> list[Load]:
         """Look at the store once; return the versions that this look has tried to load."""
-        self._loads, problems = [], []
-        served = dict(self.served)
+        self._loads = []
+        names, problems, served = [], {}, dict(self.served)
         try:
             names = model_names(self.models)
         except StoreError as error:
-            names, problems = [], [str(error)]
+            problems[WHOLE_STORE] = str(error)
         for name in names:
             folder = model_folder(self.models, name)
             try:
@@ -73,8 +77,8 @@ class Watch:
                 if (folder / SERVING).exists():
                     served[name] = self._follow(name, Serving.read(folder), served.get(name, Served()))
             except StoreError as error:
-                problems.append(str(error))
-        self.problem = "; ".join(problems) or None
+                problems[name] = str(error)
+        self.problems = problems
         self.served = {name: model for name, model in served.items() if model.versions or model.missing}
         return self._loads
 

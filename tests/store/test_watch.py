@@ -17,17 +17,17 @@ def watch(tmp_path: Path) -> Watch:
 def test_an_empty_store_serves_nothing(watch: Watch) -> None:
     assert watch.poll() == []
     assert watch.served == {}
-    assert watch.problem is None
+    assert watch.problems == {}
 
 
 def test_a_missing_store_is_a_problem_that_passes(tmp_path: Path, publish_one: Publish) -> None:
     watch = Watch(tmp_path / "late")
     watch.poll()
-    assert watch.problem == f"the store {tmp_path / 'late'} can't be read: No such file or directory"
+    assert watch.problems == {"": f"the store {tmp_path / 'late'} can't be read: No such file or directory"}
     publish_one()
     (tmp_path / "late").symlink_to(tmp_path)
     assert watch.poll() == [Load("iris", 1, None)]
-    assert watch.problem is None
+    assert watch.problems == {}
 
 
 def test_publish_promote_and_roll_back(tmp_path: Path, watch: Watch, publish_one: Publish) -> None:
@@ -94,7 +94,7 @@ def test_a_store_that_goes_away_takes_nothing_away(tmp_path: Path, watch: Watch,
     ):
         serving.write_text(damage)
         watch.poll()
-        assert "is damaged" in str(watch.problem)
+        assert "is damaged" in watch.problems["iris"]
         assert watch.served == served
     serving.unlink()
     watch.poll()
@@ -124,4 +124,4 @@ def test_other_things_in_the_store_are_passed_over(tmp_path: Path, watch: Watch,
     (tmp_path / "empty").mkdir()
     watch.poll()
     assert list(watch.served) == ["iris"]
-    assert watch.problem is None
+    assert watch.problems == {}

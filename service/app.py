@@ -1,0 +1,128 @@
+"""The Flask app: the whole API under any WSGI server. Its predictions go through `Calls.handle`."""
+
+import logging
+import os
+import time
+from typing import Any
+
+import orjson
+from flask import Flask, Response, g, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from service import describe
+from service.calls import ROUTES, Calls, Request, request_id
+from service.errors import NO_SUCH_PATH, CallError, Unexpected
+from service.follow import Follower
+from service.metrics import Metrics
+from service.settings import Settings
+
+log = logging.getLogger("npserve")
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Load what the store serves, follow it from then on, and return the application."""
+    settings = settings or Settings.from_environment(os.environ)
+    metrics = Metrics()
+    follower = Follower(settings, metrics)
+    calls = Calls(settings, lambda: follower.catalogue, metrics)
+    app = Flask(__name__, static_folder=None)
+    # A path is taken as it is: no redirect turns //predict into something else.
+    app.url_map.merge_slashes = False
+    app.extensions["npserve"] = follower
+    _add_predictions(app, calls, settings)
+    _add_pages(app, follower, metrics)
+    _add_errors(app)
+    _add_requests(app, metrics)
+    follower.start()
+    return app
+
+
+def _add_predictions(app: Flask, calls: Calls, settings: Settings) -> None:
+    def predict(**_: str) -> Response:
+        # One byte more than is allowed shows that there is too much; the rest is never read.
+        body = request.stream.read(settings.max_body_bytes + 1)
+        answer = calls.handle(Request(request.method, request.path, request.headers, body, g.began))
+        return Response(answer.body, answer.status, dict(answer.headers))
+
+    for template in ROUTES:
+        app.add_url_rule(template, "predict", predict, methods=["POST"])
+
+
+def _add_pages(app: Flask, follower: Follower, metrics: Metrics) -> None:
+    @app.get("/")
+    def index() -> Response:
+        described = describe.index(follower.catalogue, request.host_url)
+        if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
+            return Response(render_template("index.html", **described), mimetype="text/html")
+        return _json(described)
+
+    @app.get("/models")
+    def models() -> Response:
+        catalogue = follower.catalogue
+        return _json({"models": [describe.summary(catalogue, name) for name in catalogue.models]})
+
+    @app.get("/models/<name>")
+    def model(name: str) -> Response:
+        return _json(describe.model(follower.catalogue, name))
+
+    @app.get("/models/<name>/versions/<version>")
+    def version(name: str, version: str) -> Response:
+        return _json(describe.version(follower.catalogue.find(name, version=version)))
+
+    @app.get("/livez")
+    def livez() -> Response:
+        return _json({"status": "alive"})
+
+    @app.get("/readyz")
+    def readyz() -> Response:
+        catalogue = follower.catalogue
+        if catalogue.ready:
+            return _json({"status": "ready"})
+        return _json({"error": f"not ready: {catalogue.why_not_ready()}"}, 503, {"Retry-After": "1"})
+
+    @app.get("/metrics")
+    def scrape() -> Response:
+        body, content_type = metrics.render(request.headers.get("Accept", ""))
+        return Response(body, content_type=content_type)
+
+
+def _add_errors(app: Flask) -> None:
+    @app.errorhandler(CallError)
+    def refused(error: CallError) -> Response:
+        return _json(error.body(), error.status, error.headers)
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        headers = {name: value for name, value in error.get_headers() if name == "Allow"}
+        if error.code == 404:
+            return _json({"error": NO_SUCH_PATH}, 404)
+        if error.code == 405:
+            return _json({"error": f"{request.path} takes {headers.get('Allow')}"}, 405, headers)
+        return _json({"error": error.description}, error.code or 500, headers)
+
+    @app.errorhandler(Exception)
+    def unexpected(_: Exception) -> Response:
+        log.exception("a request failed", extra={"request_id": g.get("request_id")})
+        error = Unexpected()
+        return _json(error.body(), error.status)
+
+
+def _add_requests(app: Flask, metrics: Metrics) -> None:
+    """Give every request a clock and an ID, and count every answer that `handle` has not counted."""
+
+    @app.before_request
+    def begin() -> None:
+        g.began = time.perf_counter()
+        g.request_id = request_id(request.headers)
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        if request.endpoint != "predict":
+            route = request.url_rule.rule if request.url_rule else None
+            metrics.count_http(request.method, route, response.status_code)
+            response.headers["X-Request-ID"] = g.request_id
+        return response
+
+
+def _json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(body), status, headers, mimetype="application/json")

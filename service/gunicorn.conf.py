@@ -1,0 +1,68 @@
+"""How gunicorn runs the service. The only place where gunicorn is configured."""
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+# Before anything imports numpy: workers share the cores, and a second BLAS thread a worker would fight for them.
+for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
+# Before anything imports prometheus_client, which looks once. A folder of our own goes when we go;
+# one that was named is emptied and left.
+_own_metrics = "PROMETHEUS_MULTIPROC_DIR" not in os.environ
+if _own_metrics:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="npserve-metrics-")
+_metrics = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+
+from service.log import LOGGING  # noqa: E402
+from service.multiprocess import bury, wipe  # noqa: E402
+from service.settings import Settings, SettingsError  # noqa: E402
+
+try:
+    _settings = Settings.from_environment(os.environ)
+except SettingsError as error:
+    sys.exit(f"Error: {error}")
+
+wsgi_app = "service.app:create_app()"
+bind = _settings.bind
+workers = _settings.workers
+worker_class = "gthread"
+# More threads only fight over the interpreter lock; these keep a slow sender from blocking the others.
+threads = 4
+keepalive = 75  # longer than the idle time-out of usual proxies, which must be the ones to close
+graceful_timeout = 25
+logconfig_dict = LOGGING
+loglevel = "warning"
+# The socket would stand in the home folder, which a container has read-only, and could stop the server.
+control_socket_disable = True
+
+
+def on_starting(server: Any) -> None:
+    """Begin to count from nothing."""
+    wipe(_metrics)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Let the first worker say, once, where it serves and how to try it."""
+    if worker.age == 1:
+        from service.describe import greeting
+
+        address = worker.sockets[0].getsockname()
+        host, port = (address[0], address[1]) if isinstance(address, tuple) else (address, None)
+        url = f"http://{f'[{host}]' if ':' in host else host}:{port}" if port else f"unix:{host}"
+        print(greeting(worker.wsgi.extensions["npserve"].catalogue, url), flush=True)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Keep what a dead worker counted."""
+    bury(_metrics, worker.pid)
+
+
+def on_exit(server: Any) -> None:
+    """Leave no folder behind."""
+    if _own_metrics:
+        shutil.rmtree(_metrics, ignore_errors=True)

@@ -1,0 +1,63 @@
+"""A store with models, the application in this process, and the real server in its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from nn import Artifact
+from service.app import create_app
+from service.follow import Follower
+from service.settings import Settings
+from store import publish
+from tests.service.server import Server
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_outlives_its_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    followers: list[Follower] = []
+    start = Follower.start
+
+    def start_and_note(follower: Follower) -> None:
+        followers.append(follower)
+        start(follower)
+
+    monkeypatch.setattr(Follower, "start", start_and_note)
+    yield
+    for follower in followers:
+        follower.stop()
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    """An empty store."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def iris(models: Path, artifact: Artifact) -> Path:
+    """A store with version 1 of iris: four numbers, three labels."""
+    publish(models, "iris", artifact, {"test": {"accuracy": 0.9, "rows": 100}}, {})
+    return models
+
+
+@pytest.fixture
+def app(iris: Path) -> Flask:
+    return create_app(Settings(models=iris, max_body_bytes=10_000, max_rows=50))
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def server(iris: Path, tmp_path: Path) -> Iterator[Server]:
+    """The real server with two workers, serving iris."""
+    with Server(iris, tmp_path / "metrics") as server:
+        server.wait_until_ready()
+        yield server

@@ -1,0 +1,100 @@
+"""The real server, as a user starts it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """`python -m service` on a free port; leaves nothing running."""
+
+    def __init__(self, models: Path, metrics: Path | None = None, workers: int = 2, **environment: str) -> None:
+        self.metrics = metrics
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._arguments = ["--models", str(models), "--bind", f"127.0.0.1:{self.port}", "--workers", str(workers)]
+        own = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)} if metrics else {}
+        self._environment = {**os.environ, **own, **environment}
+
+    def __enter__(self) -> Self:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "service", *self._arguments],
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            self.stop()
+
+    def stop(self) -> tuple[str, str]:
+        """Stop gracefully; return what was printed on stdout and stderr."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.communicate(timeout=40)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+
+    def workers(self) -> list[int]:
+        """Return the process numbers of the living workers."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]
+
+    def wait_until_ready(self) -> None:
+        self.wait_for(lambda: requests.get(f"{self.url}/readyz", timeout=5).status_code == 200)
+
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 15) -> None:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                if condition():
+                    return
+            except requests.RequestException:
+                pass
+            if self.process.poll() is not None:
+                raise AssertionError(f"the server has stopped: {self.process.communicate()}")
+            assert time.monotonic() < deadline, "it did not come true in time"
+            time.sleep(0.05)
+
+    def scrape(self) -> Series:
+        """Return every series of /metrics: (name, labels) -> value."""
+        answer = requests.get(f"{self.url}/metrics", timeout=5)
+        assert answer.status_code == 200, answer.text
+        return parse(answer.text)
+
+
+def parse(exposition: str) -> Series:
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(exposition)
+        for sample in family.samples
+    }
+
+
+def total(series: Series, name: str, **labels: str) -> float:
+    """Add up the series of a name that carry these labels."""
+    return sum(value for (n, found), value in series.items() if n == name and labels.items() <= dict(found).items())

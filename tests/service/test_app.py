@@ -1,0 +1,461 @@
+"""The whole API through the Flask app, in this process."""
+
+import io
+import json
+import logging
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from nn import Artifact
+from service.app import create_app
+from service.settings import Settings
+from store import promote, publish, read_version, set_alias
+from tests.models import make_artifact, make_constant
+from tests.service.server import parse, total
+
+ROW = [5.1, 3.5, 1.4, 0.2]
+JSON = "application/json"
+
+
+def _post(client: FlaskClient, path: str = "/predict", body: Any = None, **options: Any) -> TestResponse:
+    body = {"instances": [ROW]} if body is None else body
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return client.post(path, data=raw, content_type=options.pop("content_type", JSON), **options)
+
+
+def _look(app: Flask) -> None:
+    app.extensions["npserve"].look()
+
+
+def _error(answer: TestResponse) -> str:
+    """Assert the one shape of errors, and return the sentence."""
+    assert answer.content_type == JSON
+    assert answer.headers["X-Request-ID"]
+    body = answer.get_json()
+    assert set(body) <= {"error", "details"}
+    for detail in body.get("details", []):
+        assert set(detail) == {"pointer", "expected", "got"}
+    return str(body["error"])
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/predict", "/models/iris/predict", "/models/iris/versions/1/predict", "/models/iris/aliases/stable/predict"],
+)
+def test_predict_is_the_networks_own_answer(path: str, client: FlaskClient, iris: Path) -> None:
+    rows = [ROW, [6.0, 2.0, 5.0, 1.5]]
+    answer = _post(client, path, {"instances": rows})
+    assert answer.status_code == 200
+    model = read_version(iris, "iris", 1).artifact.model
+    expected = model.predict(np.array(rows, np.float32))
+    body = answer.get_json()
+    assert list(body) == ["model", "version", "predictions", "probabilities"]
+    assert (body["model"], body["version"]) == ("iris", 1)
+    assert body["predictions"] == model.best_labels(expected)
+    np.testing.assert_array_equal(np.array(body["probabilities"], np.float32), expected)
+
+
+@pytest.mark.parametrize("labels", [(1, 2, 3), (0.5, 1.5, 2.5), (True, False, "maybe")])
+def test_labels_keep_their_type(labels: tuple[Any, ...], models: Path, rng: np.random.Generator) -> None:
+    for place, label in enumerate(labels):
+        publish(models, f"m{place}", make_constant(place, labels), {}, {})
+        client = create_app(Settings(models=models)).test_client()
+        (prediction,) = _post(client, f"/models/m{place}/predict").get_json()["predictions"]
+        assert (type(prediction), prediction) == (type(label), label)
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_a_regression_has_predictions_alone(outputs: int, models: Path, rng: np.random.Generator) -> None:
+    artifact = make_artifact(rng, (4, 8, outputs), labels=())
+    publish(models, "price", artifact, {}, {})
+    body = _post(create_app(Settings(models=models)).test_client()).get_json()
+    assert list(body) == ["model", "version", "predictions"]
+    expected = artifact.model.predict(np.array([ROW], np.float32))
+    np.testing.assert_array_equal(
+        np.array(body["predictions"], np.float32), expected[:, 0] if outputs == 1 else expected
+    )
+
+
+BAD_BODIES: list[tuple[bytes, int, str]] = [
+    (b"", 400, "the body is empty; expected JSON"),
+    (b"hello", 400, "the body is not JSON"),
+    (b'{"instances": [[1, 2, 3, NaN]]}', 400, "the body is not JSON"),
+    (b'{"instances": [[1, 2, 3, Infinity]]}', 400, "the body is not JSON"),
+    (b'{"instances": [[1, 2, 3, 1e400]]}', 400, "the body is not JSON"),
+    (b'{"instances": [[1, 2, 3, "\xff"]]}', 400, "the body is not JSON"),
+    ('{"instances": [[1, 2, 3, 4]]}'.encode("utf-16"), 400, "the body is not JSON"),
+    (b"[" * 4000, 400, "the body is not JSON"),
+    (b'{"instances": ' + b"[" * 3000 + b"]" * 3000 + b"}", 400, "the body is not JSON"),
+    (b"[1]", 422, "the body: expected an object with the key instances, got a list"),
+    (b"{}", 422, "/instances: expected a list of rows, got nothing"),
+    (b'{"instances": []}', 422, "/instances: expected a list of at least one row, got an empty list"),
+    (b'{"instances": [[1, 2, 3, 4]], "rows": 1}', 422, "/rows: expected no key but instances"),
+    (b'{"instances": [[1, 2, 3], [1, 2, 3, 4, 5]]}', 422, "/instances/0: expected 4 values, got 3 values (and 1 more)"),
+    (b'{"instances": [[1, 2, 3]]}', 422, "expected 4 values, got 3 values"),
+    (b'{"instances": [[1, 2, 3, "2.5"]]}', 422, "/instances/0/3: expected a number, got a string"),
+    (b'{"instances": [[1, 2, 3, null]]}', 422, "/instances/0/3: expected a number, got null"),
+    (b'{"instances": [[1, 2, 3, true]]}', 422, "/instances/0/3: expected a number, got a boolean"),
+    (b'{"instances": [[1, 2, 3, 1e39]]}', 422, "/instances/0/3: expected a number within"),
+    (b'{"instances": [[1e38, -1e38, 3e38, 3e38]]}', 422, "/instances/0: expected numbers that the model can add up"),
+    (b'{"instances": [' + b",".join([b"[1,2,3,4]"] * 51) + b"]}", 413, "51 rows; at most 50"),
+    (b'{"instances": [[1, 2, 3, 4]]' + b" " * 10_000 + b"}", 413, "the body is larger than 10000 bytes"),
+]
+
+
+@pytest.mark.parametrize(("body", "status", "message"), BAD_BODIES)
+def test_bad_bodies(body: bytes, status: int, message: str, client: FlaskClient) -> None:
+    answer = _post(client, body=body)
+    assert (answer.status_code, message in _error(answer)) == (status, True), answer.text
+    assert ("details" in answer.get_json()) == (status == 422)
+    assert _post(client).status_code == 200
+
+
+def test_a_body_of_unknown_length_is_limited_too(client: FlaskClient) -> None:
+    endless = io.BytesIO(b" " * 100_000)
+    answer = client.post(
+        "/predict", input_stream=endless, content_type=JSON, environ_overrides={"wsgi.input_terminated": True}
+    )
+    assert answer.status_code == 413
+    assert endless.tell() <= 10_001
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        (JSON, 200),
+        ("", 200),
+        ("Application/JSON; charset=utf-8", 200),
+        ("application/x-www-form-urlencoded", 415),
+        ("text/plain", 415),
+        ("application/octet-stream", 415),
+        ("multipart/form-data", 415),
+    ],
+)
+def test_content_types(content_type: str, status: int, client: FlaskClient) -> None:
+    answer = _post(client, content_type=content_type)
+    assert answer.status_code == status
+    if status == 415:
+        assert "send the header Content-Type: application/json" in _error(answer)
+
+
+def test_a_compressed_body(client: FlaskClient) -> None:
+    answer = _post(client, headers={"Content-Encoding": "gzip"})
+    assert answer.status_code == 415
+    assert "without Content-Encoding" in _error(answer)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/models/rose/predict", "there is no model 'rose'"),
+        ("/models/iris/versions/2/predict", "iris serves no version 2: GET /models/iris"),
+        ("/models/iris/versions/01/predict", "iris serves no version 01"),
+        ("/models/iris/versions/stable/predict", "iris serves no version stable"),
+        ("/models/iris/versions/1e0/predict", "iris serves no version"),
+        ("/models/iris/aliases/candidate/predict", "iris serves no alias candidate"),
+        ("/models/iris/aliases/1/predict", "iris serves no alias 1"),
+        ("/models/../models/iris/predict", "no such path"),
+        ("/models/%2e%2e/predict", "there is no model '..'"),
+        ("/models/iris%2f1/predict", "no such path"),
+        ("/models/iris%00/predict", "there is no model"),
+        ("/models/\u00e9/predict", "there is no model"),
+        ("//predict", "no such path"),
+        ("/predict/", "no such path"),
+        ("/nowhere", "no such path"),
+    ],
+)
+def test_what_is_not_there(path: str, message: str, client: FlaskClient) -> None:
+    answer = _post(client, path)
+    assert answer.status_code == 404
+    assert message in _error(answer)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/predict", "POST"),
+        ("PUT", "/models/iris/predict", "POST"),
+        ("POST", "/livez", "GET"),
+        ("DELETE", "/models/iris", "GET"),
+        ("BREW", "/predict", "POST"),
+    ],
+)
+def test_wrong_methods(method: str, path: str, allowed: str, client: FlaskClient) -> None:
+    answer = client.open(path, method=method)
+    assert answer.status_code == 405
+    assert allowed in answer.headers["Allow"]
+    assert allowed in _error(answer)
+
+
+def test_request_ids(client: FlaskClient) -> None:
+    for path in ("/livez", "/predict", "/nowhere", "/metrics"):
+        assert client.get(path, headers={"X-Request-ID": "abc-1.2_3"}).headers["X-Request-ID"] == "abc-1.2_3"
+    assert _post(client, headers={"X-Request-ID": "mine"}).headers["X-Request-ID"] == "mine"
+    for bad in ("a b", "x" * 129, "é", "<script>"):
+        assert len(_post(client, headers={"X-Request-ID": bad}).headers["X-Request-ID"]) == 32
+    assert _post(client).headers["X-Request-ID"] != _post(client).headers["X-Request-ID"]
+
+
+def test_the_default_model(models: Path, artifact: Artifact) -> None:
+    app = create_app(Settings(models=models))
+    answer = _post(app.test_client())
+    assert answer.status_code == 404
+    assert "no model is served: python -m training train publishes one" in _error(answer)
+    for name in ("iris", "rose"):
+        publish(models, name, artifact, {}, {})
+    _look(app)
+    answer = _post(app.test_client())
+    assert answer.status_code == 404
+    assert _error(answer) == "several models are served: use one of /models/iris/predict, /models/rose/predict"
+    chosen = create_app(Settings(models=models, default_model="rose")).test_client()
+    assert _post(chosen).get_json()["model"] == "rose"
+    missing = create_app(Settings(models=models, default_model="lily")).test_client()
+    assert "there is no model 'lily'" in _error(_post(missing))
+
+
+def test_publish_promote_and_roll_back(app: Flask, client: FlaskClient, iris: Path) -> None:
+    metrics = {"test": {"accuracy": 0.9, "rows": 100}}
+    for answer in (1, 2):
+        publish(iris, "iris", make_constant(answer), metrics, {})
+    _look(app)
+    assert _post(client).get_json()["version"] == 3
+    assert _post(client).get_json()["predictions"] == ["c"]
+    assert _post(client, "/models/iris/versions/2/predict").get_json()["predictions"] == ["b"]
+    assert _post(client, "/models/iris/aliases/previous/predict").get_json()["version"] == 2
+    assert _post(client, "/models/iris/versions/1/predict").status_code == 404
+    set_alias(iris, "iris", "berlin", 1)
+    promote(iris, "iris", 2)
+    _look(app)
+    assert _post(client).get_json()["version"] == 2
+    assert _post(client, "/models/iris/aliases/berlin/predict").get_json()["version"] == 1
+    described = client.get("/models/iris").get_json()
+    assert described["aliases"] == {"stable": 2, "previous": 3, "berlin": 1}
+    assert described["versions"] == [1, 2, 3]
+
+
+def test_a_version_that_does_not_load(app: Flask, client: FlaskClient, iris: Path) -> None:
+    publish(iris, "iris", make_constant(1), {}, {}, force=True)
+    (iris / "iris/2/model.npz").write_bytes(b"damaged")
+    _look(app)
+    assert _post(client).get_json()["version"] == 1
+    assert client.get("/readyz").status_code == 200
+    answer = _post(client, "/models/iris/versions/2/predict")
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "1"
+    assert "iris has no version 2 that could be loaded" in _error(answer)
+    assert client.get("/models/iris/versions/2").status_code == 503
+    assert "size or SHA-256 differs" in client.get("/models/iris").get_json()["missing"]["2"]
+    series = parse(client.get("/metrics").text)
+    assert total(series, "npserve_model_loads_total", model="iris", outcome="failed") == 1
+    assert total(series, "npserve_model_loads_total", model="iris", outcome="loaded") == 1
+
+
+def test_nothing_loaded_is_503(models: Path, artifact: Artifact) -> None:
+    publish(models, "iris", artifact, {}, {})
+    (models / "iris/1/model.npz").unlink()
+    client = create_app(Settings(models=models)).test_client()
+    answer = _post(client)
+    assert answer.status_code == 503
+    assert "iris has no stable version that could be loaded" in _error(answer)
+    ready = client.get("/readyz")
+    assert ready.status_code == 503
+    assert "not ready: " in _error(ready)
+    assert "No such file" in _error(ready)
+    assert client.get("/livez").status_code == 200
+
+
+def test_a_candidate_alone_is_not_stable(models: Path, artifact: Artifact) -> None:
+    publish(models, "iris", artifact, {}, {}, promote=False)
+    client = create_app(Settings(models=models)).test_client()
+    assert "iris has no stable version: python -m store promote" in _error(_post(client))
+    assert _post(client, "/models/iris/aliases/candidate/predict").status_code == 200
+    assert client.get("/readyz").status_code == 503
+    assert client.get("/").get_json()["curl"] is None
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "a file", "damaged"])
+def test_a_broken_store_stops_nobody_and_heals(kind: str, models: Path, artifact: Artifact) -> None:
+    shutil.rmtree(models)
+    if kind == "empty":
+        models.mkdir()
+    elif kind == "a file":
+        models.touch()
+    elif kind == "damaged":
+        (models / "iris").mkdir(parents=True)
+        (models / "iris/serving.json").write_text("{")
+    app = create_app(Settings(models=models))
+    client = app.test_client()
+    assert client.get("/livez").status_code == 200
+    reason = _error(client.get("/readyz"))
+    assert reason.startswith("not ready: ")
+    assert {
+        "missing": "No such file",
+        "empty": "serves no model",
+        "a file": "Not a directory",
+        "damaged": "is damaged",
+    }[kind] in reason
+    if kind == "a file":
+        models.unlink()
+    elif kind == "damaged":
+        shutil.rmtree(models)
+    publish(models, "iris", artifact, {}, {})
+    _look(app)
+    assert client.get("/readyz").get_json() == {"status": "ready"}
+    assert _post(client).status_code == 200
+
+
+def test_it_follows_by_itself(app: Flask, client: FlaskClient, iris: Path) -> None:
+    publish(iris, "iris", make_constant(1), {}, {}, force=True)
+    versions = {_post(client).get_json()["version"]}
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline:
+        versions.add(_post(client).get_json()["version"])
+        time.sleep(0.02)
+    assert versions == {1, 2}
+    assert _post(client).get_json()["version"] == 2
+
+
+def test_what_is_served(client: FlaskClient, iris: Path) -> None:
+    (summary,) = client.get("/models").get_json()["models"]
+    assert summary == {
+        "name": "iris",
+        "stable": 1,
+        "aliases": {"stable": 1},
+        "task": "classification",
+        "metrics": {"test": {"accuracy": 0.9, "rows": 100}},
+        "url": "/models/iris",
+        "predict": "/models/iris/predict",
+    }
+    described = client.get("/models/iris/versions/1").get_json()
+    assert described["features"][0] == {"name": "feature 0", "kind": "number"}
+    assert described["labels"] == ["setosa", "versicolor", "virginica"]
+    assert described["sha256"] == read_version(iris, "iris", 1).sha256
+    assert client.get("/models/iris").get_json()["stable"] == described
+    assert client.get("/models/rose").status_code == 404
+    assert client.get("/models/iris/versions/9").status_code == 404
+
+
+def test_the_page_for_people(client: FlaskClient) -> None:
+    page = client.get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert page.content_type.startswith("text/html")
+    assert '<a href="/models/iris">iris</a>' in page.text
+    assert "curl http://localhost/models/iris/predict" in page.text
+    assert client.get("/", headers={"Accept": "*/*"}).content_type == JSON
+    evil = client.get("/", headers={"Host": "a;rm -rf b<script>", "Accept": "text/html"})
+    assert "<script>" not in evil.text
+
+
+def test_the_curl_line_is_quoted(client: FlaskClient) -> None:
+    line = client.get("/").get_json()["curl"]
+    words = subprocess.run(
+        ["sh", "-c", f'curl() {{ printf "%s\\n" "$@"; }}; {line}'], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert words[0] == "http://localhost/models/iris/predict"
+    assert len(json.loads(words[-1])["instances"][0]) == 4
+
+
+def test_metrics_equal_the_requests(client: FlaskClient) -> None:
+    for _ in range(3):
+        _post(client, body={"instances": [ROW] * 5})
+    _post(client, body=b"no json")
+    _post(client, body={"instances": [[1]]})
+    _post(client, content_type="text/plain")
+    _post(client, "/models/rose/predict")
+    _post(client, "/nowhere")
+    client.get("/livez")
+    client.open("/livez", method="BREW")
+    series = parse(client.get("/metrics").text)
+    of_iris = {"model": "iris", "version": "1"}
+    assert total(series, "npserve_request_seconds_count", **of_iris, outcome="ok", protocol="native") == 3
+    assert total(series, "npserve_request_seconds_count", **of_iris, outcome="invalid") == 3
+    assert total(series, "npserve_rows_total", **of_iris) == 15
+    assert total(series, "npserve_predictions_total", **of_iris) == 15
+    for stage in ("decode", "queue", "forward", "encode"):
+        assert total(series, "npserve_stage_seconds_count", **of_iris, stage=stage) == 3
+    for reason in ("not_json", "invalid_input", "content_type"):
+        assert total(series, "npserve_rejected_inputs_total", model="iris", reason=reason) == 1
+    assert total(series, "npserve_requests_in_flight") == 0
+    count = "npserve_http_requests_total"
+    assert total(series, count, method="POST", route="/predict", code="200") == 3
+    assert total(series, count, method="POST", route="/predict") == 6
+    assert total(series, count, route="/models/<name>/predict", code="404") == 1
+    assert total(series, count, route="unmatched", code="404") == 1
+    assert total(series, count, method="GET", route="/livez", code="200") == 1
+    assert total(series, count, method="other", code="405") == 1
+    (info,) = [dict(labels) for name, labels in series if name == "npserve_model_info"]
+    assert info["alias"] == "stable"
+    assert len(info["sha256"]) == 64
+
+
+def test_nothing_that_a_caller_chooses_becomes_a_label(client: FlaskClient) -> None:
+    before = len(parse(client.get("/metrics").text))
+    for i in range(50):
+        _post(client, f"/models/m{i}/predict")
+        _post(client, f"/models/iris/versions/{i + 2}/predict")
+        client.get(f"/nowhere/{i}")
+        client.open("/livez", method=f"BREW{i}")
+    added = set(parse(client.get("/metrics").text))
+    # A series and its creation time for each new (method, route, code), however many requests.
+    assert len(added) - before <= 2 * 5
+
+
+def test_a_mistake_of_ours_is_logged_and_not_told(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("the secret of the house")
+
+    monkeypatch.setattr("service.calls.read_body", broken)
+    monkeypatch.setattr("service.describe.index", broken)
+    with caplog.at_level(logging.ERROR, logger="npserve"):
+        for answer in (_post(client, headers={"X-Request-ID": "r1"}), client.get("/", headers={"X-Request-ID": "r2"})):
+            assert answer.status_code == 500
+            assert _error(answer) == "internal error"
+    assert [record.__dict__["request_id"] for record in caplog.records] == ["r1", "r2"]
+    assert "the secret of the house" in caplog.text
+    series = parse(client.get("/metrics").text)
+    assert total(series, "npserve_request_seconds_count", outcome="error") == 1
+
+
+def test_at_most_fifty_labels(models: Path, rng: np.random.Generator) -> None:
+    labels = tuple(range(60))
+    for name, answer in (("low", 49), ("high", 55)):
+        publish(models, name, make_constant(answer, labels), {}, {})
+    client = create_app(Settings(models=models)).test_client()
+    for name in ("low", "high"):
+        _post(client, f"/models/{name}/predict")
+    series = parse(client.get("/metrics").text)
+    assert total(series, "npserve_predictions_total", model="low", label="49") == 1
+    assert total(series, "npserve_predictions_total", model="high", label="other") == 1
+    assert len([1 for name, labels in series if name == "npserve_predictions_total"]) == 2 * 51
+
+
+def test_the_series_of_the_twenty_latest_versions_are_kept(app: Flask, client: FlaskClient, iris: Path) -> None:
+    set_alias(iris, "iris", "first", 1)
+    for _ in range(24):
+        publish(iris, "iris", make_constant(1), {}, {}, force=True)
+        _look(app)
+        _post(client)
+    series = parse(client.get("/metrics").text)
+    versions = {dict(labels)["version"] for name, labels in series if name == "npserve_rows_total"}
+    # Version 1 is served still; of the others the latest.
+    assert versions == {"1", *(str(number) for number in range(7, 26))}
+    aliases = {
+        (dict(labels)["alias"], dict(labels)["version"]) for name, labels in series if name == "npserve_model_info"
+    }
+    assert aliases == {("stable", "25"), ("previous", "24"), ("first", "1")}
+
+
+def test_the_environment_sets_it_up(iris: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environ, "NPSERVE_MODELS", str(iris))
+    assert create_app().test_client().get("/readyz").status_code == 200

@@ -1,0 +1,107 @@
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from nn import Features
+from service.errors import InvalidInput, Problem, TooLarge
+from service.rows import read_body, request_schema
+
+SCHEMA = request_schema(Features.plain(4), max_rows=10)
+ROW = [5.1, 3.5, 1.4, 0.2]
+LIST, ROWS = "a list of 4 numbers", "a list of rows"
+NUMBER, FLOAT32 = "a number", "a number within ±3.4e38 (float32)"
+
+
+def _problems(body: Any) -> tuple[Problem, ...]:
+    with pytest.raises(InvalidInput) as caught:
+        read_body(SCHEMA, body)
+    return caught.value.problems
+
+
+def test_rows_become_float32() -> None:
+    rows = read_body(SCHEMA, {"instances": [ROW, [1, 2, 3, 2**63]]})
+    assert rows.dtype == np.float32
+    np.testing.assert_array_equal(rows, np.array([ROW, [1, 2, 3, 2**63]], np.float32))
+
+
+def test_the_bits_are_those_of_training(rng: np.random.Generator) -> None:
+    """A number is rounded once, by way of float64, wherever it is read."""
+    values = rng.lognormal(sigma=20, size=(10, 4))
+    body = orjson.loads(orjson.dumps({"instances": values.tolist()}))
+    np.testing.assert_array_equal(read_body(SCHEMA, body), values.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ([ROW], Problem("", "an object with the key instances", "a list")),
+        (None, Problem("", "an object with the key instances", "null")),
+        ("rows", Problem("", "an object with the key instances", "a string")),
+        ({}, Problem("/instances", ROWS, "nothing")),
+        ({"instances": None}, Problem("/instances", ROWS, "null")),
+        ({"instances": [ROW], "a/b~c": 1}, Problem("/a~1b~0c", "no key but instances", "another key")),
+        ({"instances": []}, Problem("/instances", "a list of at least one row", "an empty list")),
+        ({"instances": 5}, Problem("/instances", "a list of at least one row", "a number")),
+        ({"instances": {}}, Problem("/instances", "a list of at least one row", "an object")),
+        ({"instances": [ROW, {"a": 1}]}, Problem("/instances/1", LIST, "an object")),
+        ({"instances": [ROW, None]}, Problem("/instances/1", LIST, "null")),
+        ({"instances": [ROW, []]}, Problem("/instances/1", "4 values", "0 values")),
+        ({"instances": [ROW[:3]]}, Problem("/instances/0", "4 values", "3 values")),
+        ({"instances": [[*ROW, 1]]}, Problem("/instances/0", "4 values", "5 values")),
+        ({"instances": [ROW, [1, "2.5", 3, 4]]}, Problem("/instances/1/1", NUMBER, "a string")),
+        ({"instances": [[1, 2, None, 4]]}, Problem("/instances/0/2", NUMBER, "null")),
+        ({"instances": [[1, 2, [3], 4]]}, Problem("/instances/0/2", NUMBER, "a list")),
+        ({"instances": [[1, 2, {}, 4]]}, Problem("/instances/0/2", NUMBER, "an object")),
+        ({"instances": [[1, 2, 3, False]]}, Problem("/instances/0/3", NUMBER, "a boolean")),
+        ({"instances": [[1, 2, 3, 3.5e38]]}, Problem("/instances/0/3", FLOAT32, "a larger one")),
+        ({"instances": [[1, 2, -1e308, 4]]}, Problem("/instances/0/2", FLOAT32, "a larger one")),
+    ],
+)
+def test_what_and_where(body: Any, problem: Problem) -> None:
+    assert _problems(body) == (problem,)
+
+
+def test_a_row_that_is_not_in_a_list() -> None:
+    assert _problems({"instances": ROW})[0] == Problem("/instances/0", LIST, "a number")
+
+
+def test_ragged_rows_are_all_named() -> None:
+    """One of 3 and one of 5: their total would fit."""
+    assert _problems({"instances": [ROW[:3], [*ROW, 1]]}) == (
+        Problem("/instances/0", "4 values", "3 values"),
+        Problem("/instances/1", "4 values", "5 values"),
+    )
+
+
+def test_a_single_true_among_many_numbers() -> None:
+    rows = [[0.5] * 64 for _ in range(100)]
+    rows[61][7] = True
+    with pytest.raises(InvalidInput, match="/instances/61/7: expected a number, got a boolean") as caught:
+        read_body(request_schema(Features.plain(64), 100), {"instances": rows})
+    assert caught.value.problems == (Problem("/instances/61/7", NUMBER, "a boolean"),)
+
+
+def test_twenty_problems_are_enough() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_body(SCHEMA, {"instances": [["x"] * 4] * 10})
+    assert len(caught.value.problems) == 20
+    assert str(caught.value) == "/instances/0/0: expected a number, got a string (and more)"
+    with pytest.raises(InvalidInput, match=r"\(and 3 more\)"):
+        read_body(SCHEMA, {"instances": [["x"] * 4]})
+
+
+def test_a_value_is_never_repeated() -> None:
+    for body in ({"instances": [[1, 2, "my secret", 4]]}, {"instances": "my secret"}, "my secret"):
+        assert "secret" not in str(_problems(body))
+
+
+def test_a_long_key_is_cut() -> None:
+    (problem,) = _problems({"instances": [ROW], "x" * 10_000: 1})
+    assert len(problem.pointer) < 250
+
+
+def test_too_many_rows() -> None:
+    with pytest.raises(TooLarge, match="11 rows; at most 10 are taken"):
+        read_body(SCHEMA, {"instances": [ROW] * 11})

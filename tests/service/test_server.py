@@ -1,0 +1,299 @@
+"""The real server: gunicorn with two workers, driven over HTTP by real clients."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import requests
+from prometheus_client.mmap_dict import MmapedDict
+
+from nn import Artifact
+from store import promote, publish, read_version
+from tests.models import make_constant
+from tests.service.server import Server, total
+from tests.service.test_app import BAD_BODIES, JSON, ROW
+from training.__main__ import main as train
+
+BODY = json.dumps({"instances": [ROW]})
+METRICS = {"test": {"accuracy": 0.9, "rows": 100}}
+
+
+def _post(server: Server, path: str = "/predict", body: bytes | str = BODY) -> requests.Response:
+    return requests.post(server.url + path, data=body, headers={"Content-Type": JSON}, timeout=10)
+
+
+def test_predictions_are_the_networks_own_and_all_are_counted(server: Server, iris: Path) -> None:
+    rng = np.random.default_rng(0)
+    batches = [np.round(rng.normal(size=(1 + i % 7, 4)), 3).astype(np.float32) for i in range(200)]
+    bodies = [json.dumps({"instances": batch.astype(float).tolist()}) for batch in batches]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda body: _post(server, body=body), bodies))
+    model = read_version(iris, "iris", 1).artifact.model
+    for batch, answer in zip(batches, answers, strict=True):
+        assert answer.status_code == 200
+        np.testing.assert_allclose(answer.json()["probabilities"], model.predict(batch), atol=1e-6)
+    series = server.scrape()
+    assert total(series, "npserve_request_seconds_count", model="iris", version="1", outcome="ok") == 200
+    assert total(series, "npserve_rows_total", model="iris", version="1") == sum(map(len, batches))
+    assert total(series, "npserve_http_requests_total", route="/predict", code="200") == 200
+    assert total(series, "npserve_requests_in_flight") == 0
+    assert total(series, "npserve_model_info", model="iris", version="1", alias="stable") == 1
+    by_process = [_requests_counted_by(server, pid) for pid in server.workers()]
+    assert len(by_process) == 2
+    assert min(by_process) > 0
+    assert sum(by_process) == 200
+
+
+def _requests_counted_by(server: Server, pid: int) -> float:
+    file = Path(str(server.metrics)) / f"counter_{pid}.db"
+    return sum(
+        float(value)
+        for key, value, *_ in MmapedDict.read_all_values_from_file(str(file))
+        if json.loads(key)[1] == "npserve_http_requests_total" and json.loads(key)[2]["route"] == "/predict"
+    )
+
+
+def test_bad_input_is_answered_and_so_is_the_next_request(iris: Path, tmp_path: Path) -> None:
+    with (
+        Server(iris, tmp_path / "metrics", NPSERVE_MAX_BODY_BYTES="10000", NPSERVE_MAX_ROWS="50") as server,
+        requests.Session() as session,
+    ):
+        server.wait_until_ready()
+        for body, status, message in BAD_BODIES:
+            answer = session.post(f"{server.url}/predict", data=body, headers={"Content-Type": JSON}, timeout=10)
+            assert (answer.status_code, message in answer.json()["error"]) == (status, True), answer.text
+            assert session.post(f"{server.url}/predict", data=BODY, headers={"Content-Type": JSON}).status_code == 200
+        refused = total(server.scrape(), "npserve_rejected_inputs_total", model="iris")
+        assert refused == len(BAD_BODIES)
+
+
+def test_curl_is_told_which_header_to_send(server: Server) -> None:
+    run = subprocess.run(
+        ["curl", "-s", "-d", BODY, f"{server.url}/predict"], capture_output=True, text=True, check=True
+    )
+    assert "send the header Content-Type: application/json" in json.loads(run.stdout)["error"]
+
+
+@pytest.mark.parametrize("size", [5 * 2**20, 40 * 2**20])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_that_is_too_large(chunked: bool, size: int, server: Server) -> None:
+    def chunks() -> Iterator[bytes]:
+        for _ in range(size // 2**16):
+            yield b" " * 2**16
+
+    try:
+        answer = requests.post(f"{server.url}/predict", data=chunks() if chunked else b" " * size, timeout=20)
+    except requests.ConnectionError:
+        # A server may close on a client that goes on sending; what counts is that it does not swallow it all.
+        assert size > 5 * 2**20
+    else:
+        assert answer.status_code == 413
+        assert "larger than 4194304 bytes" in answer.json()["error"]
+    assert _post(server).status_code == 200
+
+
+class Load:
+    """Requests, one after another in each of some threads, until it is left; every answer is kept."""
+
+    def __init__(self, server: Server, threads: int = 4) -> None:
+        self.versions: list[tuple[float, int]] = []
+        self.failures: list[str] = []
+        self._server = server
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            try:
+                answer = _post(self._server)
+                answer.raise_for_status()
+            except requests.RequestException as error:
+                self.failures.append(str(error))
+            else:
+                body = answer.json()
+                # Version n always answers with label n - 1: no answer mixes two versions.
+                assert body["predictions"] == ["abc"[body["version"] - 1]]
+                self.versions.append((time.monotonic(), body["version"]))
+
+    def __enter__(self) -> "Load":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def since(self, moment: float) -> set[int]:
+        return {version for at, version in self.versions if at > moment}
+
+
+@pytest.fixture
+def constants(models: Path) -> Path:
+    publish(models, "abc", make_constant(0), METRICS, {})
+    return models
+
+
+def test_all_workers_follow_within_two_seconds_and_no_request_fails(constants: Path, tmp_path: Path) -> None:
+    with Server(constants, tmp_path / "metrics") as server:
+        server.wait_until_ready()
+        with Load(server) as load:
+            time.sleep(0.5)
+            changes: list[tuple[Callable[[], object], int]] = [
+                (lambda: publish(constants, "abc", make_constant(1), METRICS, {}), 2),
+                (lambda: publish(constants, "abc", make_constant(2), METRICS, {}), 3),
+                (lambda: promote(constants, "abc", 2), 2),
+            ]
+            for change, version in changes:
+                change()
+                changed = time.monotonic()
+                time.sleep(3)
+                assert load.since(changed + 2) == {version}
+            assert _post(server, "/models/abc/versions/3/predict").json()["predictions"] == ["c"]
+        assert load.failures == []
+        assert len(load.versions) > 100
+        info = {labels for (name, labels) in server.scrape() if name == "npserve_model_info"}
+        assert {(dict(labels)["alias"], dict(labels)["version"]) for labels in info} == {
+            ("stable", "2"),
+            ("previous", "3"),
+        }
+
+
+def test_a_killed_worker_is_replaced_and_nothing_counted_is_lost(constants: Path, tmp_path: Path) -> None:
+    with Server(constants, tmp_path / "metrics") as server:
+        server.wait_until_ready()
+        counts = []
+        with Load(server) as load:
+            for round_ in range(3):
+                time.sleep(0.5)
+                before = server.workers()
+                os.kill(before[0], signal.SIGKILL)
+                if round_ == 1:
+                    publish(constants, "abc", make_constant(1), METRICS, {})
+                    published = time.monotonic()
+                deadline = time.monotonic() + 5
+                while before[0] in server.workers() or len(server.workers()) < 2:
+                    assert time.monotonic() < deadline
+                    time.sleep(0.02)
+                counts.append(total(server.scrape(), "npserve_request_seconds_count", outcome="ok"))
+            time.sleep(max(0, published + 3 - time.monotonic()))
+            assert load.since(published + 2.5) == {2}
+        series = server.scrape()
+        counts.append(total(series, "npserve_request_seconds_count", outcome="ok"))
+        assert counts == sorted(counts)
+        # A request that died with its worker may have been counted already; no answer is uncounted.
+        assert len(load.versions) <= counts[-1] <= len(load.versions) + len(load.failures)
+        assert len(load.failures) <= 3 * 4
+        assert len(list((tmp_path / "metrics").glob("counter_*.db"))) == 3
+        assert total(series, "npserve_requests_in_flight") == 0
+
+
+def test_a_worker_that_starts_while_the_store_is_gone_does_not_stop_the_others(iris: Path, tmp_path: Path) -> None:
+    with Server(iris, tmp_path / "metrics") as server:
+        server.wait_until_ready()
+        iris.rename(iris.with_name("elsewhere"))
+        killed = server.workers()[0]
+        os.kill(killed, signal.SIGKILL)
+        server.wait_for(lambda: len(server.workers()) == 2 and killed not in server.workers())
+        assert {_post(server).status_code for _ in range(50)} <= {200, 503}
+        assert server.process.poll() is None
+        iris.with_name("elsewhere").rename(iris)
+        server.wait_for(lambda: all(_post(server).status_code == 200 for _ in range(30)))
+
+
+def test_it_starts_with_an_empty_store_and_gets_ready_by_itself(
+    models: Path, artifact: Artifact, tmp_path: Path
+) -> None:
+    with Server(models / "later", tmp_path / "metrics") as server:
+        server.wait_for(lambda: requests.get(f"{server.url}/livez", timeout=5).status_code == 200)
+        assert requests.get(f"{server.url}/readyz", timeout=5).status_code == 503
+        publish(models / "later", "iris", artifact, {}, {})
+        server.wait_until_ready()
+        server.wait_for(lambda: _post(server).status_code == 200)
+
+
+def test_it_stops_gracefully_and_leaves_nothing_behind(iris: Path, tmp_path: Path) -> None:
+    with Server(iris, TMPDIR=str(tmp_path)) as server:
+        server.wait_until_ready()
+        assert len(list(tmp_path.glob("npserve-metrics-*"))) == 1
+        with socket.create_connection(("127.0.0.1", server.port)) as slow:
+            head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\nContent-Length: {len(BODY)}\r\n\r\n"
+            slow.sendall(head.encode() + BODY[:10].encode())
+            time.sleep(0.3)
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            slow.sendall(BODY[10:].encode())
+            assert slow.recv(1000).startswith(b"HTTP/1.1 200")
+        printed, errors = server.process.communicate(timeout=30)
+        assert server.process.returncode == 0
+        assert f"Serving iris 1 at {server.url}" in printed
+        assert printed.count("Serving") == 1
+        assert errors == ""
+    assert list(tmp_path.glob("npserve-metrics-*")) == []
+
+
+def test_the_printed_curl_line_works_as_it_stands(iris: Path) -> None:
+    with Server(iris) as server:
+        server.wait_until_ready()
+        described = requests.get(server.url, timeout=5).json()["curl"]
+        line = described.replace("curl ", "curl -s ", 1)
+        answer = json.loads(subprocess.run(line, shell=True, capture_output=True, check=True).stdout)
+        assert answer["model"] == "iris"
+        printed, _ = server.stop()
+        assert described in printed
+
+
+def test_a_busy_port_is_one_sentence(server: Server, iris: Path) -> None:
+    command = [sys.executable, "-m", "service", "--models", str(iris), "--bind", f"127.0.0.1:{server.port}"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    assert run.returncode == 2
+    assert run.stderr.startswith(
+        f"Error: can't listen on 127.0.0.1:{server.port}: Address already in use; choose another"
+    )
+    assert run.stderr.count("\n") == 1
+
+
+def test_an_error_is_one_line_of_json(iris: Path) -> None:
+    with Server(iris) as server:
+        server.wait_for(lambda: all(_post(server).status_code == 200 for _ in range(50)))
+        (iris / "iris/serving.json").write_text("{")
+        time.sleep(2.5)
+        assert _post(server).status_code == 200
+        _, errors = server.stop()
+    lines = [json.loads(line) for line in errors.splitlines()]
+    assert len(lines) == 2  # once for each worker, not once a second
+    for line in lines:
+        assert line["level"] == "error"
+        assert "serving.json is damaged" in line["message"]
+
+
+@pytest.mark.slow
+def test_mnist_from_the_command_line_to_predictions(data_folder: Path, models: Path, tmp_path: Path) -> None:
+    assert train(["train", "--data", str(data_folder / "mnist.npz"), "--name", "mnist", "--models", str(models)]) == 0
+    assert train(["train", "--data", "digits", "--models", str(models)]) == 0
+    with np.load(data_folder / "mnist.npz") as mnist:
+        images, labels = mnist["x_test"][:500].reshape(-1, 784), mnist["y_test"][:500]
+    with Server(models, tmp_path / "metrics") as server:
+        server.wait_until_ready()
+        body = json.dumps({"instances": images.tolist()})
+        answer = _post(server, "/models/mnist/predict", body).json()
+        assert np.mean(np.array(answer["predictions"]) == labels) >= 0.95
+        expected = read_version(models, "mnist", 1).artifact.model.predict(images.astype(np.float32))
+        np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-5)
+        single = _post(server, "/models/mnist/predict", json.dumps({"instances": images[:1].tolist()})).json()
+        np.testing.assert_allclose(single["probabilities"][0], answer["probabilities"][0], atol=1e-5)
+        assert {model["name"] for model in requests.get(f"{server.url}/models", timeout=5).json()["models"]} == {
+            "digits",
+            "mnist",
+        }
