@@ -1,0 +1,35 @@
+# The service:   docker build -t npserve:0.1.0 .
+# The training:  docker build -t npserve-training:0.1.0 --target training .
+# 3.11 is the Python that the tests run on.
+FROM python:3.11-slim-bookworm AS dependencies
+WORKDIR /build
+COPY requirements.lock ./
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+
+FROM dependencies AS training-dependencies
+COPY requirements-training.lock ./
+RUN /venv/bin/pip install --no-cache-dir --require-hashes -r requirements-training.lock
+
+FROM python:3.11-slim-bookworm AS base
+RUN useradd --uid 10001 --no-create-home npserve && install -d -o npserve /models
+ENV PATH=/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    NPSERVE_MODELS=/models
+WORKDIR /app
+COPY nn nn
+COPY store store
+USER 10001
+VOLUME /models
+
+FROM base AS training
+COPY --from=training-dependencies /venv /venv
+COPY training training
+ENTRYPOINT ["python", "-m", "training"]
+
+FROM base AS service
+COPY --from=dependencies /venv /venv
+COPY service service
+ENV NPSERVE_BIND=0.0.0.0:8000
+EXPOSE 8000
+CMD ["python", "-m", "service"]

@@ -1,0 +1,1 @@
+"""Measurements that are run by hand, and that everything said about speed or accuracy comes from."""

@@ -1,0 +1,85 @@
+"""The image, as far as that can be told without Docker: its files, its packages, its command."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from nn import Artifact
+from store import publish
+from tests.service.server import free_port
+
+ROOT = Path(__file__).parents[1]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+
+
+def _stages() -> dict[str, tuple[str, str]]:
+    """Return each stage's name, what it is built from, and its instructions."""
+    parts = re.split(r"^FROM (\S+) AS (\S+)$", DOCKERFILE, flags=re.MULTILINE)[1:]
+    return {parts[i + 1]: (parts[i], parts[i + 2]) for i in range(0, len(parts), 3)}
+
+
+def _copied(stage: str) -> set[str]:
+    """Return the folders that end up in a stage's /app."""
+    origin, instructions = _stages()[stage]
+    own = {match[1] for match in re.finditer(r"^COPY (\w+) \1$", instructions, re.MULTILINE)}
+    return own | (_copied(origin) if origin in _stages() else set())
+
+
+def test_the_service_comes_without_training() -> None:
+    assert list(_stages())[-1] == "service"  # what docker build makes when nothing is asked for
+    assert _copied("service") == {"nn", "store", "service"}
+    assert _copied("training") == {"nn", "store", "training"}
+    assert "requirements-training.lock" not in _stages()["dependencies"][1]
+
+
+def test_bases_are_slim_and_pinned_and_nobody_is_root() -> None:
+    for origin, _ in _stages().values():
+        assert origin in _stages() or re.fullmatch(r"python:3\.11-slim-bookworm", origin)
+    for stage in ("service", "training"):
+        origin, instructions = _stages()[stage]
+        assert "USER" not in instructions
+        assert re.search(r"^USER [1-9]\d*$", _stages()[origin][1], re.MULTILINE)
+
+
+def test_everything_that_is_copied_is_let_through() -> None:
+    let_through = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    for words in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE):
+        for name in words.split():
+            assert name in let_through
+            assert (ROOT / name).exists()
+
+
+@pytest.mark.slow
+def test_the_service_runs_from_what_is_in_the_image(tmp_path: Path, artifact: Artifact) -> None:
+    """Its packages from the lock in an environment of their own, its folders, its command; nothing else."""
+    for folder in _copied("service"):
+        shutil.copytree(ROOT / folder, tmp_path / "app" / folder)
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    python = str(tmp_path / "venv/bin/python")
+    install = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(ROOT / "requirements.lock")]
+    subprocess.run(install, check=True)
+    publish(tmp_path / "models", "iris", artifact, {}, {})
+    (command,) = re.findall(r"^CMD (.+)$", _stages()["service"][1], re.MULTILINE)
+    port = free_port()
+    with subprocess.Popen(
+        [python, *json.loads(command)[1:]],
+        cwd=tmp_path / "app",
+        env={"NPSERVE_MODELS": str(tmp_path / "models"), "NPSERVE_BIND": f"127.0.0.1:{port}"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline() == f"Serving iris 1 at http://127.0.0.1:{port}\n"
+            body = {"instances": [[1, 2, 3, 4]]}
+            assert requests.post(f"http://127.0.0.1:{port}/predict", json=body, timeout=10).status_code == 200
+            assert "npserve_rows_total" in requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+        finally:
+            server.terminate()
+    assert server.returncode == 0
