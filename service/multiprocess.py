@@ -23,7 +23,7 @@ ARCHIVE = "archive"  # stands where other files have a process number
 
 def wipe(folder: Path) -> None:
     """Make the folder, and remove what an earlier server counted: process numbers come again."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(0o700, parents=True, exist_ok=True)
     for file in folder.glob("*.db"):
         file.unlink(missing_ok=True)
 
