@@ -15,8 +15,9 @@ Float32 = npt.NDArray[np.float32]
 
 def read_numbers(values: npt.ArrayLike) -> Float32:
     """Round numbers to float32 by way of float64, as a reader of JSON does; too large is infinite."""
+    exact = isinstance(values, np.ndarray) and np.can_cast(values.dtype, np.float32)
     with np.errstate(over="ignore"):
-        return np.asarray(np.asarray(values, np.float64), np.float32)
+        return np.asarray(values if exact else np.asarray(values, np.float64), np.float32)
 
 
 @dataclass(frozen=True)
