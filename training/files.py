@@ -95,7 +95,19 @@ def _read_csv(path: Path, target: str | None) -> Raw:
         raise TrainingError(
             f"{path}, line {row.number}: {row.actual_columns} values, but the header has {row.expected_columns}"
         )
-    return _from_table(path, table, target)
+    return _from_table(path, _trimmed(table), target)
+
+
+def _trimmed(table: pyarrow.Table) -> pyarrow.Table:
+    """Take the spaces off names and texts; what is then a word for nothing is missing."""
+    columns = []
+    for column in table.columns:
+        if pyarrow.types.is_string(column.type):
+            text = pyarrow.compute.utf8_trim_whitespace(column)
+            missing = pyarrow.compute.is_in(text, pyarrow.array(MISSING))
+            column = pyarrow.compute.if_else(missing, None, text)
+        columns.append(column)
+    return pyarrow.table(columns, names=[name.strip() for name in table.column_names])
 
 
 def _delimiter(path: Path) -> str:
@@ -117,6 +129,8 @@ def _read_parquet(path: Path, target: str | None) -> Raw:
 
 def _from_table(path: Path, table: pyarrow.Table, target: str | None) -> Raw:
     columns = ", ".join(table.column_names)
+    if len(set(table.column_names)) != table.num_columns:
+        raise TrainingError(f"{path} has two columns of the same name: {columns}")
     if target is None:
         raise TrainingError(f"{path}: name the column to predict with --target; there are {columns}")
     if target not in table.column_names:
@@ -124,6 +138,8 @@ def _from_table(path: Path, table: pyarrow.Table, target: str | None) -> Raw:
     if table.num_rows == 0:
         raise TrainingError(f"{path} has a header but no rows")
     y = table.column(target)
+    if pyarrow.types.is_binary(y.type):
+        raise TrainingError(f"{path}: the target {target} holds text that is not UTF-8: save the file as UTF-8")
     if y.null_count:
         raise TrainingError(f"{path}: the target {target} is missing in line {_first_null(y) + 2}")
     table = table.drop_columns([target])

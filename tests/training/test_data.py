@@ -41,6 +41,24 @@ def test_csv(delimiter: str, tmp_path: Path) -> None:
     assert len(data.source["sha256"]) == 64
 
 
+def test_csv_as_people_have_it(tmp_path: Path) -> None:
+    """A byte order mark, Windows's line ends, spaces around names and values, quotes."""
+    lines = [
+        '\ufeff width,"height, in all", kind ',
+        *(f"{i}.5, {i} , {'odd' if i % 2 else 'even'} " for i in range(20)),
+    ]
+    (tmp_path / "data.csv").write_bytes("\r\n".join(lines).encode())
+    data = _load(tmp_path / "data.csv")
+    assert data.names == ["width", "height, in all"]
+    assert data.labels == ("even", "odd")
+
+
+def test_text_that_is_not_utf8(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_bytes("a,kind\n1,ä\n2,ö\n".encode("latin-1"))
+    with pytest.raises(TrainingError, match="the target kind holds text that is not UTF-8"):
+        _load(tmp_path / "data.csv")
+
+
 def test_parquet(tmp_path: Path) -> None:
     table = pyarrow.table({"a": [1, 2, 3, 4] * 5, "b": [0.5, 1.5, 2.5, 3.5] * 5, "kind": [True, False] * 10})
     pyarrow.parquet.write_table(table, tmp_path / "data.parquet")
@@ -86,6 +104,8 @@ def test_npz_with_x_and_y(tmp_path: Path) -> None:
         ("data.csv", CSV + "1,2,rare\n", "class 'rare' has one row only"),
         ("data.csv", "width,kind\n1,0.5\n2,1.5\n", "not classes but fractions"),
         ("data.csv", "width,kind\n1,a\n2,\n3,b\n", "the target kind is missing in line 3"),
+        ("data.csv", "a,a,kind\n1,2,x\n", "has two columns of the same name: a, a, kind"),
+        ("data.csv", "a,kind\n1,x\n2, ? \n", "the target kind is missing in line 3"),
         ("data.npz", "hello", "is not a .npz file, or damaged"),
         ("data.parquet", "hello", "can't be read as Parquet"),
         ("data.xls", "hello", "give digits, or a file that ends in .npz, .csv, .parquet"),
