@@ -117,7 +117,7 @@ def _add_requests(app: Flask, metrics: Metrics) -> None:
 
     @app.after_request
     def finish(response: Response) -> Response:
-        if request.endpoint != "predict":
+        if "X-Request-ID" not in response.headers:
             route = request.url_rule.rule if request.url_rule else None
             metrics.count_http(request.method, route, response.status_code)
             response.headers["X-Request-ID"] = g.request_id

@@ -44,10 +44,7 @@ class Catalogue:
         The words come from a request. They are only ever looked up here, never in a file system.
         """
         name = self._default() if name is None else name
-        served = self.models.get(name)
-        if served is None:
-            self._raise_problem(name)
-            raise NotFound(f"there is no model {name!r}: GET /models lists those that are served")
+        served = self.model(name)
         if version is not None:
             number = int(version) if NUMBER.fullmatch(version) else 0
             what = f"version {version}"
@@ -62,6 +59,13 @@ class Catalogue:
         if version is None and alias is None:
             raise NotLoaded(f"{name} has no stable version: python -m store promote makes one")
         raise NotFound(f"{name} serves no {what}: GET /models/{name} lists what it serves")
+
+    def model(self, name: str) -> Served:
+        """Return what is served of a model."""
+        if name not in self.models:
+            self._raise_problem(name)
+            raise NotFound(f"there is no model {name!r}: GET /models lists those that are served")
+        return self.models[name]
 
     def _default(self) -> str:
         if self.default_model:

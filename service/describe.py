@@ -5,7 +5,6 @@ import shlex
 from typing import Any
 
 from service.catalogue import Catalogue, Endpoint
-from service.errors import NotFound
 
 
 def index(catalogue: Catalogue, url: str) -> dict[str, Any]:
@@ -37,9 +36,7 @@ def summary(catalogue: Catalogue, name: str) -> dict[str, Any]:
 
 def model(catalogue: Catalogue, name: str) -> dict[str, Any]:
     """Describe a model: its aliases, its versions, and its stable version whole."""
-    if name not in catalogue.models:
-        raise NotFound(f"there is no model {name!r}: GET /models lists those that are served")
-    served = catalogue.models[name]
+    served = catalogue.model(name)
     return {
         "name": name,
         "aliases": dict(served.aliases),

@@ -44,7 +44,10 @@ control_socket_disable = True
 
 def on_starting(server: Any) -> None:
     """Begin to count from nothing."""
-    wipe(_metrics)
+    try:
+        wipe(_metrics)
+    except OSError as error:
+        sys.exit(f"Error: PROMETHEUS_MULTIPROC_DIR={_metrics}: {error.strerror}")
 
 
 def post_worker_init(worker: Any) -> None:

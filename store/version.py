@@ -15,7 +15,7 @@ MODEL, MANIFEST = "model.npz", "manifest.json"
 Metrics = dict[str, dict[str, float]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Version:
     """A version whose files are as its manifest says, and whose model has passed its golden rows."""
 

@@ -129,6 +129,14 @@ def test_a_body_of_unknown_length_is_limited_too(client: FlaskClient) -> None:
     assert endless.tell() <= 10_001
 
 
+def test_a_body_that_ends_too_early(client: FlaskClient) -> None:
+    answer = client.post("/predict", input_stream=io.BytesIO(b'{"instances"'), content_type=JSON, content_length=1000)
+    assert answer.status_code == 400
+    assert _error(answer)
+    series = parse(client.get("/metrics").text)
+    assert total(series, "npserve_http_requests_total", route="/predict", code="400") == 1
+
+
 @pytest.mark.parametrize(
     ("content_type", "status"),
     [

@@ -63,3 +63,17 @@ def test_the_threads_of_blas_are_set_before_numpy_comes() -> None:
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout == "1 1\n"
+
+
+def test_a_folder_for_metrics_that_can_not_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    run = subprocess.run(
+        [sys.executable, "-m", "service", "--models", str(tmp_path), "--bind", "127.0.0.1:0"],
+        env={"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "file/metrics"), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert run.returncode != 0
+    assert run.stderr == f"Error: PROMETHEUS_MULTIPROC_DIR={tmp_path / 'file/metrics'}: Not a directory\n"
