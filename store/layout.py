@@ -29,7 +29,6 @@ def version_numbers(folder: Path) -> list[int]:
 def model_names(models: Path) -> list[str]:
     """Return the names of the models in a store, in order."""
     try:
-        entries = sorted(models.iterdir())
+        return sorted(entry.name for entry in models.iterdir() if NAME.fullmatch(entry.name) and entry.is_dir())
     except OSError as error:
         raise StoreError(f"the store {models} can't be read: {error.strerror}") from error
-    return [entry.name for entry in entries if entry.is_dir() and NAME.fullmatch(entry.name)]

@@ -76,7 +76,7 @@ class Watch:
                 # Nothing promoted yet, or a folder whose disk is gone: neither takes anything away.
                 if (folder / SERVING).exists():
                     served[name] = self._follow(name, Serving.read(folder), served.get(name, Served()))
-            except StoreError as error:
+            except (StoreError, OSError) as error:
                 problems[name] = str(error)
         self.problems = problems
         self.served = {name: model for name, model in served.items() if model.versions or model.missing}
@@ -104,7 +104,7 @@ class Watch:
             return failure.reason
         try:
             version = read_version(self.models, name, number)
-        except (ArtifactError, StoreError) as error:
+        except (ArtifactError, StoreError, OSError) as error:
             wait = min(failure.wait * 2, LONGEST_WAIT) if failure else 1.0
             self._failures[name, number] = _Failure(str(error), wait, time.monotonic() + wait)
             self._loads.append(Load(name, number, str(error)))

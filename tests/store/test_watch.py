@@ -125,3 +125,21 @@ def test_other_things_in_the_store_are_passed_over(tmp_path: Path, watch: Watch,
     watch.poll()
     assert list(watch.served) == ["iris"]
     assert watch.problems == {}
+
+
+def test_one_model_that_can_not_be_looked_at_hides_no_other(
+    tmp_path: Path, watch: Watch, publish_one: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_one()
+    shutil.copytree(tmp_path / "iris", tmp_path / "aster")
+    exists = Path.exists
+
+    def denied(path: Path) -> bool:
+        if "aster" in path.parts:
+            raise PermissionError(13, "Permission denied")
+        return exists(path)
+
+    monkeypatch.setattr(Path, "exists", denied)
+    watch.poll()
+    assert list(watch.served) == ["iris"]
+    assert "Permission denied" in watch.problems["aster"]
