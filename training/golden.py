@@ -9,6 +9,7 @@ that no real row wakes together. What is then left belongs to dead units, or to 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from nn.features import Float32
 REAL_ROWS = 16
 POOL = 2048  # rows looked at in all
 BLOCK = 256  # candidates weighed against each other at a time
+SHARE = 1e-3  # of the most that a real row brings; less is next to nothing
 NUDGES = (0.25, 0.0625, 0.015625, 1.0, 4.0)  # in the unit of the scaled inputs
 
 Mask = npt.NDArray[np.float32]  # of zeros and ones, so that products count
@@ -27,17 +29,18 @@ Mask = npt.NDArray[np.float32]  # of zeros and ones, so that products count
 
 def choose(model: Model, rows: Float32, rng: np.random.Generator) -> Golden:
     """Choose golden rows for a model from raw rows (B, I) that it may meet."""
-    shuffled = rows[rng.permutation(len(rows))[:POOL]]
-    chosen = [*shuffled[:REAL_ROWS]]
+    pool = rows[rng.permutation(len(rows))[:POOL]]
+    chosen = [*pool[:REAL_ROWS]]
     wanted = [np.ones(layer.kernel.shape, np.float32) for layer in model.network.layers]
-    exercise = _exercise(model, shuffled[:REAL_ROWS])
+    enough = [SHARE * np.abs(flow).max(axis=0) for flow in _flows(model, pool)]
+    exercise = _Exercise.of(_flows(model, pool[:REAL_ROWS]), enough)
     for row in range(len(chosen)):
         exercise.strike(wanted, row)
-    for candidates in _candidates(model, shuffled, rng):
+    for candidates in _candidates(model, pool, rng):
         if not any(entries.any() for entries in wanted):
             break
-        exercise = _exercise(model, candidates)
-        while (gains := exercise.gains(wanted)).max() > 0:
+        exercise = _Exercise.of(_flows(model, candidates), enough)
+        while (gains := exercise.gains(wanted)).max(initial=0) > 0:
             best = int(gains.argmax())
             exercise.strike(wanted, best)
             chosen.append(candidates[best])
@@ -66,10 +69,16 @@ class _Exercise:
     inputs: list[Mask]
     units: list[Mask]
 
-    def gains(self, wanted: list[Mask]) -> npt.NDArray[np.float32]:
+    @classmethod
+    def of(cls, flows: list[Array], enough: list[Array]) -> Self:
+        """Count what is not next to nothing beside what real rows bring (such as a saturated tanh)."""
+        masks = [(np.abs(flow) > least).astype(np.float32) for flow, least in zip(flows, enough, strict=True)]
+        return cls(masks[0::2], masks[1::2])
+
+    def gains(self, wanted: list[Mask]) -> Mask:
         """Count the wanted entries that each row exercises: (B,)."""
         gains = [((x @ entries) * u).sum(axis=1) for x, u, entries in zip(self.inputs, self.units, wanted, strict=True)]
-        return np.asarray(np.sum(gains, axis=0) if len(self.inputs[0]) else np.zeros(1), np.float32)
+        return np.asarray(np.sum(gains, axis=0), np.float32)
 
     def strike(self, wanted: list[Mask], row: int) -> None:
         """Want no longer what a row exercises."""
@@ -77,29 +86,20 @@ class _Exercise:
             entries[np.ix_(x[row] > 0, u[row] > 0)] = 0
 
 
-def _exercise(model: Model, rows: Float32) -> _Exercise:
-    """Run rows forward, and a gradient of the logits back."""
+def _flows(model: Model, rows: Float32) -> list[Array]:
+    """Run rows forward, and a gradient of the logits back: each layer's inputs (B, I) and gradient (B, U)."""
     layers = model.network.layers
     x: Array = model.features.inputs(rows).astype(np.float64)
-    inputs, kept = [], []
+    inputs, kept = [x], []
     for layer in layers[:-1]:
-        inputs.append(x)
         z = layer.preactivation(x)
         x = layer.function.forward(z.copy())
         kept.append(z if layer.function.from_input else x)
-    inputs.append(x)
+        inputs.append(x)
     # Any direction that is not perpendicular to a gradient shows it: units of irrational ratio.
-    g: Array = np.sqrt(np.arange(2.0, 2 + layers[-1].kernel.shape[1])) * np.ones((len(rows), 1))
-    units = [g]
-    for layer, v in zip(reversed(layers[:-1]), reversed(kept), strict=True):
-        after = layers[len(layers) - len(units)]
+    g: Array = np.sqrt(np.arange(2.0, 2 + model.network.outputs)) * np.ones((len(rows), 1))
+    gradients = [g]
+    for layer, after, v in zip(layers[-2::-1], layers[:0:-1], reversed(kept), strict=True):
         g = layer.function.backward(g @ after.kernel.T.astype(np.float64), v)
-        units.insert(0, g)
-    return _Exercise([_mask(x) for x in inputs], [_mask(g) for g in units])
-
-
-def _mask(values: Array) -> Mask:
-    """Mark what is not zero, nor next to nothing beside the same column's largest (a saturated tanh)."""
-    sizes = np.abs(values)
-    large: Mask = (sizes > 1e-3 * sizes.max(axis=0, initial=0)).astype(np.float32)
-    return large
+        gradients.insert(0, g)
+    return [flow for pair in zip(inputs, gradients, strict=True) for flow in pair]
