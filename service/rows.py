@@ -94,7 +94,7 @@ def _problems(rows: Any, width: int) -> Iterator[Problem]:
         if type(row) is not list:
             yield Problem(pointer(KEY, number), f"a list of {width} numbers", kind(row))
         elif len(row) != width:
-            yield Problem(pointer(KEY, number), f"{width} values", f"{len(row)} values")
+            yield Problem(pointer(KEY, number), _values(width), _values(len(row)))
         else:
             yield from _cell_problems(number, row)
 
@@ -105,6 +105,10 @@ def _cell_problems(number: int, row: list[Any]) -> Iterator[Problem]:
             yield Problem(pointer(KEY, number, place), "a number", kind(cell))
         elif not np.isfinite(read_numbers(cell)):
             yield Problem(pointer(KEY, number, place), "a number within ±3.4e38 (float32)", "a larger one")
+
+
+def _values(count: int) -> str:
+    return "1 value" if count == 1 else f"{count} values"
 
 
 def kind(value: Any) -> str:

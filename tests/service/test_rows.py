@@ -48,6 +48,7 @@ def test_the_bits_are_those_of_training(rng: np.random.Generator) -> None:
         ({"instances": [ROW, {"a": 1}]}, Problem("/instances/1", LIST, "an object")),
         ({"instances": [ROW, None]}, Problem("/instances/1", LIST, "null")),
         ({"instances": [ROW, []]}, Problem("/instances/1", "4 values", "0 values")),
+        ({"instances": [ROW[:1]]}, Problem("/instances/0", "4 values", "1 value")),
         ({"instances": [ROW[:3]]}, Problem("/instances/0", "4 values", "3 values")),
         ({"instances": [[*ROW, 1]]}, Problem("/instances/0", "4 values", "5 values")),
         ({"instances": [ROW, [1, "2.5", 3, 4]]}, Problem("/instances/1/1", NUMBER, "a string")),
