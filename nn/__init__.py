@@ -1,10 +1,11 @@
 """A network as plain arrays, and the file it lives in. Imports numpy only.
 
-Axis letters used everywhere: B rows, I inputs, U units, C outputs.
+Axis letters used everywhere: B rows, K columns, I inputs, U units, C outputs.
 """
 
 from nn.artifact import Artifact, ArtifactError, load, save
-from nn.features import Features, Number
+from nn.columns import Boolean, Category, Date, Number
+from nn.features import Features
 from nn.golden import Golden
 from nn.model import Model
 from nn.network import Dense, Network, NetworkError
@@ -12,6 +13,9 @@ from nn.network import Dense, Network, NetworkError
 __all__ = [
     "Artifact",
     "ArtifactError",
+    "Boolean",
+    "Category",
+    "Date",
     "Dense",
     "Features",
     "Golden",

@@ -1,95 +1,142 @@
 """How a raw row becomes numbers: fitted in training, kept in the artifact, applied by the service.
 
-The same code runs in both halves, in float32, so that a row gives the same bits in both.
+A raw row is a list of cells, one a column. `read` turns rows into codes (B, K), `inputs` turns
+codes into what the network takes (B, I). The same code runs in both halves, in float32, so that a
+row gives the same bits in both.
 """
 
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-Float32 = npt.NDArray[np.float32]
+from nn.columns import KINDS, NUMBERS, Cell, Column, Float32, Number, read_numbers
 
-
-def read_numbers(values: npt.ArrayLike) -> Float32:
-    """Round numbers to float32 by way of float64, as a reader of JSON does; too large is infinite."""
-    exact = isinstance(values, np.ndarray) and np.can_cast(values.dtype, np.float32)
-    with np.errstate(over="ignore"):
-        return np.asarray(values if exact else np.asarray(values, np.float64), np.float32)
-
-
-@dataclass(frozen=True)
-class Number:
-    """A number, scaled to (value - offset) * scale."""
-
-    name: str
-    offset: float = 0.0
-    scale: float = 1.0
-    kind: str = "number"
-
-    def __post_init__(self) -> None:
-        if self.kind != "number":
-            raise ValueError(f"feature {self.name!r} is of the unknown kind {self.kind!r}")
-        if not (isinstance(self.name, str) and np.isfinite([self.offset, self.scale]).all()):
-            raise ValueError(f"feature {self.name!r} needs a name and a finite offset and scale")
+Codes = npt.NDArray[Any]  # float64, or where all columns are numbers float32 or what it holds exactly, such as bytes
 
 
 class Features:
-    """The columns of a raw row in their order, and what is done to each."""
+    """The columns of a raw row in their order, and the names of those that training saw but dropped."""
 
-    __slots__ = ("_offset", "_scale", "columns")
-
-    def __init__(self, columns: Sequence[Number]) -> None:
-        self.columns = tuple(columns)
-        if len({column.name for column in self.columns}) != len(self.columns):
-            raise ValueError("two features have the same name")
-        self._offset = np.array([column.offset for column in self.columns], np.float32)
-        self._scale = np.array([column.scale for column in self.columns], np.float32)
+    def __init__(self, columns: Sequence[Column], dropped: Sequence[str] = ()) -> None:
+        self.columns, self.dropped = tuple(columns), tuple(dropped)
+        names = [*(column.name for column in self.columns), *self.dropped]
+        if not self.columns or len(set(names)) != len(names):
+            raise ValueError("two features have the same name" if self.columns else "there are no features")
+        # Rows of numbers alone are read and scaled as one block: most are, and images are wide.
+        self.only_numbers = all(type(column) is Number and not column.missing for column in self.columns)
+        self._lay_out_pieces()
+        self._lay_out_places()
+        self._marked = np.array([j for j, column in enumerate(self.columns) if column.missing], np.intp)
+        self.width = len(self._offset) + self._places + len(self._marked)
 
     @classmethod
     def plain(cls, width: int) -> Self:
         """Take `width` numbers as they are."""
         return cls([Number(f"x{i}") for i in range(width)])
 
-    @classmethod
-    def fit_table(cls, rows: Float32, names: Sequence[str]) -> Self:
-        """Scale each column of rows (B, I) to mean 0 and deviation 1; ignore a constant one."""
-        offset = rows.mean(axis=0, dtype=np.float64)
-        deviation = rows.std(axis=0, dtype=np.float64)
-        scale = 1 / np.maximum(deviation, np.finfo(np.float32).tiny)
-        scale[rows.min(axis=0) == rows.max(axis=0)] = 0
-        return cls._fitted(names, offset, scale)
-
-    @classmethod
-    def fit_grid(cls, rows: Float32) -> Self:
-        """Scale rows (B, I) of one unit, such as pixels, from their common range to 0 … 1."""
-        low, high = float(rows.min()), float(rows.max())
-        scale = 1 / (high - low) if high > low else 0.0
-        width = rows.shape[1]
-        return cls._fitted([f"x{i}" for i in range(width)], np.full(width, low), np.full(width, scale))
-
-    @classmethod
-    def _fitted(cls, names: Sequence[str], offset: npt.NDArray[Any], scale: npt.NDArray[Any]) -> Self:
-        fitted = zip(names, offset.astype(np.float32), scale.astype(np.float32), strict=True)
-        return cls([Number(name, float(o), float(s)) for name, o, s in fitted])
-
     def __len__(self) -> int:
         return len(self.columns)
 
-    def inputs(self, rows: Float32) -> Float32:
-        """Turn raw rows (B, I) into the network's inputs (B, I)."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            x: Float32 = rows - self._offset
-            x *= self._scale
-            return x
+    def read(self, rows: Sequence[Sequence[Cell]]) -> Codes | None:
+        """Turn rows of K cells into codes (B, K), or return None where a cell is not what its column takes."""
+        if self.only_numbers:
+            if not set(map(type, chain.from_iterable(rows))) <= NUMBERS:
+                return None
+            block = read_numbers(rows)  # type: ignore[arg-type]  # numbers, as just seen
+            return block if np.isfinite(block).all() else None
+        codes = np.empty((len(rows), len(self.columns)))
+        for j, (column, cells) in enumerate(zip(self.columns, zip(*rows, strict=True), strict=True)):
+            read = column.read(cells)
+            if read is None:
+                return None
+            codes[:, j] = read
+        return codes
 
-    def to_config(self) -> list[dict[str, Any]]:
-        """Return what the artifact keeps: one record a column."""
-        return [asdict(column) for column in self.columns]
+    def cells(self, codes: Codes) -> list[list[Cell]]:
+        """Return rows that read as these codes (B, K)."""
+        return [[column.cell(float(code)) for column, code in zip(self.columns, row, strict=True)] for row in codes]
+
+    def inputs(self, codes: Codes) -> Float32:
+        """Turn codes (B, K) into the network's inputs (B, I)."""
+        x = np.empty((len(codes), self.width), np.float32)
+        self.encode(codes, x)
+        return x
+
+    def encode(self, codes: Codes, out: Float32) -> None:
+        """Write the inputs that belong to codes (B, K) into `out` (B, I): pieces, then places, then marks."""
+        ends = len(self._offset), len(self._offset) + self._places
+        pieces, places, marks = out[:, : ends[0]], out[:, ends[0] : ends[1]], out[:, ends[1] :]
+        values = codes if self.only_numbers else self._values(codes)
+        with np.errstate(over="ignore", invalid="ignore"):
+            np.subtract(values if self._source is None else values[:, self._source], self._offset, out=pieces)
+            np.multiply(pieces, self._scale, out=pieces)
+        if self._bounded:
+            np.clip(pieces, self._low, self._high, out=pieces)
+        if self._places:
+            places[:] = 0
+            chosen = codes[:, self._categories]
+            rows, which = np.nonzero(chosen == chosen)  # what is missing is unlike itself, and takes no place
+            places[rows, self._first[which] + chosen[rows, which].astype(np.intp)] = 1
+        if len(self._marked):
+            np.isnan(codes[:, self._marked], out=marks)
+
+    def to_config(self) -> dict[str, Any]:
+        """Return what the artifact keeps: of each column what differs from the defaults of its kind."""
+        return {"columns": [_record(column) for column in self.columns], "dropped": list(self.dropped)}
 
     @classmethod
-    def from_config(cls, config: list[dict[str, Any]]) -> Self:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Rebuild from `to_config`."""
-        return cls([Number(**column) for column in config])
+        columns = []
+        for record in config["columns"]:
+            fields = dict(record)
+            kind = fields.pop("kind")
+            if kind not in KINDS:
+                raise ValueError(f"feature {fields.get('name')!r} is of the unknown kind {kind!r}")
+            columns.append(KINDS[kind](**fields))
+        return cls(columns, config["dropped"])
+
+    def _values(self, codes: Codes) -> Float32:
+        """Fill what is missing, and let each column make its values: (B, K) -> (B, V)."""
+        values = np.empty((len(codes), self._value_count), np.float32)
+        for j, column, part in self._valued:
+            cells = codes[:, j]
+            values[:, part] = column.values(np.where(np.isnan(cells), column.fill, cells) if column.missing else cells)
+        return values
+
+    def _lay_out_pieces(self) -> None:
+        """Prepare the arithmetic of all pieces at once: which value each is made of, offset, scale and bounds."""
+        self._valued: list[tuple[int, Column, slice]] = []
+        pieces, source, first = [], [], 0
+        for j, column in enumerate(self.columns):
+            if column.pieces:
+                pieces += column.pieces
+                source += [first + piece.value for piece in column.pieces]
+                self._valued.append((j, column, slice(first, max(source) + 1)))
+                first = max(source) + 1
+        self._value_count = first
+        # Where each value is one piece, there is nothing to pick.
+        self._source = None if source == [*range(first)] else np.array(source, np.intp)
+        table = np.array([piece[1:] for piece in pieces], np.float32).reshape(-1, 4)
+        self._offset, self._scale, self._low, self._high = (np.ascontiguousarray(part) for part in table.T)
+        self._bounded = bool(np.isfinite(table[:, 2:]).any())
+
+    def _lay_out_places(self) -> None:
+        """Prepare the places of all categories: the first of each."""
+        counts = [column.places for column in self.columns]
+        self._categories = np.flatnonzero(counts)
+        self._places = sum(counts)
+        self._first = np.cumsum([0, *counts])[:-1][self._categories]
+
+
+def _record(column: Column) -> dict[str, Any]:
+    given = {
+        field.name: value
+        for field in dataclasses.fields(column)
+        if (value := getattr(column, field.name)) != field.default
+    }
+    return {"kind": column.kind, **given}

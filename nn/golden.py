@@ -6,7 +6,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from nn.features import read_numbers
+from nn.activations import Array
+from nn.columns import Cell
 from nn.model import Model
 
 
@@ -14,15 +15,14 @@ from nn.model import Model
 class Golden:
     """Raw rows, the logits (G, C) that float64 arithmetic gives for them, and how far float32 may be off."""
 
-    rows: list[list[float]]
+    rows: list[list[Cell]]
     logits: npt.NDArray[np.float64]
     tolerance: float
 
     @classmethod
-    def measure(cls, model: Model, rows: list[list[float]]) -> Self:
+    def measure(cls, model: Model, rows: list[list[Cell]]) -> Self:
         """Compute the logits in float64; the tolerance is four times the error of float32 on this machine."""
-        raw = read_numbers(rows)
-        inputs = model.features.inputs(raw)
+        inputs = model.features.inputs(_codes(model, rows))
         exact = model.network.logits(inputs.astype(np.float64)).astype(np.float64)
         error = float(np.abs(model.network.logits(inputs) - exact).max())
         # A few rows may happen to come out exact here; another machine sums in another order.
@@ -31,5 +31,12 @@ class Golden:
 
     def deviation(self, model: Model) -> float:
         """Return how far the model's logits are from these at most; infinite where one is no number."""
-        distance = np.abs(model.logits(read_numbers(self.rows)) - self.logits).max()
+        distance = np.abs(model.logits(_codes(model, self.rows)) - self.logits).max()
         return float(distance) if np.isfinite(distance) else float("inf")
+
+
+def _codes(model: Model, rows: list[list[Cell]]) -> Array:
+    codes = model.features.read(rows)
+    if codes is None:
+        raise ValueError("the golden rows are no rows of this model")
+    return codes

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from nn.activations import Array
-from nn.features import Features, Float32
+from nn.features import Codes, Features
 from nn.network import Network
 
 Label = str | int | float | bool
@@ -12,7 +12,7 @@ TASKS = ("classification", "regression")
 
 @dataclass(frozen=True)
 class Model:
-    """Raw rows in, answers out. A classification has one label an output; a regression has none."""
+    """Rows in, answers out. A classification has one label an output; a regression has none."""
 
     features: Features
     network: Network
@@ -22,8 +22,8 @@ class Model:
     def __post_init__(self) -> None:
         if self.task not in TASKS:
             raise ValueError(f"unknown task {self.task!r}; known are {', '.join(TASKS)}")
-        if len(self.features) != self.network.inputs:
-            raise ValueError(f"{len(self.features)} features, but the network takes {self.network.inputs}")
+        if self.features.width != self.network.inputs:
+            raise ValueError(f"the features make {self.features.width} inputs, the network takes {self.network.inputs}")
         if self.task == "classification":
             self._check_classifier()
         elif self.labels:
@@ -38,13 +38,13 @@ class Model:
         if activation != "softmax":
             raise ValueError(f"a classification ends in softmax, this network in {activation}")
 
-    def logits(self, rows: Float32) -> Array:
-        """Raw rows (B, I) -> (B, C), before the last activation."""
-        return self.network.logits(self.features.inputs(rows))
+    def logits(self, codes: Codes) -> Array:
+        """Codes of raw rows (B, K) -> (B, C), before the last activation."""
+        return self.network.logits(self.features.inputs(codes))
 
-    def predict(self, rows: Float32) -> Array:
-        """Raw rows (B, I) -> probabilities or values (B, C)."""
-        return self.network.activate(self.logits(rows))
+    def predict(self, codes: Codes) -> Array:
+        """Codes of raw rows (B, K) -> probabilities or values (B, C)."""
+        return self.network.activate(self.logits(codes))
 
     def best_labels(self, probabilities: Array) -> list[Label]:
         """The most probable label of each row (B, C); of equals, the first."""

@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 
 from nn.activations import Array
-from nn.features import Float32
+from nn.features import Codes
 from service.catalogue import Catalogue, Endpoint
 from service.errors import (
     NO_SUCH_PATH,
@@ -111,20 +111,20 @@ class Calls:
     def _predict(self, endpoint: Endpoint, request: Request) -> bytes:
         """Run the stages; each is observed once."""
         meters, times = endpoint.meters, [time.perf_counter()]
-        rows = self._decode(endpoint, request)
+        codes = self._decode(endpoint, request)
         times.append(time.perf_counter())
-        outputs = _forward(endpoint, rows)
+        outputs = _forward(endpoint, codes)
         times.append(time.perf_counter())
         body = _encode(endpoint, outputs)
         times.append(time.perf_counter())
         meters.stages["queue"].observe(times[0] - request.began)
         for stage, began, ended in zip(("decode", "forward", "encode"), times, times[1:], strict=False):
             meters.stages[stage].observe(ended - began)
-        meters.rows.inc(len(rows))
+        meters.rows.inc(len(codes))
         return body
 
-    def _decode(self, endpoint: Endpoint, request: Request) -> Float32:
-        """Body -> raw rows (B, I), or the error that says why not."""
+    def _decode(self, endpoint: Endpoint, request: Request) -> Codes:
+        """Body -> codes of its rows (B, K), or the error that says why not."""
         limit = self._settings.max_body_bytes
         if len(request.body) > limit:
             raise TooLarge(f"the body is larger than {limit} bytes: send fewer rows at a time")
@@ -162,10 +162,10 @@ def parse_json(body: bytes) -> Any:
         raise NotJSON(f"the body is not JSON: {error}" if body else "the body is empty; expected JSON") from error
 
 
-def _forward(endpoint: Endpoint, rows: Float32) -> Array:
-    """Raw rows (B, I) -> outputs (B, C). Numbers so large that the sums overflow are refused."""
+def _forward(endpoint: Endpoint, codes: Codes) -> Array:
+    """Codes (B, K) -> outputs (B, C). Numbers so large that the sums overflow are refused."""
     model = endpoint.version.artifact.model
-    logits = model.logits(rows)
+    logits = model.logits(codes)
     if not (finite := np.isfinite(logits).all(axis=1)).all():
         raise InvalidInput(
             [

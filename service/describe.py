@@ -4,6 +4,8 @@ import json
 import shlex
 from typing import Any
 
+from nn import Category
+from nn.columns import Column
 from service.catalogue import Catalogue, Endpoint
 
 
@@ -54,7 +56,7 @@ def version(endpoint: Endpoint) -> dict[str, Any]:
         "name": described.name,
         "version": described.number,
         "task": model.task,
-        "features": [{"name": column.name, "kind": column.kind} for column in model.features.columns],
+        "features": [_feature(column) for column in model.features.columns],
         "labels": list(model.labels) or None,
         "metrics": described.metrics,
         "sha256": described.sha256,
@@ -63,11 +65,27 @@ def version(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
+def _feature(column: Column) -> dict[str, Any]:
+    """Describe what a client may send."""
+    described: dict[str, Any] = {"name": column.name, "kind": column.kind, "missing": column.missing}
+    if isinstance(column, Category):
+        described["categories"] = list(column.categories)
+    return described
+
+
 def curl(endpoint: Endpoint, url: str) -> str:
     """Return a command that asks a model for a prediction, with one of its golden rows."""
-    body = json.dumps({"instances": endpoint.version.artifact.golden.rows[:1]}, separators=(",", ":"))
+    body = json.dumps({"instances": [_example_row(endpoint)]}, separators=(",", ":"))
     address = f"{url.rstrip('/')}/models/{endpoint.version.name}/predict"
     return f"curl {shlex.quote(address)} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+
+
+def _example_row(endpoint: Endpoint) -> Any:
+    """Return a golden row; by name where the columns have names of their own, as people would write it."""
+    artifact = endpoint.version.artifact
+    row, columns = artifact.golden.rows[0], artifact.model.features.columns
+    numbered = all(column.name == f"x{number}" for number, column in enumerate(columns))
+    return row if numbered else dict(zip((column.name for column in columns), row, strict=True))
 
 
 def greeting(catalogue: Catalogue, url: str) -> str:

@@ -4,19 +4,18 @@ The field looks at the types of all cells at once; only where one is wrong does 
 cell to say which.
 """
 
-from collections.abc import Iterator
-from itertools import chain, islice
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
-import numpy as np
 from marshmallow import Schema, ValidationError, fields
 
 from nn import Features
-from nn.features import Float32, read_numbers
+from nn.columns import NUMBERS, Cell, Column
+from nn.features import Codes
 from service.errors import MOST_DETAILS, InvalidInput, Problem, TooLarge, pointer
 
 KEY = "instances"
-NUMBERS = {int, float}
 KINDS = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
 # What marshmallow finds wrong with the envelope: its word, what was expected, what came.
 ENVELOPE = {
@@ -26,22 +25,64 @@ ENVELOPE = {
 }
 
 
-class Rows(fields.Field[Float32]):
-    """A list of rows, each a list of one number for each feature -> raw rows (B, I)."""
+class Rows(fields.Field[Codes]):
+    """A list of rows, each a list of cells or an object by feature name -> codes (B, K)."""
 
     default_error_messages = {"required": "required", "null": "null"}  # noqa: RUF012
 
     def __init__(self, features: Features, max_rows: int) -> None:
         super().__init__(required=True)
         self.features, self.max_rows = features, max_rows
+        self._names = [column.name for column in features.columns]
+        self._known = frozenset([*self._names, *features.dropped])
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Float32:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Codes:
         if type(value) is list and len(value) > self.max_rows:
             raise TooLarge(f"{len(value)} rows; at most {self.max_rows} are taken in a request")
-        rows = _convert(value, len(self.features))
-        if rows is None:
-            raise ValidationError(list(islice(_problems(value, len(self.features)), MOST_DETAILS + 1)))
-        return rows
+        cells = self._cells(value)
+        codes = None if cells is None else self.features.read(cells)
+        if codes is None:
+            raise ValidationError(list(islice(self._problems(value), MOST_DETAILS + 1)))
+        return codes
+
+    def _cells(self, rows: Any) -> list[list[Cell]] | None:
+        """Return the rows with their cells in order, or None where one has too few or too many."""
+        if type(rows) is not list:
+            return None
+        types = set(map(type, rows))
+        if types == {list} and set(map(len, rows)) == {len(self._names)}:
+            return rows
+        if types == {dict} and all(row.keys() <= self._known for row in rows):
+            return [[row.get(name) for name in self._names] for row in rows]
+        return None
+
+    def _problems(self, rows: Any) -> Iterator[Problem]:
+        """Go from row to row, and where one does not read from cell to cell, and say what is wrong."""
+        if type(rows) is not list or not rows:
+            yield Problem(pointer(KEY), "a list of at least one row", kind(rows) if rows != [] else "an empty list")
+            return
+        shape = dict if type(rows[0]) is dict else list
+        for number, row in enumerate(rows):
+            if type(row) is not shape:
+                expected = f"a list of {_values(len(self._names))}" if shape is list else "an object like the first row"
+                yield Problem(pointer(KEY, number), expected, kind(row))
+            elif (cells := self._cells([row])) is None or self.features.read(cells) is None:
+                yield from self._row_problems(number, row)
+
+    def _row_problems(self, number: int, row: Any) -> Iterator[Problem]:
+        if type(row) is list and len(row) != len(self._names):
+            yield Problem(pointer(KEY, number), _values(len(self._names)), _values(len(row)))
+            return
+        if type(row) is dict:
+            for key in sorted(row.keys() - self._known):
+                yield Problem(pointer(KEY, number, key), "the name of a feature", "an unknown key")
+        keys: Sequence[Any] = self._names if type(row) is dict else range(len(row))
+        for key, column in zip(keys, self.features.columns, strict=True):
+            place = pointer(KEY, number, key)
+            if type(row) is list or key in row:
+                yield from _cell_problems(column, row[key], place)
+            elif not column.missing:
+                yield Problem(place, column.expected, "nothing")
 
 
 class RequestSchema(Schema):
@@ -55,13 +96,13 @@ def request_schema(features: Features, max_rows: int) -> Schema:
     return RequestSchema.from_dict({KEY: Rows(features, max_rows)})()
 
 
-def read_body(schema: Schema, body: Any) -> Float32:
-    """Turn a parsed body into raw rows (B, I). Raises InvalidInput with every place that is wrong."""
+def read_body(schema: Schema, body: Any) -> Codes:
+    """Turn a parsed body into the codes of its rows (B, K). Raises InvalidInput with every place that is wrong."""
     try:
-        rows: Float32 = schema.load(body)[KEY]
+        codes: Codes = schema.load(body)[KEY]
     except ValidationError as error:
         raise InvalidInput([*_envelope_problems(error.messages_dict, body)]) from error
-    return rows
+    return codes
 
 
 def _envelope_problems(messages: dict[str, Any], body: Any) -> Iterator[Problem]:
@@ -75,36 +116,14 @@ def _envelope_problems(messages: dict[str, Any], body: Any) -> Iterator[Problem]
                 yield Problem(pointer(key), *ENVELOPE[message])
 
 
-def _convert(rows: Any, width: int) -> Float32 | None:
-    """Return rows as an array, or None where anything is wrong with them."""
-    if type(rows) is not list or not rows or set(map(type, rows)) != {list} or set(map(len, rows)) != {width}:
-        return None
-    # numpy takes true for 1 and "2.5" for 2.5; the types tell, at the speed of a set.
-    if not set(map(type, chain.from_iterable(rows))) <= NUMBERS:
-        return None
-    array = read_numbers(rows)
-    return array if np.isfinite(array).all() else None
-
-
-def _problems(rows: Any, width: int) -> Iterator[Problem]:
-    if type(rows) is not list or not rows:
-        yield Problem(pointer(KEY), "a list of at least one row", kind(rows) if rows != [] else "an empty list")
+def _cell_problems(column: Column, cell: Any, place: str) -> Iterator[Problem]:
+    if column.read([cell]) is not None:
         return
-    for number, row in enumerate(rows):
-        if type(row) is not list:
-            yield Problem(pointer(KEY, number), f"a list of {width} numbers", kind(row))
-        elif len(row) != width:
-            yield Problem(pointer(KEY, number), _values(width), _values(len(row)))
-        else:
-            yield from _cell_problems(number, row)
-
-
-def _cell_problems(number: int, row: list[Any]) -> Iterator[Problem]:
-    for place, cell in enumerate(row):
-        if type(cell) not in NUMBERS:
-            yield Problem(pointer(KEY, number, place), "a number", kind(cell))
-        elif not np.isfinite(read_numbers(cell)):
-            yield Problem(pointer(KEY, number, place), "a number within ±3.4e38 (float32)", "a larger one")
+    if column.kind == "number" and type(cell) in NUMBERS:
+        yield Problem(place, "a number within ±3.4e38 (float32)", "a larger one")
+    else:
+        or_null = " or null" if column.missing else ""
+        yield Problem(place, column.expected + or_null, kind(cell))
 
 
 def _values(count: int) -> str:

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from nn import Artifact, Dense, Features, Golden, Model, Network
+from nn import Artifact, Dense, Features, Golden, Model, Network, Number
 from nn.model import Label
 
 
@@ -27,7 +27,7 @@ def make_artifact(
 ) -> Artifact:
     """A classifier of I numbers; with no labels, a regression."""
     rows = rng.normal(size=(5, widths[0])).astype(np.float32)
-    features = Features.fit_table(rows, [f"feature {i}" for i in range(widths[0])])
+    features = Features([Number(f"feature {i}", offset=0.25 * i, scale=1.5) for i in range(widths[0])])
     task, last = ("classification", "softmax") if labels else ("regression", "linear")
     model = Model(features, make_network(rng, widths, hidden, last), task, labels)
     return Artifact(model, Golden.measure(model, rows.tolist()))

@@ -11,7 +11,6 @@ import pytest
 
 from nn import Artifact, ArtifactError, Dense, Golden, Network, load, save
 from nn.artifact import from_bytes, to_bytes
-from nn.features import read_numbers
 from tests.models import make_artifact
 
 HERE = Path("model.npz")
@@ -99,8 +98,12 @@ def _times(name: str, factor: float) -> Callable[[Members], None]:
         (_config(activations=["relu", "quadratic"]), "unknown activation 'quadratic'"),
         (_config(activations=["relu", "relu", "softmax"]), "layer2.kernel"),
         (_config(activations=["softmax"]), "3 labels, but the network gives 8"),
-        (_config(features=[{"name": "a", "kind": "colour"}]), "unknown kind"),
-        (_config(features=[{"name": "a"}]), "1 features, but the network takes 4"),
+        (_config(features={"columns": [{"name": "a", "kind": "colour"}], "dropped": []}), "unknown kind"),
+        (_config(features={"columns": [{"name": "a", "kind": "number"}], "dropped": []}), "the features make 1 inputs"),
+        (_config(features={"columns": [{"name": "a", "kind": "number", "x": 1}], "dropped": []}), "not a model file"),
+        (_set("golden.rows", np.frombuffer(b'[["1",2,3,4]]', np.uint8)), "1 golden rows do not fit"),
+        (_set("golden.rows", np.frombuffer(b"[[1,2,3,4],[1],[1],[1],[1]]", np.uint8)), "not a model file"),
+        (_set("golden.rows", np.frombuffer(b'[["1",2,3,4],5,5,5,5]', np.uint8)), "not a model file"),
         (_config(tolerance=0), "tolerance 0"),
         (_set("config", np.frombuffer(b"{}", np.uint8)), "format"),
         (_set("config", np.frombuffer(b"[" * 9999, np.uint8)), "not a model file"),
@@ -164,7 +167,7 @@ def test_any_wrong_weight_that_matters_is_noticed(artifact: Artifact) -> None:
     """A file whose sums are right but whose kernel is not: the golden rows tell."""
     first, last = artifact.model.network.layers
     kernel = last.kernel.copy()
-    inputs = artifact.model.features.inputs(read_numbers(artifact.golden.rows))
+    inputs = artifact.model.features.inputs(np.array(artifact.golden.rows, np.float32))
     busiest = int(Network([first]).predict(inputs).sum(axis=0).argmax())
     kernel[busiest, 0] += 0.01
     wrong = Network([first, Dense(kernel, last.bias, last.activation)])

@@ -1,51 +1,57 @@
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 
-from nn.features import Features, Number, read_numbers
+from nn import Category, Date, Features, Number
+from nn.columns import read_numbers
 
 
-def test_a_table_is_scaled_column_by_column() -> None:
-    rows = read_numbers([[1, 100, 7], [3, 300, 7]])
-    features = Features.fit_table(rows, ["a", "b", "c"])
-    np.testing.assert_array_equal(features.inputs(rows), [[-1, -1, 0], [1, 1, 0]])
-    np.testing.assert_array_equal(features.inputs(read_numbers([[5, 200, 99]])), [[3, 0, 0]])
+def test_numbers_alone_are_read_as_one_block() -> None:
+    features = Features([Number("a", offset=1, scale=2), Number("b")])
+    codes = features.read([[1, 2.5], [3, -4]])
+    assert codes is not None
+    assert codes.dtype == np.float32
+    np.testing.assert_array_equal(features.inputs(codes), [[0, 2.5], [4, -4]])
+    np.testing.assert_array_equal(features.inputs(codes.astype(np.uint8)[:1]), [[0, 2]])
 
 
-def test_a_grid_is_scaled_as_a_whole() -> None:
-    rows = read_numbers([[0, 128], [255, 0]])
-    features = Features.fit_grid(rows)
-    np.testing.assert_allclose(features.inputs(rows), rows / 255, rtol=1e-6)
-
-
-@pytest.mark.parametrize("value", [0, 7, -3.5, 3e38])
-def test_constant_data_are_ignored(value: float) -> None:
-    rows = read_numbers(np.full((3, 2), value))
-    for features in (Features.fit_grid(rows), Features.fit_table(rows, ["a", "b"])):
-        np.testing.assert_array_equal(features.inputs(rows), np.zeros((3, 2)))
+@pytest.mark.parametrize("cell", ["1", True, None, [1], 1e39])
+def test_one_wrong_cell_among_many(cell: Any) -> None:
+    features = Features.plain(3)
+    assert features.read([[1, 2, 3]] * 50 + [[1, cell, 3]]) is None
 
 
 def test_the_same_bits_after_a_round_trip(rng: np.random.Generator) -> None:
     rows = read_numbers(rng.lognormal(sigma=5, size=(50, 6)))
-    features = Features.fit_table(rows, list("abcdef"))
+    scales = read_numbers(rng.lognormal(sigma=5, size=6)).tolist()
+    features = Features(
+        [Number(name, offset=scale / 3, scale=scale) for name, scale in zip("abcdef", scales, strict=True)]
+    )
     again = Features.from_config(json.loads(json.dumps(features.to_config())))
     np.testing.assert_array_equal(again.inputs(rows), features.inputs(rows))
     assert [column.name for column in again.columns] == list("abcdef")
 
 
-def test_numbers_are_rounded_as_a_reader_of_json_rounds_them(rng: np.random.Generator) -> None:
-    integers = rng.integers(-(2**62), 2**62, size=1000)
-    from_json = np.array(json.loads(json.dumps([float(i) for i in integers.tolist()])), np.float32)
-    np.testing.assert_array_equal(read_numbers(integers), from_json)
-    assert read_numbers(np.array([200], np.uint8)).dtype == np.float32
-    assert np.isinf(read_numbers([1e39])).all()
-
-
-def test_features_that_can_not_be() -> None:
-    with pytest.raises(ValueError, match="same name"):
-        Features([Number("a"), Number("a")])
-    with pytest.raises(ValueError, match="finite"):
-        Features([Number("a", offset=float("nan"))])
-    with pytest.raises(ValueError, match="unknown kind 'colour'"):
-        Features.from_config([{"name": "a", "kind": "colour"}])
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Features([Number("a"), Number("a")]), "same name"),
+        (lambda: Features([Number("a")], dropped=["a"]), "same name"),
+        (lambda: Features([]), "no features"),
+        (lambda: Number("a", offset=float("nan")), "finite"),
+        (lambda: Number("a", fill=float("inf")), "finite"),
+        (lambda: Number("a", edges=(1, 1)), "do not rise"),
+        (lambda: Category("a", categories=("x", "x")), "not different texts"),
+        (lambda: Category("a", categories=("x", 1)), "not different texts"),  # type: ignore[arg-type]
+        (lambda: Date("a", periods=("decade",)), "unknown periods"),
+        (
+            lambda: Features.from_config({"columns": [{"name": "a", "kind": "colour"}], "dropped": []}),
+            "unknown kind 'colour'",
+        ),
+    ],
+)
+def test_features_that_can_not_be(make: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()

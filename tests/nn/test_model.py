@@ -23,7 +23,7 @@ def test_raw_rows_are_scaled_first(rng: np.random.Generator) -> None:
 @pytest.mark.parametrize(
     ("width", "task", "labels", "last", "message"),
     [
-        (5, "classification", ("a", "b", "c"), "softmax", "5 features, but the network takes 4"),
+        (5, "classification", ("a", "b", "c"), "softmax", "the features make 5 inputs, the network takes 4"),
         (4, "classification", ("a", "b"), "softmax", "2 labels, but the network gives 3 outputs"),
         (4, "classification", ("a", "b", "b"), "softmax", "two labels are the same"),
         (4, "classification", ("a", "b", "c"), "relu", "ends in softmax, this network in relu"),

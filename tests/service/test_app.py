@@ -345,7 +345,7 @@ def test_what_is_served(client: FlaskClient, iris: Path) -> None:
         "predict": "/models/iris/predict",
     }
     described = client.get("/models/iris/versions/1").get_json()
-    assert described["features"][0] == {"name": "feature 0", "kind": "number"}
+    assert described["features"][0] == {"name": "feature 0", "kind": "number", "missing": False}
     assert described["labels"] == ["setosa", "versicolor", "virginica"]
     assert described["sha256"] == read_version(iris, "iris", 1).sha256
     assert client.get("/models/iris").get_json()["stable"] == described

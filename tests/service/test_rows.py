@@ -4,13 +4,13 @@ import numpy as np
 import orjson
 import pytest
 
-from nn import Features
+from nn import Boolean, Category, Date, Features, Number
 from service.errors import InvalidInput, Problem, TooLarge
 from service.rows import read_body, request_schema
 
 SCHEMA = request_schema(Features.plain(4), max_rows=10)
 ROW = [5.1, 3.5, 1.4, 0.2]
-LIST, ROWS = "a list of 4 numbers", "a list of rows"
+LIST, ROWS = "a list of 4 values", "a list of rows"
 NUMBER, FLOAT32 = "a number", "a number within ±3.4e38 (float32)"
 
 
@@ -106,3 +106,85 @@ def test_a_long_key_is_cut() -> None:
 def test_too_many_rows() -> None:
     with pytest.raises(TooLarge, match="11 rows; at most 10 are taken"):
         read_body(SCHEMA, {"instances": [ROW] * 11})
+
+
+MIXED = Features(
+    [
+        Number("age", fill=40.0),
+        Category("work", missing=True, categories=("private", "public")),
+        Boolean("member"),
+        Date("since", missing=True),
+    ],
+    dropped=["id"],
+)
+MIXED_SCHEMA = request_schema(MIXED, max_rows=10)
+GOOD = {"age": 39, "work": "private", "member": True, "since": "2024-05-31"}
+DATE = "an ISO 8601 date such as 2024-05-31 or 2024-05-31T08:30:00"
+
+
+def test_objects_by_feature_name_are_rows() -> None:
+    as_list = read_body(MIXED_SCHEMA, {"instances": [[39, "private", True, "2024-05-31"], [40.5, None, False, None]]})
+    backwards = dict(reversed(GOOD.items()))
+    for second in ({"age": 40.5, "member": False}, {"age": 40.5, "member": False, "since": None, "id": "dropped"}):
+        codes = read_body(MIXED_SCHEMA, {"instances": [backwards, second]})
+        np.testing.assert_array_equal(codes, as_list)
+    np.testing.assert_array_equal(
+        read_body(request_schema(Features.plain(2), 10), {"instances": [{"x1": 2, "x0": 1}]}), [[1, 2]]
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "problems"),
+    [
+        ({"age": "39"}, [Problem("/instances/1/age", "a number", "a string")]),
+        ({"age": None}, [Problem("/instances/1/age", "a number", "null")]),
+        ({"age": 1e39}, [Problem("/instances/1/age", FLOAT32, "a larger one")]),
+        ({"work": ["private"]}, [Problem("/instances/1/work", "a string, a number or a boolean or null", "a list")]),
+        ({"member": 1}, [Problem("/instances/1/member", "true or false", "a number")]),
+        ({"since": "May"}, [Problem("/instances/1/since", f"{DATE} or null", "a string")]),
+        ({"Age": 39}, [Problem("/instances/1/Age", "the name of a feature", "an unknown key")]),
+        (
+            {"z/": 1, "y": 1, "age": {}},
+            [
+                Problem("/instances/1/y", "the name of a feature", "an unknown key"),
+                Problem("/instances/1/z~1", "the name of a feature", "an unknown key"),
+                Problem("/instances/1/age", "a number", "an object"),
+            ],
+        ),
+    ],
+)
+def test_what_and_where_in_objects(change: dict[str, Any], problems: list[Problem]) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_body(MIXED_SCHEMA, {"instances": [GOOD, {**GOOD, **change}]})
+    assert list(caught.value.problems) == problems
+
+
+def test_what_is_absent() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_body(MIXED_SCHEMA, {"instances": [{"work": "private"}]})
+    assert caught.value.problems == (
+        Problem("/instances/0/age", "a number", "nothing"),
+        Problem("/instances/0/member", "true or false", "nothing"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        ([GOOD, [39, "private", True, None]], Problem("/instances/1", "an object like the first row", "a list")),
+        ([[39, "private", True, None], GOOD], Problem("/instances/1", "a list of 4 values", "an object")),
+        ([[39, "private", True]], Problem("/instances/0", "4 values", "3 values")),
+        ([[39, "private", "yes", None]], Problem("/instances/0/2", "true or false", "a string")),
+    ],
+)
+def test_rows_of_two_shapes(rows: list[Any], problem: Problem) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_body(MIXED_SCHEMA, {"instances": rows})
+    assert caught.value.problems == (problem,)
+
+
+def test_many_wrong_rows_are_found_in_no_time() -> None:
+    schema = request_schema(Features.plain(784), 10_000)
+    rows = [[0.5] * 784 for _ in range(2000)] + [[0.5] * 783 + ["x"]]
+    with pytest.raises(InvalidInput, match="/instances/2000/783: expected a number, got a string"):
+        read_body(schema, {"instances": rows})

@@ -1,0 +1,258 @@
+"""The kinds of columns a raw row may have: what each accepts, and the code that stands for a cell.
+
+A code is one number for one cell: the number itself, the place of a category among its values, 0 or
+1 for a boolean, the seconds since 1970 for a date; NaN is a missing value of any kind. What becomes
+of the codes is said here column by column (`pieces`, `places`) and done in `nn.features` for all
+columns at once.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Cell = str | int | float | bool | None
+Codes = npt.NDArray[np.float64]
+Float32 = npt.NDArray[np.float32]
+
+NUMBERS = {int, float}
+EPOCH = datetime(1970, 1, 1)
+
+
+class Piece(NamedTuple):
+    """One input made of one of a column's values v: (v - offset) * scale, held between low and high."""
+
+    value: int = 0
+    offset: float = 0.0
+    scale: float = 1.0
+    low: float = -math.inf
+    high: float = math.inf
+
+
+def read_numbers(values: npt.ArrayLike) -> Float32:
+    """Round numbers to float32 by way of float64, as a reader of JSON does; too large is infinite."""
+    exact = isinstance(values, np.ndarray) and np.can_cast(values.dtype, np.float32)
+    with np.errstate(over="ignore"):
+        return np.asarray(values if exact else np.asarray(values, np.float64), np.float32)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A name; whether training saw missing values, for null is accepted only then; the code that fills their place."""
+
+    name: str
+    missing: bool = False
+    fill: float = 0.0
+
+    kind: ClassVar[str]
+    expected: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not isinstance(self.missing, bool):
+            raise TypeError(f"column {self.name!r} needs a text as its name")
+        if (
+            not math.isfinite(self.fill)
+            or not np.isfinite([(piece.offset, piece.scale) for piece in self.pieces]).all()
+        ):
+            raise ValueError(f"column {self.name!r} needs a finite fill, offset and scale")
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """The inputs that are made of the column's values."""
+        return []
+
+    @property
+    def places(self) -> int:
+        """How many inputs there are of which the code sets one to 1."""
+        return 0
+
+    def read(self, cells: Sequence[Cell]) -> Codes | None:
+        """Turn cells into codes (B,), or return None where one of them is not what this column takes."""
+        try:
+            codes = np.array([math.nan if cell is None else self._code(cell) for cell in cells], np.float64)
+        except (ValueError, OverflowError):
+            return None
+        return None if None in cells and not self.missing else codes
+
+    def cell(self, code: float) -> Cell:
+        """Return a cell that reads as this code."""
+        return None if math.isnan(code) else self._cell(code)
+
+    def values(self, codes: Codes) -> Codes:
+        """Turn codes (B,), none of them missing, into values (B, V) for the pieces."""
+        return codes[:, None]
+
+    def _code(self, cell: Any) -> float:
+        raise NotImplementedError
+
+    def _cell(self, code: float) -> Cell:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Number(Column):
+    """A number, scaled to (value - offset) * scale; between `edges` also piece by piece.
+
+    The pieces are the piecewise-linear encoding of Gorishniy et al. 2022, "On Embeddings for
+    Numerical Features in Tabular Deep Learning": one input a bin, 0 below it, 1 above it.
+    """
+
+    offset: float = 0.0
+    scale: float = 1.0
+    limit: float | None = None
+    edges: tuple[float, ...] = ()
+
+    kind = "number"
+    expected = "a number"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "edges", tuple(self.edges))
+        if not (np.diff(self.edges) > 0).all():
+            raise ValueError(f"the edges of column {self.name!r} do not rise")
+        super().__post_init__()
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """The scaled value, and the share of each bin that lies below it."""
+        limit = math.inf if self.limit is None else self.limit
+        bins = zip(self.edges, self.edges[1:], strict=False)
+        scaled = Piece(0, self.offset, self.scale, -limit, limit)
+        return [scaled, *(Piece(0, left, 1 / (right - left), 0.0, 1.0) for left, right in bins)]
+
+    def read(self, cells: Sequence[Cell]) -> Codes | None:
+        """Take numbers, finite in float32, and nothing that only looks like one."""
+        if self.missing:
+            cells = [math.nan if cell is None else cell for cell in cells]
+        # numpy takes true for 1 and "2.5" for 2.5; the types tell, at the speed of a set.
+        if not set(map(type, cells)) <= NUMBERS:
+            return None
+        codes = read_numbers(cells).astype(np.float64)  # type: ignore[arg-type]  # numbers, as just seen
+        wrong = np.isinf(codes) if self.missing else ~np.isfinite(codes)
+        return None if wrong.any() else codes
+
+    def _cell(self, code: float) -> Cell:
+        # The shortest decimal that reads back as the same float32, as people would write it.
+        number = float(str(np.float32(code)))
+        return int(number) if number.is_integer() and abs(number) < 2**53 else number
+
+
+@dataclass(frozen=True)
+class Boolean(Column):
+    """True or false."""
+
+    kind = "boolean"
+    expected = "true or false"
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """The code itself."""
+        return [Piece()]
+
+    def _code(self, cell: Any) -> float:
+        if type(cell) is not bool:
+            raise ValueError(cell)
+        return float(cell)
+
+    def _cell(self, code: float) -> Cell:
+        return bool(code)
+
+
+@dataclass(frozen=True)
+class Category(Column):
+    """One of some values, compared as text: a place for each, and one for all that training did not see."""
+
+    categories: tuple[str, ...] = ()
+
+    kind = "category"
+    expected = "a string, a number or a boolean"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "categories", tuple(self.categories))
+        if len(self._codes) != len(self.categories) or not all(isinstance(value, str) for value in self.categories):
+            raise ValueError(f"the categories of column {self.name!r} are not different texts")
+        super().__post_init__()
+
+    @property
+    def places(self) -> int:
+        """One for each value, and one for the unseen."""
+        return len(self.categories) + 1
+
+    @cached_property
+    def _codes(self) -> dict[str, int]:
+        return {value: code for code, value in enumerate(self.categories)}
+
+    def _code(self, cell: Any) -> float:
+        return self._codes.get(cell if type(cell) is str else text(cell), len(self.categories))
+
+    def _cell(self, code: float) -> Cell:
+        if code < len(self.categories):
+            return self.categories[int(code)]
+        unseen = "unseen"
+        while unseen in self._codes:
+            unseen += "_"
+        return unseen
+
+
+def text(cell: Any) -> str:
+    """Write a cell as a category is compared: 3.0 as 3, true as true."""
+    if type(cell) is bool:
+        return str(cell).lower()
+    if type(cell) is float:
+        return str(int(cell)) if cell.is_integer() else repr(cell)
+    if type(cell) in (int, str):
+        return str(cell)
+    raise ValueError(cell)
+
+
+@dataclass(frozen=True)
+class Date(Column):
+    """A point in time: how far along it lies, and where within the year, the week and the day.
+
+    Of each period there are sine and cosine, so that its end lies beside its beginning. A time with
+    an offset from UTC is moved to UTC; one without is taken as it is.
+    """
+
+    offset: float = 0.0  # seconds since 1970
+    scale: float = 1.0
+    periods: tuple[str, ...] = ("year", "week", "day")
+
+    kind = "date"
+    expected = "an ISO 8601 date such as 2024-05-31 or 2024-05-31T08:30:00"
+    SECONDS: ClassVar[dict[str, float]] = {"year": 365.2425 * 86400, "week": 7 * 86400, "day": 86400}
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "periods", tuple(self.periods))
+        if not set(self.periods) <= set(self.SECONDS):
+            raise ValueError(f"column {self.name!r} has unknown periods {self.periods}")
+        super().__post_init__()
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """How far along, then sine and cosine of each period."""
+        return [Piece(scale=self.scale), *(Piece(1 + wave) for wave in range(2 * len(self.periods)))]
+
+    def values(self, codes: Codes) -> Codes:
+        """Turn codes (B,) into values (B, V). The offset goes first: seconds since 1970 are too many for float32."""
+        angles = [2 * np.pi / self.SECONDS[period] * codes for period in self.periods]
+        waves = [wave(angle) for angle in angles for wave in (np.sin, np.cos)]
+        return np.stack([codes - self.offset, *waves], axis=1)
+
+    def _code(self, cell: Any) -> float:
+        if type(cell) is not str:
+            raise ValueError(cell)
+        when = datetime.fromisoformat(cell)
+        if when.tzinfo is not None:
+            when = when.astimezone(UTC).replace(tzinfo=None)
+        return (when - EPOCH).total_seconds()
+
+    def _cell(self, code: float) -> Cell:
+        when = EPOCH + timedelta(seconds=code)
+        return (when.date() if code % 86400 == 0 else when).isoformat()
+
+
+KINDS: dict[str, type[Column]] = {kind.kind: kind for kind in (Number, Boolean, Category, Date)}
