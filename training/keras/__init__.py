@@ -1,15 +1,29 @@
 """Keras's words for dense networks in NumPy: same names, defaults and semantics."""
 
-from training.keras import callbacks, initializers, layers, losses, metrics, optimizers, utils
+from training.keras import (
+    callbacks,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    regularizers,
+    utils,
+)
+from training.keras.layers import Input
 from training.keras.sequential import Sequential
 
 __all__ = [
+    "Input",
     "Sequential",
     "callbacks",
     "initializers",
     "layers",
     "losses",
     "metrics",
+    "models",
     "optimizers",
+    "regularizers",
     "utils",
 ]

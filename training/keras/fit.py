@@ -1,120 +1,136 @@
 """The fit loop: epochs of shuffled mini-batches, the figures they give, and who is told."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from nn.activations import Array
-from training.keras.callbacks import Callback
+from training.keras.callbacks import Callbacks
 from training.keras.metrics import Mean
+from training.keras.rows import Batch, Rows
 
 if TYPE_CHECKING:
     from training.keras.sequential import Sequential
 
 # Rows a pass when nothing is learned from them: few enough to stay in the cache.
 EVALUATION_ROWS = 1024
+# Multiplications of one product from which on a second BLAS thread gains more than waiting for it costs.
+LARGE_PRODUCT = 2**24
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Inputs x (B, I) and class numbers y (B,) that belong together."""
+class Figures(Mapping[str, float]):
+    """The loss and the metrics of a model over the rows seen so far, computed when they are looked at."""
 
-    x: Array
-    y: npt.NDArray[np.intp]
+    def __init__(self, model: "Sequential", y: npt.NDArray[Any]) -> None:
+        self._loss = Mean()
+        self._figures = dict(sorted({"loss": self._loss, **model.new_metrics(y)}.items()))
+
+    def update(self, losses: Array, penalty: float, batch: Batch, outputs: Array) -> None:
+        """Gather a batch: its losses (B,), what is added to their mean, and the outputs (B, C)."""
+        rows = len(batch.y)
+        self._loss.add(float(losses.sum()) + penalty * rows, rows)
+        for figure in self._figures.values():
+            if figure is not self._loss:
+                figure.update(batch.y, outputs, batch.weights)
+
+    def __getitem__(self, name: str) -> float:
+        return self._figures[name].result()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._figures)
 
     def __len__(self) -> int:
-        return len(self.x)
-
-    def batches(self, size: int) -> Iterator["Rows"]:
-        """Yield the rows in order."""
-        for start in range(0, len(self), size):
-            yield Rows(self.x[start : start + size], self.y[start : start + size])
-
-    def shuffled(self, size: int, order: npt.NDArray[np.intp]) -> Iterator["Rows"]:
-        """Yield the rows in the given order; a batch is overwritten by the next one."""
-        x = np.empty((size, self.x.shape[1]), self.x.dtype)
-        for start in range(0, len(order), size):
-            index = order[start : start + size]
-            # With mode="raise" numpy would fill a buffer of its own first.
-            np.take(self.x, index, axis=0, out=x[: len(index)], mode="clip")
-            yield Rows(x[: len(index)], self.y[index])
+        return len(self._figures)
 
 
-class Figures:
-    """The loss and the metrics of a model over the rows seen so far."""
-
-    def __init__(self, model: "Sequential") -> None:
-        self._loss = Mean()
-        self._metrics = model.new_metrics()
-
-    def update(self, losses: Array, y: npt.NDArray[np.intp], outputs: Array) -> None:
-        """Gather a batch: its losses (B,), targets (B,) and outputs (B, C)."""
-        self._loss.add(float(losses.sum()), len(y))
-        for metric in self._metrics.values():
-            metric.update(y, outputs)
-
-    def logs(self, prefix: str = "") -> dict[str, float]:
-        """Return the figures by name, sorted as Keras sorts them."""
-        figures = {"loss": self._loss} | self._metrics
-        return {prefix + name: figures[name].result() for name in sorted(figures)}
-
-
+# A diverging run overflows; whoever trains looks at the loss.
+@np.errstate(over="ignore", invalid="ignore")
 def fit(
     model: "Sequential",
     rows: Rows,
     validation: Rows | None,
     *,
     batch_size: int,
-    epochs: range,
+    epochs: int,
+    steps: int,
     shuffle: bool,
-    callbacks: Sequence[Callback],
+    validation_freq: int,
+    callbacks: Callbacks,
 ) -> None:
-    """Train the model; every callback is told of every batch and epoch."""
-    # At these sizes a second BLAS thread costs more in waiting than it computes.
-    with threadpool_limits(1, user_api="blas"):
-        for callback in callbacks:
-            callback.on_train_begin()
-        for epoch in epochs:
-            for callback in callbacks:
-                callback.on_epoch_begin(epoch)
-            figures = Figures(model)
-            order = model.rng.permutation(len(rows)) if shuffle else np.arange(len(rows))
-            for number, batch in enumerate(rows.shuffled(batch_size, order)):
-                train_on_batch(model, batch, figures)
-                for callback in callbacks:
-                    callback.on_train_batch_end(number, figures.logs())
-            logs = figures.logs()
-            if validation is not None:
-                logs |= evaluate(model, validation).logs("val_")
-            for callback in callbacks:
-                callback.on_epoch_end(epoch, logs)
-        for callback in callbacks:
-            callback.on_train_end()
+    """Train the model up to epoch number `epochs`; every callback is told of every batch and epoch."""
+    with threadpool_limits(_threads(model, batch_size), user_api="blas"):
+        callbacks.tell("on_train_begin", {})
+        while model.next_epoch < epochs and not model.stop_training:
+            epoch = model.next_epoch
+            callbacks.tell("on_epoch_begin", epoch, {})
+            logs = _train_epoch(model, rows, batch_size, steps, shuffle, callbacks)
+            if logs is None:
+                break
+            if validation is not None and (epoch + 1) % validation_freq == 0:
+                callbacks.tell("on_test_begin", {})
+                logs |= {f"val_{name}": value for name, value in evaluate(model, validation).items()}
+                callbacks.tell("on_test_end", logs)
+            model.next_epoch += 1
+            callbacks.tell("on_epoch_end", epoch, logs)
+        callbacks.tell("on_train_end", {})
 
 
-def train_on_batch(model: "Sequential", batch: Rows, figures: Figures) -> None:
+def _train_epoch(
+    model: "Sequential", rows: Rows, batch_size: int, steps: int, shuffle: bool, callbacks: Callbacks
+) -> dict[str, float] | None:
+    """Take the steps of an epoch; return its figures, or None where it was interrupted."""
+    model.restart_generators()
+    order = model.rng.permutation(len(rows)) if shuffle else np.arange(len(rows))
+    figures = Figures(model, rows.y)
+    for number, batch in enumerate(rows.batches(batch_size, order[: steps * batch_size], model.dtype)):
+        for tell in callbacks.batch_begin:
+            tell(number, {})
+        train_on_batch(model, batch, figures)
+        for tell in callbacks.batch_end:
+            tell(number, figures)
+        if model.interrupted:
+            return None
+        if model.stop_training:
+            break
+    return dict(figures)
+
+
+def train_on_batch(model: "Sequential", batch: Batch, figures: Figures) -> None:
     """Go forward, go back, take a step."""
-    x = batch.x
+    z = batch.x
     for step in model.training_steps:
-        x = step.forward(x, training=True)
-    losses = model.loss.rows(batch.y, x)
-    figures.update(losses, batch.y, x)
-    g = model.loss.gradient(batch.y, x)
-    for step in reversed(model.training_steps):
+        z = step.forward(z, training=True)
+    losses, outputs = model.loss.forward(batch.y, z)
+    if batch.weights is not None:
+        losses = losses * batch.weights
+    figures.update(losses, model.penalty(), batch, outputs)
+    g = model.loss.gradient(batch.y)
+    g *= 1 / len(g) if batch.weights is None else batch.weights[:, None] / len(g)
+    for step in model.backward_steps:
         g = step.backward(g)
-    model.optimizer.apply(model.parameters.values, model.parameters.gradient)
+    for parameter, regularizer in model.regularized:
+        regularizer.add_gradient(parameter.values, parameter.gradient)
+    model.optimizer.apply(model.parameters)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def evaluate(model: "Sequential", rows: Rows) -> Figures:
     """Gather the figures over all rows without learning from them."""
-    figures = Figures(model)
-    for batch in rows.batches(EVALUATION_ROWS):
-        x = batch.x
+    figures = Figures(model, rows.y)
+    penalty = model.penalty()
+    for batch in rows.batches(EVALUATION_ROWS, np.arange(len(rows)), model.dtype):
+        z = batch.x
         for step in model.training_steps:
-            x = step.forward(x, training=False)
-        figures.update(model.loss.rows(batch.y, x), batch.y, x)
+            z = step.forward(z, training=False)
+        losses, outputs = model.loss.forward(batch.y, z)
+        figures.update(losses if batch.weights is None else losses * batch.weights, penalty, batch, outputs)
     return figures
+
+
+def _threads(model: "Sequential", batch_size: int) -> int | None:
+    """Return how many BLAS threads are worth it; None is as many as there are."""
+    largest = max((parameter.values.size for parameter in model.parameters.tensors), default=0)
+    return 1 if largest * batch_size < LARGE_PRODUCT else None

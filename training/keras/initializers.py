@@ -1,32 +1,102 @@
-"""The first values of the parameters, by Keras's names."""
+"""The first values of the parameters: each initializer is a scale, a direction to scale by and a law.
 
+Names, formulas and constants are those of Keras 3 (`keras/src/initializers/random_initializers.py`).
+"""
+
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from nn.activations import Array
-from training.errors import TrainingError
+from training.keras.lookup import look_up
+
+# The deviation of a standard normal cut off at ±2.
+TRUNCATED_DEVIATION = 0.87962566103423978
 
 Initializer = Callable[[tuple[int, ...], np.random.Generator], Array]
 
 
-def zeros(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    """All zero."""
-    return np.zeros(shape)
-
-
-def glorot_uniform(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    """Uniform within ± sqrt(6 / (inputs + units)) (Glorot & Bengio 2010)."""
-    limit = np.sqrt(6 / sum(shape))
+def uniform(limit: float, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Uniform within ± limit."""
     return rng.uniform(-limit, limit, shape)
 
 
-INITIALIZERS: dict[str, Initializer] = {"glorot_uniform": glorot_uniform, "zeros": zeros}
+def truncated_normal(deviation: float, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Normal, with what lies beyond two deviations drawn again."""
+    values = rng.standard_normal(shape)
+    while (far := np.abs(values) > 2).any():
+        values[far] = rng.standard_normal(int(far.sum()))
+    return values * deviation
 
 
-def get(identifier: str) -> Initializer:
-    """Look up an initializer by name."""
-    if identifier not in INITIALIZERS:
-        known = ", ".join(INITIALIZERS)
-        raise TrainingError(f"Could not interpret initializer identifier: {identifier!r}; known are {known}")
-    return INITIALIZERS[identifier]
+@dataclass(frozen=True)
+class VarianceScaling:
+    """Of variance scale / fan, where fan is that of the inputs, or the mean of inputs and units."""
+
+    scale: float
+    fan: str
+    law: str
+    seed: int | None = None
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        """Draw values of this shape (I, U)."""
+        rng = rng if self.seed is None else np.random.Generator(np.random.SFC64(self.seed))
+        fan = shape[0] if self.fan == "in" else sum(shape) / 2
+        variance = self.scale / max(1.0, fan)
+        if self.law == "uniform":
+            return uniform(math.sqrt(3 * variance), shape, rng)
+        return truncated_normal(math.sqrt(variance) / TRUNCATED_DEVIATION, shape, rng)
+
+
+def _scaled(scale: float, fan: str, law: str) -> Callable[..., VarianceScaling]:
+    def make(seed: int | None = None) -> VarianceScaling:
+        return VarianceScaling(scale, fan, law, seed)
+
+    return make
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The same value everywhere."""
+
+    value: float = 0.0
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        """Return values of this shape."""
+        return np.full(shape, self.value)
+
+
+# Glorot & Bengio 2010; He et al. 2015; LeCun et al. 1998.
+GlorotUniform, GlorotNormal = _scaled(1, "avg", "uniform"), _scaled(1, "avg", "normal")
+HeUniform, HeNormal = _scaled(2, "in", "uniform"), _scaled(2, "in", "normal")
+LecunUniform, LecunNormal = _scaled(1, "in", "uniform"), _scaled(1, "in", "normal")
+
+
+def Zeros() -> Constant:
+    """Return 0 everywhere."""
+    return Constant(0)
+
+
+def Ones() -> Constant:
+    """Return 1 everywhere."""
+    return Constant(1)
+
+
+INITIALIZERS: dict[str, Callable[..., Initializer]] = {
+    "glorot_uniform": GlorotUniform,
+    "glorot_normal": GlorotNormal,
+    "he_uniform": HeUniform,
+    "he_normal": HeNormal,
+    "lecun_uniform": LecunUniform,
+    "lecun_normal": LecunNormal,
+    "zeros": Zeros,
+    "ones": Ones,
+}
+
+
+def get(identifier: Any) -> Initializer:
+    """Look up an initializer by name, or take one as it is."""
+    return identifier if callable(identifier) else look_up("initializer", identifier, INITIALIZERS)()

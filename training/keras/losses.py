@@ -1,26 +1,81 @@
 """What training makes small: the loss of each row, and its gradient.
 
-A loss works on logits, which is exact where taking the logarithm of a probability is not: the
-activation that it `absorbs` is left out in training where the model ends in it.
+A crossentropy works on logits, which is exact where taking the logarithm of a probability is not:
+the activation that it `absorbs` is left out in training where the model ends in it. Names,
+defaults and formulas are those of Keras 3 (`keras/src/losses/losses.py`).
 """
+
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from nn.activations import ACTIVATIONS, Array
 from training.errors import TrainingError
+from training.keras.lookup import look_up
+from training.keras.steps import Buffer, Log, Logit, Step
+
+Targets = npt.NDArray[Any]
 
 
-class SparseCategoricalCrossentropy:
-    """-log of the probability of the right class; y (B,) holds class numbers."""
+class Loss:
+    """`forward` gives the losses of a batch and the outputs of the model; `gradient` must follow it."""
 
+    name: ClassVar[str]
+    absorbs: str | None = None
+    from_logits = False
+
+    def check(self, y: Targets, outputs: int) -> Targets:
+        """Return the targets as this loss takes them, or say what they should have been."""
+        if y.ndim == 1 and outputs == 1:
+            y = y[:, None]
+        if y.ndim != 2 or y.shape[1] != outputs:
+            raise TrainingError(f"{self.name} takes targets of shape (n, {outputs}) here, got {y.shape}")
+        if y.dtype.kind not in "biuf" or not np.isfinite(y).all():
+            raise TrainingError(f"{self.name} takes finite numbers as targets, got {y.dtype} values")
+        return y.astype(np.float32) if y.dtype != np.float64 else y
+
+    def forward(self, y: Targets, z: Array) -> tuple[Array, Array]:
+        """Targets and what the last step gave (B, C) -> losses (B,) and outputs (B, C)."""
+        raise NotImplementedError
+
+    def gradient(self, y: Targets) -> Array:
+        """Return the gradient of each row's loss with respect to z (B, C); the outputs may be overwritten."""
+        raise NotImplementedError
+
+
+class Crossentropy(Loss):
+    """-log of the probability that the model gives to the truth."""
+
+    recover: ClassVar[type[Step]]  # turns probabilities that came in another way into logits
+
+    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
+        if not 0 <= label_smoothing <= 1:
+            raise TrainingError(f"label_smoothing must be a number from 0 to 1, got {label_smoothing}")
+        self.from_logits, self.label_smoothing = from_logits, label_smoothing
+        self._room = Buffer()
+
+    def _activate(self, z: Array) -> Array:
+        """Turn logits into probabilities; those that were asked for as logits stay what they are."""
+        assert self.absorbs
+        if self.from_logits:
+            kept = self._room.room(z.shape, z.dtype)
+            kept[:] = z
+            self.p = ACTIVATIONS[self.absorbs].forward(kept)
+            return z
+        self.p = ACTIVATIONS[self.absorbs].forward(z)
+        return self.p
+
+
+class SparseCategoricalCrossentropy(Crossentropy):
+    """-log softmax(z)_y, y (B,) being class numbers. With smoothing s, y stands for 1 - s + s / C, others for s / C."""
+
+    name = "sparse_categorical_crossentropy"
     absorbs = "softmax"
+    recover = Log
 
-    def __init__(self, from_logits: bool = False) -> None:
-        self.from_logits = from_logits
-
-    def check(self, y: npt.NDArray[np.generic], outputs: int) -> npt.NDArray[np.intp]:
-        """Return the targets as class numbers, or say what they should have been."""
+    def check(self, y: Targets, outputs: int) -> Targets:
+        """Return the targets as class numbers (B,)."""
         if y.ndim == 2 and y.shape[1] == 1:
             y = y[:, 0]
         if y.ndim != 1:
@@ -34,34 +89,165 @@ class SparseCategoricalCrossentropy:
             )
         return y.astype(np.intp)
 
-    def rows(self, y: npt.NDArray[np.intp], logits: Array) -> Array:
-        """Logits (B, C) -> losses (B,); the logits are overwritten with probabilities.
-
-        log softmax(z)_y = z_y - max z - log sum exp(z - max z)
-        """
-        margin = logits.max(axis=1) - logits[np.arange(len(y)), y]
-        probabilities = ACTIVATIONS["softmax"].forward(logits)
+    def forward(self, y: Targets, z: Array) -> tuple[Array, Array]:
+        """Return losses (B,): log softmax(z)_y = z_y - max z - log sum exp(z - max z)."""
+        smooth, largest = self.label_smoothing, z.max(axis=1)
+        truth = z[np.arange(len(y)), y]
+        if smooth:
+            truth = (1 - smooth) * truth + smooth * z.mean(axis=1)
+        outputs = self._activate(z)
         # The largest probability is exp(0) / sum, so its logarithm is -log sum.
-        return np.asarray(margin - np.log(probabilities.max(axis=1)))
+        return largest - truth - np.log(self.p.max(axis=1)), outputs
 
-    def gradient(self, y: npt.NDArray[np.intp], probabilities: Array) -> Array:
-        """Probabilities (B, C) -> gradient of the mean loss with respect to the logits, in place.
-
-        d(-log softmax(z)_y) / dz = softmax(z) - onehot(y)
-        """
-        probabilities[np.arange(len(y)), y] -= 1
-        probabilities *= 1 / len(y)
-        return probabilities
+    def gradient(self, y: Targets) -> Array:
+        """Return softmax(z) - onehot(y)."""
+        self.p[np.arange(len(y)), y] -= 1 - self.label_smoothing
+        if self.label_smoothing:
+            self.p -= self.label_smoothing / self.p.shape[1]
+        return self.p
 
 
-LOSSES = {"sparse_categorical_crossentropy": SparseCategoricalCrossentropy}
-Loss = SparseCategoricalCrossentropy
+class CategoricalCrossentropy(Crossentropy):
+    """-sum of y log softmax(z), y (B, C) being one-hot or probabilities."""
+
+    name = "categorical_crossentropy"
+    absorbs = "softmax"
+    recover = Log
+
+    def _smoothed(self, y: Targets) -> Targets:
+        return y * (1 - self.label_smoothing) + self.label_smoothing / y.shape[1] if self.label_smoothing else y
+
+    def forward(self, y: Targets, z: Array) -> tuple[Array, Array]:
+        """Return losses (B,)."""
+        y = self._smoothed(y)
+        largest = z.max(axis=1)
+        truth = (y * z).sum(axis=1)
+        outputs = self._activate(z)
+        return y.sum(axis=1) * (largest - np.log(self.p.max(axis=1))) - truth, outputs
+
+    def gradient(self, y: Targets) -> Array:
+        """Return softmax(z) - y, for y that adds up to 1."""
+        self.p -= self._smoothed(y)
+        return self.p
 
 
-def get(identifier: str | Loss) -> Loss:
+class BinaryCrossentropy(Crossentropy):
+    """-(y log p + (1 - y) log (1 - p)) with p = sigmoid(z), the mean over the outputs; y (B, C) from 0 to 1."""
+
+    name = "binary_crossentropy"
+    absorbs = "sigmoid"
+    recover = Logit
+
+    def check(self, y: Targets, outputs: int) -> Targets:
+        """Return the targets as (B, C)."""
+        y = super().check(y, outputs)
+        if y.size and not (y.min() >= 0 and y.max() <= 1):
+            raise TrainingError(f"binary_crossentropy takes targets from 0 to 1, got {y.min():g} to {y.max():g}")
+        return y
+
+    def _smoothed(self, y: Targets) -> Targets:
+        return y * (1 - self.label_smoothing) + self.label_smoothing / 2 if self.label_smoothing else y
+
+    def forward(self, y: Targets, z: Array) -> tuple[Array, Array]:
+        """Return losses (B,): max(z, 0) - z y + log(1 + exp(-|z|)), which never overflows."""
+        losses = np.maximum(z, 0) - z * self._smoothed(y) + np.log1p(np.exp(-np.abs(z)))
+        rows: Array = losses.mean(axis=1)
+        return rows, self._activate(z)
+
+    def gradient(self, y: Targets) -> Array:
+        """Return (sigmoid(z) - y) / C."""
+        self.p -= self._smoothed(y)
+        self.p /= self.p.shape[1]
+        return self.p
+
+
+class Distance(Loss):
+    """A function of the error output - y, the mean over the outputs."""
+
+    def forward(self, y: Targets, z: Array) -> tuple[Array, Array]:
+        """Return losses (B,)."""
+        self.error = z - y
+        return self.of_error(self.error).mean(axis=1), z
+
+    def gradient(self, y: Targets) -> Array:
+        """Return the slope / C."""
+        g: Array = self.slope(self.error)
+        g /= self.error.shape[1]
+        return g
+
+    def of_error(self, e: Array) -> Array:
+        """Errors (B, C) -> losses (B, C)."""
+        raise NotImplementedError
+
+    def slope(self, e: Array) -> Array:
+        """Return the derivative of `of_error`."""
+        raise NotImplementedError
+
+
+class MeanSquaredError(Distance):
+    """The mean of the squared errors."""
+
+    name = "mean_squared_error"
+
+    def of_error(self, e: Array) -> Array:
+        """e²."""
+        return np.square(e)
+
+    def slope(self, e: Array) -> Array:
+        """2 e."""
+        return 2 * e
+
+
+class MeanAbsoluteError(Distance):
+    """The mean of the sizes of the errors."""
+
+    name = "mean_absolute_error"
+
+    def of_error(self, e: Array) -> Array:
+        """|e|."""
+        return np.abs(e)
+
+    def slope(self, e: Array) -> Array:
+        """The sign."""
+        return np.sign(e)
+
+
+class Huber(Distance):
+    """e² / 2 up to delta, straight beyond it (Huber 1964)."""
+
+    name = "huber"
+
+    def __init__(self, delta: float = 1.0) -> None:
+        if not delta > 0:
+            raise TrainingError(f"delta must be above 0, got {delta}")
+        self.delta = delta
+
+    def of_error(self, e: Array) -> Array:
+        """e² / 2, or delta (|e| - delta / 2)."""
+        size = np.minimum(np.abs(e), self.delta)
+        return size * (np.abs(e) - size / 2)
+
+    def slope(self, e: Array) -> Array:
+        """e, held within ± delta."""
+        return np.clip(e, -self.delta, self.delta)
+
+
+LOSSES: dict[str, type[Any]] = {
+    kind.name: kind
+    for kind in (
+        SparseCategoricalCrossentropy,
+        CategoricalCrossentropy,
+        BinaryCrossentropy,
+        MeanSquaredError,
+        MeanAbsoluteError,
+        Huber,
+    )
+} | {"mse": MeanSquaredError, "mae": MeanAbsoluteError}
+
+
+def get(identifier: Any) -> Loss:
     """Look up a loss by name, or take one as it is."""
     if isinstance(identifier, Loss):
         return identifier
-    if identifier not in LOSSES:
-        raise TrainingError(f"Could not interpret loss identifier: {identifier!r}; known are {', '.join(LOSSES)}")
-    return LOSSES[identifier]()
+    loss: Loss = look_up("loss", identifier, LOSSES)()
+    return loss

@@ -1,4 +1,7 @@
-"""What is reported beside the loss: figures that are gathered batch by batch and read once an epoch."""
+"""What is reported beside the loss: figures that are gathered batch by batch and read when somebody looks.
+
+Names, defaults and formulas are those of Keras 3 (`keras/src/metrics/`).
+"""
 
 from typing import Any
 
@@ -7,43 +10,241 @@ import numpy.typing as npt
 
 from nn.activations import Array
 from training.errors import TrainingError
+from training.keras.lookup import look_up, snake_case
+
+Targets = npt.NDArray[Any]
+Weights = npt.NDArray[np.floating[Any]] | None
 
 
-class Mean:
-    """The mean over rows."""
+class Metric:
+    """Gathers targets (B,) or (B, C) and outputs (B, C) by `update`; `result` is the figure so far."""
 
-    def __init__(self) -> None:
+    direction = "max"  # what is better
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = name or snake_case(type(self).__name__)
         self.reset()
 
     def reset(self) -> None:
         """Forget what was gathered."""
-        self._total, self._rows = 0.0, 0
+        raise NotImplementedError
 
-    def add(self, total: float, rows: int) -> None:
-        """Gather the sum of some rows."""
+    def update(self, y: Targets, outputs: Array, weights: Weights = None) -> None:
+        """Gather a batch, with a weight (B,) for each row where there are any."""
+        raise NotImplementedError
+
+    def result(self) -> float:
+        """Return the figure."""
+        raise NotImplementedError
+
+
+class Mean(Metric):
+    """The weighted mean over the rows of a value of each."""
+
+    def values(self, y: Targets, outputs: Array) -> npt.NDArray[Any]:
+        """Return the value of each row (B,)."""
+        raise NotImplementedError
+
+    def reset(self) -> None:
+        """Forget what was gathered."""
+        self._total, self._weight = 0.0, 0.0
+
+    def update(self, y: Targets, outputs: Array, weights: Weights = None) -> None:
+        """Gather a batch."""
+        values = self.values(y, outputs)
+        if weights is not None:
+            values = values * weights
+        self.add(float(values.sum()), len(y) if weights is None else float(weights.sum()))
+
+    def add(self, total: float, weight: float) -> None:
+        """Gather the weighted sum of some rows, and their weight."""
         self._total += total
-        self._rows += rows
+        self._weight += weight
 
     def result(self) -> float:
         """Return the mean so far."""
-        return self._total / max(self._rows, 1)
+        return self._total / self._weight if self._weight else 0.0
 
 
 class SparseCategoricalAccuracy(Mean):
-    """The share of rows whose largest output is that of the right class."""
+    """The share of rows whose largest output is that of the class y."""
 
-    def update(self, y: npt.NDArray[np.intp], outputs: Array) -> None:
-        """Gather a batch: class numbers (B,), outputs (B, C)."""
-        self.add(int(np.count_nonzero(outputs.argmax(axis=1) == y)), len(y))
-
-
-METRICS: dict[str, type[SparseCategoricalAccuracy]] = dict.fromkeys(
-    ("accuracy", "acc", "sparse_categorical_accuracy"), SparseCategoricalAccuracy
-)
+    def values(self, y: Targets, outputs: Array) -> npt.NDArray[Any]:
+        """Return whether it is (B,)."""
+        return np.asarray(outputs.argmax(axis=1) == y.ravel())
 
 
-def get(identifier: Any) -> SparseCategoricalAccuracy:
-    """Look up a metric by name."""
-    if not isinstance(identifier, str) or identifier not in METRICS:
-        raise TrainingError(f"Could not interpret metric identifier: {identifier!r}; known are {', '.join(METRICS)}")
-    return METRICS[identifier]()
+class CategoricalAccuracy(Mean):
+    """The share of rows whose largest output is that of the largest target."""
+
+    def values(self, y: Targets, outputs: Array) -> npt.NDArray[Any]:
+        """Return whether it is (B,)."""
+        return np.asarray(outputs.argmax(axis=1) == y.argmax(axis=1))
+
+
+class BinaryAccuracy(Mean):
+    """The share of outputs that lie on the right side of 0.5."""
+
+    def values(self, y: Targets, outputs: Array) -> npt.NDArray[Any]:
+        """Return the share of each row (B,)."""
+        return np.asarray((y.reshape(outputs.shape) == (outputs > 0.5)).mean(axis=1))
+
+
+class SparseTopKCategoricalAccuracy(Mean):
+    """The share of rows in which fewer than k outputs are larger than that of the class y."""
+
+    def __init__(self, k: int = 5, name: str | None = None) -> None:
+        super().__init__(name)
+        self.k = k
+
+    def values(self, y: Targets, outputs: Array) -> npt.NDArray[Any]:
+        """Return whether they are (B,)."""
+        truth = outputs[np.arange(len(y)), y.ravel()]
+        return np.asarray((outputs > truth[:, None]).sum(axis=1) < self.k)
+
+
+class TopKCategoricalAccuracy(SparseTopKCategoricalAccuracy):
+    """The share of rows in which fewer than k outputs are larger than that of the largest target."""
+
+    def values(self, y: Targets, outputs: Array) -> npt.NDArray[Any]:
+        """Return whether they are (B,)."""
+        return super().values(y.argmax(axis=1), outputs)
+
+
+class MeanAbsoluteError(Mean):
+    """|output - y|, the mean over the outputs."""
+
+    direction = "min"
+
+    def values(self, y: Targets, outputs: Array) -> npt.NDArray[Any]:
+        """Return the error of each row (B,)."""
+        return np.asarray(np.abs(outputs - y.reshape(outputs.shape)).mean(axis=1))
+
+
+class MeanSquaredError(Mean):
+    """(output - y)², the mean over the outputs."""
+
+    direction = "min"
+
+    def values(self, y: Targets, outputs: Array) -> npt.NDArray[Any]:
+        """Return the error of each row (B,)."""
+        return np.asarray(np.square(outputs - y.reshape(outputs.shape)).mean(axis=1))
+
+
+class _Confusion(Metric):
+    """Counts of true and false positives and negatives at each of some thresholds."""
+
+    def __init__(self, points: npt.NDArray[np.float64], name: str | None) -> None:
+        self.points = points
+        super().__init__(name)
+
+    def reset(self) -> None:
+        """Forget what was gathered."""
+        self.positives = np.zeros((2, len(self.points)))  # of false and of true targets
+        self.totals = np.zeros(2)
+
+    def update(self, y: Targets, outputs: Array, weights: Weights = None) -> None:
+        """Gather a batch, every output of a row by itself."""
+        truth = y.reshape(outputs.shape).astype(bool)
+        weigh = np.broadcast_to(1.0 if weights is None else weights[:, None], outputs.shape)
+        # How many thresholds lie below an output.
+        below = np.searchsorted(self.points, outputs, side="left")
+        for target in (0, 1):
+            chosen = truth == bool(target)
+            counts = np.bincount(below[chosen], weigh[chosen], len(self.points) + 1)
+            self.positives[target] += counts[::-1].cumsum()[::-1][1:]
+            self.totals[target] += weigh[chosen].sum()
+
+
+class Precision(_Confusion):
+    """True positives among positives."""
+
+    def __init__(self, thresholds: float = 0.5, name: str | None = None) -> None:
+        super().__init__(np.array([thresholds]), name)
+        self.thresholds = thresholds
+
+    def result(self) -> float:
+        """Return the figure."""
+        false, true = self.positives[:, 0]
+        return float(true / (true + false)) if true + false else 0.0
+
+
+class Recall(_Confusion):
+    """True positives among what should be positive."""
+
+    def __init__(self, thresholds: float = 0.5, name: str | None = None) -> None:
+        super().__init__(np.array([thresholds]), name)
+        self.thresholds = thresholds
+
+    def result(self) -> float:
+        """Return the figure."""
+        return float(self.positives[1, 0] / self.totals[1]) if self.totals[1] else 0.0
+
+
+class AUC(_Confusion):
+    """The area under the curve of true over false positives (ROC), or of precision over recall (PR).
+
+    The curve has `num_thresholds` points, between which the area is that of trapezoids (ROC) or follows
+    Davis & Goadrich 2006 (PR).
+    """
+
+    def __init__(self, num_thresholds: int = 200, curve: str = "ROC", name: str | None = None) -> None:
+        if num_thresholds < 2 or curve not in ("ROC", "PR"):
+            raise TrainingError(f"AUC takes at least 2 thresholds and ROC or PR, got {num_thresholds} and {curve!r}")
+        self.num_thresholds, self.curve = num_thresholds, curve
+        inner = np.arange(1, num_thresholds - 1) / (num_thresholds - 1)
+        super().__init__(np.array([-1e-7, *inner, 1 + 1e-7]), name)
+
+    def result(self) -> float:
+        """Return the figure."""
+        false, true = self.positives
+        if not self.totals.all():
+            return 0.0
+        if self.curve == "ROC":
+            x, y = false / self.totals[0], true / self.totals[1]
+            return float(((x[:-1] - x[1:]) * (y[:-1] + y[1:]) / 2).sum())
+        return self._precision_recall(true, true + false)
+
+    def _precision_recall(self, true: Array, positive: Array) -> float:
+        gained, added = true[:-1] - true[1:], positive[:-1] - positive[1:]
+        slope = gained / np.maximum(added, 1e-300)
+        intercept = true[1:] - slope * positive[1:]
+        both = (positive[:-1] > 0) & (positive[1:] > 0)
+        ratio = np.where(both, positive[:-1] / np.maximum(positive[1:], 1e-300), 1)
+        return float((slope * (gained + intercept * np.log(ratio))).sum() / self.totals[1])
+
+
+METRICS: dict[str, type[Any]] = {
+    "sparse_categorical_accuracy": SparseCategoricalAccuracy,
+    "categorical_accuracy": CategoricalAccuracy,
+    "binary_accuracy": BinaryAccuracy,
+    "sparse_top_k_categorical_accuracy": SparseTopKCategoricalAccuracy,
+    "top_k_categorical_accuracy": TopKCategoricalAccuracy,
+    "mean_absolute_error": MeanAbsoluteError,
+    "mae": MeanAbsoluteError,
+    "mean_squared_error": MeanSquaredError,
+    "mse": MeanSquaredError,
+    "auc": AUC,
+    "precision": Precision,
+    "recall": Recall,
+}
+ACCURACY = ("accuracy", "acc")
+
+
+def check_metric(identifier: Any) -> None:
+    """Refuse what is no metric."""
+    if not isinstance(identifier, Metric) and identifier not in ACCURACY:
+        look_up("metric", identifier, METRICS)
+
+
+def get_metric(identifier: Any, y: Targets, outputs: int) -> Metric:
+    """Look up a metric by name, or take one as it is; "accuracy" is the one that fits targets and outputs."""
+    if isinstance(identifier, Metric):
+        identifier.reset()
+        return identifier
+    if identifier in ACCURACY:
+        if outputs == 1:
+            return BinaryAccuracy(name=identifier)
+        return (SparseCategoricalAccuracy if y.ndim == 1 else CategoricalAccuracy)(name=identifier)
+    metric: Metric = look_up("metric", identifier, METRICS)(name=identifier)
+    return metric

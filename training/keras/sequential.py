@@ -1,6 +1,6 @@
-"""A chain of layers with Keras's methods: compile, fit, evaluate, predict, and our own publish."""
+"""The Sequential model: layers one after another, compiled, fitted, evaluated, saved and published."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,36 +11,42 @@ from nn import Dense as TrainedDense
 from nn import Features, Model, Network
 from nn.activations import ACTIVATIONS, Array
 from training.errors import TrainingError
-from training.keras import losses, metrics, optimizers, utils
-from training.keras.callbacks import Callback, History, progress
-from training.keras.fit import EVALUATION_ROWS, Rows, evaluate, fit
-from training.keras.layers import Dense, Layer
-from training.keras.parameters import Parameters
-from training.keras.steps import Activate, Log, Step
+from training.keras import losses, optimizers, saving, utils
+from training.keras.arguments import read_rows, read_source, split_off
+from training.keras.callbacks import BackupAndRestore, Callback, Callbacks, History, progress
+from training.keras.fit import EVALUATION_ROWS, Figures, evaluate, fit, train_on_batch
+from training.keras.folding import fold
+from training.keras.layers import Layer
+from training.keras.metrics import Metric, check_metric, get_metric
+from training.keras.parameters import Parameter, Parameters
+from training.keras.regularizers import L1L2
+from training.keras.rows import Batch
+from training.keras.steps import Activate, Affine, Drop, Normalize, Step
+from training.keras.summary import summary
 from training.publish import class_labels, publish_arrays
 
 
 class Sequential:
-    """Layers one after another; built when the width of the input is known."""
+    """Layers one after another; built when the shape of a row is known."""
 
     parameters: Parameters
     optimizer: optimizers.Optimizer
     loss: losses.Loss
     training_steps: list[Step]
 
-    def __init__(self, layers: Sequence[Layer] | None = None) -> None:
+    def __init__(self, layers: Sequence[Layer] | None = None, name: str = "sequential") -> None:
+        self.name = name
         self.layers: list[Layer] = []
         self.rng = utils.new_generator()
         self.steps: list[Step] = []
         self.history: History | None = None
-        self._metrics: list[str] = []
+        self.metrics: list[Any] = []
+        self.built = self.compiled = False
+        self.callbacks: list[Callback] = []
+        self.stop_training = self.interrupted = False
+        self.next_epoch = 0
         for layer in layers or []:
             self.add(layer)
-
-    @property
-    def built(self) -> bool:
-        """Whether the parameters exist."""
-        return bool(self.steps)
 
     def add(self, layer: Layer) -> None:
         """Append a layer."""
@@ -48,110 +54,239 @@ class Sequential:
             raise TrainingError(
                 f"Only instances of `keras.Layer` can be added to a Sequential model. Received: {layer!r}"
             )
+        if self.built:
+            raise TrainingError(f"{layer.name} comes too late: the model is built already")
         self.layers.append(layer)
 
+    @property
+    def declared_shape(self) -> tuple[int, ...] | None:
+        """The shape of a row, where a layer says it."""
+        return next((layer.input_shape for layer in self.layers if layer.input_shape), None)
+
     def build(self, input_shape: Sequence[int | None], dtype: npt.DTypeLike = np.float32) -> None:
-        """Create the parameters for inputs of (batch_size, I)."""
-        width = input_shape[-1]
-        if width is None or len(input_shape) != 2:
+        """Create the parameters for inputs of (batch_size, …)."""
+        shape = tuple(input_shape[1:])
+        if not shape or any(size is None or size < 1 for size in shape):
             raise TrainingError(f"expected an input shape (None, n), got {tuple(input_shape)}")
-        if not any(isinstance(layer, Dense) for layer in self.layers):
-            raise TrainingError("a model needs at least one Dense layer")
-        widths = [width]
+        if not self.layers:
+            raise TrainingError("a model needs at least one layer")
+        shapes = [tuple(int(size) for size in shape if size)]
         for layer in self.layers:
-            widths.append(layer.output_width(widths[-1]))
-        size = sum(layer.count_params(width) for layer, width in zip(self.layers, widths, strict=False))
-        self.input_width, self.output_width = width, widths[-1]
-        self.parameters = Parameters(size, dtype)
-        first = next(number for number, layer in enumerate(self.layers) if isinstance(layer, Dense))
-        self.steps = [
-            step
-            for number, (layer, width) in enumerate(zip(self.layers, widths, strict=False))
-            for step in layer.steps(width, number <= first, self.parameters, self.rng)
-        ]
+            shapes.append(layer.output_shape(shapes[-1]))
+        self.input_shape, self.input_width = shapes[0], int(np.prod(shapes[0]))
+        self.output_width = int(np.prod(shapes[-1]))
+        pairs = list(zip(self.layers, shapes, strict=False))
+        size = sum(int(np.prod(of)) for layer, shape in pairs for of in layer.shapes(shape).values())
+        self.parameters, self.dtype = Parameters(size, dtype), np.dtype(dtype)
+        for layer, shape in pairs:
+            layer.build(shape, not self.parameters.tensors, self.parameters, self.rng)
+        self.steps = [step for layer in self.layers for step in layer.steps]
+        self.regularized: list[tuple[Parameter, L1L2]] = [pair for layer in self.layers for pair in layer.regularized]
+        self.built = True
+        if self.compiled:
+            self._prepare()
 
     def compile(
         self,
         optimizer: str | optimizers.Optimizer = "rmsprop",
         loss: str | losses.Loss | None = None,
-        metrics: Sequence[str] | None = None,
+        metrics: Sequence[Any] | None = None,
     ) -> None:
         """Choose how to train; the optimizer begins anew."""
         if loss is None:
             raise TrainingError("compile() needs a loss, such as loss='sparse_categorical_crossentropy'")
         self.optimizer, self.loss = optimizers.get(optimizer), losses.get(loss)
-        self._metrics = list(metrics or [])
-        self.new_metrics()
-        self._ready = False
+        self.metrics = list(metrics or [])
+        for metric in self.metrics:
+            check_metric(metric)
+        self.compiled = True
+        if self.built:
+            self._prepare()
 
-    def new_metrics(self) -> dict[str, metrics.SparseCategoricalAccuracy]:
-        """Return the compiled metrics, empty, by the names they were given."""
-        return {name: metrics.get(name) for name in self._metrics}
+    def _prepare(self) -> None:
+        """Fit the end of the model to the loss, and make room for the optimizer."""
+        self.training_steps = list(self.steps)
+        if isinstance(self.loss, losses.Crossentropy) and not self.loss.from_logits and self.steps:
+            last, absorbed = self.steps[-1], ACTIVATIONS[str(self.loss.absorbs)]
+            if isinstance(last, Activate) and last.activation is absorbed:
+                self.training_steps.pop()
+            else:
+                self.training_steps.append(self.loss.recover())
+        # What comes before the first trained layer has no use for a gradient.
+        untrained = next(
+            (i for i, step in enumerate(self.steps) if isinstance(step, Affine | Normalize)), len(self.steps)
+        )
+        self.backward_steps = self.training_steps[untrained:][::-1]
+        self.optimizer.build(self.parameters.values)
+
+    @property
+    def generators(self) -> list[np.random.Generator]:
+        """Everything that training draws from: the order of the rows, and each dropout."""
+        return [self.rng, *(step.rng for step in self.steps if isinstance(step, Drop))]
+
+    def restart_generators(self) -> None:
+        """Make what is drawn depend on the state of the generators alone."""
+        for step in self.steps:
+            if isinstance(step, Drop):
+                step.restart()
+
+    def new_metrics(self, y: npt.NDArray[Any]) -> dict[str, Metric]:
+        """Return the compiled metrics, empty, by their names."""
+        made = [get_metric(metric, y, self.output_width) for metric in self.metrics]
+        return {metric.name: metric for metric in made}
+
+    def penalty(self) -> float:
+        """Return what the regularizers add to the loss."""
+        return sum(regularizer.penalty(parameter.values) for parameter, regularizer in self.regularized)
 
     def fit(
         self,
-        x: npt.ArrayLike,
+        x: Any,
         y: npt.ArrayLike,
         batch_size: int | None = None,
         epochs: int = 1,
         verbose: str | int = "auto",
         callbacks: Sequence[Callback] | None = None,
-        validation_data: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+        validation_split: float = 0.0,
+        validation_data: tuple[Any, ...] | None = None,
         shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: npt.ArrayLike | None = None,
         initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_freq: int = 1,
     ) -> History:
-        """Train on rows x (B, I) and targets y (B,) in mini-batches (32 rows by default)."""
-        rows = self._rows(x, y)
-        validation = None if validation_data is None else self._rows(*validation_data)
+        """Train on rows x (B, …), an array or a source, and targets y in mini-batches (32 rows by default).
+
+        `epochs` is the number of the last epoch, as in Keras: training goes on from `initial_epoch` to it.
+        """
+        if validation_split and validation_data is None:
+            (x, y, sample_weight), validation_data = split_off(x, y, sample_weight, validation_split)
+        rows = read_rows(self, x, y, sample_weight, class_weight)
+        validation = None if validation_data is None else read_rows(self, *validation_data)
         batch_size = 32 if batch_size is None else batch_size
         if batch_size < 1:
             raise TrainingError(f"batch_size must be at least 1, got {batch_size}")
+        steps = min(steps_per_epoch or len(rows), -(-len(rows) // batch_size))
+        self.metric_directions = {name: metric.direction for name, metric in self.new_metrics(rows.y).items()}
         self.history = History()
-        told = [*progress(verbose), *(callbacks or []), self.history]
-        for callback in told:
-            callback.model = self
-            callback.params = {"verbose": verbose, "epochs": epochs, "steps": -(-len(rows) // batch_size)}
+        given = list(callbacks or [])
+        backups = [callback for callback in given if isinstance(callback, BackupAndRestore)]
+        others = [callback for callback in given if callback not in backups]
+        # Backups come last: they keep what all others know.
+        self.callbacks = [*progress(verbose), *others, self.history, *backups]
+        self.stop_training, self.interrupted, self.next_epoch = False, False, initial_epoch
         fit(
             self,
             rows,
             validation,
             batch_size=batch_size,
-            epochs=range(initial_epoch, epochs),
+            epochs=epochs,
+            steps=steps,
             shuffle=shuffle,
-            callbacks=told,
+            validation_freq=validation_freq,
+            callbacks=Callbacks(self.callbacks, self, {"verbose": verbose, "epochs": epochs, "steps": steps}),
         )
         return self.history
 
     def evaluate(
-        self, x: npt.ArrayLike, y: npt.ArrayLike, return_dict: bool = False
+        self, x: Any, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, return_dict: bool = False
     ) -> float | list[float] | dict[str, float]:
-        """Return the loss and the metrics over rows x (B, I) and targets y (B,)."""
-        logs = evaluate(self, self._rows(x, y)).logs()
-        if return_dict:
-            return logs
-        figures = [logs["loss"], *(logs[name] for name in self._metrics)]
-        return figures if self._metrics else figures[0]
+        """Return the loss and the metrics over rows x (B, …) and targets y."""
+        return self._figures(evaluate(self, read_rows(self, x, y, sample_weight)), return_dict)
 
-    def predict(self, x: npt.ArrayLike) -> Array:
-        """Return the outputs of rows x (B, I) -> (B, C)."""
-        inputs = self._inputs(x)
-        outputs = np.empty((len(inputs), self.output_width), inputs.dtype)
-        for start in range(0, len(inputs), EVALUATION_ROWS):
-            part = inputs[start : start + EVALUATION_ROWS]
+    def train_on_batch(
+        self,
+        x: Any,
+        y: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> float | list[float] | dict[str, float]:
+        """Take one step with all these rows; return the loss and the metrics before it."""
+        rows = read_rows(self, x, y, sample_weight, class_weight)
+        inputs = np.empty(rows.source.shape, self.dtype)
+        rows.source.gather(np.arange(len(rows)), inputs)
+        figures = Figures(self, rows.y)
+        with np.errstate(over="ignore", invalid="ignore"):
+            train_on_batch(self, Batch(inputs, rows.y, rows.weights), figures)
+        return self._figures(figures, return_dict)
+
+    def test_on_batch(
+        self, x: Any, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, return_dict: bool = False
+    ) -> float | list[float] | dict[str, float]:
+        """Return the loss and the metrics over these rows."""
+        return self.evaluate(x, y, sample_weight, return_dict)
+
+    def _figures(self, figures: Mapping[str, float], return_dict: bool) -> float | list[float] | dict[str, float]:
+        if return_dict:
+            return dict(figures)
+        # The loss comes first, then the metrics as they were given.
+        names = [metric if isinstance(metric, str) else metric.name for metric in self.metrics]
+        listed = [figures["loss"], *(figures[name] for name in names)]
+        return listed if names else listed[0]
+
+    def predict(self, x: Any) -> Array:
+        """Return the outputs of rows x (B, …) -> (B, C)."""
+        source = read_source(self, x)
+        rows = source.shape[0]
+        outputs = np.empty((rows, self.output_width), self.dtype)
+        for start in range(0, rows, EVALUATION_ROWS):
+            index = np.arange(start, min(start + EVALUATION_ROWS, rows))
+            part: Array = np.empty((len(index), self.input_width), self.dtype)
+            source.gather(index, part)
             for step in self.steps:
                 part = step.forward(part, training=False)
-            outputs[start : start + len(part)] = part
+            outputs[index] = part
         return outputs
 
-    def network(self) -> Network:
-        """Return the trained network as plain arrays; dropout leaves nothing behind."""
+    predict_on_batch = predict
+
+    def get_weights(self) -> list[Array]:
+        """Return copies of all weights, layer by layer: kernel, bias; gamma, beta, mean, variance."""
+        self._must_be_built()
+        return [weights.copy() for layer in self.layers for weights in layer.weights]
+
+    def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
+        """Take weights in the order of `get_weights`."""
+        self._must_be_built()
+        own = [part for layer in self.layers for part in layer.weights]
+        if len(own) != len(weights):
+            raise TrainingError(
+                f"You called `set_weights(weights)` on layer '{self.name}' with a weight list of length"
+                f" {len(weights)}, but the layer was expecting {len(own)} weights."
+            )
+        for part, given in zip(own, weights, strict=True):
+            if part.shape != np.shape(given):
+                raise TrainingError(f"Layer weight shape {part.shape} not compatible with {np.shape(given)}")
+        for part, given in zip(own, weights, strict=True):
+            part[...] = given
+
+    def _must_be_built(self) -> None:
         if not self.built:
             raise TrainingError("the model has no weights yet: call fit() or build() first")
-        return Network(
-            TrainedDense(layer.kernel, layer.bias, layer.activation)
-            for layer in self.layers
-            if isinstance(layer, Dense)
-        )
+
+    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
+        """Print the layers, their output shapes and how many parameters they have."""
+        print_fn(summary(self))
+
+    def save(self, filepath: str | Path) -> None:
+        """Save the whole model as a .npz, to be read by `models.load_model`."""
+        self._must_be_built()
+        saving.save_model(self, Path(filepath))
+
+    def save_weights(self, filepath: str | Path) -> None:
+        """Save the weights alone as a .npz."""
+        saving.save_weights(self, Path(filepath))
+
+    def load_weights(self, filepath: str | Path) -> None:
+        """Take the weights of a file into a model of the same layers."""
+        saving.load_weights(self, Path(filepath))
+
+    def network(self) -> Network:
+        """Return the trained network as plain arrays; dropout leaves nothing behind, scales are folded in."""
+        self._must_be_built()
+        return fold(self.layers)
 
     def publish(
         self,
@@ -162,63 +297,41 @@ class Sequential:
         models: str | Path = "models",
         labels: Any = None,
     ) -> int:
-        """Publish as the next version of `name`; rows x (B, I) and classes y (B,) give it metrics and golden rows.
+        """Publish as the next version of `name`; rows x (B, …) and targets y give it metrics and golden rows.
 
-        `labels` names the classes, which are numbers otherwise. Returns the version.
+        `labels` names the classes, which are numbered otherwise. Returns the version.
         """
-        model = self.classifier(Features.plain(self.network().inputs), class_labels(labels, self.network().outputs))
-        return publish_arrays(Path(models), name, model, np.asarray(x), None if y is None else np.asarray(y))
+        features = Features.plain(self.network().inputs)
+        model = self.regression(features) if self._regresses() else self.classifier(features, labels)
+        rows, targets = np.asarray(x), None if y is None else np.asarray(y)
+        return publish_arrays(Path(models), name, model, rows.reshape(len(rows), -1), targets)
 
-    def classifier(self, features: Features, labels: tuple[Any, ...]) -> Model:
+    def _regresses(self) -> bool:
+        return self.compiled and isinstance(self.loss, losses.Distance)
+
+    def classifier(self, features: Features, labels: Sequence[Any] | None = None) -> Model:
         """Return what is published: the network behind its features, its outputs named."""
         network = self.network()
-        last = network.layers[-1]
-        if last.activation == "linear" and hasattr(self, "loss") and self.loss.from_logits:
-            network = Network([*network.layers[:-1], TrainedDense(last.kernel, last.bias, "softmax")])
-        try:
-            return Model(features, network, "classification", labels)
-        except ValueError as error:
-            raise TrainingError(f"the model can't be published: {error}") from error
+        if self.compiled and self.loss.from_logits and network.layers[-1].activation == "linear":
+            network = _activated(network, str(self.loss.absorbs))
+        return _model(features, network, "classification", class_labels(labels, network.outputs))
 
-    def _rows(self, x: npt.ArrayLike, y: npt.ArrayLike) -> Rows:
-        """Check what is to be learned from, and build the model where that has not happened."""
-        if not hasattr(self, "loss"):
-            raise TrainingError("You must call `compile()` before using the model.")
-        inputs, targets = self._inputs(x), np.asarray(y)
-        if len(inputs) != (len(targets) if targets.ndim else 0):
-            raise TrainingError(
-                "Data cardinality is ambiguous. Make sure all arrays contain the same number of samples."
-                f" 'x' sizes: {len(inputs)}, 'y' sizes: {len(targets) if targets.ndim else 0}"
-            )
-        if not np.isfinite(inputs).all():
-            raise TrainingError("x holds NaN or infinity, from which nothing can be learned")
-        self._prepare()
-        return Rows(inputs, self.loss.check(targets, self.output_width))
+    def regression(self, features: Features) -> Model:
+        """Return what is published: the network behind its features."""
+        return _model(features, self.network(), "regression", ())
 
-    def _inputs(self, x: npt.ArrayLike) -> Array:
-        """Return x as (B, I) in the precision of the model."""
-        array = np.asarray(x)
-        declared = next((layer.input_shape for layer in self.layers if layer.input_shape), None)
-        if not self.built:
-            self.build((None, *declared) if declared else array.shape)
-        if array.ndim != 2 or array.shape[1] != self.input_width:
-            fits = array.ndim > 2 and np.prod(array.shape[1:]) == self.input_width
-            hint = ": did you mean x.reshape(len(x), -1)?" if fits else ""
-            raise TrainingError(f"expected x of shape (n, {self.input_width}), got {array.shape}{hint}")
-        if not len(array):
-            raise TrainingError("x has no rows")
-        return np.asarray(array, self.parameters.values.dtype)
 
-    def _prepare(self) -> None:
-        """Fit the end of the model to the loss, once after each compile."""
-        if self._ready:
-            return
-        last = self.steps[-1]
-        if self.loss.from_logits:
-            self.training_steps = self.steps
-        elif isinstance(last, Activate) and last.activation is ACTIVATIONS[self.loss.absorbs]:
-            self.training_steps = self.steps[:-1]
-        else:
-            self.training_steps = [*self.steps, Log()]
-        self.optimizer.build(self.parameters.values)
-        self._ready = True
+def _activated(network: Network, activation: str) -> Network:
+    """Return the network with its last activation, which the loss had taken over."""
+    last = network.layers[-1]
+    if activation == "sigmoid" and network.outputs == 1:
+        kernel, bias = (np.concatenate([np.zeros_like(part), part], axis=-1) for part in (last.kernel, last.bias))
+        return Network([*network.layers[:-1], TrainedDense(kernel, bias, "softmax")])
+    return Network([*network.layers[:-1], TrainedDense(last.kernel, last.bias, activation)])
+
+
+def _model(features: Features, network: Network, task: str, labels: tuple[Any, ...]) -> Model:
+    try:
+        return Model(features, network, task, labels)
+    except ValueError as error:
+        raise TrainingError(f"the model can't be published: {error}") from error

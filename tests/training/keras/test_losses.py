@@ -1,3 +1,4 @@
+import re
 from math import log
 
 import numpy as np
@@ -5,22 +6,43 @@ import pytest
 
 from training import TrainingError
 from training.keras import losses
-from training.keras.losses import SparseCategoricalCrossentropy
+from training.keras.losses import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
 
 
 def test_values_that_can_be_checked_by_hand() -> None:
     loss = SparseCategoricalCrossentropy()
     y = np.array([0, 1])
     logits = np.array([[log(0.5), log(0.25), log(0.25)], [0, 0, 0]])
-    np.testing.assert_allclose(loss.rows(y, logits), [log(2), log(3)], rtol=1e-12)
-    np.testing.assert_allclose(logits, [[0.5, 0.25, 0.25], [1 / 3] * 3], rtol=1e-12)
-    gradient = loss.gradient(y, logits)
-    np.testing.assert_allclose(gradient, np.array([[-0.5, 0.25, 0.25], [1 / 3, -2 / 3, 1 / 3]]) / 2, rtol=1e-12)
+    losses, outputs = loss.forward(y, logits)
+    np.testing.assert_allclose(losses, [log(2), log(3)], rtol=1e-12)
+    np.testing.assert_allclose(outputs, [[0.5, 0.25, 0.25], [1 / 3] * 3], rtol=1e-12)
+    np.testing.assert_allclose(loss.gradient(y), [[-0.5, 0.25, 0.25], [1 / 3, -2 / 3, 1 / 3]], rtol=1e-12)
+
+
+def test_smoothing_is_the_same_for_class_numbers_and_one_hot(rng: np.random.Generator) -> None:
+    y, logits = rng.integers(0, 3, 50), rng.normal(size=(50, 3))
+    sparse, dense = SparseCategoricalCrossentropy(label_smoothing=0.1), CategoricalCrossentropy(label_smoothing=0.1)
+    np.testing.assert_allclose(sparse.forward(y, logits.copy())[0], dense.forward(np.eye(3)[y], logits.copy())[0])
+    np.testing.assert_allclose(sparse.gradient(y), dense.gradient(np.eye(3)[y]), atol=1e-12)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("mse", 4.625), ("mae", 1.75), ("huber", 1.3125)])
+def test_the_distances_by_hand(name: str, expected: float) -> None:
+    y, outputs = np.array([[0.0, 0], [1, 1]]), np.array([[0.5, -3], [1, 1]])
+    values, _ = losses.get(name).forward(y, outputs)
+    assert values.tolist() == [expected, 0]
+
+
+def test_binary_crossentropy_never_overflows() -> None:
+    logits = np.array([[1e4], [-1e4], [0]], np.float32)
+    values, outputs = BinaryCrossentropy().forward(np.array([[0], [0], [1]], np.float32), logits)
+    np.testing.assert_allclose(values, [1e4, 0, log(2)], rtol=1e-6)
+    np.testing.assert_allclose(outputs[:, 0], [1, 0, 0.5])
 
 
 def test_a_hopeless_row_has_a_finite_loss() -> None:
     logits = np.array([[1e4, 0, -1e4]], np.float32)
-    np.testing.assert_array_equal(SparseCategoricalCrossentropy().rows(np.array([2]), logits), [2e4])
+    np.testing.assert_array_equal(SparseCategoricalCrossentropy().forward(np.array([2]), logits)[0], [2e4])
 
 
 @pytest.mark.parametrize(
@@ -39,6 +61,21 @@ def test_targets_that_are_no_classes(y: np.ndarray, message: str) -> None:
         SparseCategoricalCrossentropy().check(y, 3)
 
 
+@pytest.mark.parametrize(
+    ("name", "y", "message"),
+    [
+        ("mse", np.zeros((4, 2)), "mean_squared_error takes targets of shape (n, 3) here, got (4, 2)"),
+        ("categorical_crossentropy", np.zeros(4), "targets of shape (n, 3) here, got (4,)"),
+        ("mae", np.full((4, 3), np.nan), "finite numbers as targets"),
+        ("huber", np.full((4, 3), "a"), "finite numbers as targets, got <U1"),
+        ("binary_crossentropy", np.full((4, 3), 2.0), "takes targets from 0 to 1, got 2 to 2"),
+    ],
+)
+def test_targets_that_do_not_fit(name: str, y: np.ndarray, message: str) -> None:
+    with pytest.raises(TrainingError, match=re.escape(message)):
+        losses.get(name).check(y, 3)
+
+
 def test_targets_in_many_types() -> None:
     for y in (np.array([[0], [2]]), np.array([0.0, 2.0]), np.array([0, 2], np.uint8), np.array([0, 2])):
         np.testing.assert_array_equal(SparseCategoricalCrossentropy().check(y, 3), [0, 2])
@@ -49,3 +86,8 @@ def test_look_up() -> None:
     assert losses.get(own) is own
     with pytest.raises(TrainingError, match="Could not interpret loss identifier: 'guess'"):
         losses.get("guess")
+    assert isinstance(losses.get("BinaryCrossentropy"), BinaryCrossentropy)
+    with pytest.raises(TrainingError, match="label_smoothing must be a number from 0 to 1"):
+        CategoricalCrossentropy(label_smoothing=1.5)
+    with pytest.raises(TrainingError, match="delta must be above 0"):
+        losses.Huber(0)

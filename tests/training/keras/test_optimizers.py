@@ -7,18 +7,21 @@ import pytest
 
 from training import TrainingError
 from training.keras import optimizers
-from training.keras.optimizers import SGD, Adam, Optimizer, RMSprop
+from training.keras.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop, schedules
+from training.keras.parameters import Parameters
 
 GRADIENTS = [1.0, -2.0, 0.5, 0.0, 3.0]
 
 
 def _walk(optimizer: Optimizer, gradients: list[float]) -> list[float]:
-    values = np.array([1.0])
-    optimizer.build(values)
+    parameters = Parameters(1, np.float64)
+    parameters.take("kernel", (1,)).values[:] = 1
+    optimizer.build(parameters.values)
     path = []
     for gradient in gradients:
-        optimizer.apply(values, np.array([gradient], np.float64))
-        path.append(float(values[0]))
+        parameters.gradient[:] = gradient
+        optimizer.apply(parameters)
+        path.append(float(parameters.values[0]))
     return path
 
 
@@ -58,14 +61,16 @@ def test_adam() -> None:
     assert _walk(Adam(0.01), GRADIENTS) == pytest.approx(expected, rel=1e-12)
 
 
-def test_moments_never_become_subnormal() -> None:
-    values = np.ones(1000, np.float32)
-    adam = Adam()
-    adam.build(values)
-    adam.apply(values, np.full(1000, 1e-3, np.float32))
+@pytest.mark.parametrize("optimizer", [Adam(), SGD(momentum=0.9), RMSprop(momentum=0.9)])
+def test_moments_never_become_subnormal(optimizer: Optimizer) -> None:
+    parameters = Parameters(1000)
+    optimizer.build(parameters.values)
+    parameters.gradient[:] = 1e-3
+    optimizer.apply(parameters)
     for _ in range(3000):
-        adam.apply(values, np.zeros(1000, np.float32))
-        for moments in (adam._m, adam._v):
+        parameters.gradient[:] = 0
+        optimizer.apply(parameters)
+        for moments in optimizer.slots:
             assert not ((moments != 0) & (np.abs(moments) < np.finfo(np.float32).tiny)).any()
 
 
@@ -74,6 +79,48 @@ def test_flushing_changes_no_digit(monkeypatch: pytest.MonkeyPatch) -> None:
     flushed = _walk(Adam(), gradients)
     monkeypatch.setattr(Adam, "_flush", lambda self: None)
     assert flushed == pytest.approx(_walk(Adam(), gradients), rel=1e-12)
+
+
+def test_decoupled_weight_decay() -> None:
+    assert _walk(AdamW(0.1, weight_decay=0.5), [0, 0]) == pytest.approx([0.95, 0.9025])
+    spared = AdamW(0.1, weight_decay=0.5)
+    spared.exclude_from_weight_decay(["ker"])
+    assert _walk(spared, [0]) == [1]
+
+
+def _clipped(**clip: float) -> list[float]:
+    """Move two tensors, whose gradients are (3, 4) and (0, 12), by -1 times the clipped gradient."""
+    parameters = Parameters(4, np.float64)
+    parameters.take("a", (2,))
+    parameters.take("b", (2,))
+    parameters.gradient[:] = [3, 4, 0, 12]
+    sgd = SGD(1.0, **clip)  # type: ignore[arg-type]
+    sgd.build(parameters.values)
+    sgd.apply(parameters)
+    values: list[float] = (-parameters.values).tolist()
+    return values
+
+
+def test_clipping() -> None:
+    assert _clipped(clipnorm=1.0) == pytest.approx([0.6, 0.8, 0, 1])
+    assert _clipped(clipnorm=6.0) == pytest.approx([3, 4, 0, 6])
+    assert _clipped(global_clipnorm=6.5) == pytest.approx([1.5, 2, 0, 6])
+    assert _clipped(clipvalue=3.5) == pytest.approx([3, 3.5, 0, 3.5])
+    assert _clipped() == pytest.approx([3, 4, 0, 12])
+    with pytest.raises(TrainingError, match="Only one of `clipnorm`, `clipvalue` and `global_clipnorm`"):
+        SGD(clipnorm=1, clipvalue=1)
+    with pytest.raises(TrainingError, match="Argument\\(s\\) not recognized by Adam: decay"):
+        Adam(decay=0.1)
+
+
+def test_a_schedule_is_asked_before_each_step() -> None:
+    assert _walk(SGD(schedules.PiecewiseConstantDecay([1], [0.1, 0.01])), [1, 1, 1]) == pytest.approx([0.9, 0.8, 0.79])
+    sgd = SGD(schedules.ExponentialDecay(0.1, 1, 0.5))
+    with pytest.raises(TrainingError, match="its learning rate is not settable"):
+        sgd.learning_rate = 0.5
+    free = SGD(0.1)
+    free.learning_rate = 0.5
+    assert free.learning_rate == 0.5
 
 
 def test_look_up() -> None:

@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from store import read_version
 from training import TrainingError
 from training import keras as tf_keras
 from training.keras import Sequential
-from training.keras.callbacks import Callback, Logs
-from training.keras.fit import Rows
-from training.keras.layers import Dense, Dropout
+from training.keras.layers import BatchNormalization, Dense, Dropout, Flatten, Input, Normalization, Rescaling
 from training.keras.losses import SparseCategoricalCrossentropy
+from training.keras.rows import ArraySource, Rows
 from training.keras.utils import set_random_seed
 
 LOSS = "sparse_categorical_crossentropy"
@@ -62,13 +62,18 @@ def test_without_metrics_evaluate_gives_the_loss_alone(rng: np.random.Generator)
 
 
 def test_every_epoch_is_a_permutation_of_the_rows(rng: np.random.Generator) -> None:
-    rows = Rows(np.arange(100.0).reshape(100, 1), np.arange(100))
-    batches = [Rows(batch.x.copy(), batch.y) for batch in rows.shuffled(32, rng.permutation(100))]
-    assert [len(batch) for batch in batches] == [32, 32, 32, 4]
-    seen = np.concatenate([batch.x[:, 0] for batch in batches])
-    assert not np.array_equal(seen, np.arange(100))
-    np.testing.assert_array_equal(np.sort(seen), np.arange(100))
-    np.testing.assert_array_equal(np.concatenate([batch.y for batch in batches]), seen)
+    weights = np.arange(100, dtype=np.float32)
+    for block in (1, 50, 1000):
+        source = ArraySource(np.arange(100, dtype=np.uint8).reshape(100, 1))
+        source.block = block
+        rows = Rows(source, np.arange(100), weights)
+        batches = [(b.x[:, 0].copy(), b.y, b.weights) for b in rows.batches(32, rng.permutation(100), np.float32)]
+        assert [len(y) for _, y, _ in batches] == [32, 32, 32, 4]
+        x, y, w = (np.concatenate(part) for part in zip(*batches, strict=True))
+        assert not np.array_equal(y, np.arange(100))
+        np.testing.assert_array_equal(np.sort(y), np.arange(100))
+        np.testing.assert_array_equal(x, y)
+        np.testing.assert_array_equal(w, y)
 
 
 def test_the_same_seed_gives_the_same_bits(rng: np.random.Generator) -> None:
@@ -90,6 +95,7 @@ def test_the_first_weights_are_glorot_uniform() -> None:
     assert dense.kernel.min() == pytest.approx(-limit, rel=1e-3)
     assert dense.kernel.max() == pytest.approx(limit, rel=1e-3)
     assert dense.kernel.mean() == pytest.approx(0, abs=limit / 100)
+    assert dense.bias is not None
     assert not dense.bias.any()
 
 
@@ -107,56 +113,6 @@ def test_fitting_goes_on_where_it_stopped_and_compile_begins_anew(rng: np.random
     np.testing.assert_array_equal(model.parameters.values, weights)
 
 
-class Recorder(Callback):
-    def __init__(self) -> None:
-        self.events: list[Any] = []
-
-    def on_train_begin(self) -> None:
-        self.events.append("begin")
-
-    def on_epoch_begin(self, epoch: int) -> None:
-        self.events.append(epoch)
-
-    def on_train_batch_end(self, batch: int, logs: Logs) -> None:
-        self.events.append((batch, sorted(logs)))
-
-    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        self.events.append(sorted(logs))
-
-    def on_train_end(self) -> None:
-        self.events.append("end")
-
-
-def test_callbacks_are_told(rng: np.random.Generator) -> None:
-    x, y = _blobs(rng, 40)
-    recorder = Recorder()
-    model = _model()
-    model.fit(x, y, callbacks=[recorder], verbose=0, batch_size=32, validation_data=(x, y))
-    names = ["accuracy", "loss"]
-    assert recorder.events == [
-        "begin",
-        0,
-        (0, names),
-        (1, names),
-        ["accuracy", "loss", "val_accuracy", "val_loss"],
-        "end",
-    ]
-    assert recorder.model is model
-    assert recorder.params == {"verbose": 0, "epochs": 1, "steps": 2}
-
-
-def test_lines_where_there_is_no_terminal(rng: np.random.Generator, capsys: pytest.CaptureFixture[str]) -> None:
-    x, y = _blobs(rng)
-    _model().fit(x, y, epochs=3, verbose=2)
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 3
-    assert re.fullmatch(r"Epoch 3/3 - \d+\.\ds - accuracy: 0\.\d{4} - loss: \d\.\d{4}", lines[2])
-    _model().fit(x, y, epochs=50)
-    assert len(capsys.readouterr().out.splitlines()) < 10
-    _model().fit(x, y, epochs=3, verbose=0)
-    assert capsys.readouterr().out == ""
-
-
 def test_linear_outputs_are_published_as_softmax(rng: np.random.Generator, tmp_path: Path) -> None:
     x, y = _blobs(rng)
     model = Sequential([Dense(3)])
@@ -168,6 +124,16 @@ def test_linear_outputs_are_published_as_softmax(rng: np.random.Generator, tmp_p
     sigmoid.fit(x, y, verbose=0)
     with pytest.raises(TrainingError, match="can't be published: a classification ends in softmax"):
         sigmoid.publish("blobs", x, y, models=tmp_path)
+
+
+def _built_model() -> Sequential:
+    model = Sequential([Input((4,)), Dense(3, "softmax")])
+    model.build((None, 4))
+    return model
+
+
+def _with_weights(weights: list[np.ndarray]) -> None:
+    _built_model().set_weights(weights)
 
 
 @pytest.mark.parametrize(
@@ -182,8 +148,23 @@ def test_linear_outputs_are_published_as_softmax(rng: np.random.Generator, tmp_p
         (lambda: Dropout(1.5), "Invalid value received for `rate`. Expected a number from 0 to 1"),
         (lambda: Dropout(-0.1), "Invalid value received for `rate`"),
         (lambda: Sequential(["dense"]), "Only instances of `keras.Layer` can be added"),  # type: ignore[list-item]
-        (lambda: Sequential([Dropout(0.5)]).build((None, 3)), "at least one Dense layer"),
-        (lambda: Sequential([Dense(2)]).build((None, 3, 3)), "expected an input shape (None, n)"),
+        (lambda: Sequential().build((None, 3)), "at least one layer"),
+        (lambda: Sequential([Dense(2)]).build((None, 3, 3)), "takes rows of one dimension, got (3, 3): add Flatten()"),
+        (lambda: Sequential([BatchNormalization()]).build((None, 3, 3)), "add Flatten() before it"),
+        (lambda: Sequential([Dense(2)]).build((None, None)), "expected an input shape (None, n)"),
+        (lambda: Sequential([Normalization()]).build((None, 3)), "call adapt(data) first"),
+        (lambda: Sequential([Normalization(mean=[0, 0], variance=[1, 1])]).build((None, 3)), "was adapted to rows of"),
+        (lambda: Normalization(mean=[0.0]), "both `mean` and `variance` must be set"),
+        (lambda: Normalization(axis=0), "axis must be -1"),
+        (lambda: Rescaling(0), "a finite scale that is not 0"),
+        (lambda: Dense(2, kernel_regularizer="l3"), "Could not interpret regularizer identifier: 'l3'"),
+        (lambda: tf_keras.regularizers.l1(-1), "`l1` must be a number from 0 on"),
+        (lambda: _with_weights([np.zeros((4, 3))]), "weight list of length 1, but the layer was expecting 2 weights"),
+        (
+            lambda: _with_weights([np.zeros((4, 2)), np.zeros(3)]),
+            "Layer weight shape (4, 3) not compatible with (4, 2)",
+        ),
+        (lambda: _built_model().add(Dense(2)), "comes too late: the model is built already"),
         (lambda: Sequential([Dense(2)]).compile("adam"), "compile() needs a loss"),
         (lambda: Sequential([Dense(2)]).compile("adam", LOSS, ["beauty"]), "metric identifier: 'beauty'"),
         (lambda: Sequential([Dense(2)]).network(), "the model has no weights yet"),
@@ -221,5 +202,133 @@ def test_compile_comes_first() -> None:
 
 
 def test_the_words_of_keras() -> None:
-    for name in ("Sequential", "layers", "optimizers", "losses", "metrics", "callbacks", "utils"):
+    for name in ("Sequential", "Input", "layers", "optimizers", "losses", "metrics", "callbacks", "utils", "models"):
         assert hasattr(tf_keras, name)
+    with pytest.raises(AttributeError, match="Could not interpret layer identifier: 'Conv2D'; known are Activation"):
+        tf_keras.layers.Conv2D  # noqa: B018
+
+
+def test_bytes_stay_bytes_and_images_are_flattened(rng: np.random.Generator) -> None:
+    images, y = rng.integers(0, 256, (200, 6, 6), dtype=np.uint8), rng.integers(0, 3, 200)
+    weights = []
+    for x, first in ((images, [Flatten(), Rescaling(1 / 255)]), (images.reshape(200, 36) / np.float32(255), [])):
+        set_random_seed(5)
+        model = Sequential([*first, Dense(8, "relu"), Dense(3, "softmax")])
+        model.compile("adam", LOSS)
+        model.fit(x, y, epochs=2, verbose=0)
+        weights.append(model.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_a_weight_of_two_is_the_row_twice(rng: np.random.Generator) -> None:
+    x, y = _blobs(rng, 40)
+    twice = np.arange(40) < 15
+    results = []
+    for rows, targets, options in (
+        (x, y, {"sample_weight": 1.0 + twice}),
+        (np.vstack([x, x[twice]]), np.append(y, y[twice]), {}),
+    ):
+        set_random_seed(0)
+        model = Sequential([Dense(3, "softmax")])
+        model.compile("sgd", LOSS, ["accuracy"])
+        model.build((None, 4))
+        before = model.parameters.values.copy()
+        result = model.train_on_batch(rows, targets, return_dict=True, **options)  # type: ignore[arg-type]
+        assert isinstance(result, dict)
+        results.append((result["loss"] * len(rows), (model.parameters.values - before) * len(rows), result["accuracy"]))
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
+
+
+def test_a_class_weight_is_a_weight_of_its_rows(rng: np.random.Generator) -> None:
+    x, y = _blobs(rng)
+    weights = []
+    for options in ({"class_weight": {0: 3.0, 2: 0.5}}, {"sample_weight": np.array([3, 1, 0.5])[y]}):
+        set_random_seed(0)
+        model = _model()
+        model.fit(x, y, verbose=0, **options)
+        weights.append(model.parameters.values)
+    np.testing.assert_array_equal(weights[0], weights[1])
+    with pytest.raises(TrainingError, match="You cannot `class_weight` and `sample_weight` at the same time"):
+        model.fit(x, y, class_weight={0: 1.0}, sample_weight=np.ones(300), verbose=0)
+    for bad in (-np.ones(300), np.full(300, np.nan), np.ones((300, 1))):
+        with pytest.raises(TrainingError, match="sample_weight takes a finite weight"):
+            model.fit(x, y, sample_weight=bad, verbose=0)
+
+
+def test_the_validation_split_is_the_last_rows(rng: np.random.Generator) -> None:
+    x, y = _blobs(rng, 100)
+    results = []
+    for data, options in (
+        ((x, y), {"validation_split": 0.25}),
+        ((x[:75], y[:75]), {"validation_data": (x[75:], y[75:])}),
+    ):
+        set_random_seed(0)
+        model = _model()
+        results.append(model.fit(*data, epochs=2, verbose=0, **options).history)
+    assert results[0] == results[1]
+    assert list(results[0]) == ["accuracy", "loss", "val_accuracy", "val_loss"]
+    with pytest.raises(TrainingError, match="contains 1 samples, which is not sufficient to split it"):
+        model.fit(x[:1], y[:1], validation_split=0.5)
+    with pytest.raises(TrainingError, match="validation_split must be a number from 0 to below 1"):
+        model.fit(x, y, validation_split=1.5)
+    with pytest.warns(UserWarning, match="y is sorted: shuffle x and y together"):
+        model.fit(x, np.sort(y), validation_split=0.25, verbose=0)
+
+
+def test_steps_and_validation_may_be_fewer(rng: np.random.Generator) -> None:
+    x, y = _blobs(rng)
+    model = _model()
+    history = model.fit(x, y, steps_per_epoch=3, epochs=4, validation_data=(x, y), validation_freq=2, verbose=0)
+    assert model.optimizer.iterations == 12
+    assert len(history.history["val_loss"]) == 2
+
+
+def test_binary_and_regression_outputs(rng: np.random.Generator, tmp_path: Path) -> None:
+    x = rng.normal(size=(400, 4))
+    value = x @ [1.0, -2, 0.5, 0]
+    binary = Sequential([Dense(8, "relu"), Dense(1, "sigmoid")])
+    binary.compile("adam", "binary_crossentropy", ["accuracy", "AUC"])
+    history = binary.fit(x, value > 0, epochs=60, verbose=0).history
+    assert history["accuracy"][-1] > 0.9
+    assert history["AUC"][-1] > 0.95
+    assert binary.publish("sign", x, value > 0, models=tmp_path, labels=["minus", "plus"]) == 1
+    plus = binary.network().predict(x.astype(np.float32))[:, 1]
+    np.testing.assert_allclose(plus, binary.predict(x)[:, 0], atol=1e-6)
+    linear = Sequential([Dense(1)])
+    linear.compile(tf_keras.optimizers.Adam(0.05), "mse", ["mae"])
+    linear.fit(x, value, epochs=40, verbose=0)
+    assert linear.publish("value", x, value, models=tmp_path) == 1
+    published = read_version(tmp_path, "value", 1)
+    assert published.artifact.model.task == "regression"
+    assert published.metrics["test"]["r2"] > 0.99
+
+
+def test_weights_in_the_order_of_keras(rng: np.random.Generator) -> None:
+    model = Sequential([Dense(5), BatchNormalization(), Dense(2, use_bias=False)])
+    model.build((None, 3))
+    weights = model.get_weights()
+    assert [part.shape for part in weights] == [(3, 5), (5,), (5,), (5,), (5,), (5,), (5, 2)]
+    changed = [rng.normal(size=part.shape).astype(np.float32) for part in weights]
+    model.set_weights(changed)
+    for part, expected in zip(model.get_weights(), changed, strict=True):
+        np.testing.assert_array_equal(part, expected)
+
+
+def test_summary(capsys: pytest.CaptureFixture[str], rng: np.random.Generator) -> None:
+    model = Sequential([Dense(64, "relu", name="hidden"), BatchNormalization(name="norm"), Dense(10, name="out")])
+    model.summary()
+    assert "0 (unbuilt)" in capsys.readouterr().out
+    model.compile("adam", LOSS)
+    model.build((None, 784))
+    model.summary()
+    printed = capsys.readouterr().out
+    assert re.search(r"hidden \(Dense\) +│ \(None, 64\) +│ +50,240 │", printed)
+    assert re.search(r"norm \(BatchNormalization\) +│ \(None, 64\) +│ +256 │", printed)
+    assert " Total params: 51,146 (199.79 KB)" in printed
+    assert " Trainable params: 51,018 (199.29 KB)" in printed
+    assert " Non-trainable params: 128 (512.00 B)" in printed
+    model.fit(rng.normal(size=(10, 784)), np.zeros(10), verbose=0)
+    model.summary()
+    assert " Optimizer params: 102,038 (398.59 KB)" in capsys.readouterr().out

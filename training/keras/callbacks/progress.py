@@ -1,52 +1,12 @@
-"""What watches a run: the base class, the history, and the progress that people see."""
+"""The progress that people see: a bar on a terminal, lines elsewhere."""
 
 import sys
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tqdm import tqdm
 
-if TYPE_CHECKING:
-    from training.keras.sequential import Sequential
-
-Logs = Mapping[str, float]
-
-
-class Callback:
-    """Subclass it and override what you need; `model` and `params` are set before training begins."""
-
-    model: "Sequential"
-    params: dict[str, Any]
-
-    def on_train_begin(self) -> None:
-        """Before the first epoch."""
-
-    def on_epoch_begin(self, epoch: int) -> None:
-        """Before epoch number `epoch`, counted from 0."""
-
-    def on_train_batch_end(self, batch: int, logs: Logs) -> None:
-        """After a step; `logs` are the figures of the epoch so far."""
-
-    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        """After an epoch and its validation."""
-
-    def on_train_end(self) -> None:
-        """After the last epoch."""
-
-
-class History(Callback):
-    """`history` maps each figure to its values by epoch; `fit` returns one of these."""
-
-    def __init__(self) -> None:
-        self.epoch: list[int] = []
-        self.history: dict[str, list[float]] = {}
-
-    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        """Note the figures."""
-        self.epoch.append(epoch)
-        for name, value in logs.items():
-            self.history.setdefault(name, []).append(value)
+from training.keras.callbacks.base import Callback, Logs
 
 
 class Progress(Callback):
@@ -58,7 +18,7 @@ class Progress(Callback):
         self.bars, self.every = bars, every
         self._kept = float("-inf")
 
-    def on_epoch_begin(self, epoch: int) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Start the clock, and the bar."""
         self._title = f"Epoch {epoch + 1}/{self.params['epochs']}"
         self._began = time.monotonic()
@@ -70,12 +30,12 @@ class Progress(Callback):
                 bar_format="{desc} {n_fmt}/{total_fmt} {bar:20} {elapsed}<{remaining}{postfix}",
             )
 
-    def on_train_batch_end(self, batch: int, logs: Logs) -> None:
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Advance the bar."""
         if self.bars and self._bar.update():
             self._bar.set_postfix_str(_figures(logs), refresh=False)
 
-    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Finish the bar, or print the line."""
         now = time.monotonic()
         keep = self.every or epoch + 1 == self.params["epochs"] or now - self._kept >= self.SECONDS_A_LINE

@@ -1,4 +1,4 @@
-"""The layers of a Sequential model, as Keras describes them; `steps` says what training runs."""
+"""Dense layers and what stands between them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,27 +7,18 @@ import numpy as np
 
 from nn.activations import ACTIVATIONS, Array
 from training.errors import TrainingError
-from training.keras import initializers
-from training.keras.parameters import Parameters
+from training.keras import initializers, regularizers
+from training.keras.layers.base import Layer, Shape, width_of
+from training.keras.lookup import look_up
 from training.keras.steps import Activate, Affine, Drop, Step
 
 
-class Layer:
-    """A description that becomes steps once the width of its input is known."""
+class Input(Layer):
+    """Says the shape of a row, so that the model can be built before it sees data."""
 
-    input_shape: tuple[int, ...] | None = None
-
-    def output_width(self, width: int) -> int:
-        """Return U for an input of I."""
-        return width
-
-    def count_params(self, width: int) -> int:
-        """Return how many trainable numbers the layer has for an input of I."""
-        return 0
-
-    def steps(self, width: int, first: bool, parameters: Parameters, rng: np.random.Generator) -> Sequence[Step]:
-        """Take the layer's views of the parameters, initialise them, and return the steps to run."""
-        raise NotImplementedError
+    def __init__(self, shape: Sequence[int], name: str | None = None) -> None:
+        super().__init__(name, input_shape=shape)
+        self.shape = tuple(shape)
 
 
 class Dense(Layer):
@@ -37,72 +28,94 @@ class Dense(Layer):
     starts as glorot_uniform, bias (units,) as zeros.
     """
 
-    kernel: Array
-    bias: Array
-
     def __init__(
         self,
         units: int,
         activation: str | None = None,
-        kernel_initializer: str = "glorot_uniform",
-        bias_initializer: str = "zeros",
-        input_shape: Sequence[int] | None = None,
-        **unknown: Any,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        **base: Any,
     ) -> None:
-        _refuse(self, unknown)
+        super().__init__(**base)
         if isinstance(units, bool) or not isinstance(units, int | np.integer) or units < 1:
             raise TrainingError(
                 f"Received an invalid value for `units`, expected a positive integer. Received: units={units}"
             )
-        if activation is not None and activation not in ACTIVATIONS:
-            known = ", ".join(ACTIVATIONS)
-            raise TrainingError(
-                f"Could not interpret activation function identifier: {activation!r}; known are {known}"
-            )
         self.units = int(units)
-        self.activation = activation or "linear"
+        self.activation = look_up("activation function", activation or "linear", ACTIVATIONS).name
+        self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
-        self.input_shape = tuple(input_shape) if input_shape is not None else None
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
 
-    def output_width(self, width: int) -> int:
-        """Return the units."""
-        return self.units
+    @property
+    def kernel(self) -> Array:
+        """The kernel (I, U)."""
+        return self.parameters[0].values
 
-    def count_params(self, width: int) -> int:
-        """Return (I + 1) U."""
-        return (width + 1) * self.units
+    @property
+    def bias(self) -> Array | None:
+        """The bias (U,), where there is one."""
+        return self.parameters[1].values if self.use_bias else None
 
-    def steps(self, width: int, first: bool, parameters: Parameters, rng: np.random.Generator) -> Sequence[Step]:
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return (U,)."""
+        return (self.units,)
+
+    def shapes(self, shape: Shape) -> dict[str, Shape]:
+        """Return kernel (I, U) and bias (U,)."""
+        kernel: dict[str, Shape] = {"kernel": (width_of(self, shape), self.units)}
+        return kernel | {"bias": (self.units,)} if self.use_bias else kernel
+
+    def make_steps(self, shape: Shape, first: bool, rng: np.random.Generator) -> list[Step]:
         """Return the affine map and the activation."""
-        kernel, bias = parameters.take((width, self.units)), parameters.take((self.units,))
-        self.kernel, self.bias = kernel[0], bias[0]
-        self.kernel[:] = self.kernel_initializer(self.kernel.shape, rng)
-        self.bias[:] = self.bias_initializer(self.bias.shape, rng)
-        affine = Affine(kernel, bias, needs_input_gradient=not first)
-        if self.activation == "linear":
-            return [affine]
-        return [affine, Activate(ACTIVATIONS[self.activation])]
+        initial = [self.kernel_initializer, self.bias_initializer]
+        for parameter, initialize in zip(self.parameters, initial, strict=False):
+            parameter.values[:] = initialize(parameter.values.shape, rng)
+        penalties = zip(self.parameters, [self.kernel_regularizer, self.bias_regularizer], strict=False)
+        self.regularized = [(parameter, regularizer) for parameter, regularizer in penalties if regularizer]
+        affine = Affine(self.parameters[0], self.parameters[1] if self.use_bias else None, not first)
+        return [affine] if self.activation == "linear" else [affine, Activate(ACTIVATIONS[self.activation])]
+
+
+class Activation(Layer):
+    """An activation on its own."""
+
+    def __init__(self, activation: str, **base: Any) -> None:
+        super().__init__(**base)
+        self.activation = look_up("activation function", activation, ACTIVATIONS).name
+
+    def make_steps(self, shape: Shape, first: bool, rng: np.random.Generator) -> list[Step]:
+        """Return the one step; linear is none."""
+        if self.activation == "softmax":
+            width_of(self, shape)
+        return [] if self.activation == "linear" else [Activate(ACTIVATIONS[self.activation])]
 
 
 class Dropout(Layer):
     """Set a share `rate` of the inputs to zero in training, and scale the rest so that the sum is kept."""
 
-    def __init__(self, rate: float, seed: int | None = None, **unknown: Any) -> None:
-        _refuse(self, unknown)
+    def __init__(self, rate: float, seed: int | None = None, **base: Any) -> None:
+        super().__init__(**base)
         if not 0 <= rate <= 1:
             raise TrainingError(
                 f"Invalid value received for `rate`. Expected a number from 0 to 1. Received: rate={rate}"
             )
-        self.rate = float(rate)
-        self.seed = seed
+        self.rate, self.seed = float(rate), seed
 
-    def steps(self, width: int, first: bool, parameters: Parameters, rng: np.random.Generator) -> Sequence[Step]:
+    def make_steps(self, shape: Shape, first: bool, rng: np.random.Generator) -> list[Step]:
         """Return the one step, with a stream of random numbers of its own."""
         (own,) = rng.spawn(1)
         return [Drop(self.rate, own if self.seed is None else np.random.Generator(np.random.SFC64(self.seed)))]
 
 
-def _refuse(layer: Layer, unknown: dict[str, Any]) -> None:
-    if unknown:
-        raise TrainingError(f"Unrecognized keyword arguments passed to {type(layer).__name__}: {unknown}")
+class Flatten(Layer):
+    """Make each row one-dimensional; rows are stored so anyway."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return (I,)."""
+        return (int(np.prod(shape)),)

@@ -1,0 +1,97 @@
+"""What training adds around dense layers is folded into them: the network predicts what the model predicts."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from training import TrainingError
+from training.keras import Input, Sequential
+from training.keras.layers import (
+    Activation,
+    BatchNormalization,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    Normalization,
+    Rescaling,
+)
+
+
+def _random_layer(rng: np.random.Generator, width: int) -> list[Layer]:
+    """A scale, or a dense layer with what may follow it."""
+    mean, variance = rng.normal(size=width), rng.uniform(0.5, 2, width)
+    scales: list[Layer] = [
+        Rescaling(float(rng.uniform(-2, 2)) or 1.0, float(rng.normal())),
+        Normalization(mean=mean, variance=variance),
+        BatchNormalization(),
+        BatchNormalization(center=False),
+        BatchNormalization(scale=False),
+        Dropout(0.3),
+        Activation("linear"),
+    ]
+    return [scales[rng.integers(len(scales))]]
+
+
+def _random_chain(rng: np.random.Generator) -> list[Layer]:
+    layers: list[Layer] = [Flatten()]
+    width = 6
+    for _ in range(rng.integers(1, 4)):
+        for _ in range(rng.integers(0, 3)):
+            layers += _random_layer(rng, width)
+        width = int(rng.integers(2, 7))
+        layers.append(Dense(width, use_bias=bool(rng.integers(2))))
+        for _ in range(rng.integers(0, 3)):
+            layers += _random_layer(rng, width)
+        if rng.integers(2):
+            layers.append(Activation(str(rng.choice(["relu", "tanh", "elu", "sigmoid"]))))
+    for _ in range(rng.integers(0, 2)):
+        layers += _random_layer(rng, width)
+    return [*layers, Dense(3, "softmax")]
+
+
+@pytest.mark.parametrize("repetition", range(20))
+def test_random_chains(repetition: int, rng: np.random.Generator) -> None:
+    layers = _random_chain(rng)
+    model = Sequential(layers)
+    model.build((None, 2, 3))
+    weights = [rng.normal(size=part.shape) for part in model.get_weights()]
+    model.set_weights(weights)
+    for layer in layers:
+        if layer.statistics:
+            layer.statistics[1][:] = rng.uniform(0.5, 2, layer.statistics[1].shape)
+    x = rng.normal(size=(50, 2, 3)).astype(np.float32)
+    network = model.network()
+    assert len(network.layers) == sum(isinstance(layer, Dense) for layer in layers)
+    np.testing.assert_allclose(network.predict(x.reshape(50, 6)), model.predict(x), atol=2e-5)
+
+
+def test_one_sigmoid_becomes_two_classes(rng: np.random.Generator) -> None:
+    model = Sequential([Dense(4, "tanh"), Dense(1), Activation("sigmoid")])
+    model.build((None, 3))
+    x = rng.normal(scale=3, size=(50, 3)).astype(np.float32)
+    p = model.predict(x)
+    np.testing.assert_allclose(model.network().predict(x), np.hstack([1 - p, p]), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ([Dense(3, "relu"), BatchNormalization(name="bn")], "bn can't be published: no Dense layer follows"),
+        ([Dense(3, "softmax"), Rescaling(2.0, name="twice")], "twice can't be published: no Dense layer follows"),
+        (
+            [Activation("relu", name="act"), Dense(3)],
+            "act (relu) can't be published: an activation must follow a linear",
+        ),
+        ([Dense(3, "relu", name="d"), Activation("tanh", name="act"), Dense(3)], "and here comes after d"),
+        ([Dense(3, "relu"), BatchNormalization(name="bn"), Activation("tanh"), Dense(3)], "here comes after bn"),
+        ([Input((3,)), Dropout(0.5)], "a model without a Dense layer can't be published"),
+    ],
+)
+def test_what_can_not_be_folded_is_named(layers: Sequence[Layer], message: str) -> None:
+    model = Sequential(layers)
+    model.build((None, 3))
+    with pytest.raises(TrainingError, match=re.escape(message)):
+        model.network()

@@ -1,0 +1,23 @@
+"""What watches a run, by Keras's names."""
+
+from training.keras.callbacks.base import Callback, Callbacks, History, LambdaCallback
+from training.keras.callbacks.files import BackupAndRestore, CSVLogger, ModelCheckpoint
+from training.keras.callbacks.progress import Progress, progress
+from training.keras.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
+from training.keras.callbacks.stopping import EarlyStopping, TerminateOnNaN
+
+__all__ = [
+    "BackupAndRestore",
+    "CSVLogger",
+    "Callback",
+    "Callbacks",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "Progress",
+    "ReduceLROnPlateau",
+    "TerminateOnNaN",
+    "progress",
+]

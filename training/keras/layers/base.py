@@ -1,0 +1,74 @@
+"""What every layer is: a description that becomes parameters and steps once its input is known."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nn.activations import Array
+from training.errors import TrainingError
+from training.keras.lookup import snake_case
+from training.keras.parameters import Parameter, Parameters
+from training.keras.regularizers import L1L2
+from training.keras.steps import Step
+
+Shape = tuple[int, ...]
+_named: Counter[str] = Counter()
+
+
+class Layer:
+    """`steps` is what training runs; `parameters` are trained, `statistics` are gathered along the way."""
+
+    input_shape: Shape | None = None
+
+    def __init__(self, name: str | None = None, **unknown: Any) -> None:
+        shape, width = unknown.pop("input_shape", None), unknown.pop("input_dim", None)
+        if unknown:
+            raise TrainingError(f"Unrecognized keyword arguments passed to {type(self).__name__}: {unknown}")
+        if shape is not None or width is not None:
+            self.input_shape = tuple(shape) if shape is not None else (width,)
+        kind = snake_case(type(self).__name__)
+        self.name = name or (f"{kind}_{_named[kind]}" if _named[kind] else kind)
+        _named[kind] += name is None
+        self.parameters: list[Parameter] = []
+        self.statistics: list[Array] = []
+        self.steps: list[Step] = []
+        self.regularized: list[tuple[Parameter, L1L2]] = []
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What every layer may be given, beside what its own class takes."""
+        return {"name": self.name}
+
+    @property
+    def weights(self) -> list[Array]:
+        """All numbers of the layer in Keras's order: those that are trained first."""
+        return [parameter.values for parameter in self.parameters] + self.statistics
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return the shape of a row after this layer."""
+        return shape
+
+    def shapes(self, shape: Shape) -> dict[str, Shape]:
+        """Return the shape of each trained tensor by its name, for rows of this shape."""
+        return {}
+
+    def build(self, shape: Shape, first: bool, parameters: Parameters, rng: np.random.Generator) -> None:
+        """Take the tensors, give them their first values, and make the steps.
+
+        `first` says that no layer before this one is trained, so that nobody needs the gradient of its input.
+        """
+        self.parameters = [parameters.take(name, of) for name, of in self.shapes(shape).items()]
+        self.steps = self.make_steps(shape, first, rng)
+
+    def make_steps(self, shape: Shape, first: bool, rng: np.random.Generator) -> list[Step]:
+        """Return what training runs."""
+        return []
+
+
+def width_of(layer: Layer, shape: Sequence[int]) -> int:
+    """Return I of a row (I,), or say that the layer takes no other."""
+    if len(shape) != 1:
+        raise TrainingError(f"{layer.name} takes rows of one dimension, got {tuple(shape)}: add Flatten() before it")
+    return shape[0]

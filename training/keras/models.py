@@ -1,0 +1,15 @@
+"""Opening saved models, by Keras's name for it."""
+
+from pathlib import Path
+
+from training.keras.saving import load_into
+from training.keras.sequential import Sequential
+
+__all__ = ["Sequential", "load_model"]
+
+
+def load_model(filepath: str | Path) -> Sequential:
+    """Return the model that `save` wrote, ready to predict and to train on. Raises TrainingError."""
+    model = Sequential()
+    load_into(model, Path(filepath))
+    return model
