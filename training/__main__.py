@@ -3,12 +3,15 @@
 import argparse
 import os
 import sys
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from nn import ArtifactError
 from store import StoreError
+from training.config import Config
 from training.errors import TrainingError
-from training.train import BATCH_SIZE, train
+from training.run import run
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,57 +36,68 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "train",
         help="train a network on a data set and publish it",
-        description="Train a network on a data set, try it on rows that it has not seen, and publish it.",
+        description="Train a network on a data set, try it on rows that it has not seen, and publish it."
+        " Settings come from a TOML file (--config), from options, or are found from the data.",
         epilog="example: python -m training train --data flowers.csv --target species --name flowers",
     )
-    command.add_argument(
-        "--data", required=True, metavar="PATH", help="digits (built in), or a .npz, .csv or .parquet file"
-    )
-    command.add_argument("--target", metavar="COLUMN", help="the column of a table to predict")
     command.add_argument("--name", help="what to publish it as (default: the name of the file)")
-    command.add_argument(
-        "--models",
-        type=Path,
-        default=Path(os.environ.get("NPSERVE_MODELS", "models")),
-        metavar="DIR",
-        help="the store to publish to (default: $NPSERVE_MODELS, else models)",
-    )
-    command.add_argument("--epochs", type=_positive, help="passes over the data (default: 10, more for small data)")
-    command.add_argument("--batch-size", type=_positive, default=BATCH_SIZE, help="rows a step (default: 32)")
-    command.add_argument("--seed", type=_natural, default=0, help="repeats a run to the bit (default: 0)")
+    _add_models(command)
+    command.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML, by the names of the options")
+    for setting in fields(Config):
+        _add_setting(command, setting.name, setting.default, setting.metadata)
     command.add_argument("--force", action="store_true", help="make it stable whatever its test metric")
     command.add_argument("--no-promote", action="store_true", help="publish it as candidate, leave stable alone")
     command.set_defaults(run=_train)
     return parser
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got {text!r}")
-    return int(text)
+def _add_models(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--models",
+        type=Path,
+        default=Path(os.environ.get("NPSERVE_MODELS", "models")),
+        metavar="DIR",
+        help="the store (default: $NPSERVE_MODELS, else models)",
+    )
 
 
-def _natural(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0 on, got {text!r}")
-    return int(text)
+def _add_setting(command: argparse.ArgumentParser, name: str, default: Any, metadata: Any) -> None:
+    """Make a setting an option; one that is not given leaves the choice to the file and the default."""
+
+    def read(text: str) -> Any:
+        try:
+            value = metadata["read"](text)
+        except (ValueError, KeyError):
+            value = None
+        if not metadata["check"](value):
+            raise argparse.ArgumentTypeError(f"expected {metadata['expected']}, got {text!r}")
+        return value
+
+    shown = "" if default is None else f" (default: {_shown(default)})"
+    command.add_argument(
+        f"--{name.replace('_', '-')}",
+        type=read,
+        default=argparse.SUPPRESS,
+        metavar=name.rpartition("_")[2].upper(),
+        help=metadata["meaning"].replace("%", "%%") + shown,
+    )
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _train(options: argparse.Namespace) -> int:
-    publication = train(
-        options.data,
-        options.name or Path(options.data).stem.lower(),
-        models=options.models,
-        target=options.target,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        seed=options.seed,
-        promote=not options.no_promote,
-        force=options.force,
-    )
-    told = f"{publication.name} {publication.version}"
+    given = {setting.name: getattr(options, setting.name) for setting in fields(Config) if setting.name in options}
+    config = Config.read(options.config, given)
+    name = options.name or Path(config.data).stem.lower()
+    publication = run(config, name, models=options.models, promote=not options.no_promote, force=options.force)
     test = publication.metrics["test"]
-    print(f"Test accuracy {test['accuracy']:.4f}, loss {test['loss']:.4f} on {test['rows']:,} rows.")
+    figures = ", ".join(f"{figure} {value:.4f}" for figure, value in test.items() if figure != "rows")
+    print(f"Test {figures} on {test['rows']:,} rows.")
+    told = f"{publication.name} {publication.version}"
     print(f"Published {told} as {publication.alias}: {publication.reason}.")
     if publication.alias == "stable":
         print(f"Serve it with: python -m service --models {options.models}")

@@ -1,13 +1,15 @@
 """Reading the files in which people keep data: `.npz`, CSV and Parquet.
 
 What comes out is what the file holds, or one sentence that says what is wrong with it and where.
+A table is read block by block, as often as somebody wants it, so that it may be larger than memory.
 """
 
 import csv
 import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,146 +19,252 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from training.errors import TrainingError
+from training.spill import spill
 
 MISSING = ["", "?", "NA", "N/A", "NaN", "nan", "null", "NULL"]
+BLOCK_BYTES = 2**24
+BLOCK_ROWS = 2**16
+WHOLE, FRACTION, BOOLEAN, TEXT = pyarrow.int64(), pyarrow.float64(), pyarrow.bool_(), pyarrow.string()
+TIME, TIME_UTC = pyarrow.timestamp("us"), pyarrow.timestamp("us", "UTC")
+# What a column of text may turn out to hold; what no longer fits falls back on what comes later.
+READINGS = [WHOLE, FRACTION, BOOLEAN, TIME, TIME_UTC, TEXT]
 
 
 @dataclass(frozen=True)
-class Raw:
-    """Values (B, …) and targets (B,); the names of the columns of a table; a test part where there is one."""
+class Arrays:
+    """What a `.npz` holds: values (B, …) and targets (B,), and a test part where there is one."""
 
     x: npt.NDArray[Any]
     y: npt.NDArray[Any]
-    names: list[str] | None = None
     test: tuple[npt.NDArray[Any], npt.NDArray[Any]] | None = None
 
 
-def read_file(path: Path, target: str | None) -> Raw:
-    """Read a file; `target` names the column of a table that is to be predicted. Raises TrainingError."""
-    readers = {".npz": _read_npz, ".csv": _read_csv, ".parquet": _read_parquet}
-    if path.suffix.lower() not in readers:
+@dataclass(frozen=True)
+class Table:
+    """The columns of a file with their types, and its rows in blocks."""
+
+    path: Path
+    types: dict[str, pyarrow.DataType]
+    read: Callable[[], Iterator[pyarrow.Table]]
+
+    def blocks(self, names: list[str] | None = None) -> Iterator[pyarrow.Table]:
+        """Read the rows from the beginning, with all columns or some."""
+        names = list(self.types) if names is None else names
+        for block in self.read():
+            yield pyarrow.table([_cast(block.column(name), self.types[name]) for name in names], names=names)
+
+
+def read_file(path: Path, *, delimiter: str | None = None, header: bool | None = None) -> Arrays | Table:
+    """Read a file. The delimiter and the header of a CSV are found where they are not given. Raises TrainingError."""
+    readers: dict[str, Callable[[], Arrays | Table]] = {
+        ".npz": lambda: _read_npz(path),
+        ".csv": lambda: _read_csv(path, delimiter, header),
+        ".parquet": lambda: _read_parquet(path),
+    }
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
         raise TrainingError(f"{path}: give digits, or a file that ends in {', '.join(readers)}")
     try:
         if path.stat().st_size == 0:
             raise TrainingError(f"{path} is empty")
-        return readers[path.suffix.lower()](path, target)
+        return reader()
     except OSError as error:
         raise TrainingError(f"{path} can't be read: {error.strerror or error}") from error
 
 
-def _read_npz(path: Path, target: str | None) -> Raw:
-    if target is not None:
-        raise TrainingError(f"{path}: --target names a column of a table; a .npz brings its targets as y")
+def _read_npz(path: Path) -> Arrays:
     if not zipfile.is_zipfile(path):
         raise TrainingError(f"{path} is not a .npz file, or damaged")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        with zipfile.ZipFile(path) as archive:
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
+            for x, y in (("x_train", "y_train"), ("X", "y"), ("x", "y")):
+                if x in names and y in names:
+                    pairs = [(x, y), *([("x_test", "y_test")] if {"x_test", "y_test"} <= set(names) else [])]
+                    parts = [_read_pair(path, archive, *pair) for pair in pairs]
+                    return Arrays(*parts[0], parts[1] if len(parts) == 2 else None)
     except (ValueError, zipfile.BadZipFile, EOFError) as error:
-        if "allow_pickle" in str(error):
-            raise TrainingError(f"{path} holds pickled objects, which are never loaded: save plain arrays") from error
+        if isinstance(error, TrainingError):
+            raise
         raise TrainingError(f"{path} is damaged: {error}") from error
-    for x, y in (("x_train", "y_train"), ("X", "y"), ("x", "y")):
-        if x in arrays and y in arrays:
-            test = (arrays["x_test"], arrays["y_test"]) if {"x_test", "y_test"} <= arrays.keys() else None
-            for a, b in [(x, y), *([("x_test", "y_test")] if test else [])]:
-                _check_lengths(path, a, arrays[a], b, arrays[b])
-            return Raw(arrays[x], arrays[y].ravel(), test=test)
-    found = ", ".join(arrays) or "nothing"
+    found = ", ".join(names) or "nothing"
     raise TrainingError(f"{path}: expected arrays x_train and y_train, or X and y; found {found}")
 
 
-def _check_lengths(path: Path, x_name: str, x: npt.NDArray[Any], y_name: str, y: npt.NDArray[Any]) -> None:
+def _read_pair(
+    path: Path, archive: zipfile.ZipFile, x_name: str, y_name: str
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    x, y = _read_member(path, archive, x_name), _read_member(path, archive, y_name)
     if x.ndim < 2:
         raise TrainingError(f"{path}: {x_name} has the shape {x.shape}; expected one row for each example")
     if y.shape not in ((len(x),), (len(x), 1)):
         raise TrainingError(f"{path}: {y_name} has the shape {y.shape}, but {x_name} has {len(x)} rows")
+    return x, y.ravel()
 
 
-def _read_csv(path: Path, target: str | None) -> Raw:
-    bad: list[pyarrow.csv.InvalidRow] = []
+def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
+    """Unpack one array into a mapped file: compressed as it is, it may be larger than memory."""
+    with archive.open(f"{name}.npy") as member:
+        version = np.lib.format.read_magic(member)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran_order, dtype = read_header(member)
+        if dtype.hasobject:
+            raise TrainingError(f"{path} holds pickled objects, which are never loaded: save plain arrays")
+        stored = shape[::-1] if fortran_order else shape
+        array = spill(_chunks(member, dtype), (int(np.prod(shape)),), dtype)
+        return array.reshape(stored).T if fortran_order else array.reshape(stored)
 
-    def note(row: pyarrow.csv.InvalidRow) -> str:
-        bad.append(row)
-        return "skip"
 
+def _chunks(member: IO[bytes], dtype: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
+    size = max(dtype.itemsize, 1)
+    while chunk := member.read(BLOCK_BYTES // size * size):
+        yield np.frombuffer(chunk, dtype)
+
+
+def _read_csv(path: Path, delimiter: str | None, header: bool | None) -> Table:
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        delimiter = _find_delimiter(file) if delimiter is None else delimiter
+        file.seek(0)
+        records = csv.reader(file, delimiter=delimiter)
+        first = [cell.strip() for cell in next(records, [])]
+        lines = records.line_num
+    has_header = _is_header(first) if header is None else header
+    names = first if has_header else [f"c{number}" for number in range(1, len(first) + 1)]
+    if len(set(names)) != len(names):
+        raise TrainingError(f"{path} has two columns of the same name: {', '.join(names)}")
+
+    def read() -> Iterator[pyarrow.Table]:
+        yield from _csv_blocks(path, delimiter, names, lines if has_header else 0)
+
+    return Table(path, _find_types(path, names, read()), read)
+
+
+def _find_delimiter(file: IO[str]) -> str:
     try:
-        table = pyarrow.csv.read_csv(
-            path,
-            # Rows are only numbered where they are read one after another.
-            read_options=pyarrow.csv.ReadOptions(use_threads=False),
-            parse_options=pyarrow.csv.ParseOptions(delimiter=_delimiter(path), invalid_row_handler=note),
-            convert_options=pyarrow.csv.ConvertOptions(null_values=MISSING, strings_can_be_null=True),
-        )
-    except pyarrow.ArrowInvalid as error:
-        raise TrainingError(f"{path} can't be read as CSV: {str(error).splitlines()[0]}") from error
-    if bad:
-        row = bad[0]
-        raise TrainingError(
-            f"{path}, line {row.number}: {row.actual_columns} values, but the header has {row.expected_columns}"
-        )
-    return _from_table(path, _trimmed(table), target)
-
-
-def _trimmed(table: pyarrow.Table) -> pyarrow.Table:
-    """Take the spaces off names and texts; what is then a word for nothing is missing."""
-    columns = []
-    for column in table.columns:
-        if pyarrow.types.is_string(column.type):
-            text = pyarrow.compute.utf8_trim_whitespace(column)
-            missing = pyarrow.compute.is_in(text, pyarrow.array(MISSING))
-            column = pyarrow.compute.if_else(missing, None, text)
-        columns.append(column)
-    return pyarrow.table(columns, names=[name.strip() for name in table.column_names])
-
-
-def _delimiter(path: Path) -> str:
-    with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        header = file.readline()
-    try:
-        return csv.Sniffer().sniff(header, ",;\t|").delimiter
+        return csv.Sniffer().sniff(file.readline(), ",;\t|").delimiter
     except csv.Error:
         return ","
 
 
-def _read_parquet(path: Path, target: str | None) -> Raw:
+def _is_header(first: list[str]) -> bool:
+    """Tell names from values: no name is empty, and none is a number."""
+    return all(first) and not any(_fits(pyarrow.chunked_array([[cell]]), FRACTION) for cell in first)
+
+
+def _fits(column: pyarrow.ChunkedArray, reading: pyarrow.DataType) -> bool:
     try:
-        table = pyarrow.parquet.read_table(path)
+        column.cast(reading)
+    except pyarrow.ArrowInvalid:
+        return False
+    return True
+
+
+def _csv_blocks(path: Path, delimiter: str, names: list[str], skip: int) -> Iterator[pyarrow.Table]:
+    """Read everything as text, without the spaces around it; a word for nothing is null."""
+
+    def refuse(row: pyarrow.csv.InvalidRow) -> str:
+        bad.append(f"line {row.number}: {row.actual_columns} values, but there are {row.expected_columns} columns")
+        return "skip"
+
+    bad: list[str] = []
+    try:
+        reader = pyarrow.csv.open_csv(
+            path,
+            # Rows are only numbered where they are read one after another.
+            read_options=pyarrow.csv.ReadOptions(
+                use_threads=False, block_size=BLOCK_BYTES, column_names=names, skip_rows=skip
+            ),
+            parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, invalid_row_handler=refuse),
+            convert_options=pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, TEXT)),
+        )
+        for batch in reader:
+            if bad:
+                break
+            yield pyarrow.table([_trimmed(column) for column in batch.columns], names=names)
+    except pyarrow.ArrowInvalid as error:
+        reason = str(error).splitlines()[0]
+        hint = ": save the file as UTF-8" if "UTF8" in reason else ""
+        raise TrainingError(f"{path} can't be read as CSV: {reason}{hint}") from error
+    if bad:
+        raise TrainingError(f"{path}, {bad[0]}")
+
+
+def _trimmed(column: pyarrow.Array) -> pyarrow.Array:
+    text = pyarrow.compute.utf8_trim_whitespace(column)
+    return pyarrow.compute.if_else(pyarrow.compute.is_in(text, pyarrow.array(MISSING)), None, text)
+
+
+def _find_types(path: Path, names: list[str], blocks: Iterator[pyarrow.Table]) -> dict[str, pyarrow.DataType]:
+    """Find what each column of text holds, from all its rows."""
+    found: dict[str, int] = {}
+    rows = 0
+    for block in blocks:
+        rows += block.num_rows
+        for name in names:
+            column = block.column(name)
+            if column.null_count < len(column):
+                found[name] = _reading(column, found.get(name))
+    if not rows:
+        raise TrainingError(f"{path} has a header but no rows")
+    return {name: READINGS[found[name]] if name in found else pyarrow.null() for name in names}
+
+
+def _reading(column: pyarrow.ChunkedArray, before: int | None) -> int:
+    """Return the first reading that fits this block, and those before it."""
+    for number, reading in enumerate(READINGS):
+        # Whole numbers are fractions too; nothing else is a special case of what comes later, but for text.
+        possible = before is None or number == before or reading == TEXT or (before == 0 and reading == FRACTION)
+        if possible and _fits(column, reading):
+            return number
+    return len(READINGS) - 1
+
+
+def _read_parquet(path: Path) -> Table:
+    try:
+        schema = pyarrow.parquet.read_schema(path)
     except pyarrow.ArrowInvalid as error:
         raise TrainingError(f"{path} can't be read as Parquet: {str(error).splitlines()[0]}") from error
-    return _from_table(path, table, target)
+    if len(set(schema.names)) != len(schema.names):
+        raise TrainingError(f"{path} has two columns of the same name: {', '.join(schema.names)}")
+
+    def read() -> Iterator[pyarrow.Table]:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(BLOCK_ROWS):
+                yield pyarrow.Table.from_batches([batch])
+
+    return Table(path, {field.name: _plain_type(path, field) for field in schema}, read)
 
 
-def _from_table(path: Path, table: pyarrow.Table, target: str | None) -> Raw:
-    columns = ", ".join(table.column_names)
-    if len(set(table.column_names)) != table.num_columns:
-        raise TrainingError(f"{path} has two columns of the same name: {columns}")
-    if target is None:
-        raise TrainingError(f"{path}: name the column to predict with --target; there are {columns}")
-    if target not in table.column_names:
-        raise TrainingError(f"{path} has no column {target!r}; there are {columns}")
-    if table.num_rows == 0:
-        raise TrainingError(f"{path} has a header but no rows")
-    y = table.column(target)
-    if pyarrow.types.is_binary(y.type):
-        raise TrainingError(f"{path}: the target {target} holds text that is not UTF-8: save the file as UTF-8")
-    if y.null_count:
-        raise TrainingError(f"{path}: the target {target} is missing in line {_first_null(y) + 2}")
-    table = table.drop_columns([target])
-    if table.num_columns == 0:
-        raise TrainingError(f"{path} has no column beside the target {target}")
-    values = [_numbers(path, name, table.column(name)) for name in table.column_names]
-    return Raw(np.column_stack(values), y.to_numpy(), table.column_names)
+def _plain_type(path: Path, field: pyarrow.Field) -> pyarrow.DataType:
+    """Return which of our few types a column of Parquet is read as."""
+    types = pyarrow.types
+    kind = field.type.value_type if types.is_dictionary(field.type) else field.type
+    if types.is_null(kind):
+        return kind
+    tests: list[tuple[Callable[[pyarrow.DataType], bool], pyarrow.DataType]] = [
+        (types.is_boolean, BOOLEAN),
+        (types.is_uint64, FRACTION),
+        (types.is_integer, WHOLE),
+        (types.is_floating, FRACTION),
+        (types.is_decimal, FRACTION),
+        (types.is_date, TIME),
+        (types.is_timestamp, TIME if getattr(kind, "tz", None) is None else TIME_UTC),
+        (types.is_string, TEXT),
+        (types.is_large_string, TEXT),
+    ]
+    for test, plain in tests:
+        if test(kind):
+            return plain
+    raise TrainingError(
+        f"{path}: column {field.name} holds {field.type} values; expected numbers, text, booleans or dates"
+    )
 
 
-def _numbers(path: Path, name: str, column: pyarrow.ChunkedArray) -> npt.NDArray[np.float64]:
-    kind = column.type
-    if not (pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind)):
-        raise TrainingError(f"{path}: column {name} holds {kind} values; only columns of numbers can be trained on")
-    if column.null_count:
-        raise TrainingError(f"{path}: column {name} has no value in line {_first_null(column) + 2}")
-    return np.asarray(column.to_numpy(), np.float64)
-
-
-def _first_null(column: pyarrow.ChunkedArray) -> int:
-    return int(pyarrow.compute.index(column.is_null(), True).as_py())
+def _cast(column: pyarrow.ChunkedArray, kind: pyarrow.DataType) -> pyarrow.Array:
+    """Return a column in the type that was found for it; a NaN, as pandas writes it, is missing."""
+    if pyarrow.types.is_null(kind):
+        return pyarrow.nulls(len(column))
+    column = column.cast(kind, safe=False) if column.type != kind else column
+    if kind == FRACTION:
+        column = pyarrow.compute.if_else(pyarrow.compute.is_nan(column), None, column)
+    return column
