@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from nn.activations import Array
 from training.keras.callbacks import Callbacks
-from training.keras.metrics import Mean
+from training.keras.metrics import Mean, Metric
 from training.keras.rows import Batch, Rows
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # Rows a pass when nothing is learned from them: few enough to stay in the cache.
 EVALUATION_ROWS = 1024
+GATHERED_BATCHES = 64
 # Multiplications of one product from which on a second BLAS thread gains more than waiting for it costs.
 LARGE_PRODUCT = 2**24
 
@@ -25,18 +26,31 @@ class Figures(Mapping[str, float]):
     """The loss and the metrics of a model over the rows seen so far, computed when they are looked at."""
 
     def __init__(self, model: "Sequential", y: npt.NDArray[Any]) -> None:
-        self._loss = Mean()
-        self._figures = dict(sorted({"loss": self._loss, **model.new_metrics(y)}.items()))
+        self._loss, self._metrics = Mean(), model.new_metrics(y)
+        self._figures: dict[str, Metric] = dict(sorted({"loss": self._loss, **self._metrics}.items()))
+        self._waiting: list[tuple[Array, Array, Batch]] = []
 
     def update(self, losses: Array, penalty: float, batch: Batch, outputs: Array) -> None:
-        """Gather a batch: its losses (B,), what is added to their mean, and the outputs (B, C)."""
-        rows = len(batch.y)
-        self._loss.add(float(losses.sum()) + penalty * rows, rows)
-        for figure in self._figures.values():
-            if figure is not self._loss:
-                figure.update(batch.y, outputs, batch.weights)
+        """Take a batch: its losses (B,), what is added to their mean, and the outputs (B, C)."""
+        # Many small batches are gathered faster together.
+        self._waiting.append((losses + penalty if penalty else losses, outputs.copy(), batch))
+        if len(self._waiting) == GATHERED_BATCHES:
+            self._gather()
+
+    def _gather(self) -> None:
+        if not self._waiting:
+            return
+        losses, outputs = (np.concatenate(parts) for parts in list(zip(*self._waiting, strict=True))[:2])
+        batches = [batch for _, _, batch in self._waiting]
+        y = np.concatenate([batch.y for batch in batches])
+        weights = [batch.weights for batch in batches if batch.weights is not None]
+        self._waiting = []
+        self._loss.add(float(losses.sum(dtype=np.float64)), len(losses))
+        for metric in self._metrics.values():
+            metric.update(y, outputs, np.concatenate(weights) if weights else None)
 
     def __getitem__(self, name: str) -> float:
+        self._gather()
         return self._figures[name].result()
 
     def __iter__(self) -> Iterator[str]:

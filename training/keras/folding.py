@@ -60,7 +60,7 @@ def fold(layers: Sequence[Layer]) -> Network:
 
 
 def _dense(layer: Dense, waiting: tuple[Any, Any] | None) -> _Folded:
-    kernel = layer.parameters[0].values.astype(np.float64)
+    kernel = layer.parameters[0].whole.astype(np.float64)
     bias = layer.parameters[1].values.astype(np.float64) if layer.use_bias else np.zeros(layer.units)
     if waiting is not None:
         scale, shift = (np.broadcast_to(part, len(kernel)) for part in waiting)

@@ -5,6 +5,7 @@ the activation that it `absorbs` is left out in training where the model ends in
 defaults and formulas are those of Keras 3 (`keras/src/losses/losses.py`).
 """
 
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -55,24 +56,45 @@ class Crossentropy(Loss):
         self.from_logits, self.label_smoothing = from_logits, label_smoothing
         self._room = Buffer()
 
-    def _activate(self, z: Array) -> Array:
-        """Turn logits into probabilities; those that were asked for as logits stay what they are."""
-        assert self.absorbs
+    def _take(self, z: Array) -> Array:
+        """Keep logits as `p`, which will be turned into probabilities; return what will be the model's outputs."""
+        self.p = z
         if self.from_logits:
-            kept = self._room.room(z.shape, z.dtype)
-            kept[:] = z
-            self.p = ACTIVATIONS[self.absorbs].forward(kept)
-            return z
-        self.p = ACTIVATIONS[self.absorbs].forward(z)
-        return self.p
+            self.p = self._room.room(z.shape, z.dtype)
+            self.p[:] = z
+        return z
 
 
-class SparseCategoricalCrossentropy(Crossentropy):
+class SoftmaxCrossentropy(Crossentropy):
+    """Those whose probabilities add up to 1: log softmax(z) = z - max z - log sum exp(z - max z)."""
+
+    absorbs = "softmax"
+    recover = Log
+
+    def _centre(self, z: Array) -> Array:
+        """Keep z - max z as `p`; return the outputs."""
+        outputs = self._take(z)
+        self.p -= self.p.max(axis=1, keepdims=True)
+        return outputs
+
+    def _log_sum(self) -> Array:
+        """Turn `p` into probabilities (B, C); return log sum exp(z - max z) (B,)."""
+        np.exp(self.p, out=self.p)
+        total = self.p.sum(axis=1, keepdims=True)
+        self.p /= total
+        logarithm: Array = np.log(total[:, 0])
+        return logarithm
+
+
+@cache
+def _numbers(count: int) -> npt.NDArray[np.intp]:
+    return np.arange(count)
+
+
+class SparseCategoricalCrossentropy(SoftmaxCrossentropy):
     """-log softmax(z)_y, y (B,) being class numbers. With smoothing s, y stands for 1 - s + s / C, others for s / C."""
 
     name = "sparse_categorical_crossentropy"
-    absorbs = "softmax"
-    recover = Log
 
     def check(self, y: Targets, outputs: int) -> Targets:
         """Return the targets as class numbers (B,)."""
@@ -90,40 +112,34 @@ class SparseCategoricalCrossentropy(Crossentropy):
         return y.astype(np.intp)
 
     def forward(self, y: Targets, z: Array) -> tuple[Array, Array]:
-        """Return losses (B,): log softmax(z)_y = z_y - max z - log sum exp(z - max z)."""
-        smooth, largest = self.label_smoothing, z.max(axis=1)
-        truth = z[np.arange(len(y)), y]
+        """Return losses (B,)."""
+        smooth, outputs = self.label_smoothing, self._centre(z)
+        truth = self.p[_numbers(len(y)), y]
         if smooth:
-            truth = (1 - smooth) * truth + smooth * z.mean(axis=1)
-        outputs = self._activate(z)
-        # The largest probability is exp(0) / sum, so its logarithm is -log sum.
-        return largest - truth - np.log(self.p.max(axis=1)), outputs
+            truth = (1 - smooth) * truth + smooth * self.p.mean(axis=1)
+        return self._log_sum() - truth, outputs
 
     def gradient(self, y: Targets) -> Array:
         """Return softmax(z) - onehot(y)."""
-        self.p[np.arange(len(y)), y] -= 1 - self.label_smoothing
+        self.p[_numbers(len(y)), y] -= 1 - self.label_smoothing
         if self.label_smoothing:
             self.p -= self.label_smoothing / self.p.shape[1]
         return self.p
 
 
-class CategoricalCrossentropy(Crossentropy):
+class CategoricalCrossentropy(SoftmaxCrossentropy):
     """-sum of y log softmax(z), y (B, C) being one-hot or probabilities."""
 
     name = "categorical_crossentropy"
-    absorbs = "softmax"
-    recover = Log
 
     def _smoothed(self, y: Targets) -> Targets:
         return y * (1 - self.label_smoothing) + self.label_smoothing / y.shape[1] if self.label_smoothing else y
 
     def forward(self, y: Targets, z: Array) -> tuple[Array, Array]:
         """Return losses (B,)."""
-        y = self._smoothed(y)
-        largest = z.max(axis=1)
-        truth = (y * z).sum(axis=1)
-        outputs = self._activate(z)
-        return y.sum(axis=1) * (largest - np.log(self.p.max(axis=1))) - truth, outputs
+        y, outputs = self._smoothed(y), self._centre(z)
+        truth = (y * self.p).sum(axis=1)
+        return y.sum(axis=1) * self._log_sum() - truth, outputs
 
     def gradient(self, y: Targets) -> Array:
         """Return softmax(z) - y, for y that adds up to 1."""
@@ -152,7 +168,9 @@ class BinaryCrossentropy(Crossentropy):
         """Return losses (B,): max(z, 0) - z y + log(1 + exp(-|z|)), which never overflows."""
         losses = np.maximum(z, 0) - z * self._smoothed(y) + np.log1p(np.exp(-np.abs(z)))
         rows: Array = losses.mean(axis=1)
-        return rows, self._activate(z)
+        outputs = self._take(z)
+        ACTIVATIONS["sigmoid"].forward(self.p)
+        return rows, outputs
 
     def gradient(self, y: Targets) -> Array:
         """Return (sigmoid(z) - y) / C."""

@@ -73,6 +73,8 @@ class Optimizer:
         """Take one step: the values move, the gradient may be overwritten."""
         rate = self.learning_rate
         self.iterations += 1
+        if self._scratch.shape != parameters.values.shape:  # some rows rest, or rest no more
+            self._scratch = np.empty_like(parameters.values)
         if self.options:
             self._clip_gradient(parameters)
         if self.weight_decay:

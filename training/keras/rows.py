@@ -41,14 +41,14 @@ class ArraySource:
         """Write rows into `out`."""
         # With mode="raise" numpy would fill a buffer of its own first.
         if out.dtype == self.array.dtype:
-            np.take(self.array, index, axis=0, out=out, mode="clip")
+            self.array.take(index, axis=0, out=out, mode="clip")
             return
         if len(self._gathered) < len(index):
             self._gathered = np.empty((len(index), self.shape[1]), self.array.dtype)
-        out[:] = np.take(self.array, index, axis=0, out=self._gathered[: len(index)], mode="clip")
+        out[:] = self.array.take(index, axis=0, out=self._gathered[: len(index)], mode="clip")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Batch:
     """Inputs x (B, I), targets (B,) or (B, C), and a weight for each row where there are any (B,)."""
 
@@ -72,11 +72,12 @@ class Rows:
         """Yield the rows in the given order; a batch is overwritten by one that follows."""
         block = max(self.source.block // size, 1) * size
         room = np.empty((min(block, len(order)), self.source.shape[1]), dtype)
+        y, weights = self.y[order], None if self.weights is None else self.weights[order]
         for first in range(0, len(order), block):
-            index = order[first : first + block]
-            x = room[: len(index)]
-            self.source.gather(index, x)
-            y, weights = self.y[index], None if self.weights is None else self.weights[index]
-            for start in range(0, len(index), size):
-                part = slice(start, start + size)
-                yield Batch(x[part], y[part], None if weights is None else weights[part])
+            last = min(first + block, len(order))
+            x = room[: last - first]
+            self.source.gather(order[first:last], x)
+            for start in range(first, last, size):
+                end = min(start + size, last)
+                own = None if weights is None else weights[start:end]
+                yield Batch(x[start - first : end - first], y[start:end], own)

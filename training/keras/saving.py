@@ -103,7 +103,7 @@ def training_state(model: "Sequential") -> dict[str, Any]:
         "weights": model.get_weights(),
         "iterations": optimizer.iterations,
         "learning_rate": optimizer.learning_rate,
-        "slots": optimizer.slots,
+        "slots": [model.parameters.with_resting(slot) for slot in optimizer.slots],
         "generators": [generator.bit_generator.state for generator in model.generators],
     }
 
@@ -113,10 +113,11 @@ def restore_training(model: "Sequential", state: dict[str, Any], path: Path) -> 
     model.set_weights(state["weights"])
     optimizer = model.optimizer
     optimizer.build(model.parameters.values)
-    if [slot.shape for slot in state["slots"]] not in ([], [slot.shape for slot in optimizer.slots]):
+    whole = model.parameters.with_resting(model.parameters.values)
+    if [slot.shape for slot in state["slots"]] not in ([], [whole.shape] * len(optimizer.slots)):
         raise TrainingError(f"{path} belongs to a model with another optimizer or other layers")
     for slot, kept in zip(optimizer.slots, state["slots"], strict=False):
-        slot[:] = kept
+        slot[:] = model.parameters.without_resting(kept)
     optimizer.iterations = state["iterations"]
     if not optimizer.scheduled:
         optimizer.learning_rate = state["learning_rate"]

@@ -13,11 +13,12 @@ from nn.activations import ACTIVATIONS, Array
 from training.errors import TrainingError
 from training.keras import losses, optimizers, saving, utils
 from training.keras.arguments import read_rows, read_source, split_off
-from training.keras.callbacks import BackupAndRestore, Callback, Callbacks, History, progress
+from training.keras.callbacks import BackupAndRestore, Callback, Callbacks, History, figures_line, progress
 from training.keras.fit import EVALUATION_ROWS, Figures, evaluate, fit, train_on_batch
 from training.keras.folding import fold
 from training.keras.layers import Layer
 from training.keras.metrics import Metric, check_metric, get_metric
+from training.keras.narrowing import narrowed
 from training.keras.parameters import Parameter, Parameters
 from training.keras.regularizers import L1L2
 from training.keras.rows import Batch
@@ -76,10 +77,13 @@ class Sequential:
         self.input_shape, self.input_width = shapes[0], int(np.prod(shapes[0]))
         self.output_width = int(np.prod(shapes[-1]))
         pairs = list(zip(self.layers, shapes, strict=False))
-        size = sum(int(np.prod(of)) for layer, shape in pairs for of in layer.shapes(shape).values())
-        self.parameters, self.dtype = Parameters(size, dtype), np.dtype(dtype)
-        for layer, shape in pairs:
-            layer.build(shape, not self.parameters.tensors, self.parameters, self.rng)
+        self.dtype = np.dtype(dtype)
+        self.parameters = Parameters(
+            [tensor for layer, shape in pairs for tensor in layer.make_parameters(shape, self.dtype)], dtype
+        )
+        trained = [bool(layer.parameters) for layer in self.layers]
+        for number, (layer, shape) in enumerate(pairs):
+            layer.build(shape, not any(trained[:number]), self.rng)
         self.steps = [step for layer in self.layers for step in layer.steps]
         self.regularized: list[tuple[Parameter, L1L2]] = [pair for layer in self.layers for pair in layer.regularized]
         self.built = True
@@ -113,10 +117,9 @@ class Sequential:
             else:
                 self.training_steps.append(self.loss.recover())
         # What comes before the first trained layer has no use for a gradient.
-        untrained = next(
-            (i for i, step in enumerate(self.steps) if isinstance(step, Affine | Normalize)), len(self.steps)
-        )
-        self.backward_steps = self.training_steps[untrained:][::-1]
+        trained = (number for number, step in enumerate(self.steps) if isinstance(step, Affine | Normalize))
+        self.first_trained = next(trained, len(self.steps))
+        self.backward_steps = self.training_steps[self.first_trained :][::-1]
         self.optimizer.build(self.parameters.values)
 
     @property
@@ -176,24 +179,38 @@ class Sequential:
         # Backups come last: they keep what all others know.
         self.callbacks = [*progress(verbose), *others, self.history, *backups]
         self.stop_training, self.interrupted, self.next_epoch = False, False, initial_epoch
-        fit(
-            self,
-            rows,
-            validation,
-            batch_size=batch_size,
-            epochs=epochs,
-            steps=steps,
-            shuffle=shuffle,
-            validation_freq=validation_freq,
-            callbacks=Callbacks(self.callbacks, self, {"verbose": verbose, "epochs": epochs, "steps": steps}),
-        )
+        with narrowed(self, rows) as rows:
+            fit(
+                self,
+                rows,
+                validation,
+                batch_size=batch_size,
+                epochs=epochs,
+                steps=steps,
+                shuffle=shuffle,
+                validation_freq=validation_freq,
+                callbacks=Callbacks(self.callbacks, self, {"verbose": verbose, "epochs": epochs, "steps": steps}),
+            )
         return self.history
 
     def evaluate(
-        self, x: Any, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, return_dict: bool = False
+        self,
+        x: Any,
+        y: npt.ArrayLike,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        return_dict: bool = False,
     ) -> float | list[float] | dict[str, float]:
-        """Return the loss and the metrics over rows x (B, …) and targets y."""
-        return self._figures(evaluate(self, read_rows(self, x, y, sample_weight)), return_dict)
+        """Return the loss and the metrics over rows x (B, …) and targets y; print them unless `verbose` is 0.
+
+        They do not depend on a batch size: it is taken for the sake of programs that give one.
+        """
+        figures = evaluate(self, read_rows(self, x, y, sample_weight))
+        if verbose != 0:
+            print(figures_line(figures), flush=True)
+        return self._figures(figures, return_dict)
 
     def train_on_batch(
         self,
@@ -216,7 +233,7 @@ class Sequential:
         self, x: Any, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, return_dict: bool = False
     ) -> float | list[float] | dict[str, float]:
         """Return the loss and the metrics over these rows."""
-        return self.evaluate(x, y, sample_weight, return_dict)
+        return self.evaluate(x, y, verbose=0, sample_weight=sample_weight, return_dict=return_dict)
 
     def _figures(self, figures: Mapping[str, float], return_dict: bool) -> float | list[float] | dict[str, float]:
         if return_dict:
@@ -226,8 +243,11 @@ class Sequential:
         listed = [figures["loss"], *(figures[name] for name in names)]
         return listed if names else listed[0]
 
-    def predict(self, x: Any) -> Array:
-        """Return the outputs of rows x (B, …) -> (B, C)."""
+    def predict(self, x: Any, batch_size: int | None = None, verbose: str | int = "auto") -> Array:
+        """Return the outputs of rows x (B, …) -> (B, C).
+
+        It is done before a bar could be seen: what programs say about batches and bars is taken, and changes nothing.
+        """
         source = read_source(self, x)
         rows = source.shape[0]
         outputs = np.empty((rows, self.output_width), self.dtype)
@@ -250,7 +270,7 @@ class Sequential:
     def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
         """Take weights in the order of `get_weights`."""
         self._must_be_built()
-        own = [part for layer in self.layers for part in layer.weights]
+        own = [weights for layer in self.layers for weights in layer.weights]
         if len(own) != len(weights):
             raise TrainingError(
                 f"You called `set_weights(weights)` on layer '{self.name}' with a weight list of length"
@@ -259,8 +279,11 @@ class Sequential:
         for part, given in zip(own, weights, strict=True):
             if part.shape != np.shape(given):
                 raise TrainingError(f"Layer weight shape {part.shape} not compatible with {np.shape(given)}")
-        for part, given in zip(own, weights, strict=True):
-            part[...] = given
+        left = list(weights)
+        for layer in self.layers:
+            count = len(layer.weights)
+            layer.set_weights(left[:count])
+            left = left[count:]
 
     def _must_be_built(self) -> None:
         if not self.built:

@@ -48,11 +48,11 @@ class Affine:
 
     def forward(self, x: Array, training: bool) -> Array:
         """(B, I) -> (B, U)."""
-        kernel, z = self.kernel.values, None
         if training:
-            self._x = x
-            z = self._z.room((len(x), kernel.shape[1]), kernel.dtype)
-        z = np.matmul(x, kernel, out=z)
+            self._x, kernel = x, self.kernel.values
+            z = np.matmul(x, kernel, out=self._z.room((len(x), kernel.shape[1]), kernel.dtype))
+        else:
+            z = x @ self.kernel.whole
         if self.bias:
             z += self.bias.values
         return z

@@ -8,14 +8,14 @@ import pytest
 from training import TrainingError
 from training.keras import optimizers
 from training.keras.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop, schedules
-from training.keras.parameters import Parameters
+from training.keras.parameters import Parameter, Parameters
 
 GRADIENTS = [1.0, -2.0, 0.5, 0.0, 3.0]
 
 
 def _walk(optimizer: Optimizer, gradients: list[float]) -> list[float]:
-    parameters = Parameters(1, np.float64)
-    parameters.take("kernel", (1,)).values[:] = 1
+    parameters = Parameters([Parameter("kernel", (1,))], np.float64)
+    parameters.values[:] = 1
     optimizer.build(parameters.values)
     path = []
     for gradient in gradients:
@@ -63,7 +63,7 @@ def test_adam() -> None:
 
 @pytest.mark.parametrize("optimizer", [Adam(), SGD(momentum=0.9), RMSprop(momentum=0.9)])
 def test_moments_never_become_subnormal(optimizer: Optimizer) -> None:
-    parameters = Parameters(1000)
+    parameters = Parameters([Parameter("kernel", (1000,))])
     optimizer.build(parameters.values)
     parameters.gradient[:] = 1e-3
     optimizer.apply(parameters)
@@ -90,9 +90,7 @@ def test_decoupled_weight_decay() -> None:
 
 def _clipped(**clip: float) -> list[float]:
     """Move two tensors, whose gradients are (3, 4) and (0, 12), by -1 times the clipped gradient."""
-    parameters = Parameters(4, np.float64)
-    parameters.take("a", (2,))
-    parameters.take("b", (2,))
+    parameters = Parameters([Parameter("a", (2,)), Parameter("b", (2,))], np.float64)
     parameters.gradient[:] = [3, 4, 0, 12]
     sgd = SGD(1.0, **clip)  # type: ignore[arg-type]
     sgd.build(parameters.values)

@@ -148,7 +148,7 @@ log = (folder / "log.txt").open("a")
 tell = LambdaCallback(on_epoch_begin=lambda epoch, logs: print(epoch, file=log, flush=True))
 stopping = EarlyStopping(patience=50, restore_best_weights=True)
 history = model.fit(x, y, epochs=epochs, batch_size=16, validation_split=0.2, verbose=0,
-                    callbacks=[tell, stopping, BackupAndRestore(folder / "backup")])
+                    callbacks=[tell, stopping, BackupAndRestore(folder / "backup", delete_checkpoint=False)])
 np.savez(folder / "result.npz", **{str(i): w for i, w in enumerate(model.get_weights())},
          loss=history.history["loss"], val_loss=history.history["val_loss"], epoch=history.epoch)
 """
@@ -183,7 +183,6 @@ def test_killed_at_any_moment_it_ends_with_the_same_bits(tmp_path: Path, rng: np
         result = np.load(folder / "result.npz")
         for name in whole.files:
             np.testing.assert_array_equal(result[name], whole[name], err_msg=name)
-        assert not (folder / "backup/backup.npz").exists()
         began_epochs = (folder / "log.txt").read_text().split()
         repeated = len(began_epochs) - len(set(began_epochs))
         assert repeated <= kills

@@ -54,6 +54,19 @@ def test_the_loss_is_that_of_the_probabilities(rng: np.random.Generator) -> None
     assert accuracy == np.mean(model.predict(x).argmax(axis=1) == y)
 
 
+def test_evaluate_prints_its_figures_unless_it_is_told_not_to(
+    rng: np.random.Generator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x, y = _blobs(rng)
+    model = _model()
+    model.fit(x, y, verbose=0)
+    loss, accuracy = np.asarray(model.evaluate(x, y, batch_size=32))
+    assert capsys.readouterr().out == f"accuracy: {accuracy:.4f} - loss: {loss:.4f}\n"
+    model.evaluate(x, y, verbose=0)
+    model.predict(x, batch_size=8, verbose=1)
+    assert capsys.readouterr().out == ""
+
+
 def test_without_metrics_evaluate_gives_the_loss_alone(rng: np.random.Generator) -> None:
     x, y = _blobs(rng)
     model = Sequential([Dense(3)])

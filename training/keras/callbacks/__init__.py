@@ -2,7 +2,7 @@
 
 from training.keras.callbacks.base import Callback, Callbacks, History, LambdaCallback
 from training.keras.callbacks.files import BackupAndRestore, CSVLogger, ModelCheckpoint
-from training.keras.callbacks.progress import Progress, progress
+from training.keras.callbacks.progress import Progress, figures_line, progress
 from training.keras.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
 from training.keras.callbacks.stopping import EarlyStopping, TerminateOnNaN
 
@@ -19,5 +19,6 @@ __all__ = [
     "Progress",
     "ReduceLROnPlateau",
     "TerminateOnNaN",
+    "figures_line",
     "progress",
 ]

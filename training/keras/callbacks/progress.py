@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from tqdm import tqdm
@@ -33,7 +34,7 @@ class Progress(Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Advance the bar."""
         if self.bars and self._bar.update():
-            self._bar.set_postfix_str(_figures(logs), refresh=False)
+            self._bar.set_postfix_str(figures_line(logs), refresh=False)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Finish the bar, or print the line."""
@@ -42,14 +43,15 @@ class Progress(Callback):
         if keep:
             self._kept = now
         if self.bars:
-            self._bar.set_postfix_str(_figures(logs))
+            self._bar.set_postfix_str(figures_line(logs))
             self._bar.leave = keep
             self._bar.close()
         elif keep:
-            print(f"{self._title} - {now - self._began:.1f}s - {_figures(logs)}", flush=True)
+            print(f"{self._title} - {now - self._began:.1f}s - {figures_line(logs)}", flush=True)
 
 
-def _figures(logs: Logs) -> str:
+def figures_line(logs: Mapping[str, float]) -> str:
+    """Return the figures of an epoch or an evaluation as people read them."""
     return " - ".join(f"{name}: {value:.4f}" for name, value in logs.items())
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from nn.activations import Array
 from training.errors import TrainingError
 from training.keras.lookup import snake_case
-from training.keras.parameters import Parameter, Parameters
+from training.keras.parameters import Parameter
 from training.keras.regularizers import L1L2
 from training.keras.steps import Step
 
@@ -44,7 +44,14 @@ class Layer:
     @property
     def weights(self) -> list[Array]:
         """All numbers of the layer in Keras's order: those that are trained first."""
-        return [parameter.values for parameter in self.parameters] + self.statistics
+        return [parameter.whole for parameter in self.parameters] + self.statistics
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Take weights in the same order."""
+        for parameter, values in zip(self.parameters, weights, strict=False):
+            parameter.assign(values)
+        for statistic, values in zip(self.statistics, weights[len(self.parameters) :], strict=True):
+            statistic[...] = values
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the shape of a row after this layer."""
@@ -54,12 +61,16 @@ class Layer:
         """Return the shape of each trained tensor by its name, for rows of this shape."""
         return {}
 
-    def build(self, shape: Shape, first: bool, parameters: Parameters, rng: np.random.Generator) -> None:
-        """Take the tensors, give them their first values, and make the steps.
+    def make_parameters(self, shape: Shape, dtype: np.dtype[Any]) -> list[Parameter]:
+        """Say which tensors the layer needs for rows of this shape."""
+        self.parameters = [Parameter(name, of) for name, of in self.shapes(shape).items()]
+        return self.parameters
+
+    def build(self, shape: Shape, first: bool, rng: np.random.Generator) -> None:
+        """Give the tensors their first values, and make the steps.
 
         `first` says that no layer before this one is trained, so that nobody needs the gradient of its input.
         """
-        self.parameters = [parameters.take(name, of) for name, of in self.shapes(shape).items()]
         self.steps = self.make_steps(shape, first, rng)
 
     def make_steps(self, shape: Shape, first: bool, rng: np.random.Generator) -> list[Step]:

@@ -55,7 +55,7 @@ class Dense(Layer):
     @property
     def kernel(self) -> Array:
         """The kernel (I, U)."""
-        return self.parameters[0].values
+        return self.parameters[0].whole
 
     @property
     def bias(self) -> Array | None:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from nn.activations import Array
 from training.errors import TrainingError
 from training.keras.layers.base import Layer, Shape, width_of
-from training.keras.parameters import Parameters
+from training.keras.parameters import Parameter
 from training.keras.steps import Normalize, Scale, Step
 
 
@@ -86,10 +86,10 @@ class BatchNormalization(Layer):
         width: Shape = (width_of(self, shape),)
         return ({"gamma": width} if self.scale else {}) | ({"beta": width} if self.center else {})
 
-    def build(self, shape: Shape, first: bool, parameters: Parameters, rng: np.random.Generator) -> None:
+    def make_parameters(self, shape: Shape, dtype: np.dtype[Any]) -> list[Parameter]:
         """Make room for the moving averages too."""
-        self.statistics = [np.zeros(shape, parameters.values.dtype), np.ones(shape, parameters.values.dtype)]
-        super().build(shape, first, parameters, rng)
+        self.statistics = [np.zeros(shape, dtype), np.ones(shape, dtype)]
+        return super().make_parameters(shape, dtype)
 
     def make_steps(self, shape: Shape, first: bool, rng: np.random.Generator) -> list[Step]:
         """Return the one step."""
