@@ -48,7 +48,7 @@ def main() -> None:
 
 def _test(config: Config) -> dict[str, float]:
     data = load(config)
-    trained = fit(config, data, [], verbose=0)
+    trained = fit(config, data)
     return predict(trained.model, data.test.chunks()).metrics(data.targets.task)
 
 

@@ -7,6 +7,7 @@
 from store.layout import StoreError
 from store.promote import Verdict, promote, set_alias
 from store.publish import Publication, publish
+from store.serving import find_number
 from store.version import Version, read_version
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "StoreError",
     "Verdict",
     "Version",
+    "find_number",
     "promote",
     "publish",
     "read_version",

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from nn import ArtifactError
-from store.layout import NUMBER, StoreError, model_folder, model_names, version_numbers
+from store.layout import StoreError, model_folder, model_names, version_numbers
 from store.promote import promote, set_alias
-from store.serving import Serving
+from store.serving import Serving, find_number
 from store.version import MODEL, read_manifest, read_version
 
 
@@ -95,20 +95,8 @@ def _summary(folder: Path) -> tuple[str, str, str]:
     return metric, str(manifest.get("created", "-")), f"{size / 1000:,.0f} kB"
 
 
-def _number(options: argparse.Namespace) -> int:
-    """Read a version: a number, or an alias of the model."""
-    folder = model_folder(options.models, options.name)
-    if NUMBER.fullmatch(options.version):
-        return int(options.version)
-    aliases = Serving.read(folder).aliases
-    if options.version not in aliases:
-        known = ", ".join(aliases) or "none"
-        raise StoreError(f"{options.version!r} is no version of {options.name}: give a number or an alias ({known})")
-    return aliases[options.version]
-
-
 def _promote(options: argparse.Namespace) -> int:
-    number = _number(options)
+    number = find_number(options.models, options.name, options.version)
     verdict = promote(options.models, options.name, number, force=options.force)
     if verdict.promoted:
         print(f"{options.name} {number} is stable: {verdict.reason}.")
@@ -118,7 +106,9 @@ def _promote(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    numbers = [_number(options)] if options.version else version_numbers(model_folder(options.models, options.name))
+    folder = model_folder(options.models, options.name)
+    asked = options.version
+    numbers = [find_number(options.models, options.name, asked)] if asked else version_numbers(folder)
     if not numbers:
         raise StoreError(f"{options.models} has no versions of {options.name}")
     failed = 0
@@ -134,7 +124,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _alias(options: argparse.Namespace) -> int:
-    number = _number(options) if options.version else None
+    number = find_number(options.models, options.name, options.version) if options.version else None
     set_alias(options.models, options.name, options.alias, number)
     told = f"names version {number}" if number else "is dropped"
     print(f"The alias {options.alias} of {options.name} {told}.")

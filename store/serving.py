@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from store.durable import replace_file
-from store.layout import NAME, StoreError, version_numbers
+from store.layout import NAME, NUMBER, StoreError, model_folder, version_numbers
 
 SERVING = "serving.json"
 
@@ -56,6 +56,18 @@ class Serving:
     def without_alias(self, alias: str) -> Self:
         """Stop serving what an alias names under that alias."""
         return replace(self, aliases={name: n for name, n in self.aliases.items() if name != alias})
+
+
+def find_number(models: Path, name: str, version: str) -> int:
+    """Return the number of a version that is asked for by its number or by an alias."""
+    folder = model_folder(models, name)
+    if NUMBER.fullmatch(version):
+        return int(version)
+    aliases = Serving.read(folder).aliases
+    if version not in aliases:
+        known = ", ".join(aliases) or "none"
+        raise StoreError(f"{version!r} is no version of {name}: give a number or an alias ({known})")
+    return aliases[version]
 
 
 def next_number(folder: Path, serving: Serving) -> int:

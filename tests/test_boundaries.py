@@ -11,7 +11,8 @@ ROOT = Path(__file__).parents[1]
 ALLOWED = {
     "nn": {"nn", "numpy"},
     "store": {"store", "nn", "numpy"},
-    "training": {"training", "nn", "store", "numpy", "pyarrow", "scipy", "sklearn", "threadpoolctl", "tqdm"},
+    "training": {"training", "nn", "store", "numpy", "pyarrow", "scipy", "sklearn", "threadpoolctl", "tqdm"}
+    | {"jinja2", "matplotlib", "requests"},
     "service": {"service", "nn", "store", "numpy", "flask", "gunicorn", "marshmallow", "orjson"}
     | {"prometheus_client", "werkzeug"},
 }

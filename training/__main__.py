@@ -1,17 +1,26 @@
-"""The command line of training: `python -m training train`."""
+"""The command line of training: `python -m training train | evaluate | compare | predict`."""
 
 import argparse
+import json
 import os
 import sys
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from nn import ArtifactError
-from store import StoreError
+from store import StoreError, Version, find_number, read_version
 from training.config import Config
+from training.console import Console, Lines, comparison_lines, figures_line
 from training.errors import TrainingError
+from training.evaluation import Outcome
+from training.files import read_file
+from training.predictions import predict_file
 from training.run import run
+from training.scoring import evaluate, target_of
+from training.stopping import Interrupted
+from training.takeover import wait_for
+from training.uncertainty import compare, intervals
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,6 +28,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
+    except Interrupted as error:
+        print(f"\nInterrupted: {error}.", file=sys.stderr)
+        return 130
     except (TrainingError, StoreError, ArtifactError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
@@ -41,14 +53,71 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: python -m training train --data flowers.csv --target species --name flowers",
     )
     command.add_argument("--name", help="what to publish it as (default: the name of the file)")
-    _add_models(command)
     command.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML, by the names of the options")
     for setting in fields(Config):
         _add_setting(command, setting.name, setting.default, setting.metadata)
+    command.add_argument("--json", action="store_true", help="print a JSON object a line, for programs")
     command.add_argument("--force", action="store_true", help="make it stable whatever its test metric")
     command.add_argument("--no-promote", action="store_true", help="publish it as candidate, leave stable alone")
+    command.add_argument("--wait-for", metavar="URL", help="then wait until the service there has it, and try it")
+    command.add_argument(
+        "--timeout", type=float, default=60.0, metavar="SECONDS", help="how long to wait (default: %(default)g)"
+    )
     command.set_defaults(run=_train)
+
+    command = commands.add_parser(
+        "evaluate",
+        help="say how good a version is on new data",
+        description="Run a published version over the rows of a file and print the figures of its training report.",
+        epilog="example: python -m training evaluate flowers --data june.csv",
+    )
+    command.add_argument("name", metavar="NAME")
+    _add_version(command)
+    _add_rows(command, target=True)
+    command.add_argument("--json", action="store_true", help="print JSON, for programs")
+    command.set_defaults(run=_evaluate)
+
+    command = commands.add_parser(
+        "compare",
+        help="say which of two versions is better, and whether that is chance",
+        description="Run two versions over the same rows. McNemar's test (for a regression the sign test) says how"
+        " likely chance alone makes such a difference.",
+        epilog="example: python -m training compare flowers 1 2 --data june.csv",
+    )
+    command.add_argument("name", metavar="NAME")
+    command.add_argument("versions", metavar="VERSION", nargs=2, help="two numbers or aliases")
+    _add_rows(command, target=True)
+    command.add_argument("--json", action="store_true", help="print JSON, for programs")
+    command.set_defaults(run=_compare)
+
+    command = commands.add_parser(
+        "predict",
+        help="predict the rows of a file",
+        description="Write the rows of a file with their predictions to another one; neither need fit into memory.",
+        epilog="example: python -m training predict flowers --data new.csv --out predicted.parquet",
+    )
+    command.add_argument("name", metavar="NAME")
+    _add_version(command)
+    _add_rows(command, target=False)
+    command.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .csv or .parquet file to write")
+    command.set_defaults(run=_predict)
+    for command in commands.choices.values():
+        _add_models(command)
     return parser
+
+
+def _add_version(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--version", default="stable", help="a number or an alias (default: %(default)s)")
+
+
+def _add_rows(command: argparse.ArgumentParser, *, target: bool) -> None:
+    """Ask for a file of rows; how it is read is the same as in training."""
+    command.add_argument("--data", type=Path, required=True, metavar="FILE", help="a .csv, .parquet or .npz file")
+    settings = {setting.name: setting for setting in fields(Config)}
+    if target:
+        command.add_argument("--target", metavar="COLUMN", help="what to compare with (default: as in training)")
+    for name in ("delimiter", "header"):
+        _add_setting(command, name, None, settings[name].metadata)
 
 
 def _add_models(command: argparse.ArgumentParser) -> None:
@@ -93,17 +162,70 @@ def _train(options: argparse.Namespace) -> int:
     given = {setting.name: getattr(options, setting.name) for setting in fields(Config) if setting.name in options}
     config = Config.read(options.config, given)
     name = options.name or Path(config.data).stem.lower()
-    publication = run(config, name, models=options.models, promote=not options.no_promote, force=options.force)
-    test = publication.metrics["test"]
-    figures = ", ".join(f"{figure} {value:.4f}" for figure, value in test.items() if figure != "rows")
-    print(f"Test {figures} on {test['rows']:,} rows.")
-    told = f"{publication.name} {publication.version}"
-    print(f"Published {told} as {publication.alias}: {publication.reason}.")
-    if publication.alias == "stable":
-        print(f"Serve it with: python -m service --models {options.models}")
+    console = Lines() if options.json else Console()
+    publication = run(
+        config,
+        name,
+        models=options.models,
+        console=console,
+        promote=not options.no_promote,
+        force=options.force,
+    )
+    if options.wait_for:
+        seconds = wait_for(options.wait_for, publication, options.models, options.timeout)
+        console.serving(options.wait_for, seconds)
+    return 0 if publication.alias == "stable" or options.no_promote else 1
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    version = _version(options, options.version)
+    (outcome,) = _outcomes(options, [version])
+    task = version.artifact.model.task
+    figures, bounds = outcome.metrics(task), intervals(outcome, task)
+    if options.json:
+        print(json.dumps({"version": version.number, "metrics": figures, "intervals": bounds}))
+    else:
+        print(f"{version.name} {version.number}: {figures_line(figures, bounds)}.")
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    versions = [_version(options, asked) for asked in options.versions]
+    models = [version.artifact.model for version in versions]
+    if (models[0].task, models[0].labels) != (models[1].task, models[1].labels):
+        raise TrainingError("the two versions do not predict the same: their tasks or labels differ")
+    task, outcomes = models[0].task, _outcomes(options, versions)
+    result = compare(outcomes[0], outcomes[1], task)
+    figures = [outcome.metrics(task) for outcome in outcomes]
+    numbers = [version.number for version in versions]
+    if options.json:
+        print(json.dumps({"versions": numbers, "metrics": figures, "comparison": asdict(result)}))
         return 0
-    print(f"To serve it as stable: python -m store promote {told} --force --models {options.models}")
-    return 0 if options.no_promote else 1
+    for number, own, outcome in zip(numbers, figures, outcomes, strict=True):
+        print(f"{options.name} {number}: {figures_line(own, intervals(outcome, task))}.")
+    print(comparison_lines(numbers, result))
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    version = _version(options, options.version)
+    rows = predict_file(version.artifact.model, options.data, options.out, **_reading(options))
+    print(f"Predicted {rows:,} rows with {version.name} {version.number}: {options.out}")
+    return 0
+
+
+def _version(options: argparse.Namespace, asked: str) -> Version:
+    return read_version(options.models, options.name, find_number(options.models, options.name, asked))
+
+
+def _outcomes(options: argparse.Namespace, versions: list[Version]) -> list[Outcome]:
+    target = options.target or target_of(options.models, versions[-1])
+    raw = read_file(options.data, **_reading(options))
+    return evaluate(raw, [version.artifact.model for version in versions], target)
+
+
+def _reading(options: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in ("delimiter", "header") if name in options}
 
 
 if __name__ == "__main__":

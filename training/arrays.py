@@ -23,12 +23,12 @@ def load_arrays(raw: Arrays, config: Config, source: dict[str, Any]) -> DataSet:
     targets = find_targets(raw.y, config.task)
     y = targets.encode(raw.y)
     train, validation, test = split_parts(y, targets, config, test=raw.test is None)
-    codes = _array_codes(raw.x)
+    codes = array_codes(raw.x)
     grid = raw.x.ndim > 2 or raw.x.dtype == np.uint8
     features = fit_grid(codes, train) if grid else _fit_array(codes[np.sort(train)[:SAMPLE_ROWS]], config.bins)
     parts = [Part(features, codes, y, rows) for rows in (train, validation, test)]
     if raw.test is not None:
-        test_codes = _array_codes(raw.test[0])
+        test_codes = array_codes(raw.test[0])
         if test_codes.shape[1] != codes.shape[1]:
             raise TrainingError(f"x_train has {codes.shape[1]} values a row, x_test {test_codes.shape[1]}")
         parts[2] = Part(features, test_codes, targets.encode(raw.test[1]), np.arange(len(test_codes)))
@@ -36,7 +36,7 @@ def load_arrays(raw: Arrays, config: Config, source: dict[str, Any]) -> DataSet:
     return DataSet(parts[0], parts[1], parts[2], targets, source, [], image)
 
 
-def _array_codes(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def array_codes(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Flatten (B, …) to codes (B, K): finite numbers that float32 holds exactly, bytes left as they are."""
     if x.dtype.kind not in "iuf":
         raise TrainingError(f"the data hold {x.dtype} values; only numbers can be trained on")
@@ -71,5 +71,5 @@ def fit_grid(codes: npt.NDArray[Any], rows: Rows) -> Features:
 
 
 def _fit_array(sample: Float32, bins: int) -> Features:
-    bins = few_bins(bins, sample.shape[1])
+    bins = few_bins(bins, sample.shape[1], len(sample))
     return Features([fit_number(f"x{i}", column, bins=bins) for i, column in enumerate(sample.T)])

@@ -25,6 +25,7 @@ RARE = 1e-4  # of the rows: categories that come less often share the place of t
 ID_SHARE = 0.5  # of the rows: text with more different values than that names its row
 LEAST_ID_ROWS = 20
 COUNTER_STEP = 4  # the mean step of a column that counts rows, of which some are in other parts, is at most this
+LEAST_BIN_ROWS = 20
 MOST_BINS = 1024  # of all columns together
 IQR_OF_NORMAL = 1.349
 
@@ -42,7 +43,7 @@ def fit_columns(sample: pyarrow.Table, missing: Mapping[str, int], bins: int) ->
     columns: list[Column] = []
     dropped: list[str] = []
     notes: list[str] = []
-    bins = few_bins(bins, sum(field.type in (WHOLE, FRACTION) for field in sample.schema))
+    bins = few_bins(bins, sum(field.type in (WHOLE, FRACTION) for field in sample.schema), sample.num_rows)
     for name in sample.column_names:
         cells = sample.column(name).drop_null()
         distinct = pyarrow.compute.count_distinct(cells).as_py() if len(cells) else 0
@@ -57,9 +58,9 @@ def fit_columns(sample: pyarrow.Table, missing: Mapping[str, int], bins: int) ->
     return Fitted(Features(columns, dropped), notes)
 
 
-def few_bins(bins: int, columns: int) -> int:
-    """Return how many bins a column of numbers may have: in many columns they would be more than the rows can fill."""
-    return min(bins, MOST_BINS // max(columns, 1))
+def few_bins(bins: int, columns: int, rows: int) -> int:
+    """Return how many bins a column of numbers may have: each needs rows to learn from, and columns add up."""
+    return min(bins, MOST_BINS // max(columns, 1), rows // LEAST_BIN_ROWS)
 
 
 def _why_drop(name: str, cells: pyarrow.ChunkedArray, distinct: int, missing: bool) -> str | None:

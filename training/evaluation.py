@@ -1,6 +1,6 @@
 """How good a model is on rows that it did not learn from: one pass over them, then figures."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,21 @@ class Outcome:
     losses: npt.NDArray[np.float64]
     targets: Targets
 
+    @property
+    def right(self) -> npt.NDArray[np.bool_]:
+        """Whether the most probable class of each row is its own (N,)."""
+        return np.asarray(self.outputs.argmax(axis=1) == self.targets)
+
+    @classmethod
+    def join(cls, parts: Sequence["Outcome"]) -> "Outcome":
+        """Put the outcomes of some chunks together."""
+        columns = zip(*((part.outputs, part.losses, part.targets) for part in parts), strict=True)
+        return cls(*(np.concatenate(column) for column in columns))
+
+    def take(self, rows: npt.NDArray[np.intp]) -> "Outcome":
+        """Return the outcome of some rows, which may be repeated."""
+        return Outcome(self.outputs[rows], self.losses[rows], self.targets[rows])
+
     def metrics(self, task: str) -> dict[str, float]:
         """Return what the manifest keeps: accuracy, loss and calibration, or r², mae and rmse."""
         return _classification(self) if task == "classification" else _regression(self)
@@ -29,24 +44,24 @@ class Outcome:
 
 def predict(model: Model, chunks: Iterable[tuple[npt.NDArray[Any], Targets]]) -> Outcome:
     """Run a model over chunks of codes (B, K) and targets (B,)."""
-    outputs, losses, targets = [], [], []
-    for codes, y in chunks:
-        logits = model.logits(codes).astype(np.float64)
-        if model.task == "classification":
-            # log softmax(z)_y = z_y - max z - log sum exp(z - max z); the largest probability is exp(0) / sum.
-            margin = logits.max(axis=1) - logits[np.arange(len(logits)), y]
-            predicted = model.network.activate(logits)
-            losses.append(margin - np.log(predicted.max(axis=1)))
-        else:
-            predicted = model.network.activate(logits)
-            losses.append(np.square(predicted[:, 0] - y))
-        outputs.append(predicted.astype(np.float32))
-        targets.append(y)
-    return Outcome(np.concatenate(outputs), np.concatenate(losses), np.concatenate(targets))
+    return Outcome.join([_predict(model, codes, y) for codes, y in chunks])
+
+
+def _predict(model: Model, codes: npt.NDArray[Any], y: Targets) -> Outcome:
+    logits = model.logits(codes).astype(np.float64)
+    if model.task == "classification":
+        # log softmax(z)_y = z_y - max z - log sum exp(z - max z); the largest probability is exp(0) / sum.
+        margin = logits.max(axis=1) - logits[np.arange(len(logits)), y]
+        predicted = model.network.activate(logits)
+        losses = margin - np.log(predicted.max(axis=1))
+    else:
+        predicted = model.network.activate(logits)
+        losses = np.square(predicted[:, 0] - y)
+    return Outcome(predicted.astype(np.float32), losses, y)
 
 
 def _classification(outcome: Outcome) -> dict[str, float]:
-    right = outcome.outputs.argmax(axis=1) == outcome.targets
+    right = outcome.right
     return {
         "accuracy": float(right.mean()),
         "loss": float(outcome.losses.mean()),

@@ -41,10 +41,11 @@ class Arrays:
 
 @dataclass(frozen=True)
 class Table:
-    """The columns of a file with their types, and its rows in blocks."""
+    """The columns of a file with their types, how many rows there are, and these in blocks."""
 
     path: Path
     types: dict[str, pyarrow.DataType]
+    rows: int
     read: Callable[[], Iterator[pyarrow.Table]]
 
     def blocks(self, names: list[str] | None = None) -> Iterator[pyarrow.Table]:
@@ -136,7 +137,8 @@ def _read_csv(path: Path, delimiter: str | None, header: bool | None) -> Table:
     def read() -> Iterator[pyarrow.Table]:
         yield from _csv_blocks(path, delimiter, names, lines if has_header else 0)
 
-    return Table(path, _find_types(path, names, read()), read)
+    types, rows = _find_types(path, names, read())
+    return Table(path, types, rows, read)
 
 
 def _find_delimiter(file: IO[str]) -> str:
@@ -194,8 +196,10 @@ def _trimmed(column: pyarrow.Array) -> pyarrow.Array:
     return pyarrow.compute.if_else(pyarrow.compute.is_in(text, pyarrow.array(MISSING)), None, text)
 
 
-def _find_types(path: Path, names: list[str], blocks: Iterator[pyarrow.Table]) -> dict[str, pyarrow.DataType]:
-    """Find what each column of text holds, from all its rows."""
+def _find_types(
+    path: Path, names: list[str], blocks: Iterator[pyarrow.Table]
+) -> tuple[dict[str, pyarrow.DataType], int]:
+    """Find what each column of text holds, from all its rows, and count these."""
     found: dict[str, int] = {}
     rows = 0
     for block in blocks:
@@ -206,7 +210,7 @@ def _find_types(path: Path, names: list[str], blocks: Iterator[pyarrow.Table]) -
                 found[name] = _reading(column, found.get(name))
     if not rows:
         raise TrainingError(f"{path} has a header but no rows")
-    return {name: READINGS[found[name]] if name in found else pyarrow.null() for name in names}
+    return {name: READINGS[found[name]] if name in found else pyarrow.null() for name in names}, rows
 
 
 def _reading(column: pyarrow.ChunkedArray, before: int | None) -> int:
@@ -221,7 +225,8 @@ def _reading(column: pyarrow.ChunkedArray, before: int | None) -> int:
 
 def _read_parquet(path: Path) -> Table:
     try:
-        schema = pyarrow.parquet.read_schema(path)
+        with pyarrow.parquet.ParquetFile(path) as file:
+            schema, rows = file.schema_arrow, file.metadata.num_rows
     except pyarrow.ArrowInvalid as error:
         raise TrainingError(f"{path} can't be read as Parquet: {str(error).splitlines()[0]}") from error
     if len(set(schema.names)) != len(schema.names):
@@ -232,7 +237,7 @@ def _read_parquet(path: Path) -> Table:
             for batch in file.iter_batches(BLOCK_ROWS):
                 yield pyarrow.Table.from_batches([batch])
 
-    return Table(path, {field.name: _plain_type(path, field) for field in schema}, read)
+    return Table(path, {field.name: _plain_type(path, field) for field in schema}, rows, read)
 
 
 def _plain_type(path: Path, field: pyarrow.Field) -> pyarrow.DataType:

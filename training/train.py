@@ -1,7 +1,9 @@
-"""One training run: load, fit, calibrate, evaluate on rows that were not learned from."""
+"""From a data set to a trained model: the network, its schedule, what may end a run, the temperature."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,14 +13,14 @@ from nn import Model
 from training.calibration import scale_outputs, temperature
 from training.config import Config
 from training.data import DataSet, Part
-from training.errors import TrainingError
 from training.keras import Sequential
-from training.keras.callbacks import Callback, EarlyStopping, History
+from training.keras.callbacks import BackupAndRestore, Callback, EarlyStopping, History
 from training.keras.layers import Dense, Dropout, Layer
 from training.keras.losses import Huber, SparseCategoricalCrossentropy
 from training.keras.optimizers import OPTIMIZERS
 from training.keras.schedules import CosineDecay
 from training.keras.utils import set_random_seed
+from training.stopping import Divergence, Interrupted, interruptible
 
 LEAST_BATCH, MOST_BATCH = 32, 256
 STEPS = 6000  # of a run whose epochs are not given
@@ -33,10 +35,22 @@ class Trained:
     model: Model
     history: History
     temperature: float | None
+    best_epoch: int
 
 
-def fit(config: Config, data: DataSet, callbacks: list[Callback], verbose: str | int = "auto") -> Trained:
-    """Train a network on the training part; the validation part chooses the epoch and calibrates."""
+def fit(
+    config: Config,
+    data: DataSet,
+    *,
+    checkpoint: Path | None = None,
+    callbacks: Sequence[Callback] = (),
+    verbose: str | int = 0,
+) -> Trained:
+    """Train a network on the training part; the validation part chooses the epoch and calibrates.
+
+    Where there is a folder for a checkpoint, a run that was stopped or killed goes on from there, and ends
+    with the same bits. Raises TrainingError where the loss diverges, Interrupted where somebody stopped it.
+    """
     set_random_seed(config.seed)
     rows = len(data.train)
     batch_size = config.batch_size or min(max(LEAST_BATCH, 2 ** round(np.log2(rows / 100 + 1))), MOST_BATCH)
@@ -45,22 +59,24 @@ def fit(config: Config, data: DataSet, callbacks: list[Callback], verbose: str |
     model = build(config, data.features.width, len(data.targets.labels))
     scale = _Standard.of(data)
     model.compile(_optimizer(config, steps * epochs), _loss(config, data), _metrics(data))
-    validation = None
-    if len(data.validation):
-        validation = (data.validation, scale.standardise(data.validation.y))
-        if config.patience:
-            stopping = EarlyStopping(patience=config.patience, restore_best_weights=True)
-            callbacks = [stopping, *callbacks]
-    history = model.fit(
-        data.train,
-        scale.standardise(data.train.y),
-        batch_size=batch_size,
-        epochs=epochs,
-        validation_data=validation,
-        callbacks=callbacks,
-        verbose=verbose,
-    )
-    return _finished(config, data, model, history, scale)
+    validation = (data.validation, scale.standardise(data.validation.y)) if len(data.validation) else None
+    stopping = EarlyStopping(patience=config.patience, restore_best_weights=True)
+    backup = [BackupAndRestore(checkpoint, delete_checkpoint=False)] if checkpoint else []
+    stops = validation is not None and config.patience > 0
+    with interruptible(model):
+        history = model.fit(
+            data.train,
+            scale.standardise(data.train.y),
+            batch_size=batch_size,
+            epochs=epochs,
+            validation_data=validation,
+            callbacks=[Divergence(), *([stopping] if stops else []), *callbacks, *backup],
+            verbose=verbose,
+        )
+    if model.interrupted:
+        raise _interrupted(model, history, checkpoint)
+    answers, degrees = _finished(config, data, model, scale)
+    return Trained(answers, history, degrees, stopping.best_epoch if stops else history.epoch[-1])
 
 
 def build(config: Config, inputs: int, classes: int) -> Sequential:
@@ -113,18 +129,25 @@ class _Standard:
         return ((y - self.mean) / self.deviation).astype(np.float32) if self.values else y
 
 
-def _finished(config: Config, data: DataSet, model: Sequential, history: History, scale: _Standard) -> Trained:
-    """Fold what was learned into one model that answers in the units of the data."""
-    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
-        raise TrainingError("the training diverged: its weights are no numbers; try a smaller --learning-rate")
+def _interrupted(model: Sequential, history: History, checkpoint: Path | None) -> Interrupted:
+    """Keep the best weights, which are the model's by now, and say where they are and how to go on."""
+    stopped = f"stopped in epoch {model.next_epoch + 1}; nothing was published"
+    if checkpoint is None or not history.epoch:
+        return Interrupted(stopped)
+    best = checkpoint / "best.npz"
+    model.save(best)
+    return Interrupted(f"{stopped}. The best weights so far are in {best}; the same command goes on from here")
+
+
+def _finished(config: Config, data: DataSet, model: Sequential, scale: _Standard) -> tuple[Model, float | None]:
+    """Fold what was learned into one model that answers in the units of the data; return its temperature, too."""
     if scale.values:
-        regression = model.regression(data.features)
-        return Trained(scale_outputs(regression, scale.deviation, scale.mean), history, None)
+        return scale_outputs(model.regression(data.features), scale.deviation, scale.mean), None
     classifier = model.classifier(data.features, data.targets.labels)
     if not (config.calibrate and len(data.validation)):
-        return Trained(classifier, history, None)
+        return classifier, None
     degrees = temperature(_logits(classifier, data.validation), data.validation.y)
-    return Trained(scale_outputs(classifier, 1 / degrees), history, degrees)
+    return scale_outputs(classifier, 1 / degrees), degrees
 
 
 def _logits(model: Model, part: Part) -> npt.NDArray[np.float64]:

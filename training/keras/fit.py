@@ -23,12 +23,17 @@ LARGE_PRODUCT = 2**24
 
 
 class Figures(Mapping[str, float]):
-    """The loss and the metrics of a model over the rows seen so far, computed when they are looked at."""
+    """The loss and the metrics of a model over the rows seen so far, computed when they are looked at.
+
+    `diverged_at` is the number of the first batch whose loss is infinite or NaN, known when it is gathered.
+    """
 
     def __init__(self, model: "Sequential", y: npt.NDArray[Any]) -> None:
         self._loss, self._metrics = Mean(), model.new_metrics(y)
         self._figures: dict[str, Metric] = dict(sorted({"loss": self._loss, **self._metrics}.items()))
         self._waiting: list[tuple[Array, Array, Batch]] = []
+        self._gathered = 0
+        self.diverged_at: int | None = None
 
     def update(self, losses: Array, penalty: float, batch: Batch, outputs: Array) -> None:
         """Take a batch: its losses (B,), what is added to their mean, and the outputs (B, C)."""
@@ -44,8 +49,13 @@ class Figures(Mapping[str, float]):
         batches = [batch for _, _, batch in self._waiting]
         y = np.concatenate([batch.y for batch in batches])
         weights = [batch.weights for batch in batches if batch.weights is not None]
+        total = float(losses.sum(dtype=np.float64))
+        if self.diverged_at is None and not np.isfinite(total):
+            bad = (number for number, (part, _, _) in enumerate(self._waiting) if not np.isfinite(part).all())
+            self.diverged_at = self._gathered + next(bad, 0)
+        self._gathered += len(batches)
         self._waiting = []
-        self._loss.add(float(losses.sum(dtype=np.float64)), len(losses))
+        self._loss.add(total, len(losses))
         for metric in self._metrics.values():
             metric.update(y, outputs, np.concatenate(weights) if weights else None)
 

@@ -210,11 +210,27 @@ def test_a_crashed_run_goes_on(tmp_path: Path) -> None:
     assert not (tmp_path / "backup.npz").exists()
 
 
+def test_a_run_that_had_come_to_its_end_does_not_go_on(tmp_path: Path) -> None:
+    def run() -> Any:
+        model = _small()
+        stopping = EarlyStopping("loss", patience=1, min_delta=10, restore_best_weights=True)
+        history = model.fit(
+            X, Y, epochs=9, verbose=0, callbacks=[stopping, BackupAndRestore(tmp_path, delete_checkpoint=False)]
+        )
+        return model.parameters.values, history.epoch
+
+    weights, epochs = run()
+    assert epochs == [0, 1]
+    again, same = run()
+    np.testing.assert_array_equal(again, weights)
+    assert same == epochs
+
+
 def test_a_backup_that_does_not_fit(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         _small().fit(X, Y, epochs=3, verbose=0, callbacks=[Crash(1), BackupAndRestore(tmp_path)])
     with pytest.raises(TrainingError, match="belongs to a run with other callbacks"):
-        _small().fit(X, Y, epochs=3, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
+        _small().fit(X, Y, epochs=3, verbose=0, callbacks=[EarlyStopping("loss"), BackupAndRestore(tmp_path)])
     with pytest.raises(TrainingError, match="Layer weight shape"):
         _small(5).fit(X, Y, epochs=3, verbose=0, callbacks=[Crash(9), BackupAndRestore(tmp_path)])
     (tmp_path / "backup.npz").write_bytes(b"PK damaged")

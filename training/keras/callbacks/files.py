@@ -130,12 +130,13 @@ class BackupAndRestore(Callback):
         saving.restore_training(self.model, state["training"], self.path)
         for callback, kept in zip(others, state["callbacks"], strict=True):
             callback.restore(kept)
-        self.model.next_epoch = state["next_epoch"]
+        self.model.next_epoch, self.model.stop_training = state["next_epoch"], state["stop_training"]
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write the backup: all other callbacks know already that the epoch has ended."""
         state = {
             "next_epoch": self.model.next_epoch,
+            "stop_training": self.model.stop_training,
             "training": saving.training_state(self.model),
             "callbacks": [callback.state() for callback in self._others()],
         }
@@ -151,4 +152,9 @@ class BackupAndRestore(Callback):
             self.path.unlink(missing_ok=True)
 
     def _others(self) -> list[Callback]:
-        return [callback for callback in self.model.callbacks if callback is not self]
+        """Return those that have something to remember; how a run is shown may be another when it goes on."""
+        return [
+            callback
+            for callback in self.model.callbacks
+            if callback is not self and type(callback).state is not Callback.state
+        ]

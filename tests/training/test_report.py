@@ -1,0 +1,125 @@
+"""The report: a page that stands by itself, and says what is true."""
+
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from store import read_version
+from training.config import Config
+from training.importance import importance
+from training.load import load
+from training.run import run
+from training.train import fit
+
+
+class _Page(HTMLParser):
+    """Collects the text, the tags and every address that a page refers to."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href")]
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data.strip())
+
+
+def _report(tmp_path: Path, config: Config, name: str) -> tuple[_Page, str]:
+    publication = run(config, name, models=tmp_path)
+    text = (tmp_path / name / str(publication.version) / "report.html").read_text()
+    return _Page(text), text
+
+
+def test_images(tmp_path: Path) -> None:
+    page, text = _report(tmp_path, Config(data="digits", epochs=3), "digits")
+    assert page.tags.count("svg") == 5
+    for heading in ("Learning curves", "Confusion matrix", "Reliability", "Class by class", "Repeat it"):
+        assert heading in page.words
+    accuracy = read_version(tmp_path, "digits", 1).metrics["test"]["accuracy"]
+    assert f"{100 * accuracy:.2f} %" in text
+    assert "1,222 to train, 216 to validate, 359 to test" in page.words
+
+
+def test_it_refers_to_nothing_outside_itself(tmp_path: Path) -> None:
+    page, text = _report(tmp_path, Config(data="digits", epochs=1), "digits")
+    assert all(address.startswith(("#", "data:")) for address in page.addresses)
+    assert not re.search(r"url\((?!#)", text)
+    assert "script" not in page.tags
+    assert "@import" not in text
+
+
+def _table(tmp_path: Path, rng: np.random.Generator) -> Path:
+    path = tmp_path / "t.csv"
+    rows = rng.normal(size=(200, 2))
+    lines = [f"{a},{b},{'<b>big</b>' if a > 0 else 'small'},{3 * a}" for a, b in rows]
+    path.write_text("\n".join(["a,<i>b</i>,kind,value", *lines]))
+    return path
+
+
+def test_a_table_of_classes(tmp_path: Path, rng: np.random.Generator) -> None:
+    config = Config(data=str(_table(tmp_path, rng)), target="kind", epochs=30)
+    page, text = _report(tmp_path, config, "kinds")
+    assert page.tags.count("svg") == 4
+    assert "<b>big</b>" not in text
+    assert "&lt;b&gt;big&lt;/b&gt;" in text
+    assert "Classification of" in text
+
+
+def test_a_regression(tmp_path: Path, rng: np.random.Generator) -> None:
+    config = Config(data=str(_table(tmp_path, rng)), target="value", epochs=30)
+    page, _ = _report(tmp_path, config, "values")
+    assert page.tags.count("svg") == 4
+    for heading in ("Predicted against true", "Errors", "The largest errors"):
+        assert heading in page.words
+    assert "Confusion matrix" not in page.words
+
+
+def test_what_matters_is_found_important(tmp_path: Path, rng: np.random.Generator) -> None:
+    path = tmp_path / "t.csv"
+    rows = rng.normal(size=(600, 3))
+    lines = [f"{a},{b},{c},{'yes' if 2 * a + b > 0 else 'no'}" for a, b, c in rows]
+    path.write_text("\n".join(["most,less,nothing,answer", *lines]))
+    data = load(config := Config(data=str(path), target="answer"))
+    found = importance(fit(config, data).model, data)
+    assert found.names == ["most", "less", "nothing"]
+    most, less, nothing = found.rise
+    assert most > less > nothing
+    assert abs(nothing) < most / 10
+
+
+def test_patches_of_a_large_image_are_shuffled_together(tmp_path: Path, rng: np.random.Generator) -> None:
+    x = rng.integers(0, 256, (400, 28, 20), dtype=np.uint8)
+    y = rng.integers(0, 2, 400)
+    x[:, 4:6, 6:8] = 255 * y[:, None, None]
+    np.savez(tmp_path / "x.npz", X=x, y=y)
+    data = load(config := Config(data=str(tmp_path / "x.npz"), epochs=30, layers=(16,)))
+    found = importance(fit(config, data).model, data)
+    assert found.image == (14, 10)
+    assert found.rise.argmax() == 2 * 10 + 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["kind", "value"])
+def test_a_browser_shows_it(target: str, tmp_path: Path, rng: np.random.Generator) -> None:
+    browser = shutil.which("chromium")
+    if not browser:
+        pytest.skip("there is no chromium")
+    _report(tmp_path, Config(data=str(_table(tmp_path, rng)), target=target, epochs=5), "shown")
+    picture = tmp_path / "shown.png"
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1200,2000"]
+    page = f"file://{tmp_path}/shown/1/report.html"
+    subprocess.run([*command, f"--screenshot={picture}", page], capture_output=True, timeout=60, check=True)
+    assert picture.stat().st_size > 50_000
+    shown = subprocess.run([*command, "--dump-dom", page], capture_output=True, text=True, timeout=60, check=True)
+    assert "What the model looks at" in shown.stdout

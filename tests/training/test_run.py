@@ -1,0 +1,186 @@
+"""A run that is stopped, killed or diverges: what is kept, what is said, what is published."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from store import read_version
+from training.__main__ import main
+from training.config import Config
+from training.data import DataSet
+from training.keras import models as keras_models
+from training.load import load
+from training.run import run
+from training.train import fit
+
+COMMAND = [sys.executable, "-m", "training", "train", "--data", "digits", "--models"]
+
+
+@pytest.fixture
+def digits() -> DataSet:
+    return load(Config(data="digits"))
+
+
+def _wait_for(path: Path, process: subprocess.Popen[Any]) -> None:
+    for _ in range(1000):
+        if path.exists() or process.poll() is not None:
+            break
+        time.sleep(0.01)
+    assert process.poll() is None, process.communicate()
+    assert path.exists()
+
+
+def _backup(models: Path) -> Path:
+    for _ in range(3000):
+        if found := list(models.glob(".training/digits-*/backup.npz")):
+            return found[0]
+        time.sleep(0.005)
+    raise AssertionError("no checkpoint was written")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_keeps_the_best_weights_and_the_same_command_goes_on(number: int, tmp_path: Path) -> None:
+    command = [*COMMAND, str(tmp_path), "--epochs", "60", "--patience", "50", "--layers", "16"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    backup = _backup(tmp_path)
+    process.send_signal(number)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 130, told
+    assert "Interrupted: stopped in epoch" in told
+    assert "the same command goes on from here" in told
+    assert not (tmp_path / "digits").exists()
+    best = keras_models.load_model(backup.with_name("best.npz"))
+    x, y = _rows()
+    assert (best.predict(x).argmax(axis=1) == y).mean() > 0.1
+    again = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "Going on where this run was stopped" in again.stdout
+    assert not backup.parent.exists()
+    whole = tmp_path / "whole"
+    subprocess.run([*COMMAND, str(whole), *command[len(COMMAND) + 1 :]], capture_output=True, check=True)
+    assert read_version(tmp_path, "digits", 1).sha256 == read_version(whole, "digits", 1).sha256
+
+
+def _rows() -> tuple[np.ndarray, np.ndarray]:
+    test = load(Config(data="digits")).test
+    x = np.empty(test.shape, np.float32)
+    test.gather(np.arange(len(test)), x)
+    return x, test.y
+
+
+@pytest.mark.slow
+def test_a_killed_run_publishes_the_same_bits(tmp_path: Path, rng: np.random.Generator) -> None:
+    def command(models: Path) -> list[str]:
+        return [*COMMAND, str(models), "--layers", "64", "--epochs", "40", "--patience", "9"]
+
+    began = time.monotonic()
+    subprocess.run(command(tmp_path / "whole"), capture_output=True, check=True)
+    seconds = time.monotonic() - began
+    expected = read_version(tmp_path / "whole", "digits", 1).sha256
+    kills = stores = 0
+    while kills < 20:
+        store, stores = tmp_path / f"killed{stores}", stores + 1
+        while True:
+            process = subprocess.Popen(command(store), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            try:
+                process.wait(rng.uniform(0.4, 1.0) * seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                kills += 1
+            assert process.wait() in (0, -signal.SIGKILL), process.stderr and process.stderr.read()
+            assert process.stderr
+            process.stderr.close()
+            if (store / "digits/serving.json").exists():
+                break
+        assert read_version(store, "digits", 1).sha256 == expected
+
+
+@pytest.mark.parametrize("settings", [{"learning_rate": 9.0, "optimizer": "sgd", "activation": "linear"}])
+def test_a_diverging_loss_says_at_which_step_and_publishes_nothing(
+    settings: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [text for name, value in settings.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+    layers = ["--layers", "256,256,256,256", "--schedule", "constant", "--dropout", "0"]
+    assert main(["train", "--data", "digits", "--models", str(tmp_path), *options, *layers]) == 2
+    told = capsys.readouterr().err
+    assert "Error: the training diverged: the loss is infinite or no number at step " in told
+    assert "Try a smaller --learning-rate" in told
+    assert not (tmp_path / "digits").exists()
+
+
+def test_the_step_at_which_it_diverges_is_exact(digits: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = Config(data="digits", epochs=3, batch_size=100, patience=0)
+    steps = -(-len(digits.train) // 100)
+    seen = 0
+
+    def poisoned(part: Any, index: Any, out: Any) -> None:
+        nonlocal seen
+        part.features.encode(part.codes[part.rows[index]], out)
+        if part is digits.train:
+            seen += len(index)
+            if seen > len(digits.train) and len(out) > 300:  # the first block of the second epoch
+                out[300] = np.nan
+
+    monkeypatch.setattr("training.data.Part.gather", poisoned)
+    with pytest.raises(Exception, match=f"at step {steps + 4}, in epoch 2"):
+        fit(config, digits)
+
+
+def test_a_full_disk_ends_the_run_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("training.keras.saving.replace_file", full)
+    assert main(["train", "--data", "digits", "--epochs", "1", "--models", str(tmp_path)]) == 2
+    assert "can't be written: No space left on device" in capsys.readouterr().err
+    assert not (tmp_path / "digits").exists()
+
+
+def test_json_is_a_line_for_each_event(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "t.csv").write_text("a,same,y\n" + "".join(f"{i % 7},1,{'xy'[i % 2]}\n" for i in range(60)))
+    arguments = ["train", "--data", str(tmp_path / "t.csv"), "--target", "y", "--models", str(tmp_path / "m")]
+    main([*arguments, "--epochs", "2", "--json"])
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    kinds = [event["event"] for event in events]
+    assert kinds[-4:] == ["epoch", "epoch", "test", "published"]
+    assert {"event": "finding", "text": "column same is dropped: all its values are the same"} in events
+    assert {"epoch", "epochs", "loss", "accuracy", "val_loss"} <= set(events[-4])
+    assert events[-1]["metrics"]["test"] == events[-2]["metrics"]
+    assert (Path(events[-1]["folder"]) / "report.html").exists()
+
+
+def test_on_a_terminal_there_is_a_bar(tmp_path: Path) -> None:
+    terminal, line = pty.openpty()
+    termios.tcsetwinsize(line, (24, 80))
+    process = subprocess.Popen([*COMMAND, str(tmp_path), "--epochs", "2"], stdout=line, stderr=subprocess.PIPE)
+    os.close(line)
+    shown = b""
+    try:
+        while part := os.read(terminal, 4096):
+            shown += part
+    except OSError:  # Linux says so that the other side has hung up
+        pass
+    _, told = process.communicate(timeout=30)
+    assert (process.returncode, told) == (0, b"")
+    assert b"Epoch 2/2" in shown
+    assert b"\r" in shown
+    assert "█".encode() in shown
+
+
+def test_other_settings_begin_another_run(tmp_path: Path) -> None:
+    run(Config(data="digits", epochs=1), "digits", models=tmp_path)
+    assert list((tmp_path / ".training").iterdir()) == []
+    run(Config(data="digits", epochs=1, seed=1), "digits", models=tmp_path)
+    digests = {read_version(tmp_path, "digits", number).sha256 for number in (1, 2)}
+    assert len(digests) == 2

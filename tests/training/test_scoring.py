@@ -1,0 +1,183 @@
+"""evaluate, compare and predict: the rows of a file as the service would take them."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+
+from store import read_version
+from training.__main__ import main
+
+ROWS = 300
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("scoring")
+
+
+@pytest.fixture(scope="module")
+def table(folder: Path) -> Path:
+    """A table of all kinds: number, number with gaps, category, boolean, date; and what depends on them."""
+    rng = np.random.default_rng(5)
+    path = folder / "kinds.csv"
+    with path.open("w", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(["size", "weight", "color", "open", "day", "kind", "price"])
+        for number in range(ROWS):
+            size, color = rng.normal(), rng.choice(["red", "green", "blue"])
+            weight = "" if number % 9 == 0 else round(rng.normal(), 3)
+            opened = str(bool(rng.integers(2))).lower()
+            kind = "large" if size + (color == "red") > 0.3 else "small"
+            day = f"2024-{rng.integers(1, 13):02}-{rng.integers(1, 29):02}"
+            lines.writerow([round(size, 4), weight, color, opened, day, kind, round(3 * size + rng.normal() / 5, 3)])
+    return path
+
+
+@pytest.fixture(scope="module")
+def models(table: Path, folder: Path) -> Path:
+    models = folder / "models"
+    common = ["--data", str(table), "--models", str(models), "--layers", "16", "--force", "--bins", "8"]
+    for epochs in ("60", "1"):
+        assert main(["train", *common, "--target", "kind", "--name", "kinds", "--epochs", epochs]) == 0
+    assert main(["train", *common, "--target", "price", "--name", "price", "--epochs", "60"]) == 0
+    return models
+
+
+def test_evaluate(models: Path, table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["evaluate", "kinds", "--data", str(table), "--models", str(models)]
+    capsys.readouterr()
+    assert main([*common, "--version", "1", "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert first["version"] == 1
+    assert first["metrics"]["rows"] == ROWS
+    assert first["metrics"]["accuracy"] > 0.85
+    assert first["intervals"]["accuracy"][0] < first["metrics"]["accuracy"] < first["intervals"]["accuracy"][1]
+    assert main(common) == 0
+    assert capsys.readouterr().out.startswith("kinds 2: accuracy 0.")
+    assert main(["evaluate", "price", "--data", str(table), "--models", str(models)]) == 0
+    assert "r2 0." in capsys.readouterr().out
+
+
+def test_compare(models: Path, table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["--data", str(table), "--models", str(models)]
+    capsys.readouterr()
+    assert main(["compare", "kinds", "stable", "1", *common]) == 0
+    told = capsys.readouterr().out
+    assert "accuracy of 1 against 2: +0." in told
+    assert "more than chance." in told
+    assert main(["compare", "kinds", "1", "2", *common, "--json"]) == 0
+    compared = json.loads(capsys.readouterr().out)
+    assert compared["versions"] == [1, 2]
+    assert compared["comparison"]["p_value"] < 0.05
+    assert compared["comparison"]["difference"] < 0
+
+
+@pytest.mark.parametrize("name", ["kinds", "price"])
+def test_predict_writes_what_the_service_answers(name: str, models: Path, table: Path, tmp_path: Path) -> None:
+    pyarrow.parquet.write_table(pyarrow.csv.read_csv(table), tmp_path / "rows.parquet", row_group_size=70)
+    out = {".csv": tmp_path / "out.csv", ".parquet": tmp_path / "out.parquet"}
+    for data, to in ((table, out[".parquet"]), (tmp_path / "rows.parquet", out[".csv"])):
+        assert main(["predict", name, "--data", str(data), "--out", str(to), "--models", str(models)]) == 0
+    written = pyarrow.parquet.read_table(out[".parquet"])
+    assert written.num_rows == ROWS
+    assert written.column_names[:7] == ["size", "weight", "color", "open", "day", "kind", "price"]
+    model = read_version(models, name, 2 if name == "kinds" else 1).artifact.model
+    columns = [column.name for column in model.features.columns]
+    with table.open(newline="") as file:
+        rows = [[_cell(record[column], column) for column in columns] for record in csv.DictReader(file)]
+    codes = model.features.read(rows)
+    assert codes is not None
+    outputs = model.predict(codes)
+    if name == "kinds":
+        assert written.column("prediction").to_pylist() == model.best_labels(outputs)
+        np.testing.assert_array_equal(written.column("probability small").to_numpy(), outputs[:, 1])
+    else:
+        np.testing.assert_array_equal(written.column("prediction").to_numpy(), outputs[:, 0])
+    again = pyarrow.csv.read_csv(out[".csv"])
+    assert again.column("prediction").to_pylist() == pytest.approx(written.column("prediction").to_pylist())
+
+
+def _cell(text: str, column: str) -> str | float | bool | None:
+    if text == "":
+        return None
+    if column == "open":
+        return text == "true"
+    return text if column in ("color", "day", "kind") else float(text)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("size", "width"), "has no column 'size', which the model takes; there are width, weight"),
+        (("\n", "\nbig,1,red,true,2024-01-01,large,1\n"), "column size holds string values; expected a number"),
+        (("\n", "\n,1,red,true,2024-01-01,large,1\n"), "row 1: size is missing, which training did not see"),
+        (("\n", "\n1,1,red,true,2024-01-01,huge,1\n"), "the target huge is no class of the model, which knows large"),
+        (("kind", "sort"), "has no column 'kind' to compare with; there are size, weight"),
+    ],
+)
+def test_rows_that_can_not_be_evaluated(
+    change: tuple[str, str],
+    message: str,
+    models: Path,
+    table: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bad = tmp_path / "bad.csv"
+    bad.write_text(table.read_text().replace(*change, 1))
+    assert main(["evaluate", "kinds", "--data", str(bad), "--models", str(models)]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("Error: ")
+    assert told.count("\n") == 1
+    assert message in told
+
+
+def test_a_column_that_may_be_missing_may_be_left_out(models: Path, table: Path, tmp_path: Path) -> None:
+    whole = pyarrow.csv.read_csv(table)
+    narrow = tmp_path / "narrow.parquet"
+    pyarrow.parquet.write_table(whole.drop_columns(["weight", "kind"]), narrow)
+    out = tmp_path / "out.csv"
+    assert main(["predict", "kinds", "--data", str(narrow), "--out", str(out), "--models", str(models)]) == 0
+    assert len(out.read_text().splitlines()) == ROWS + 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["predict", "kinds", "--data", "rows.csv", "--out", "out.txt"], "out.txt: give a file that ends in .csv or"),
+        (["predict", "kinds", "--data", "rows.csv", "--out", "no/out.csv"], "no/out.csv can't be written: "),
+        (["predict", "kinds", "--data", "none.csv", "--out", "out.csv"], "none.csv can't be read: No such file"),
+        (["predict", "kinds", "--data", "bad.csv", "--out", "out.csv"], "row 301: size is missing"),
+        (["predict", "kinds", "--data", "done.csv", "--out", "out.csv"], "done.csv has a column 'prediction' already"),
+        (["predict", "nobody", "--data", "rows.csv", "--out", "out.csv"], "'stable' is no version of nobody"),
+        (["evaluate", "kinds", "--version", "9", "--data", "rows.csv"], "kinds/9 does not exist"),
+        (["evaluate", "kinds", "--data", "rows.npz"], "the data have 3 values a row, the model takes 6"),
+        (["compare", "kinds", "1", "best", "--data", "rows.csv"], "'best' is no version of kinds"),
+    ],
+)
+def test_what_can_not_be_done_is_said_and_leaves_nothing(
+    arguments: list[str],
+    message: str,
+    models: Path,
+    table: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = table.read_text()
+    Path("rows.csv").write_text(text)
+    Path("bad.csv").write_text(text + ",1,red,true,2024-01-01,large,1\n")
+    Path("done.csv").write_text(text.replace("price", "prediction", 1))
+    np.savez("rows.npz", X=np.ones((4, 3)), y=np.ones(4))
+    before = sorted(Path().iterdir())
+    assert main([*arguments, "--models", str(models)]) == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert told.count("\n") == 1
+    assert sorted(Path().iterdir()) == before
