@@ -1,0 +1,134 @@
+"""Seconds per epoch, accuracy, memory and import time of training here and in other libraries.
+
+    NPSERVE_DATA=FOLDER python -m benchmarks.training [--set-up] [--peers DIR] [--jobs article,wide,table] [--rounds N]
+
+FOLDER holds mnist.npz in Keras's layout. Every run is a process of its own, each other library has a virtual
+environment of its own in DIR, which --set-up makes. Between the rounds the libraries take turns, so that a machine
+that gets slower does so for all; the figure is the median over all epochs of all rounds.
+"""
+
+import argparse
+import cProfile
+import json
+import os
+import pstats
+import statistics
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from typing import Any
+
+from benchmarks.fits import JOBS, LIBRARIES, load
+
+FITS = Path(__file__).with_name("fits.py")
+PACKAGES = {
+    "keras": ["keras==3.15.1", "tensorflow-cpu==2.21.0"],
+    "pytorch": ["torch==2.13.0", "numpy"],
+    "sklearn": ["scikit-learn==1.9.0"],
+    "jax": ["jax==0.10.0"],
+}
+# Where the time of a step goes, by the function of training.keras (or of numpy, if it is called from there).
+PARTS = {
+    "matrix products and biases": ("steps.py", ("forward", "backward")),
+    "optimizer": ("optimizers.py", ("step", "apply", "_flush")),
+    "gathering rows": ("rows.py", ("batches", "gather")),
+    "loss": ("losses.py", ()),
+    "metrics": ("metrics.py", ()),
+    "activations": ("activations.py", ()),
+}
+
+
+def main() -> None:
+    """Train everywhere, print a table for each job."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--set-up", action="store_true", help="make the environments of the other libraries first")
+    parser.add_argument("--peers", type=Path, default=Path(".peers"), metavar="DIR", help="where they are")
+    parser.add_argument("--jobs", default=",".join(JOBS), help="which networks to train (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each library (default: %(default)s)")
+    options = parser.parse_args()
+    if "NPSERVE_DATA" not in os.environ:
+        sys.exit("NPSERVE_DATA names no folder with mnist.npz")
+    data = str(Path(os.environ["NPSERVE_DATA"]) / "mnist.npz")
+    if options.set_up:
+        for name, packages in PACKAGES.items():
+            _set_up(options.peers / name, packages)
+    for job in options.jobs.split(","):
+        results = _run(job, data, options.peers, options.rounds)
+        _print(job, results)
+        _print_profile(job, data, results)
+
+
+def _set_up(folder: Path, packages: list[str]) -> None:
+    venv.create(folder, with_pip=True)
+    subprocess.run([folder / "bin/python", "-m", "pip", "install", "--quiet", *packages], check=True)
+
+
+def _run(job: str, data: str, peers: Path, rounds: int) -> dict[str, list[dict[str, Any]]]:
+    """Return the results of each library, round by round."""
+    pythons = dict.fromkeys(("npserve", "products"), sys.executable)
+    pythons |= {name: str(peers / name / "bin/python") for name in PACKAGES}
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in LIBRARIES if Path(pythons[name]).exists()}
+    missing = ", ".join(LIBRARIES.keys() - results.keys())
+    if missing:
+        print(f"Not measured: {missing} ({peers} has no such environment; --set-up makes it).")
+    for _ in range(rounds):
+        for name, found in results.items():
+            # -P: this folder's training.py must not stand for the package of that name.
+            command = [pythons[name], "-P", str(FITS), name, job, data]
+            run = subprocess.run(command, capture_output=True, text=True, check=False)
+            if run.returncode:
+                sys.exit(f"{name} failed:\n{run.stderr}")
+            found.append(json.loads(run.stdout.splitlines()[-1]))
+    return results
+
+
+def _seconds(results: list[dict[str, Any]]) -> float:
+    return float(statistics.median(seconds for result in results for seconds in result["epochs"]))
+
+
+def _print(job: str, results: dict[str, list[dict[str, Any]]]) -> None:
+    network = "-".join(map(str, JOBS[job].widths))
+    print(f"\n{job}: {network}, batch {JOBS[job].batch_size}, {JOBS[job].epochs} epochs")
+    print(f"{'':10} {'s/epoch':>9} {'ratio':>7} {'first':>7} {'last':>7} {'accuracy':>9} {'MB':>6} {'import s':>9}")
+    own = _seconds(results["npserve"])
+    for name, found in results.items():
+        seconds = _seconds(found)
+        first, last = (statistics.median(result["epochs"][end] for result in found) for end in (0, -1))
+        accuracy, megabytes, imported = (
+            statistics.median(result[key] for result in found) for key in ("accuracy", "megabytes", "import")
+        )
+        shown = f"{accuracy:9.4f} {megabytes:6.0f} {imported:9.2f}" if name != "products" else ""
+        print(f"{name:10} {seconds:9.4f} {seconds / own:7.2f} {first:7.3f} {last:7.3f} {shown}", flush=True)
+
+
+def _print_profile(job: str, data: str, results: dict[str, list[dict[str, Any]]]) -> None:
+    """Say where the time goes: the shares of a profiled run, in seconds of one that was not."""
+    arrays, epochs = load(data, JOBS[job]), list[float]()
+    profile = cProfile.Profile()
+    profile.runcall(LIBRARIES["npserve"][1], JOBS[job], arrays, epochs)
+    times = dict.fromkeys([*PARTS, "the loop and everything else"], 0.0)
+    total = 0.0
+    statistic = pstats.Stats(profile).stats  # type: ignore[attr-defined]  # documented, but not in the stubs
+    for (file, _, name), (_, _, own, _, callers) in statistic.items():
+        if file == "~":  # built in: counted where it is called from
+            for (caller_file, _, caller_name), (_, _, spent, _) in callers.items():
+                times[_part(caller_file, caller_name)] += spent
+                total += spent
+        else:
+            times[_part(file, name)] += own
+            total += own
+    seconds = _seconds(results["npserve"])
+    shares = ", ".join(f"{part} {seconds * spent / total:.3f}" for part, spent in times.items())
+    print(f"of npserve's {seconds:.3f} s: {shares}; the products alone take {_seconds(results['products']):.3f}")
+
+
+def _part(file: str, name: str) -> str:
+    for part, (module, names) in PARTS.items():
+        if Path(file).name == module and (not names or name in names):
+            return part
+    return "the loop and everything else"
+
+
+if __name__ == "__main__":
+    main()
