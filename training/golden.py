@@ -22,7 +22,7 @@ from nn.columns import Column
 from nn.features import Codes
 
 REAL_ROWS = 16
-POOL = 2048  # rows looked at in all
+POOL = 2048  # rows looked at in all, and made for each distance
 BLOCK = 256  # candidates weighed against each other at a time
 SHARE = 1e-3  # of the most that a real row brings; less is next to nothing
 NUDGES = (0.25, 0.0625, 0.015625, 1.0, 4.0)  # in the unit of the scaled inputs
@@ -63,8 +63,9 @@ def _candidates(model: Model, codes: Codes, rng: np.random.Generator) -> Iterato
     unit = np.array([_unit(column) for column in columns], np.float32)
     others = [j for j, column in enumerate(columns) if isinstance(column, Boolean | Category) or column.missing]
     for nudge in NUDGES:
-        for start in range(0, len(codes), BLOCK):
-            block = codes[start : start + BLOCK]
+        for start in range(0, POOL, BLOCK):
+            # Few rows come several times: each time something else is made of them.
+            block = codes[np.arange(start, start + BLOCK) % len(codes)]
             sign = rng.choice(np.array([-1, 1], np.float32), block.shape)
             share = rng.uniform(0.5, 1, block.shape).astype(np.float32)
             # A number that a client sends is rounded to float32.
