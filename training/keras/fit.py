@@ -48,7 +48,6 @@ class Figures(Mapping[str, float]):
         losses, outputs = (np.concatenate(parts) for parts in list(zip(*self._waiting, strict=True))[:2])
         batches = [batch for _, _, batch in self._waiting]
         y = np.concatenate([batch.y for batch in batches])
-        weights = [batch.weights for batch in batches if batch.weights is not None]
         total = float(losses.sum(dtype=np.float64))
         if self.diverged_at is None and not np.isfinite(total):
             bad = (number for number, (part, _, _) in enumerate(self._waiting) if not np.isfinite(part).all())
@@ -57,7 +56,7 @@ class Figures(Mapping[str, float]):
         self._waiting = []
         self._loss.add(total, len(losses))
         for metric in self._metrics.values():
-            metric.update(y, outputs, np.concatenate(weights) if weights else None)
+            metric.update(y, outputs)
 
     def __getitem__(self, name: str) -> float:
         self._gather()

@@ -1,6 +1,6 @@
 """What is reported beside the loss: figures that are gathered batch by batch and read when somebody looks.
 
-Names, defaults and formulas are those of Keras 3 (`keras/src/metrics/`).
+Weights of rows count in the loss alone. Names, defaults and formulas are those of Keras 3 (`keras/src/metrics/`).
 """
 
 from typing import Any
@@ -13,7 +13,6 @@ from training.errors import TrainingError
 from training.keras.lookup import look_up, snake_case
 
 Targets = npt.NDArray[Any]
-Weights = npt.NDArray[np.floating[Any]] | None
 
 
 class Metric:
@@ -29,8 +28,8 @@ class Metric:
         """Forget what was gathered."""
         raise NotImplementedError
 
-    def update(self, y: Targets, outputs: Array, weights: Weights = None) -> None:
-        """Gather a batch, with a weight (B,) for each row where there are any."""
+    def update(self, y: Targets, outputs: Array) -> None:
+        """Gather a batch."""
         raise NotImplementedError
 
     def result(self) -> float:
@@ -39,7 +38,7 @@ class Metric:
 
 
 class Mean(Metric):
-    """The weighted mean over the rows of a value of each."""
+    """The mean over the rows of a value of each."""
 
     def values(self, y: Targets, outputs: Array) -> npt.NDArray[Any]:
         """Return the value of each row (B,)."""
@@ -47,23 +46,20 @@ class Mean(Metric):
 
     def reset(self) -> None:
         """Forget what was gathered."""
-        self._total, self._weight = 0.0, 0.0
+        self._total, self._rows = 0.0, 0
 
-    def update(self, y: Targets, outputs: Array, weights: Weights = None) -> None:
+    def update(self, y: Targets, outputs: Array) -> None:
         """Gather a batch."""
-        values = self.values(y, outputs)
-        if weights is not None:
-            values = values * weights
-        self.add(float(values.sum()), len(y) if weights is None else float(weights.sum()))
+        self.add(float(self.values(y, outputs).sum()), len(y))
 
-    def add(self, total: float, weight: float) -> None:
-        """Gather the weighted sum of some rows, and their weight."""
+    def add(self, total: float, rows: int) -> None:
+        """Gather the sum over some rows."""
         self._total += total
-        self._weight += weight
+        self._rows += rows
 
     def result(self) -> float:
         """Return the mean so far."""
-        return self._total / self._weight if self._weight else 0.0
+        return self._total / self._rows if self._rows else 0.0
 
 
 class SparseCategoricalAccuracy(Mean):
@@ -143,17 +139,16 @@ class _Confusion(Metric):
         self.positives = np.zeros((2, len(self.points)))  # of false and of true targets
         self.totals = np.zeros(2)
 
-    def update(self, y: Targets, outputs: Array, weights: Weights = None) -> None:
+    def update(self, y: Targets, outputs: Array) -> None:
         """Gather a batch, every output of a row by itself."""
         truth = y.reshape(outputs.shape).astype(bool)
-        weigh = np.broadcast_to(1.0 if weights is None else weights[:, None], outputs.shape)
         # How many thresholds lie below an output.
         below = np.searchsorted(self.points, outputs, side="left")
         for target in (0, 1):
             chosen = truth == bool(target)
-            counts = np.bincount(below[chosen], weigh[chosen], len(self.points) + 1)
+            counts = np.bincount(below[chosen], minlength=len(self.points) + 1)
             self.positives[target] += counts[::-1].cumsum()[::-1][1:]
-            self.totals[target] += weigh[chosen].sum()
+            self.totals[target] += chosen.sum()
 
 
 class Precision(_Confusion):

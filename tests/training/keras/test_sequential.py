@@ -244,14 +244,25 @@ def test_a_weight_of_two_is_the_row_twice(rng: np.random.Generator) -> None:
     ):
         set_random_seed(0)
         model = Sequential([Dense(3, "softmax")])
-        model.compile("sgd", LOSS, ["accuracy"])
+        model.compile("sgd", LOSS)
         model.build((None, 4))
         before = model.parameters.values.copy()
-        result = model.train_on_batch(rows, targets, return_dict=True, **options)  # type: ignore[arg-type]
-        assert isinstance(result, dict)
-        results.append((result["loss"] * len(rows), (model.parameters.values - before) * len(rows), result["accuracy"]))
+        loss = model.train_on_batch(rows, targets, **options)  # type: ignore[arg-type]
+        assert isinstance(loss, float)
+        results.append((loss * len(rows), (model.parameters.values - before) * len(rows)))
     for one, other in zip(*results, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
+
+
+def test_weights_count_in_the_loss_alone(rng: np.random.Generator) -> None:
+    x, y = _blobs(rng, 40)
+    model = Sequential([Dense(3, "softmax")])
+    model.compile("sgd", LOSS, ["accuracy"])
+    plain, weighted = (model.evaluate(x, y, verbose=0, sample_weight=w) for w in (None, np.where(y == 1, 5.0, 0.1)))
+    assert isinstance(plain, list)
+    assert isinstance(weighted, list)
+    assert plain[0] != weighted[0]
+    assert plain[1] == weighted[1]
 
 
 def test_a_class_weight_is_a_weight_of_its_rows(rng: np.random.Generator) -> None:

@@ -1,0 +1,79 @@
+"""Trains the cases of `tests/training/keras/keras_cases.py` with Keras itself, and keeps what came out for the tests.
+
+    .peers/keras/bin/python -m benchmarks.keras_fixtures
+
+It runs in an environment with Keras and TensorFlow, which `python -m benchmarks.training --set-up` makes; nothing of
+npserve is imported.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+import keras
+import numpy as np
+
+from tests.training.keras import keras_cases
+from tests.training.keras.keras_cases import BATCH_SIZE, CASES, EPOCHS, HIDDEN, ROWS, Case
+
+FIXTURES = Path(keras_cases.__file__).with_name("fixtures") / "keras.npz"
+STEPS = EPOCHS * ROWS // BATCH_SIZE
+
+
+def main() -> None:
+    """Train every case in both precisions, write one file."""
+    kept: dict[str, Any] = {"keras": keras.__version__}
+    for name, case in CASES.items():
+        kept[f"{name}/initial"] = initial = _initial(case)
+        for dtype in ("float32", "float64"):
+            model, history = _train(case, initial, dtype)
+            kept[f"{name}/{dtype}/trained"], kept[f"{name}/{dtype}/history"] = _flat(model), json.dumps(history)
+            for layer in model.layers:
+                if isinstance(layer, keras.layers.Dropout):
+                    kept[f"{name}/{dtype}/masks"] = _masks(layer)
+        print(f"{name}: {history['loss'][-1]:.4f}", flush=True)
+    FIXTURES.parent.mkdir(exist_ok=True)
+    np.savez_compressed(FIXTURES, **kept)
+
+
+def _use(dtype: str) -> None:
+    keras.config.set_floatx(dtype)
+    keras.config.set_dtype_policy(dtype)
+
+
+def _initial(case: Case) -> Any:
+    """Return what Keras's initializers draw, all tensors in one vector."""
+    _use("float32")
+    keras.utils.set_random_seed(0)
+    return _flat(keras.Sequential(keras_cases.layers(keras, case)))
+
+
+def _train(case: Case, initial: Any, dtype: str) -> tuple[Any, dict[str, list[float]]]:
+    _use(dtype)
+    model = keras.Sequential(keras_cases.layers(keras, case))
+    ends = np.cumsum([weights.size for weights in model.get_weights()])[:-1]
+    parts = zip(np.split(initial, ends), model.get_weights(), strict=True)
+    model.set_weights([part.reshape(weights.shape) for part, weights in parts])
+    # What is compiled by XLA may draw other random numbers than what is not.
+    model.compile(**keras_cases.compile_options(keras, case, dtype), jit_compile=False)
+    history = model.fit(**keras_cases.fit_options(keras, case)).history
+    return model, {name: [float(value) for value in values] for name, values in history.items()}
+
+
+def _flat(model: Any) -> Any:
+    return np.concatenate([weights.ravel() for weights in model.get_weights()])
+
+
+def _masks(dropout: Any) -> Any:
+    """Return which units (steps, B, U) a layer like this keeps, as bits: the same seed and precision draw the same."""
+    twin = keras.layers.Dropout(dropout.rate, seed=dropout.seed)
+    ones = np.ones((BATCH_SIZE, HIDDEN))
+    return np.packbits([np.asarray(twin(ones, training=True)) > 0 for _ in range(STEPS)])
+
+
+if __name__ == "__main__":
+    main()
