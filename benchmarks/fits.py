@@ -1,4 +1,4 @@
-"""One training job by one library, in a process of its own: `python benchmarks/fits.py LIBRARY JOB DATA`.
+"""One training job by one library, in a process of its own: `python benchmarks/fits.py LIBRARY JOB DATA [SEED]`.
 
 Prints a JSON line: seconds of each epoch, test accuracy, seconds of the import, memory at its most. This file imports
 nothing of npserve but in the function that measures it, for the others run in environments that do not have it.
@@ -38,21 +38,21 @@ JOBS = {
 }
 
 
-def npserve(job: Job, data: Arrays, epochs: list[float]) -> Predict:
+def npserve(job: Job, data: Arrays, epochs: list[float], seed: int) -> Predict:
     """Train with training.keras, metrics and callbacks included."""
     import training as tf
 
-    return _keras_model(tf.keras, job, data, epochs)
+    return _keras_model(tf.keras, job, data, epochs, seed)
 
 
-def keras(job: Job, data: Arrays, epochs: list[float]) -> Predict:
+def keras(job: Job, data: Arrays, epochs: list[float], seed: int) -> Predict:
     """Train with Keras on TensorFlow: the same lines."""
     import tensorflow as tf
 
-    return _keras_model(tf.keras, job, data, epochs)
+    return _keras_model(tf.keras, job, data, epochs, seed)
 
 
-def _keras_model(keras: Any, job: Job, data: Arrays, epochs: list[float]) -> Predict:
+def _keras_model(keras: Any, job: Job, data: Arrays, epochs: list[float], seed: int) -> Predict:
     class Clock(keras.callbacks.Callback):  # type: ignore[misc]  # whichever library's
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
             self.began = time.perf_counter()
@@ -60,7 +60,7 @@ def _keras_model(keras: Any, job: Job, data: Arrays, epochs: list[float]) -> Pre
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             epochs.append(time.perf_counter() - self.began)
 
-    keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(seed)
     model = keras.Sequential([keras.Input((job.widths[0],))])
     for number, units in enumerate(job.widths[1:-1]):
         model.add(keras.layers.Dense(units, activation="relu"))
@@ -73,11 +73,11 @@ def _keras_model(keras: Any, job: Job, data: Arrays, epochs: list[float]) -> Pre
     return lambda x: model.predict(x, verbose=0).argmax(axis=1)
 
 
-def pytorch(job: Job, data: Arrays, epochs: list[float]) -> Predict:
+def pytorch(job: Job, data: Arrays, epochs: list[float], seed: int) -> Predict:
     """Train with PyTorch, eager, with the fused Adam and batches cut by hand."""
     import torch
 
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     layers: list[Any] = []
     for number, (inputs, units) in enumerate(pairwise(job.widths)):
         layers += [torch.nn.Linear(inputs, units)]
@@ -104,11 +104,11 @@ def pytorch(job: Job, data: Arrays, epochs: list[float]) -> Predict:
     return lambda x: model(torch.from_numpy(x)).argmax(1).numpy()
 
 
-def sklearn(job: Job, data: Arrays, epochs: list[float]) -> Predict:
+def sklearn(job: Job, data: Arrays, epochs: list[float], seed: int) -> Predict:
     """Train scikit-learn's MLPClassifier, which has no dropout."""
     from sklearn.neural_network import MLPClassifier
 
-    model = MLPClassifier(job.widths[1:-1], batch_size=job.batch_size, max_iter=job.epochs, alpha=0, random_state=0)
+    model = MLPClassifier(job.widths[1:-1], batch_size=job.batch_size, max_iter=job.epochs, alpha=0, random_state=seed)
     classes = sorted(set(data["y_train"].tolist()))
     for _ in range(job.epochs):
         began = time.perf_counter()
@@ -117,7 +117,7 @@ def sklearn(job: Job, data: Arrays, epochs: list[float]) -> Predict:
     return lambda x: model.predict(x)
 
 
-def jax(job: Job, data: Arrays, epochs: list[float]) -> Predict:
+def jax(job: Job, data: Arrays, epochs: list[float], seed: int) -> Predict:
     """Train with JAX: the whole epoch in one compiled scan, compiled before the clock starts."""
     import jax
     import jax.numpy as jnp
@@ -156,7 +156,7 @@ def jax(job: Job, data: Arrays, epochs: list[float]) -> Predict:
         return state, jax.tree.map(jnp.mean, figures)
 
     x_all, y_all = jnp.asarray(data["x_train"]), jnp.asarray(data["y_train"])
-    keys = jax.random.split(jax.random.key(0), job.epochs + len(job.widths))
+    keys = jax.random.split(jax.random.key(seed), job.epochs + len(job.widths))
     weights = []
     for key, inputs, units in zip(keys[job.epochs :], job.widths, job.widths[1:], strict=False):
         limit = (6 / (inputs + units)) ** 0.5
@@ -171,7 +171,7 @@ def jax(job: Job, data: Arrays, epochs: list[float]) -> Predict:
     return lambda x: jax.device_get(forward(state[0], jnp.asarray(x), None).argmax(1))
 
 
-def products(job: Job, data: Arrays, epochs: list[float]) -> Predict:
+def products(job: Job, data: Arrays, epochs: list[float], seed: int) -> Predict:
     """Do the matrix products of npserve's training alone: what no library for this CPU can do without."""
     import numpy as np
     from threadpoolctl import threadpool_limits
@@ -179,7 +179,7 @@ def products(job: Job, data: Arrays, epochs: list[float]) -> Predict:
     live = np.flatnonzero(data["x_train"].any(axis=0))
     x = np.ascontiguousarray(data["x_train"][: job.batch_size, live])
     widths = [len(live), *job.widths[1:]]
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     kernels = [rng.normal(size=shape).astype("f4") for shape in pairwise(widths)]
     flows = [x, *(rng.normal(size=(job.batch_size, units)).astype("f4") for units in widths[1:])]
     back = [np.empty_like(flow) for flow in flows]
@@ -199,7 +199,8 @@ def products(job: Job, data: Arrays, epochs: list[float]) -> Predict:
     return lambda x: np.zeros(len(x), int)
 
 
-LIBRARIES: dict[str, tuple[str, Callable[[Job, Arrays, list[float]], Predict]]] = {
+Fit = Callable[[Job, Arrays, list[float], int], Predict]
+LIBRARIES: dict[str, tuple[str, Fit]] = {
     "npserve": ("training", npserve),
     "keras": ("tensorflow", keras),
     "pytorch": ("torch", pytorch),
@@ -228,13 +229,14 @@ def load(path: str, job: Job) -> Arrays:
 def main() -> None:
     """Do the job, and print what it took."""
     name, job, path = sys.argv[1], JOBS[sys.argv[2]], sys.argv[3]
+    seed = int(sys.argv[4]) if len(sys.argv) > 4 else 0
     module, fit = LIBRARIES[name]
     began = time.perf_counter()
     __import__(module)
     imported = time.perf_counter() - began
     data = load(path, job)
     epochs: list[float] = []
-    predict = fit(job, data, epochs)
+    predict = fit(job, data, epochs, seed)
     accuracy = float((predict(data["x_test"]) == data["y_test"]).mean())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"epochs": epochs, "accuracy": accuracy, "import": imported, "megabytes": peak}))

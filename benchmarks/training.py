@@ -66,21 +66,31 @@ def _set_up(folder: Path, packages: list[str]) -> None:
 
 def _run(job: str, data: str, peers: Path, rounds: int) -> dict[str, list[dict[str, Any]]]:
     """Return the results of each library, round by round."""
-    pythons = dict.fromkeys(("npserve", "products"), sys.executable)
-    pythons |= {name: str(peers / name / "bin/python") for name in PACKAGES}
-    results: dict[str, list[dict[str, Any]]] = {name: [] for name in LIBRARIES if Path(pythons[name]).exists()}
+    pythons = {name: python_of(name, peers) for name in LIBRARIES}
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in LIBRARIES if pythons[name].exists()}
     missing = ", ".join(LIBRARIES.keys() - results.keys())
     if missing:
         print(f"Not measured: {missing} ({peers} has no such environment; --set-up makes it).")
     for _ in range(rounds):
         for name, found in results.items():
-            # -P: this folder's training.py must not stand for the package of that name.
-            command = [pythons[name], "-P", str(FITS), name, job, data]
-            run = subprocess.run(command, capture_output=True, text=True, check=False)
-            if run.returncode:
-                sys.exit(f"{name} failed:\n{run.stderr}")
-            found.append(json.loads(run.stdout.splitlines()[-1]))
+            found.append(run_fit(name, pythons[name], job, data))
     return results
+
+
+def python_of(name: str, peers: Path) -> Path:
+    """Return the interpreter that has a library."""
+    return peers / name / "bin/python" if name in PACKAGES else Path(sys.executable)
+
+
+def run_fit(name: str, python: Path, job: str, data: str, seed: int = 0) -> dict[str, Any]:
+    """Do one job with one library in a process of its own."""
+    # -P: this folder's training.py must not stand for the package of that name.
+    command = [str(python), "-P", str(FITS), name, job, data, str(seed)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode:
+        sys.exit(f"{name} failed:\n{run.stderr}")
+    result: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return result
 
 
 def _seconds(results: list[dict[str, Any]]) -> float:
@@ -106,7 +116,7 @@ def _print_profile(job: str, data: str, results: dict[str, list[dict[str, Any]]]
     """Say where the time goes: the shares of a profiled run, in seconds of one that was not."""
     arrays, epochs = load(data, JOBS[job]), list[float]()
     profile = cProfile.Profile()
-    profile.runcall(LIBRARIES["npserve"][1], JOBS[job], arrays, epochs)
+    profile.runcall(LIBRARIES["npserve"][1], JOBS[job], arrays, epochs, 0)
     times = dict.fromkeys([*PARTS, "the loop and everything else"], 0.0)
     total = 0.0
     statistic = pstats.Stats(profile).stats  # type: ignore[attr-defined]  # documented, but not in the stubs
