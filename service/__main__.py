@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Every option is also an environment variable: --bind is NPSERVE_BIND.",
     )
     for setting in fields(Settings):
-        default = f"default: {setting.default}" if setting.default else "default: none"
+        default = f"default: {setting.default}" if setting.default != "" else "default: none"
         parser.add_argument(
             option(setting.name), metavar=setting.name.upper(), help=f"{setting.metadata['meaning']} ({default})"
         )

@@ -10,10 +10,12 @@ from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from service import describe
-from service.calls import ROUTES, Calls, Request, request_id
+from service.calls import Calls
 from service.errors import NO_SUCH_PATH, CallError, Unexpected
 from service.follow import Follower
 from service.metrics import Metrics
+from service.protocols import ROUTES
+from service.request import Request, request_id
 from service.settings import Settings
 
 log = logging.getLogger("npserve")
@@ -29,7 +31,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     # A path is taken as it is: no redirect turns //predict into something else.
     app.url_map.merge_slashes = False
     app.extensions["npserve"] = follower
-    _add_predictions(app, calls, settings)
+    _add_predictions(app, calls)
     _add_pages(app, follower, metrics)
     _add_errors(app)
     _add_requests(app, metrics)
@@ -37,11 +39,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
-def _add_predictions(app: Flask, calls: Calls, settings: Settings) -> None:
+def _add_predictions(app: Flask, calls: Calls) -> None:
     def predict(**_: str) -> Response:
         # One byte more than is allowed shows that there is too much; the rest is never read.
-        body = request.stream.read(settings.max_body_bytes + 1)
-        answer = calls.handle(Request(request.method, request.path, request.headers, body, g.began))
+        body = request.stream.read(calls.most_bytes(request.path, request.headers) + 1)
+        answer = calls.handle(Request(request.path, request.headers, body, g.began))
         return Response(answer.body, answer.status, dict(answer.headers))
 
     for template in ROUTES:

@@ -1,78 +1,46 @@
 """One prediction, whatever door it came through: route, decode, validate, predict, encode, count.
 
-`handle` knows no framework. What calls it reads the body, at most one byte more than is allowed,
-and decides nothing.
+A call goes through three stages: `begin` reads it, `compute` runs calls to the same version through
+the network together, `finish` answers and counts. `handle` takes one call through all three. What
+is behind a door knows no framework; a door reads the body, at most one byte more than `most_bytes`
+says, and decides nothing.
 """
 
 import logging
-import re
 import time
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
-import orjson
 
-from nn.activations import Array
-from nn.features import Codes
 from service.catalogue import Catalogue, Endpoint
-from service.errors import (
-    NO_SUCH_PATH,
-    CallError,
-    InvalidInput,
-    NotFound,
-    NotJSON,
-    Problem,
-    TooLarge,
-    Unexpected,
-    WrongContentType,
-    pointer,
-)
+from service.errors import NO_SUCH_PATH, CallError, InvalidInput, NotFound, Problem, Unexpected
+from service.forward import Predicted, forward
 from service.metrics import Metrics
-from service.rows import KEY, read_body
+from service.protocols import Asked, Codec, find_route
+from service.protocols.codec import JSON
+from service.protocols.native import Native
+from service.request import Answer, Headers, Request
 from service.settings import Settings
 
 log = logging.getLogger("npserve")
 
-# The templates name the routes in the metrics; a group is a word to be looked up in the catalogue.
-ROUTES = {
-    "/predict": re.compile(r"/predict"),
-    "/models/<name>/predict": re.compile(r"/models/(?P<name>[^/]+)/predict"),
-    "/models/<name>/versions/<version>/predict": re.compile(
-        r"/models/(?P<name>[^/]+)/versions/(?P<version>[^/]+)/predict"
-    ),
-    "/models/<name>/aliases/<alias>/predict": re.compile(r"/models/(?P<name>[^/]+)/aliases/(?P<alias>[^/]+)/predict"),
-}
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
+@dataclass(slots=True)
+class Call:
+    """A request on its way: what is known of it so far, and when it got there."""
 
-class Headers(Protocol):
-    """Header fields by name, in any case of letters."""
-
-    def get(self, name: str, /) -> str | None:
-        """Return a field, or None."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """A request whose body has been read; `began` is the perf_counter when its headers ended."""
-
-    method: str
-    path: str
-    headers: Headers
-    body: bytes
-    began: float
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What is sent back."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+    request: Request
+    speaks: type[Codec] = Native
+    template: str | None = None
+    endpoint: Endpoint | None = None
+    asked: Asked | None = None
+    predicted: Predicted | None = None
+    error: CallError | None = None
+    decode_began: float = 0.0
+    decode_ended: float = 0.0
+    forward_began: float = 0.0
+    forward_ended: float = 0.0
 
 
 class Calls:
@@ -83,108 +51,128 @@ class Calls:
 
     def handle(self, request: Request) -> Answer:
         """Answer one request; never raises."""
-        identity = request_id(request.headers)
-        metrics = self._metrics
-        metrics.in_flight.inc()
-        template, endpoint, outcome = None, None, "ok"
+        (answer,) = self.handle_many([request])
+        return answer
+
+    def handle_many(self, requests: Sequence[Request]) -> list[Answer]:
+        """Answer requests that came together; those to the same version share a forward pass."""
+        calls = [self.begin(request) for request in requests]
+        for together in group(calls):
+            self.compute(together)
+        return [self.finish(call) for call in calls]
+
+    def most_bytes(self, path: str, headers: Headers) -> int:
+        """Return how long the body of a request may be."""
+        route = find_route(path)
+        binary = route is not None and route.codec.is_binary(headers)
+        return self._settings.max_binary_bytes if binary else self._settings.max_body_bytes
+
+    def begin(self, request: Request) -> Call:
+        """Find what answers, and read the body; a call that fails carries its error."""
+        call = Call(request)
+        self._metrics.in_flight.inc()
         try:
-            template, words = _match(request.path)
-            endpoint = self._catalogue().find(**words)
-            status, body = 200, self._predict(endpoint, request)
-            headers = {}
-        except CallError as error:
-            outcome = "error" if error.status >= 500 else "invalid"
-            status, body, headers = error.status, orjson.dumps(error.body()), error.headers
-            if endpoint:
-                metrics.rejected.labels(endpoint.version.name, error.reason).inc()
-        except Exception:
-            log.exception("a prediction failed", extra={"request_id": identity})
-            outcome, unexpected = "error", Unexpected()
-            status, body, headers = unexpected.status, orjson.dumps(unexpected.body()), {}
-        finally:
-            metrics.in_flight.dec()
+            route = find_route(request.path)
+            if route is None:
+                raise NotFound(NO_SUCH_PATH)
+            call.speaks, call.template = route.codec, route.template
+            call.endpoint = endpoint = self._catalogue().find(**route.words)
+            call.decode_began = time.perf_counter()
+            call.asked = endpoint.codecs[route.codec].decode(request)
+            call.decode_ended = time.perf_counter()
+        except Exception as error:
+            _fail(call, error)
+        return call
+
+    def compute(self, calls: Sequence[Call]) -> None:
+        """Run the rows of calls to one version through its network in one pass. Any thread may do it."""
+        try:
+            self._compute(calls)
+        except Exception as error:
+            if len(calls) == 1:
+                _fail(calls[0], error)
+                return
+            for call in calls:  # one of them spoils no other
+                self.compute([call])
+
+    def _compute(self, calls: Sequence[Call]) -> None:
+        endpoint = calls[0].endpoint
+        rows = [call.asked.codes for call in calls if call.asked]
+        assert endpoint is not None
+        began = time.perf_counter()
+        model = endpoint.version.artifact.model
+        codes = rows[0] if len(rows) == 1 else np.concatenate(rows)
+        predicted = forward(model, codes, deterministic=bool(self._settings.deterministic))
+        ended = time.perf_counter()
+        whole, start = predicted.finite.all(), 0
+        for call, own in zip(calls, rows, strict=True):
+            call.predicted = predicted.part(slice(start, start := start + len(own)))
+            call.forward_began, call.forward_ended = began, ended
+            if not whole and not call.predicted.finite.all():
+                call.error = _too_large(call, np.flatnonzero(~call.predicted.finite).tolist())
+
+    def finish(self, call: Call) -> Answer:
+        """Write the answer, and count it."""
+        headers = {"X-Request-ID": call.request.identity}
+        endpoint, status, began = call.endpoint, 200, time.perf_counter()
+        if call.error is None:
+            try:
+                assert endpoint is not None
+                assert call.asked is not None
+                assert call.predicted is not None
+                reply = endpoint.codecs[call.speaks].encode(call.asked, call.predicted)
+                body = reply.body
+                headers = {**reply.headers, **endpoint.headers, **headers}
+                self._count_stages(call, endpoint, call.predicted, began)
+            except Exception as error:
+                _fail(call, error)
+        if call.error is not None:
+            status, body = call.speaks.refuse(call.error)
+            headers = {**JSON, **call.error.headers, **headers}
+        self._count(call, status)
+        return Answer(status, headers, body)
+
+    def _count_stages(self, call: Call, endpoint: Endpoint, predicted: Predicted, encode_began: float) -> None:
+        meters, stages = endpoint.meters, endpoint.meters.stages
+        stages["decode"].observe(call.decode_ended - call.decode_began)
+        waited = call.decode_began - call.request.began + call.forward_began - call.decode_ended
+        stages["queue"].observe(waited)
+        stages["forward"].observe(call.forward_ended - call.forward_began)
+        stages["encode"].observe(time.perf_counter() - encode_began)
+        meters.rows.inc(len(predicted.classes))
+        if endpoint.version.artifact.model.labels:
+            meters.count_predictions(predicted.classes)
+
+    def _count(self, call: Call, status: int) -> None:
+        metrics, endpoint, error = self._metrics, call.endpoint, call.error
         if endpoint:
-            endpoint.meters.requests[outcome].observe(time.perf_counter() - request.began)
-        metrics.count_http(request.method, template, status)
-        return Answer(status, {"Content-Type": "application/json", "X-Request-ID": identity, **headers}, body)
-
-    def _predict(self, endpoint: Endpoint, request: Request) -> bytes:
-        """Run the stages; each is observed once."""
-        meters, times = endpoint.meters, [time.perf_counter()]
-        codes = self._decode(endpoint, request)
-        times.append(time.perf_counter())
-        outputs = _forward(endpoint, codes)
-        times.append(time.perf_counter())
-        body = _encode(endpoint, outputs)
-        times.append(time.perf_counter())
-        meters.stages["queue"].observe(times[0] - request.began)
-        for stage, began, ended in zip(("decode", "forward", "encode"), times, times[1:], strict=False):
-            meters.stages[stage].observe(ended - began)
-        meters.rows.inc(len(codes))
-        return body
-
-    def _decode(self, endpoint: Endpoint, request: Request) -> Codes:
-        """Body -> codes of its rows (B, K), or the error that says why not."""
-        limit = self._settings.max_body_bytes
-        if len(request.body) > limit:
-            raise TooLarge(f"the body is larger than {limit} bytes: send fewer rows at a time")
-        _check_content_type(request.headers)
-        return read_body(endpoint.schema, parse_json(request.body))
+            if error:
+                metrics.rejected.labels(endpoint.version.name, error.reason).inc()
+            outcome = error.outcome if error else "ok"
+            seconds = time.perf_counter() - call.request.began
+            endpoint.meters.requests(call.speaks.name, outcome).observe(seconds)
+        metrics.count_http(call.request.method, call.template, status)
+        metrics.in_flight.dec()
 
 
-def _match(path: str) -> tuple[str, dict[str, Any]]:
-    for template, pattern in ROUTES.items():
-        if match := pattern.fullmatch(path):
-            return template, {"name": None, **match.groupdict()}
-    raise NotFound(NO_SUCH_PATH)
+def group(calls: Sequence[Call]) -> list[list[Call]]:
+    """Put calls that are read without an error together by the version that they go to."""
+    groups: dict[int, list[Call]] = {}
+    for call in calls:
+        if call.error is None:
+            groups.setdefault(id(call.endpoint), []).append(call)
+    return [*groups.values()]
 
 
-def request_id(headers: Headers) -> str:
-    """Return the caller's X-Request-ID where it is a harmless word, else a new one."""
-    given = headers.get("x-request-id") or ""
-    return given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+def _fail(call: Call, error: Exception) -> None:
+    if not isinstance(error, CallError):
+        log.error("a prediction failed", exc_info=error, extra={"request_id": call.request.identity})
+        error = Unexpected()
+    call.error = error
 
 
-def _check_content_type(headers: Headers) -> None:
-    given = (headers.get("content-type") or "").partition(";")[0].strip().lower()
-    if given not in ("", "application/json"):
-        raise WrongContentType(f"the body is sent as {given[:100]}: send the header Content-Type: application/json")
-    encoding = (headers.get("content-encoding") or "identity").strip().lower()
-    if encoding != "identity":
-        raise WrongContentType("the body is compressed: send it without Content-Encoding")
-
-
-def parse_json(body: bytes) -> Any:
-    """Parse strictly: NaN, Infinity, 1e400, bad UTF-8 and endless nesting are no JSON."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise NotJSON(f"the body is not JSON: {error}" if body else "the body is empty; expected JSON") from error
-
-
-def _forward(endpoint: Endpoint, codes: Codes) -> Array:
-    """Codes (B, K) -> outputs (B, C). Numbers so large that the sums overflow are refused."""
-    model = endpoint.version.artifact.model
-    logits = model.logits(codes)
-    if not (finite := np.isfinite(logits).all(axis=1)).all():
-        raise InvalidInput(
-            [
-                Problem(pointer(KEY, int(row)), "numbers that the model can add up", "numbers too large")
-                for row in np.flatnonzero(~finite)
-            ]
-        )
-    return model.network.activate(logits)
-
-
-def _encode(endpoint: Endpoint, outputs: Array) -> bytes:
-    """Outputs (B, C) -> the JSON of the answer."""
-    version, model = endpoint.version, endpoint.version.artifact.model
-    answer: dict[str, Any] = {"model": version.name, "version": version.number}
-    if model.task == "regression":
-        answer["predictions"] = outputs[:, 0] if outputs.shape[1] == 1 else outputs
-    else:
-        classes = outputs.argmax(axis=1)
-        endpoint.meters.count_predictions(classes)
-        answer["predictions"] = [model.labels[i] for i in classes.tolist()]
-        answer["probabilities"] = outputs
-    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+def _too_large(call: Call, rows: list[int]) -> InvalidInput:
+    """Numbers so large that the sums overflow are refused."""
+    return InvalidInput(
+        [Problem(call.speaks.place(row), "numbers that the model can add up", "numbers too large") for row in rows]
+    )

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from marshmallow import Schema
-
 from service.errors import NotFound, NotLoaded
 from service.metrics import Metrics, VersionMeters
-from service.rows import request_schema
+from service.protocols import CODECS, Codec
 from service.settings import Settings
 from store import Version
 from store.layout import NUMBER
@@ -19,14 +17,16 @@ class Endpoint:
     """A loaded version with all that a request to it needs."""
 
     version: Version
-    schema: Schema
+    codecs: Mapping[type[Codec], Codec]
+    headers: Mapping[str, str]
     meters: VersionMeters
 
     @classmethod
     def make(cls, version: Version, settings: Settings, metrics: Metrics) -> "Endpoint":
         """Prepare a version once, when it is loaded."""
-        schema = request_schema(version.artifact.model.features, settings.max_rows)
-        return cls(version, schema, VersionMeters(metrics, version))
+        codecs = {codec: codec(version, settings) for codec in CODECS}
+        headers = {"X-Model-Name": version.name, "X-Model-Version": str(version.number)}
+        return cls(version, codecs, headers, VersionMeters(metrics, version))
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,11 @@ class Problem:
 
 
 class CallError(Exception):
-    """A call that is answered with an error. `reason` is its label in the metrics."""
+    """A call that is answered with an error. `reason` and `outcome` are its labels in the metrics."""
 
     status = 500
     reason = "internal"
+    outcome = "invalid"
     headers: dict[str, str] = {}  # noqa: RUF012
 
     def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
@@ -46,6 +47,13 @@ class NotJSON(CallError):
 
     status = 400
     reason = "not_json"
+
+
+class Malformed(CallError):
+    """The body is not in the form that it says it is."""
+
+    status = 400
+    reason = "malformed"
 
 
 class NotFound(CallError):
@@ -88,11 +96,23 @@ class NotLoaded(CallError):
 
     status = 503
     reason = "not_loaded"
+    outcome = "error"
+    headers = {"Retry-After": "1"}  # noqa: RUF012
+
+
+class Overloaded(CallError):
+    """More work than is taken on."""
+
+    status = 503
+    reason = "overloaded"
+    outcome = "shed"
     headers = {"Retry-After": "1"}  # noqa: RUF012
 
 
 class Unexpected(CallError):
     """A mistake of this program; what happened is in the log, under the request's ID."""
+
+    outcome = "error"
 
     def __init__(self) -> None:
         super().__init__("internal error")

@@ -8,6 +8,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,6 @@ UNMATCHED = "unmatched"
 REQUEST_BUCKETS = [5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]
 STAGE_BUCKETS = [5e-6, 1e-5, 2e-5, *REQUEST_BUCKETS[:-3]]
 STAGES = ("decode", "queue", "forward", "encode")
-OUTCOMES = ("ok", "invalid", "error")
 
 
 class Metrics:
@@ -120,7 +120,8 @@ class VersionMeters:
 
     def __init__(self, metrics: Metrics, version: Version) -> None:
         name, number = version.name, str(version.number)
-        self.requests = {outcome: metrics.requests.labels(name, number, "native", outcome) for outcome in OUTCOMES}
+        # A series is made when it is first counted: there are many pairs of protocol and outcome, and most never come.
+        self.requests = cache(lambda protocol, outcome: metrics.requests.labels(name, number, protocol, outcome))
         self.stages = {stage: metrics.stages.labels(name, number, stage) for stage in STAGES}
         self.rows = metrics.rows.labels(name, number)
         labels = [_label_text(label) for label in version.artifact.model.labels]

@@ -15,13 +15,13 @@ from nn.columns import NUMBERS, Cell, Column
 from nn.features import Codes
 from service.errors import MOST_DETAILS, InvalidInput, Problem, TooLarge, pointer
 
-KEY = "instances"
+KEY, TOP = "instances", "top"
 KINDS = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
 # What marshmallow finds wrong with the envelope: its word, what was expected, what came.
 ENVELOPE = {
     "required": ("a list of rows", "nothing"),
     "null": ("a list of rows", "null"),
-    "unknown": (f"no key but {KEY}", "another key"),
+    "unknown": (f"no key but {KEY} and {TOP}", "another key"),
 }
 
 
@@ -85,24 +85,43 @@ class Rows(fields.Field[Codes]):
                 yield Problem(place, column.expected, "nothing")
 
 
+class Top(fields.Field[int]):
+    """How many of the best labels of each row are wanted."""
+
+    default_error_messages = {"null": "null"}  # noqa: RUF012
+
+    def __init__(self, labels: int) -> None:
+        super().__init__()
+        self.labels = labels
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if type(value) is not int or value < 1 or not self.labels:
+            expected = "a whole number from 1 on" if self.labels else "no such key: a regression has no labels"
+            raise ValidationError([Problem(pointer(TOP), expected, kind(value))])
+        return value
+
+
 class RequestSchema(Schema):
-    """The envelope: an object with the key `instances` and no other."""
+    """The envelope: an object with the key `instances`, perhaps `top`, and no other."""
 
     error_messages = {"type": "type", "unknown": "unknown"}  # noqa: RUF012
 
 
-def request_schema(features: Features, max_rows: int) -> Schema:
-    """Return the schema of the requests to a model."""
-    return RequestSchema.from_dict({KEY: Rows(features, max_rows)})()
+def request_schema(features: Features, max_rows: int, labels: int) -> Schema:
+    """Return the schema of the requests to a model of so many labels."""
+    return RequestSchema.from_dict({KEY: Rows(features, max_rows), TOP: Top(labels)})()
 
 
-def read_body(schema: Schema, body: Any) -> Codes:
-    """Turn a parsed body into the codes of its rows (B, K). Raises InvalidInput with every place that is wrong."""
+def read_body(schema: Schema, body: Any) -> dict[str, Any]:
+    """Turn a parsed body into the codes of its rows (B, K), and what else is asked.
+
+    Raises InvalidInput with every place that is wrong.
+    """
     try:
-        codes: Codes = schema.load(body)[KEY]
+        loaded: dict[str, Any] = schema.load(body)
     except ValidationError as error:
         raise InvalidInput([*_envelope_problems(error.messages_dict, body)]) from error
-    return codes
+    return loaded
 
 
 def _envelope_problems(messages: dict[str, Any], body: Any) -> Iterator[Problem]:

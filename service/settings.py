@@ -21,6 +21,12 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _flag(text: str) -> int:
+    if text not in ("0", "1"):
+        raise ValueError("expected 0 or 1")
+    return int(text)
+
+
 def _address(text: str) -> str:
     host, _, port = text.rpartition(":")
     if text.startswith("unix:/"):
@@ -40,6 +46,11 @@ class Settings:
     default_model: str = _setting("", str, "the model that answers `POST /predict` (empty: the only one)")
     max_body_bytes: int = _setting(4 * 2**20, _positive, "the largest body of a request, in bytes")
     max_rows: int = _setting(10_000, _positive, "the most rows in a request")
+    max_binary_bytes: int = _setting(64 * 2**20, _positive, "the largest body of binary tensors, in bytes")
+    max_binary_rows: int = _setting(1_000_000, _positive, "the most rows in a request of binary tensors")
+    deterministic: int = _setting(
+        0, _flag, "1: a row has the same bits whatever company it comes in, at the price of speed"
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:

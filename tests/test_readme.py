@@ -153,7 +153,7 @@ def test_every_setting_is_in_its_table() -> None:
         [
             f"`{variable(setting.name)}`",
             f"`{option(setting.name)}`",
-            f"`{setting.default}`" if setting.default else "",
+            f"`{setting.default}`" if setting.default != "" else "",
             setting.metadata["meaning"],
         ]
         for setting in fields(Settings)

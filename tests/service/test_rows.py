@@ -3,25 +3,32 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
+from marshmallow import Schema
 
 from nn import Boolean, Category, Date, Features, Number
+from nn.features import Codes
 from service.errors import InvalidInput, Problem, TooLarge
 from service.rows import read_body, request_schema
 
-SCHEMA = request_schema(Features.plain(4), max_rows=10)
+SCHEMA = request_schema(Features.plain(4), max_rows=10, labels=3)
 ROW = [5.1, 3.5, 1.4, 0.2]
 LIST, ROWS = "a list of 4 values", "a list of rows"
 NUMBER, FLOAT32 = "a number", "a number within ±3.4e38 (float32)"
 
 
+def _read(schema: Schema, body: Any) -> Codes:
+    codes: Codes = read_body(schema, body)["instances"]
+    return codes
+
+
 def _problems(body: Any) -> tuple[Problem, ...]:
     with pytest.raises(InvalidInput) as caught:
-        read_body(SCHEMA, body)
+        _read(SCHEMA, body)
     return caught.value.problems
 
 
 def test_rows_become_float32() -> None:
-    rows = read_body(SCHEMA, {"instances": [ROW, [1, 2, 3, 2**63]]})
+    rows = _read(SCHEMA, {"instances": [ROW, [1, 2, 3, 2**63]]})
     assert rows.dtype == np.float32
     np.testing.assert_array_equal(rows, np.array([ROW, [1, 2, 3, 2**63]], np.float32))
 
@@ -30,7 +37,7 @@ def test_the_bits_are_those_of_training(rng: np.random.Generator) -> None:
     """A number is rounded once, by way of float64, wherever it is read."""
     values = rng.lognormal(sigma=20, size=(10, 4))
     body = orjson.loads(orjson.dumps({"instances": values.tolist()}))
-    np.testing.assert_array_equal(read_body(SCHEMA, body), values.astype(np.float32))
+    np.testing.assert_array_equal(_read(SCHEMA, body), values.astype(np.float32))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +48,7 @@ def test_the_bits_are_those_of_training(rng: np.random.Generator) -> None:
         ("rows", Problem("", "an object with the key instances", "a string")),
         ({}, Problem("/instances", ROWS, "nothing")),
         ({"instances": None}, Problem("/instances", ROWS, "null")),
-        ({"instances": [ROW], "a/b~c": 1}, Problem("/a~1b~0c", "no key but instances", "another key")),
+        ({"instances": [ROW], "a/b~c": 1}, Problem("/a~1b~0c", "no key but instances and top", "another key")),
         ({"instances": []}, Problem("/instances", "a list of at least one row", "an empty list")),
         ({"instances": 5}, Problem("/instances", "a list of at least one row", "a number")),
         ({"instances": {}}, Problem("/instances", "a list of at least one row", "an object")),
@@ -80,17 +87,17 @@ def test_a_single_true_among_many_numbers() -> None:
     rows = [[0.5] * 64 for _ in range(100)]
     rows[61][7] = True
     with pytest.raises(InvalidInput, match="/instances/61/7: expected a number, got a boolean") as caught:
-        read_body(request_schema(Features.plain(64), 100), {"instances": rows})
+        _read(request_schema(Features.plain(64), 100, labels=3), {"instances": rows})
     assert caught.value.problems == (Problem("/instances/61/7", NUMBER, "a boolean"),)
 
 
 def test_twenty_problems_are_enough() -> None:
     with pytest.raises(InvalidInput) as caught:
-        read_body(SCHEMA, {"instances": [["x"] * 4] * 10})
+        _read(SCHEMA, {"instances": [["x"] * 4] * 10})
     assert len(caught.value.problems) == 20
     assert str(caught.value) == "/instances/0/0: expected a number, got a string (and more)"
     with pytest.raises(InvalidInput, match=r"\(and 3 more\)"):
-        read_body(SCHEMA, {"instances": [["x"] * 4]})
+        _read(SCHEMA, {"instances": [["x"] * 4]})
 
 
 def test_a_value_is_never_repeated() -> None:
@@ -105,7 +112,7 @@ def test_a_long_key_is_cut() -> None:
 
 def test_too_many_rows() -> None:
     with pytest.raises(TooLarge, match="11 rows; at most 10 are taken"):
-        read_body(SCHEMA, {"instances": [ROW] * 11})
+        _read(SCHEMA, {"instances": [ROW] * 11})
 
 
 MIXED = Features(
@@ -117,19 +124,19 @@ MIXED = Features(
     ],
     dropped=["id"],
 )
-MIXED_SCHEMA = request_schema(MIXED, max_rows=10)
+MIXED_SCHEMA = request_schema(MIXED, max_rows=10, labels=3)
 GOOD = {"age": 39, "work": "private", "member": True, "since": "2024-05-31"}
 DATE = "an ISO 8601 date such as 2024-05-31 or 2024-05-31T08:30:00"
 
 
 def test_objects_by_feature_name_are_rows() -> None:
-    as_list = read_body(MIXED_SCHEMA, {"instances": [[39, "private", True, "2024-05-31"], [40.5, None, False, None]]})
+    as_list = _read(MIXED_SCHEMA, {"instances": [[39, "private", True, "2024-05-31"], [40.5, None, False, None]]})
     backwards = dict(reversed(GOOD.items()))
     for second in ({"age": 40.5, "member": False}, {"age": 40.5, "member": False, "since": None, "id": "dropped"}):
-        codes = read_body(MIXED_SCHEMA, {"instances": [backwards, second]})
+        codes = _read(MIXED_SCHEMA, {"instances": [backwards, second]})
         np.testing.assert_array_equal(codes, as_list)
     np.testing.assert_array_equal(
-        read_body(request_schema(Features.plain(2), 10), {"instances": [{"x1": 2, "x0": 1}]}), [[1, 2]]
+        _read(request_schema(Features.plain(2), 10, labels=3), {"instances": [{"x1": 2, "x0": 1}]}), [[1, 2]]
     )
 
 
@@ -155,13 +162,13 @@ def test_objects_by_feature_name_are_rows() -> None:
 )
 def test_what_and_where_in_objects(change: dict[str, Any], problems: list[Problem]) -> None:
     with pytest.raises(InvalidInput) as caught:
-        read_body(MIXED_SCHEMA, {"instances": [GOOD, {**GOOD, **change}]})
+        _read(MIXED_SCHEMA, {"instances": [GOOD, {**GOOD, **change}]})
     assert list(caught.value.problems) == problems
 
 
 def test_what_is_absent() -> None:
     with pytest.raises(InvalidInput) as caught:
-        read_body(MIXED_SCHEMA, {"instances": [{"work": "private"}]})
+        _read(MIXED_SCHEMA, {"instances": [{"work": "private"}]})
     assert caught.value.problems == (
         Problem("/instances/0/age", "a number", "nothing"),
         Problem("/instances/0/member", "true or false", "nothing"),
@@ -179,12 +186,12 @@ def test_what_is_absent() -> None:
 )
 def test_rows_of_two_shapes(rows: list[Any], problem: Problem) -> None:
     with pytest.raises(InvalidInput) as caught:
-        read_body(MIXED_SCHEMA, {"instances": rows})
+        _read(MIXED_SCHEMA, {"instances": rows})
     assert caught.value.problems == (problem,)
 
 
 def test_many_wrong_rows_are_found_in_no_time() -> None:
-    schema = request_schema(Features.plain(784), 10_000)
+    schema = request_schema(Features.plain(784), 10_000, labels=3)
     rows = [[0.5] * 784 for _ in range(2000)] + [[0.5] * 783 + ["x"]]
     with pytest.raises(InvalidInput, match="/instances/2000/783: expected a number, got a string"):
-        read_body(schema, {"instances": rows})
+        _read(schema, {"instances": rows})

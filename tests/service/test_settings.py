@@ -32,6 +32,7 @@ def test_addresses(bind: str) -> None:
         ("NPSERVE_WORKERS", "-1"),
         ("NPSERVE_WORKERS", ""),
         ("NPSERVE_MAX_ROWS", "1e4"),
+        ("NPSERVE_DETERMINISTIC", "yes"),
         ("NPSERVE_BIND", "8000"),
         ("NPSERVE_BIND", "localhost:"),
         ("NPSERVE_BIND", "localhost:70000"),

@@ -1,0 +1,52 @@
+"""The bytes of a body: how many are taken, unpacked where they are compressed, parsed where they are JSON."""
+
+import zlib
+from typing import Any
+
+import orjson
+
+from service.errors import Malformed, NotJSON, TooLarge, WrongContentType
+from service.request import Headers, Request, content_type
+
+# zlib's words for the two formats; "deflate" is zlib's own in HTTP (RFC 9110, 8.4.1.2).
+ENCODINGS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+
+
+def unpack(request: Request, limit: int) -> bytes:
+    """Return the body, decompressed; neither form may have more bytes than `limit`. Raises CallError."""
+    body = request.body
+    encoding = (request.headers.get("content-encoding") or "identity").strip().lower()
+    if len(body) <= limit and encoding != "identity":
+        if encoding not in ENCODINGS:
+            raise WrongContentType(f"the body is encoded as {encoding[:100]}: send it plain, gzip or deflate")
+        body = _inflate(body, ENCODINGS[encoding], limit)
+    if len(body) > limit:
+        raise TooLarge(f"the body is larger than {limit} bytes: send fewer rows at a time")
+    return body
+
+
+def _inflate(body: bytes, window: int, limit: int) -> bytes:
+    """Decompress at most one byte more than the limit: a bomb never unfolds."""
+    stream = zlib.decompressobj(window)
+    try:
+        plain = stream.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise Malformed(f"the body does not decompress: {error}") from error
+    if len(plain) <= limit and (not stream.eof or stream.unused_data):
+        raise Malformed("the compressed body is cut short" if not stream.eof else "bytes follow the compressed body")
+    return plain
+
+
+def check_json(headers: Headers, taken: str = "application/json") -> None:
+    """Refuse a body that says that it is something else than JSON."""
+    given = content_type(headers)
+    if given not in ("", "application/json"):
+        raise WrongContentType(f"the body is sent as {given[:100]}: send the header Content-Type: {taken}")
+
+
+def parse_json(body: bytes) -> Any:
+    """Parse strictly: NaN, Infinity, 1e400, bad UTF-8 and endless nesting are no JSON."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise NotJSON(f"the body is not JSON: {error}" if body else "the body is empty; expected JSON") from error

@@ -1,0 +1,81 @@
+"""What a protocol has to say: which bodies it takes, what they ask, how they are answered, and how errors look."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from nn.columns import read_numbers
+from nn.features import Codes
+from service.errors import MOST_DETAILS, CallError, InvalidInput, Problem, pointer
+from service.forward import Predicted
+from service.request import Headers, Request
+from service.rows import KEY
+from service.settings import Settings
+from store import Version
+
+JSON = {"Content-Type": "application/json"}
+
+
+@dataclass(slots=True)
+class Asked:
+    """The codes (B, K) of the rows of a request, and whatever the codec needs to answer it."""
+
+    codes: Codes
+    how: Any = None
+
+
+@dataclass(slots=True)
+class Reply:
+    """The body of an answer, and headers besides those that every answer has."""
+
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=lambda: JSON)
+
+
+class Codec:
+    """Speaks one protocol for one version; made when the version is loaded. It keeps nothing of a request."""
+
+    name: ClassVar[str]  # in the metrics
+
+    def __init__(self, version: Version, settings: Settings) -> None:
+        self.version, self.model, self.settings = version, version.artifact.model, settings
+
+    @staticmethod
+    def is_binary(headers: Headers) -> bool:
+        """Tell whether a body with these headers holds binary numbers, of which more bytes are taken."""
+        return False
+
+    def decode(self, request: Request) -> Asked:
+        """Read the body. Raises CallError."""
+        raise NotImplementedError
+
+    def encode(self, asked: Asked, predicted: Predicted) -> Reply:
+        """Write the answer."""
+        raise NotImplementedError
+
+    @staticmethod
+    def place(row: int) -> str:
+        """Name a row in an error, such as by a JSON pointer."""
+        return pointer(KEY, row)
+
+    @staticmethod
+    def refuse(error: CallError) -> tuple[int, bytes]:
+        """Return status and JSON of an error."""
+        return error.status, orjson.dumps(error.body())
+
+
+def finite_rows(numbers: npt.NDArray[Any]) -> Codes:
+    """Round numbers (B, K) to float32. Raises InvalidInput where one is NaN, infinite or too large for that."""
+    codes = read_numbers(numbers)
+    if not np.isfinite(codes).all():
+        raise InvalidInput(
+            [
+                Problem(f"row {row}, column {column}", "a number within ±3.4e38 (float32)", "NaN or a larger one")
+                for row, column in np.argwhere(~np.isfinite(codes))[: MOST_DETAILS + 1].tolist()
+            ]
+        )
+    return codes

@@ -1,0 +1,102 @@
+"""npserve's own protocol: rows as lists or as objects by feature name, in JSON; or an array in NumPy's own format."""
+
+import io
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from nn.features import Codes
+from service.body import check_json, parse_json, unpack
+from service.errors import InvalidInput, Malformed, Problem, TooLarge, WrongContentType
+from service.forward import Predicted
+from service.protocols.codec import JSON, Asked, Codec, Reply, finite_rows
+from service.request import Headers, Request, content_type
+from service.rows import KEY, TOP, read_body, request_schema
+from service.settings import Settings
+from store import Version
+
+NPY = "application/x-npy"
+
+
+class Native(Codec):
+    """`{"instances": rows}` -> labels and probabilities, or the `top` labels of each row."""
+
+    name: ClassVar[str] = "native"
+
+    def __init__(self, version: Version, settings: Settings) -> None:
+        super().__init__(version, settings)
+        self._schema = request_schema(self.model.features, settings.max_rows, len(self.model.labels))
+
+    @staticmethod
+    def is_binary(headers: Headers) -> bool:
+        """An array in NumPy's format is."""
+        return content_type(headers) == NPY
+
+    def decode(self, request: Request) -> Asked:
+        """Read JSON or an array; what is accepted says which of them is sent back."""
+        accepted = (request.headers.get("accept") or "").strip().lower()
+        if self.is_binary(request.headers):
+            codes = self._read_array(unpack(request, self.settings.max_binary_bytes))
+            return Asked(codes, NPY if accepted in ("", "*/*", NPY) else None)
+        body = unpack(request, self.settings.max_body_bytes)
+        check_json(request.headers)
+        loaded = read_body(self._schema, parse_json(body))
+        return Asked(loaded[KEY], NPY if accepted == NPY else loaded.get(TOP))
+
+    def encode(self, asked: Asked, predicted: Predicted) -> Reply:
+        """Write an object, or probabilities (values) alone where an array is asked for."""
+        outputs, model = predicted.outputs, self.model
+        if asked.how == NPY:
+            stream = io.BytesIO()
+            np.lib.format.write_array(stream, outputs, (1, 0), allow_pickle=False)
+            return Reply(stream.getvalue(), {"Content-Type": NPY})
+        answer: dict[str, Any] = {"model": self.version.name, "version": self.version.number}
+        if model.task == "regression":
+            answer["predictions"] = outputs[:, 0] if outputs.shape[1] == 1 else outputs
+        else:
+            answer["predictions"] = [model.labels[place] for place in predicted.classes.tolist()]
+            if asked.how is None:
+                answer["probabilities"] = outputs
+            else:
+                answer["top"] = self._top(outputs, asked.how)
+        return Reply(orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY), JSON)
+
+    def _top(self, outputs: npt.NDArray[Any], count: int) -> list[list[dict[str, Any]]]:
+        """The most probable labels of each row, the best first; of equals, the first."""
+        best = np.argsort(-outputs, axis=1, kind="stable")[:, :count]
+        labels = self.model.labels
+        return [
+            [{"label": labels[place], "probability": row[place]} for place in places]
+            for row, places in zip(outputs, best.tolist(), strict=True)
+        ]
+
+    def _read_array(self, raw: bytes) -> Codes:
+        """Read rows (B, I) of finite numbers. Raises CallError."""
+        if not self.model.features.only_numbers:
+            raise WrongContentType("this model takes more than numbers: send JSON, with Content-Type: application/json")
+        array = read_npy(raw)
+        columns = len(self.model.features)
+        if array.ndim != 2 or array.shape[1] != columns or not len(array):
+            raise InvalidInput([Problem("", f"an array of shape (n, {columns})", f"one of shape {array.shape}")])
+        if len(array) > self.settings.max_binary_rows:
+            raise TooLarge(f"{len(array)} rows; at most {self.settings.max_binary_rows} are taken in a request")
+        return finite_rows(array)
+
+
+def read_npy(raw: bytes) -> np.ndarray[Any, Any]:
+    """Read an array of numbers whose header accounts for every byte; nothing is ever unpickled. Raises Malformed."""
+    stream = io.BytesIO(raw)
+    try:
+        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        shape, fortran_order, dtype = read_header[np.lib.format.read_magic(stream)](stream)
+        numbers = dtype.kind in "iuf" and min(shape, default=0) >= 0
+        if not numbers or math.prod(shape) * dtype.itemsize != len(raw) - stream.tell():
+            raise ValueError(f"shape {shape} and type {dtype} do not fit its bytes, or are no numbers")
+        flat = np.frombuffer(raw, dtype, offset=stream.tell())
+        return flat.reshape(shape, order="F" if fortran_order else "C")
+    # The header is a Python literal; what is wrong with one shows itself in many ways.
+    except Exception as error:
+        raise Malformed(f"the body is not an array of numbers in NumPy's format: {error}") from error

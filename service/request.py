@@ -1,0 +1,51 @@
+"""A request and its answer, whatever door it came through."""
+
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+class Headers(Protocol):
+    """Header fields by name, in any case of letters."""
+
+    def get(self, name: str, /) -> str | None:
+        """Return a field, or None."""
+
+
+@dataclass(slots=True)
+class Request:
+    """A request whose body has been read; `began` is the perf_counter when its headers ended."""
+
+    path: str
+    headers: Headers
+    body: bytes
+    began: float
+    method: str = "POST"
+    identity: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.identity = request_id(self.headers)
+
+
+@dataclass(slots=True)
+class Answer:
+    """What is sent back."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def request_id(headers: Headers) -> str:
+    """Return the caller's X-Request-ID where it is a harmless word, else a new one."""
+    given = headers.get("x-request-id")
+    return given if given and _ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def content_type(headers: Headers) -> str:
+    """Return the media type of a body in small letters, without parameters; "" where none is given."""
+    return (headers.get("content-type") or "").partition(";")[0].strip().lower()

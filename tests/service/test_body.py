@@ -1,0 +1,56 @@
+"""Compressed bodies: what is taken, and that a bomb never unfolds."""
+
+import gzip
+import json
+import zlib
+
+import pytest
+
+from service.body import unpack
+from service.errors import CallError, Malformed, TooLarge, WrongContentType
+from service.request import Request
+
+PLAIN = json.dumps({"instances": [[1.0, 2.0]]}).encode()
+PACKED = {
+    "gzip": gzip.compress(PLAIN),
+    "deflate": zlib.compress(PLAIN),
+    "identity": PLAIN,
+    "GZIP": gzip.compress(PLAIN),
+}
+
+
+def _unpack(body: bytes, encoding: str, limit: int = 1000) -> bytes:
+    return unpack(Request("/predict", {"content-encoding": encoding}, body, 0.0), limit)
+
+
+@pytest.mark.parametrize("encoding", PACKED)
+def test_what_is_packed_is_unpacked(encoding: str) -> None:
+    assert _unpack(PACKED[encoding], encoding) == PLAIN
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda body: body[:-5], "cut short"),
+        (lambda body: body + b"more", "bytes follow"),
+        (lambda body: b"hello" + body, "does not decompress"),
+        (lambda body: b"", "cut short"),
+    ],
+)
+def test_what_is_damaged_is_said_to_be(encoding: str, damage: object, message: str) -> None:
+    assert callable(damage)
+    with pytest.raises(Malformed, match=message):
+        _unpack(damage(PACKED[encoding]), encoding)
+
+
+def test_a_bomb_is_not_unfolded() -> None:
+    bomb = gzip.compress(b" " * 100_000_000)
+    with pytest.raises(TooLarge, match="larger than 200000 bytes"):
+        _unpack(bomb, "gzip", limit=200_000)
+
+
+@pytest.mark.parametrize(("encoding", "kind"), [("br", WrongContentType), ("gzip, gzip", WrongContentType)])
+def test_other_encodings(encoding: str, kind: type[CallError]) -> None:
+    with pytest.raises(kind, match="send it plain, gzip or deflate"):
+        _unpack(PLAIN, encoding)

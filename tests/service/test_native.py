@@ -1,0 +1,127 @@
+"""What the native protocol has beside JSON rows and probabilities: NumPy's own format, and the best labels alone."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from nn import Artifact, Boolean, Features, Golden, Model
+from service.app import create_app
+from service.settings import Settings
+from store import publish, read_version
+from tests.models import make_artifact, make_network
+
+NPY = "application/x-npy"
+ROWS = np.array([[5.1, 3.5, 1.4, 0.2], [6.0, 2.0, 5.0, 1.5]])
+
+
+def _npy(array: Any, version: tuple[int, int] | None = None) -> bytes:
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.asarray(array), version, allow_pickle=True)
+    return stream.getvalue()
+
+
+def _post(client: FlaskClient, body: bytes, accept: str = "*/*", kind: str = NPY) -> TestResponse:
+    return client.post("/predict", data=body, content_type=kind, headers={"Accept": accept})
+
+
+def _expected(models: Path) -> np.ndarray:
+    return np.asarray(read_version(models, "iris", 1).artifact.model.predict(ROWS.astype(np.float32)))
+
+
+@pytest.mark.parametrize("dtype", ["<f4", "<f8", ">f8", "f2"])
+@pytest.mark.parametrize("version", [(1, 0), (2, 0)])
+def test_an_array_in_and_out(dtype: str, version: tuple[int, int], client: FlaskClient, iris: Path) -> None:
+    answer = _post(client, _npy(np.asfortranarray(ROWS.astype(dtype)), version))
+    assert (answer.status_code, answer.content_type) == (200, NPY)
+    assert (answer.headers["X-Model-Name"], answer.headers["X-Model-Version"]) == ("iris", "1")
+    found = np.load(io.BytesIO(answer.data), allow_pickle=False)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, _expected(iris), atol=2e-3 if dtype == "f2" else 1e-6)
+
+
+def test_whole_numbers_are_numbers(client: FlaskClient) -> None:
+    answers = [_post(client, _npy(np.array([[5, 3, 1, 0]], dtype))).data for dtype in ("u1", "<i8", "<f4")]
+    assert len(set(answers)) == 1
+
+
+def test_accept_says_which_form_comes_back(client: FlaskClient, iris: Path) -> None:
+    answer = _post(client, _npy(ROWS), "application/json")
+    assert answer.content_type == "application/json"
+    np.testing.assert_allclose(answer.get_json()["probabilities"], _expected(iris), atol=1e-6)
+    answer = _post(client, b'{"instances": [[5.1, 3.5, 1.4, 0.2]]}', NPY, "application/json")
+    np.testing.assert_allclose(np.load(io.BytesIO(answer.data)), _expected(iris)[:1], atol=1e-6)
+
+
+class Trap:
+    """Whoever unpickles it makes a file."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (Path("/tmp/npserve-was-here"),))
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        (b"", 400, "not an array of numbers in NumPy's format"),
+        (b"hello", 400, "not an array of numbers in NumPy's format"),
+        (_npy(ROWS)[:-1], 400, "do not fit its bytes"),
+        (_npy(ROWS) + b"0", 400, "do not fit its bytes"),
+        (_npy([["a", "b", "c", "d"]]), 400, "are no numbers"),
+        (_npy([[True, False, True, True]]), 400, "are no numbers"),
+        (_npy(np.array([[Trap()]], object)), 400, "are no numbers"),
+        (_npy(ROWS).replace(b"(2, 4)", b"(-2,4)"), 400, "not an array"),
+        (_npy(ROWS[:, :3]), 422, "expected an array of shape (n, 4), got one of shape (2, 3)"),
+        (_npy(ROWS[0]), 422, "got one of shape (4,)"),
+        (_npy(ROWS[:0]), 422, "got one of shape (0, 4)"),
+        (_npy(ROWS[None]), 422, "got one of shape (1, 2, 4)"),
+        (_npy([[1, 2, 3, np.nan]]), 422, "row 0, column 3: expected a number within"),
+        (_npy([[1, 2, 3, 4], [1, np.inf, 1e39, 4]]), 422, "row 1, column 1: expected a number within"),
+        (_npy(np.full((1, 4), 3e38, "f4")), 422, "numbers that the model can add up"),
+        (_npy(np.zeros((51, 4), "u1")), 413, "51 rows; at most 50"),
+        (_npy(np.zeros((1000, 4))), 413, "larger than 20000 bytes"),
+    ],
+)
+def test_what_is_no_such_array(body: bytes, status: int, message: str, iris: Path) -> None:
+    client = create_app(Settings(models=iris, max_binary_bytes=20_000, max_binary_rows=50)).test_client()
+    answer = _post(client, body)
+    assert (answer.status_code, message in answer.get_json()["error"]) == (status, True), answer.text
+    assert not Path("/tmp/npserve-was-here").exists()
+    assert _post(client, _npy(ROWS)).status_code == 200
+
+
+def test_a_model_of_more_than_numbers_takes_no_array(models: Path, rng: np.random.Generator) -> None:
+    model = Model(Features([Boolean("b")]), make_network(rng, (1, 2)), "classification", (0, 1))
+    publish(models, "m", Artifact(model, Golden.measure(model, [[True]])), {}, {})
+    answer = _post(create_app(Settings(models=models)).test_client(), _npy([[1.0]]))
+    assert answer.status_code == 415
+    assert "send JSON" in answer.get_json()["error"]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 9])
+def test_the_best_labels(count: int, client: FlaskClient, iris: Path) -> None:
+    answer = client.post("/predict", json={"instances": ROWS.tolist(), "top": count}).get_json()
+    assert list(answer) == ["model", "version", "predictions", "top"]
+    labels = read_version(iris, "iris", 1).artifact.model.labels
+    for best, row, prediction in zip(answer["top"], _expected(iris), answer["predictions"], strict=True):
+        order = np.argsort(-row, kind="stable")[:count]
+        assert [entry["label"] for entry in best] == [labels[place] for place in order]
+        np.testing.assert_allclose([entry["probability"] for entry in best], row[order], atol=1e-6)
+        assert best[0]["label"] == prediction
+
+
+@pytest.mark.parametrize("top", [0, -1, 1.5, True, "2", None, [1]])
+def test_top_is_a_count(top: Any, client: FlaskClient) -> None:
+    answer = client.post("/predict", json={"instances": ROWS.tolist(), "top": top})
+    assert answer.status_code == 422
+    assert answer.get_json()["details"][0]["pointer"] == "/top"
+
+
+def test_a_regression_has_no_top(models: Path, rng: np.random.Generator) -> None:
+    publish(models, "price", make_artifact(rng, (4, 1), labels=()), {}, {})
+    answer = create_app(Settings(models=models)).test_client().post("/predict", json={"instances": [[1] * 4], "top": 1})
+    assert "a regression has no labels" in answer.get_json()["error"]
