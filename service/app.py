@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from flask import Flask, Response, g, render_template, request
@@ -21,6 +21,15 @@ from service.settings import Settings
 log = logging.getLogger("npserve")
 
 
+class Service(NamedTuple):
+    """What stands behind the app, for whatever runs it."""
+
+    settings: Settings
+    metrics: Metrics
+    follower: Follower
+    calls: Calls
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """Load what the store serves, follow it from then on, and return the application."""
     settings = settings or Settings.from_environment(os.environ)
@@ -30,7 +39,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     # A path is taken as it is: no redirect turns //predict into something else.
     app.url_map.merge_slashes = False
-    app.extensions["npserve"] = follower
+    app.extensions["npserve"] = Service(settings, metrics, follower, calls)
     _add_predictions(app, calls)
     _add_pages(app, follower, metrics)
     _add_errors(app)
@@ -95,7 +104,8 @@ def _add_errors(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
-        headers = {name: value for name, value in error.get_headers() if name == "Allow"}
+        # The methods come as a set: in another order in every process.
+        headers = {name: ", ".join(sorted(value.split(", "))) for name, value in error.get_headers() if name == "Allow"}
         if error.code == 404:
             return _json({"error": NO_SUCH_PATH}, 404)
         if error.code == 405:
@@ -119,6 +129,8 @@ def _add_requests(app: Flask, metrics: Metrics) -> None:
 
     @app.after_request
     def finish(response: Response) -> Response:
+        if request.method == "OPTIONS" and response.allow:
+            response.headers["Allow"] = ", ".join(sorted(response.allow))
         if "X-Request-ID" not in response.headers:
             route = request.url_rule.rule if request.url_rule else None
             metrics.count_http(request.method, route, response.status_code)

@@ -12,7 +12,7 @@ from service.request import Headers, Request, content_type
 ENCODINGS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 
-def unpack(request: Request, limit: int) -> bytes:
+def unpack(request: Request, limit: int) -> bytes | bytearray:
     """Return the body, decompressed; neither form may have more bytes than `limit`. Raises CallError."""
     body = request.body
     encoding = (request.headers.get("content-encoding") or "identity").strip().lower()
@@ -25,7 +25,7 @@ def unpack(request: Request, limit: int) -> bytes:
     return body
 
 
-def _inflate(body: bytes, window: int, limit: int) -> bytes:
+def _inflate(body: bytes | bytearray, window: int, limit: int) -> bytes:
     """Decompress at most one byte more than the limit: a bomb never unfolds."""
     stream = zlib.decompressobj(window)
     try:
@@ -44,7 +44,7 @@ def check_json(headers: Headers, taken: str = "application/json") -> None:
         raise WrongContentType(f"the body is sent as {given[:100]}: send the header Content-Type: {taken}")
 
 
-def parse_json(body: bytes) -> Any:
+def parse_json(body: bytes | bytearray) -> Any:
     """Parse strictly: NaN, Infinity, 1e400, bad UTF-8 and endless nesting are no JSON."""
     try:
         return orjson.loads(body)

@@ -19,6 +19,7 @@ class Endpoint:
     version: Version
     codecs: Mapping[type[Codec], Codec]
     headers: Mapping[str, str]
+    multiplications: int  # of one row
     meters: VersionMeters
 
     @classmethod
@@ -26,7 +27,8 @@ class Endpoint:
         """Prepare a version once, when it is loaded."""
         codecs = {codec: codec(version, settings) for codec in CODECS}
         headers = {"X-Model-Name": version.name, "X-Model-Version": str(version.number)}
-        return cls(version, codecs, headers, VersionMeters(metrics, version))
+        multiplications = sum(layer.kernel.size for layer in version.artifact.model.network.layers)
+        return cls(version, codecs, headers, multiplications, VersionMeters(metrics, version))
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,17 @@ class Overloaded(CallError):
     headers = {"Retry-After": "1"}  # noqa: RUF012
 
 
+class ClientGone(CallError):
+    """Nobody waits for the answer any more. The status is nginx's; it is counted, and never sent."""
+
+    status = 499
+    reason = "client_gone"
+    outcome = "expired"
+
+    def __init__(self) -> None:
+        super().__init__("the client has gone")
+
+
 class Unexpected(CallError):
     """A mistake of this program; what happened is in the log, under the request's ID."""
 

@@ -41,5 +41,7 @@ def _pass(model: Model, codes: Codes, whole_tile: bool) -> Predicted:
         inputs = np.pad(inputs, ((0, TILE - len(inputs)), (0, 0)))
     logits = model.network.logits(inputs)
     finite = np.asarray(np.isfinite(logits).all(axis=1))
+    if not finite.all():
+        logits[~finite] = 0  # whoever asks looks at `finite`; softmax would warn
     outputs = model.network.activate(logits)
     return Predicted(outputs, outputs.argmax(axis=1), finite).part(slice(len(codes)))

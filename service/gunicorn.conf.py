@@ -31,9 +31,8 @@ except SettingsError as error:
 wsgi_app = "service.app:create_app()"
 bind = _settings.bind
 workers = _settings.workers
-worker_class = "gthread"
-# More threads only fight over the interpreter lock; these keep a slow sender from blocking the others.
-threads = 4
+worker_class = "service.worker.Worker"
+threads = 4  # with -k gthread: more only fight over the interpreter lock; these keep a slow sender from blocking others
 keepalive = 75  # longer than the idle time-out of usual proxies, which must be the ones to close
 graceful_timeout = 25
 logconfig_dict = LOGGING
@@ -58,7 +57,7 @@ def post_worker_init(worker: Any) -> None:
         address = worker.sockets[0].getsockname()
         host, port = (address[0], address[1]) if isinstance(address, tuple) else (address, None)
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}" if port else f"unix:{host}"
-        print(greeting(worker.wsgi.extensions["npserve"].catalogue, url), flush=True)
+        print(greeting(worker.wsgi.extensions["npserve"].follower.catalogue, url), flush=True)
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -72,7 +72,7 @@ def test_a_misspelt_field_would_be_noticed(objects: dict[str, Object]) -> None:
 
 def test_probes_are_routes(objects: dict[str, Object], tmp_path: Path) -> None:
     app = create_app(Settings(models=tmp_path))
-    app.extensions["npserve"].stop()
+    app.extensions["npserve"].follower.stop()
     pages = {rule.rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
     container = _container(objects["Deployment"])
     paths = {name: container[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "liveness", "readiness")}

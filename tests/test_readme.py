@@ -163,7 +163,7 @@ def test_every_setting_is_in_its_table() -> None:
 
 def test_every_route_is_in_its_table(tmp_path: Path) -> None:
     app = create_app(Settings(models=tmp_path))
-    app.extensions["npserve"].stop()
+    app.extensions["npserve"].follower.stop()
     routes = {
         f"`{method} {rule.rule}`"
         for rule in app.url_map.iter_rules()

@@ -14,6 +14,8 @@ from typing import Self
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+import service
+
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
@@ -24,19 +26,27 @@ def free_port() -> int:
 
 
 class Server:
-    """`python -m service` on a free port; leaves nothing running."""
+    """`python -m service` on a free port, or gunicorn with another worker class; leaves nothing running."""
 
-    def __init__(self, models: Path, metrics: Path | None = None, workers: int = 2, **environment: str) -> None:
+    def __init__(
+        self, models: Path, metrics: Path | None = None, workers: int = 2, worker_class: str = "", **environment: str
+    ) -> None:
         self.metrics = metrics
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._arguments = ["--models", str(models), "--bind", f"127.0.0.1:{self.port}", "--workers", str(workers)]
+        options = {"models": str(models), "bind": f"127.0.0.1:{self.port}", "workers": str(workers)}
+        if worker_class:
+            configuration = str(Path(service.__file__).with_name("gunicorn.conf.py"))
+            self._command = ["gunicorn", "-c", configuration, "-k", worker_class, "service.app:create_app()"]
+            environment |= {f"NPSERVE_{name.upper()}": value for name, value in options.items()}
+        else:
+            self._command = ["service", *(part for name, value in options.items() for part in (f"--{name}", value))]
         own = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)} if metrics else {}
         self._environment = {**os.environ, **own, **environment}
 
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "service", *self._arguments],
+            [sys.executable, "-m", *self._command],
             env=self._environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

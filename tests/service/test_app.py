@@ -34,7 +34,7 @@ def _post(client: FlaskClient, path: str = "/predict", body: Any = None, **optio
 
 
 def _look(app: Flask) -> None:
-    app.extensions["npserve"].look()
+    app.extensions["npserve"].follower.look()
 
 
 def _error(answer: TestResponse) -> str:

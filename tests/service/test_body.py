@@ -19,7 +19,7 @@ PACKED = {
 }
 
 
-def _unpack(body: bytes, encoding: str, limit: int = 1000) -> bytes:
+def _unpack(body: bytes, encoding: str, limit: int = 1000) -> bytes | bytearray:
     return unpack(Request("/predict", {"content-encoding": encoding}, body, 0.0), limit)
 
 

@@ -1,0 +1,116 @@
+"""Sharing forward passes without waiting for company, at two scales.
+
+Calls whose bodies are complete in the same turn of the event loop share one pass. A pass that would
+hold the loop up for long runs in a thread; what comes meanwhile to the same kind of pass waits, and
+is computed together in the next. Nobody waits for anybody who is not there.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from service.calls import Call, Calls, group
+from service.errors import ClientGone, Overloaded
+from service.request import Answer, Request
+
+# Multiplications that take about 2 ms on one core: from there on a pass costs more than handing it to a thread.
+LONG = 2**25
+# Of few rows it is not the multiplying that costs but reading the weights, as much as for so many rows more.
+READING_ROWS = 8
+MOST_ROWS = 4096  # of a shared pass in the thread: those who wait for the next one wait less
+
+
+@dataclass(slots=True)
+class Visitor:
+    """A request, where its answer goes, and a way to see that nobody waits for it any more."""
+
+    request: Request
+    reply: Callable[[Answer], None]
+    gone: Callable[[], bool]
+
+
+class Turns:
+    """Answers the requests of one event loop. `most_waiting` calls wait for the thread; more are shed."""
+
+    def __init__(self, calls: Calls, loop: asyncio.AbstractEventLoop, most_waiting: int) -> None:
+        self._calls, self._loop, self._most_waiting = calls, loop, most_waiting
+        self._ready: list[Visitor] = []
+        self._waiting: deque[tuple[Visitor, Call]] = deque()
+        self._thread = ThreadPoolExecutor(1, "forward")
+        self._computing = False
+
+    def submit(self, visitor: Visitor) -> None:
+        """Take a request whose body is complete; it is answered from the loop."""
+        self._ready.append(visitor)
+        if len(self._ready) == 1:
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """Answer all that has become ready, but for long passes, which are only begun."""
+        ready, self._ready = self._ready, []
+        visitors = [visitor for visitor in ready if not visitor.gone()]
+        pairs = zip(visitors, self._calls.begin([visitor.request for visitor in visitors]), strict=True)
+        short = []
+        for pair in pairs:
+            if is_long(pair[1]):
+                self._wait(*pair)
+            else:
+                short.append(pair)
+        for together in group([call for _, call in short]):
+            self._calls.compute(together)
+        self._answer(short)
+        if not self._computing:
+            self._compute_next()
+
+    def _wait(self, visitor: Visitor, call: Call) -> None:
+        if len(self._waiting) >= self._most_waiting:
+            call.error = Overloaded("too many requests wait for this model: try again")
+            self._answer([(visitor, call)])
+            return
+        self._waiting.append((visitor, call))
+
+    def _compute_next(self) -> None:
+        """Hand the oldest waiting call to the thread, with others to the same version."""
+        pairs = self._take()
+        self._computing = bool(pairs)
+        if pairs:
+            future = self._loop.run_in_executor(self._thread, self._calls.compute, [call for _, call in pairs])
+            future.add_done_callback(lambda _: self._computed(pairs))
+
+    def _take(self) -> list[tuple[Visitor, Call]]:
+        taken: list[tuple[Visitor, Call]] = []
+        left: list[tuple[Visitor, Call]] = []
+        rows = 0
+        for visitor, call in self._waiting:
+            if visitor.gone():
+                call.error = ClientGone()
+                self._answer([(visitor, call)])
+            elif not taken or (call.endpoint is taken[0][1].endpoint and rows + _rows(call) <= MOST_ROWS):
+                taken.append((visitor, call))
+                rows += _rows(call)
+            else:
+                left.append((visitor, call))
+        self._waiting = deque(left)
+        return taken
+
+    def _computed(self, pairs: Sequence[tuple[Visitor, Call]]) -> None:
+        self._answer(pairs)
+        self._compute_next()
+
+    def _answer(self, pairs: Sequence[tuple[Visitor, Call]]) -> None:
+        answers = self._calls.finish([call for _, call in pairs])
+        for (visitor, _), answer in zip(pairs, answers, strict=True):
+            visitor.reply(answer)
+
+
+def _rows(call: Call) -> int:
+    return len(call.asked.codes) if call.asked else 0
+
+
+def is_long(call: Call) -> bool:
+    """Tell whether the forward pass of a call would hold the loop up."""
+    if call.error or call.endpoint is None:
+        return False
+    return call.endpoint.multiplications * (_rows(call) + READING_ROWS) > LONG
