@@ -1,5 +1,6 @@
 """The manifests, rendered by kubectl and checked against the schemas and against the program."""
 
+import os
 import re
 import runpy
 import shutil
@@ -140,7 +141,8 @@ def test_the_job_is_a_command_of_training(objects: dict[str, Object]) -> None:
     assert (options.data, options.name) == ("digits", "digits")
 
 
-def test_stopping_has_the_time_it_takes(objects: dict[str, Object]) -> None:
+def test_stopping_has_the_time_it_takes(objects: dict[str, Object], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.environ", dict(os.environ))  # the file sets variables
     graceful = runpy.run_path(str(ROOT / "service/gunicorn.conf.py"))["graceful_timeout"]
     asleep = _container(objects["Deployment"])["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert _pod(objects["Deployment"])["terminationGracePeriodSeconds"] >= asleep + graceful + 5
