@@ -1,5 +1,6 @@
 """How gunicorn runs the service. The only place where gunicorn is configured."""
 
+import gc
 import os
 import shutil
 import sys
@@ -19,6 +20,8 @@ if _own_metrics:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = f"{tempfile.gettempdir()}/npserve-metrics-{uuid.uuid4().hex}"
 _metrics = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
 
+import service.worker  # noqa: E402, F401  # by the master, once: workers share the pages of what it has imported
+from service.app import create_app  # noqa: E402, F401
 from service.log import LOGGING  # noqa: E402
 from service.multiprocess import bury, wipe  # noqa: E402
 from service.settings import Settings, SettingsError  # noqa: E402
@@ -47,6 +50,11 @@ def on_starting(server: Any) -> None:
         wipe(_metrics)
     except OSError as error:
         sys.exit(f"Error: PROMETHEUS_MULTIPROC_DIR={_metrics}: {error.strerror}")
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Leave what is imported out of garbage collections, which would write to the shared pages."""
+    gc.freeze()
 
 
 def post_worker_init(worker: Any) -> None:
