@@ -6,7 +6,6 @@ row gives the same bits in both.
 """
 
 import dataclasses
-import struct
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Self
@@ -29,7 +28,6 @@ class Features:
             raise ValueError("two features have the same name" if self.columns else "there are no features")
         # Rows of numbers alone are read and scaled as one block: most are, and images are wide.
         self.only_numbers = all(type(column) is Number and not column.missing for column in self.columns)
-        self._packing = struct.Struct(f"{len(self.columns)}f")
         self._lay_out_pieces()
         self._lay_out_places()
         self._marked = np.array([j for j, column in enumerate(self.columns) if column.missing], np.intp)
@@ -43,14 +41,13 @@ class Features:
     def __len__(self) -> int:
         return len(self.columns)
 
-    def read(self, rows: Sequence[Sequence[Cell]], *, no_booleans: bool = False) -> Codes | None:
-        """Turn rows of K cells into codes (B, K), or return None where a cell is not what its column takes.
-
-        Whoever knows that there are `no_booleans` among the cells saves looking at each.
-        """
+    def read(self, rows: Sequence[Sequence[Cell]]) -> Codes | None:
+        """Turn rows of K cells into codes (B, K), or return None where a cell is not what its column takes."""
         if self.only_numbers:
-            block = self._pack(rows) if no_booleans else self._convert(rows)
-            return None if block is None or not np.isfinite(block).all() else block
+            if not set(map(type, chain.from_iterable(rows))) <= NUMBERS:
+                return None
+            block = read_numbers(rows)  # type: ignore[arg-type]  # numbers, as just seen
+            return block if np.isfinite(block).all() else None
         codes = np.empty((len(rows), len(self.columns)))
         for j, (column, cells) in enumerate(zip(self.columns, zip(*rows, strict=True), strict=True)):
             read = column.read(cells)
@@ -58,21 +55,6 @@ class Features:
                 return None
             codes[:, j] = read
         return codes
-
-    def _pack(self, rows: Sequence[Sequence[Cell]]) -> Float32 | None:
-        """Take nothing but numbers and booleans; round as numpy does, in a third of the time."""
-        pack = self._packing.pack
-        try:
-            packed = b"".join([pack(*row) for row in rows])
-        except (struct.error, OverflowError):
-            return None
-        return np.frombuffer(packed, np.float32).reshape(len(rows), len(self.columns))
-
-    def _convert(self, rows: Sequence[Sequence[Cell]]) -> Float32 | None:
-        """Take nothing but numbers."""
-        if not set(map(type, chain.from_iterable(rows))) <= NUMBERS:
-            return None
-        return read_numbers(rows)  # type: ignore[arg-type]  # numbers, as just seen
 
     def cells(self, codes: Codes) -> list[list[Cell]]:
         """Return rows that read as these codes (B, K)."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
+import numpy as np
 from marshmallow import Schema, ValidationError, fields
 
 from nn import Features
@@ -30,17 +31,19 @@ class Rows(fields.Field[Codes]):
 
     default_error_messages = {"required": "required", "null": "null"}  # noqa: RUF012
 
-    def __init__(self, features: Features, max_rows: int, no_booleans: bool = False) -> None:
+    def __init__(self, features: Features, max_rows: int) -> None:
         super().__init__(required=True)
-        self.features, self.max_rows, self.no_booleans = features, max_rows, no_booleans
+        self.features, self.max_rows = features, max_rows
         self._names = [column.name for column in features.columns]
         self._known = frozenset([*self._names, *features.dropped])
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Codes:
-        if type(value) is list and len(value) > self.max_rows:
+        if isinstance(value, list | np.ndarray) and len(value) > self.max_rows:
             raise TooLarge(f"{len(value)} rows; at most {self.max_rows} are taken in a request")
+        if isinstance(value, np.ndarray):
+            return value  # codes already, as `service.numbers` reads them
         cells = self._cells(value)
-        codes = None if cells is None else self.features.read(cells, no_booleans=self.no_booleans)
+        codes = None if cells is None else self.features.read(cells)
         if codes is None:
             raise ValidationError(list(islice(self._problems(value), MOST_DETAILS + 1)))
         return codes
@@ -107,9 +110,9 @@ class RequestSchema(Schema):
     error_messages = {"type": "type", "unknown": "unknown"}  # noqa: RUF012
 
 
-def request_schema(features: Features, max_rows: int, labels: int, *, no_booleans: bool = False) -> Schema:
+def request_schema(features: Features, max_rows: int, labels: int) -> Schema:
     """Return the schema of the requests to a model of so many labels."""
-    return RequestSchema.from_dict({KEY: Rows(features, max_rows, no_booleans), TOP: Top(labels)})()
+    return RequestSchema.from_dict({KEY: Rows(features, max_rows), TOP: Top(labels)})()
 
 
 def read_body(schema: Schema, body: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from nn.features import Codes
 from service.body import check_json, parse_json, unpack
 from service.errors import InvalidInput, Malformed, Problem, TooLarge, WrongContentType
 from service.forward import Predicted
+from service.numbers import parse_rows
 from service.protocols.codec import JSON, Asked, Codec, Reply, finite_rows
 from service.request import Headers, Request, content_type
 from service.rows import KEY, TOP, read_body, request_schema
@@ -28,10 +29,7 @@ class Native(Codec):
 
     def __init__(self, version: Version, settings: Settings) -> None:
         super().__init__(version, settings)
-        self._schemas = [
-            request_schema(self.model.features, settings.max_rows, len(self.model.labels), no_booleans=no_booleans)
-            for no_booleans in (True, False)
-        ]
+        self._schema = request_schema(self.model.features, settings.max_rows, len(self.model.labels))
 
     @staticmethod
     def is_binary(headers: Headers) -> bool:
@@ -46,9 +44,7 @@ class Native(Codec):
             return Asked(codes, NPY if accepted in ("", "*/*", NPY) else None)
         body = unpack(request, self.settings.max_body_bytes)
         check_json(request.headers)
-        # A boolean is written in one way only, which a search finds faster than a look at each cell.
-        schema = self._schemas[b"true" in body or b"false" in body]
-        loaded = read_body(schema, parse_json(body))
+        loaded = read_body(self._schema, parse_rows(body, self.model.features) or parse_json(body))
         return Asked(loaded[KEY], NPY if accepted == NPY else loaded.get(TOP))
 
     def encode(self, asked: Asked, predicted: Predicted) -> Reply:

@@ -23,21 +23,6 @@ def test_one_wrong_cell_among_many(cell: Any) -> None:
     assert features.read([[1, 2, 3]] * 50 + [[1, cell, 3]]) is None
 
 
-@pytest.mark.parametrize("cell", ["1", None, [1], 1e39, -1e308, 10**400])
-def test_packing_refuses_all_but_booleans(cell: Any) -> None:
-    assert Features.plain(3).read([[1, 2, 3], [1, cell, 3]], no_booleans=True) is None
-
-
-def test_packing_gives_the_same_bits(rng: np.random.Generator) -> None:
-    rows: list[list[int | float]] = (rng.lognormal(sigma=20, size=(50, 6)) * rng.choice([-1, 1], (50, 6))).tolist()
-    rows += [[0, -0.0, 1e-45, 5e-324, 2**24 + 1, 2**63 + 1]]
-    features = Features.plain(6)
-    packed, converted = features.read(rows, no_booleans=True), features.read(rows)
-    assert packed is not None
-    assert converted is not None
-    assert packed.tobytes() == converted.tobytes()
-
-
 def test_the_same_bits_after_a_round_trip(rng: np.random.Generator) -> None:
     rows = read_numbers(rng.lognormal(sigma=5, size=(50, 6)))
     scales = read_numbers(rng.lognormal(sigma=5, size=6)).tolist()

@@ -1,0 +1,81 @@
+"""The fast way to read rows gives the same bits as the slow one, and leaves to it whatever is not plain."""
+
+import json
+
+import numpy as np
+import pytest
+
+from nn import Boolean, Features
+from service.numbers import parse_rows
+
+TWO = Features.plain(2)
+
+
+def test_the_bits_are_the_same(rng: np.random.Generator) -> None:
+    for columns in (1, 2, 30, 784):
+        rows = (rng.lognormal(sigma=10, size=(20, columns)) * rng.choice([-1, 1], (20, columns))).tolist()
+        rows += [[0] * columns, [-0.0] * columns, [1e-45] * columns, [2**24 + 1] * columns, [2**63 + 1] * columns]
+        features = Features.plain(columns)
+        for body in (json.dumps({"instances": rows}), json.dumps({"instances": rows}, indent=1)):
+            parsed = parse_rows(body.encode(), features)
+            expected = features.read(rows)
+            assert parsed is not None
+            assert expected is not None
+            assert parsed["instances"].dtype == np.float32
+            assert parsed["instances"].tobytes() == expected.tobytes()
+            assert parse_rows(bytearray(body.encode()), features) is not None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "hello",
+        "[[1, 2]]",
+        "5",
+        "null",
+        "{}",
+        '{"instances": null}',
+        '{"instances": 5}',
+        '{"instances": "ab"}',
+        '{"instances": ["ab"]}',
+        '{"instances": {"a": [1, 2]}}',
+        '{"instances": []}',
+        '{"instances": [1, 2]}',
+        '{"instances": [[]]}',
+        '{"instances": [[1]]}',
+        '{"instances": [[1, 2, 3]]}',
+        '{"instances": [[1], [2, 3, 4]]}',
+        '{"instances": [[[1, 2]]]}',
+        '{"instances": [[[1], [2]]]}',
+        '{"instances": [[[], [1, 2]]]}',
+        '{"instances": [[1, [2]]]}',
+        '{"instances": [[1, true]]}',
+        '{"instances": [[1, null]]}',
+        '{"instances": [[1, "2"]]}',
+        '{"instances": [[1, {}]]}',
+        '{"instances": [{"x0": 1, "x1": 2}]}',
+        '{"instances": [[1, 2], {"x0": 1, "x1": 2}]}',
+        '{"instances": [[1, 1e39]]}',
+        '{"instances": [[1, 1e400]]}',
+        '{"instances": [[1, 18446744073709551616]]}',
+        '{"instances": [[1, NaN]]}',
+        '{"instances": [[1, 2]]} x',
+        '{"instances": [[1, 2]], "top": 1}',
+        '{"instances": [[1, 2]], "instances": [[3, 4]]}',
+        '{"rows": [[1, 2]]}',
+        '{"instances": ' + "[" * 2000 + "]" * 2000 + "}",
+    ],
+)
+def test_what_is_not_plain_is_left_to_the_slow_way(body: str) -> None:
+    assert parse_rows(body.encode(), TWO) is None
+    assert parse_rows(b'{"instances": [[1, 2]]}', TWO) is not None
+
+
+def test_bad_utf8_is_left_to_the_slow_way() -> None:
+    assert parse_rows(b'{"instances": [[1, "\xff"]]}', TWO) is None
+    assert parse_rows(b"\xff", TWO) is None
+
+
+def test_other_columns_are_left_to_the_slow_way() -> None:
+    assert parse_rows(b'{"instances": [[1, 2]]}', Features([Boolean("a"), Boolean("b")])) is None
