@@ -1,5 +1,6 @@
 """The fast lane's own: what the parser refuses, what a deadline cuts, and connections that misbehave."""
 
+import io
 import json
 import socket
 import threading
@@ -11,7 +12,6 @@ import numpy as np
 import pytest
 import requests
 
-from nn import Artifact
 from store import publish
 from tests.models import make_artifact
 from tests.service.server import Server, total
@@ -26,9 +26,13 @@ SECONDS = 1
 @pytest.fixture(scope="module")
 def lane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("lane")
-    artifact: Artifact = make_artifact(np.random.default_rng(0))
-    publish(folder / "models", "iris", artifact, {}, {})
-    limits = {"NPSERVE_HEADER_SECONDS": str(SECONDS), "NPSERVE_BODY_SECONDS": str(SECONDS)}
+    for name, widths in (("iris", (4, 8, 3)), ("large", (4, 2200, 2200, 3))):
+        publish(folder / "models", name, make_artifact(np.random.default_rng(0), widths), {}, {})
+    limits = {
+        "NPSERVE_DEFAULT_MODEL": "iris",
+        "NPSERVE_HEADER_SECONDS": str(SECONDS),
+        "NPSERVE_BODY_SECONDS": str(SECONDS),
+    }
     with Server(folder / "models", folder / "metrics", workers=1, **limits) as server:
         server.wait_until_ready()
         yield server
@@ -230,6 +234,46 @@ def test_many_clients_get_their_own_answers(lane: Server) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+    assert wrong == []
+
+
+def _array(rows: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, rows)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("name", ["iris", "large"])
+def test_many_binary_rows_beside_single_ones(name: str, lane: Server, rng: np.random.Generator) -> None:
+    model = make_artifact(np.random.default_rng(0), (4, 8, 3) if name == "iris" else (4, 2200, 2200, 3)).model
+    count = 20_000 if name == "iris" else 200
+    many = rng.normal(size=(count, 4)).astype(np.float32)
+    expected = model.predict(many)
+    url, wrong = f"{lane.url}/models/{name}/predict", []
+    over = threading.Event()
+
+    def ask_for_one(thread: int) -> None:
+        with requests.Session() as session:
+            number = thread
+            while not over.is_set():
+                number = (number + 97) % count
+                answer = session.post(url, json={"instances": [many[number].tolist()]}, timeout=20).json()
+                if np.abs(np.array(answer["probabilities"][0]) - expected[number]).max() > 1e-5:
+                    wrong.append(number)
+
+    threads = [threading.Thread(target=ask_for_one, args=(thread,)) for thread in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(5):
+            fields = {"Content-Type": "application/x-npy"}
+            answer = requests.post(url, data=_array(many), headers=fields, timeout=20)
+            assert answer.status_code == 200
+            np.testing.assert_allclose(np.load(io.BytesIO(answer.content)), expected, atol=1e-5)
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
     assert wrong == []
 
 
