@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import BaseConverter
 
 from service import describe
 from service.calls import Calls
@@ -17,6 +18,7 @@ from service.metrics import Metrics
 from service.protocols import ROUTES
 from service.request import Request, request_id
 from service.settings import Settings
+from service.tensorflow_pages import tensorflow_pages
 
 log = logging.getLogger("npserve")
 
@@ -30,6 +32,13 @@ class Service(NamedTuple):
     calls: Calls
 
 
+class Word(BaseConverter):
+    """A word in a path, as `find_route` takes it."""
+
+    regex = "[^/:]+"
+    part_isolating = True
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """Load what the store serves, follow it from then on, and return the application."""
     settings = settings or Settings.from_environment(os.environ)
@@ -39,11 +48,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     # A path is taken as it is: no redirect turns //predict into something else.
     app.url_map.merge_slashes = False
+    app.url_map.converters["default"] = Word
     app.extensions["npserve"] = Service(settings, metrics, follower, calls)
     _add_predictions(app, calls)
     _add_pages(app, follower, metrics)
     _add_errors(app)
     _add_requests(app, metrics)
+    app.register_blueprint(tensorflow_pages(follower))
     follower.start()
     return app
 

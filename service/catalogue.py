@@ -60,13 +60,13 @@ class Catalogue:
             raise NotLoaded(f"{name} has no {what} that could be loaded: {reasons}")
         if version is None and alias is None:
             raise NotLoaded(f"{name} has no stable version: python -m store promote makes one")
-        raise NotFound(f"{name} serves no {what}: GET /models/{name} lists what it serves")
+        raise NotFound(f"{name} serves no {what}: GET /models/{name} lists what it serves", name, version, alias)
 
     def model(self, name: str) -> Served:
         """Return what is served of a model."""
         if name not in self.models:
             self._raise_problem(name)
-            raise NotFound(f"there is no model {name!r}: GET /models lists those that are served")
+            raise NotFound(f"there is no model {name!r}: GET /models lists those that are served", name)
         return self.models[name]
 
     def _default(self) -> str:

@@ -15,6 +15,7 @@ def index(catalogue: Catalogue, url: str) -> dict[str, Any]:
     endpoint = _example(catalogue)
     return {
         "service": "npserve",
+        "status": "alive",  # KServe's V1 client looks for it here
         "ready": catalogue.ready,
         "models": models,
         "curl": curl(endpoint, url) if endpoint else None,

@@ -56,11 +56,24 @@ class Malformed(CallError):
     reason = "malformed"
 
 
+class BadRequest(CallError):
+    """The body is JSON, but not a request of this protocol."""
+
+    status = 400
+    reason = "invalid_input"
+
+
 class NotFound(CallError):
-    """There is no such model, version or alias."""
+    """There is no such model, version or alias; what was looked up is kept for protocols with words of their own."""
 
     status = 404
     reason = "not_found"
+
+    def __init__(
+        self, message: str, name: str | None = None, version: str | None = None, alias: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.name, self.version, self.alias = name, version, alias
 
 
 class TooLarge(CallError):

@@ -4,7 +4,8 @@ The field looks at the types of all cells at once; only where one is wrong does 
 cell to say which.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -17,6 +18,7 @@ from nn.features import Codes
 from service.errors import MOST_DETAILS, InvalidInput, Problem, TooLarge, pointer
 
 KEY, TOP = "instances", "top"
+PLACE = partial(pointer, KEY)
 KINDS = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
 # What marshmallow finds wrong with the envelope: its word, what was expected, what came.
 ENVELOPE = {
@@ -31,9 +33,16 @@ class Rows(fields.Field[Codes]):
 
     default_error_messages = {"required": "required", "null": "null"}  # noqa: RUF012
 
-    def __init__(self, features: Features, max_rows: int) -> None:
-        super().__init__(required=True)
-        self.features, self.max_rows = features, max_rows
+    def __init__(
+        self,
+        features: Features,
+        max_rows: int,
+        *,
+        place: Callable[..., str] = PLACE,
+        required: bool = True,
+    ) -> None:
+        super().__init__(required=required)
+        self.features, self.max_rows, self.place = features, max_rows, place
         self._names = [column.name for column in features.columns]
         self._known = frozenset([*self._names, *features.dropped])
 
@@ -62,26 +71,26 @@ class Rows(fields.Field[Codes]):
     def _problems(self, rows: Any) -> Iterator[Problem]:
         """Go from row to row, and where one does not read from cell to cell, and say what is wrong."""
         if type(rows) is not list or not rows:
-            yield Problem(pointer(KEY), "a list of at least one row", kind(rows) if rows != [] else "an empty list")
+            yield Problem(self.place(), "a list of at least one row", kind(rows) if rows != [] else "an empty list")
             return
         shape = dict if type(rows[0]) is dict else list
         for number, row in enumerate(rows):
             if type(row) is not shape:
-                expected = f"a list of {_values(len(self._names))}" if shape is list else "an object like the first row"
-                yield Problem(pointer(KEY, number), expected, kind(row))
+                expected = f"a list of {values(len(self._names))}" if shape is list else "an object like the first row"
+                yield Problem(self.place(number), expected, kind(row))
             elif (cells := self._cells([row])) is None or self.features.read(cells) is None:
                 yield from self._row_problems(number, row)
 
     def _row_problems(self, number: int, row: Any) -> Iterator[Problem]:
         if type(row) is list and len(row) != len(self._names):
-            yield Problem(pointer(KEY, number), _values(len(self._names)), _values(len(row)))
+            yield Problem(self.place(number), values(len(self._names)), values(len(row)))
             return
         if type(row) is dict:
             for key in sorted(row.keys() - self._known):
-                yield Problem(pointer(KEY, number, key), "the name of a feature", "an unknown key")
+                yield Problem(self.place(number, key), "the name of a feature", "an unknown key")
         keys: Sequence[Any] = self._names if type(row) is dict else range(len(row))
         for key, column in zip(keys, self.features.columns, strict=True):
-            place = pointer(KEY, number, key)
+            place = self.place(number, key)
             if type(row) is list or key in row:
                 yield from _cell_problems(column, row[key], place)
             elif not column.missing:
@@ -148,7 +157,8 @@ def _cell_problems(column: Column, cell: Any, place: str) -> Iterator[Problem]:
         yield Problem(place, column.expected + or_null, kind(cell))
 
 
-def _values(count: int) -> str:
+def values(count: int) -> str:
+    """Say how many values."""
     return "1 value" if count == 1 else f"{count} values"
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from service.protocols.codec import Asked, Codec, Reply
 from service.protocols.native import Native
+from service.protocols.tensorflow import TensorFlow
 
 __all__ = ["CODECS", "ROUTES", "Asked", "Codec", "Reply", "Route", "find_route"]
 
@@ -18,6 +19,9 @@ ROUTES: dict[str, type[Codec]] = {
     "/models/<name>/predict": Native,
     "/models/<name>/versions/<version>/predict": Native,
     "/models/<name>/aliases/<alias>/predict": Native,
+    "/v1/models/<name>:predict": TensorFlow,
+    "/v1/models/<name>/versions/<version>:predict": TensorFlow,
+    "/v1/models/<name>/labels/<alias>:predict": TensorFlow,
 }
 CODECS = tuple(dict.fromkeys(ROUTES.values()))
 _PATTERNS = {template: re.compile(re.sub(r"<(\w+)>", r"(?P<\1>[^/:]+)", template)) for template in ROUTES}

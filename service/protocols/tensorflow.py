@@ -1,0 +1,83 @@
+"""TensorFlow Serving's REST protocol, which KServe's V1 is too: rows as `instances`, or columns as `inputs`."""
+
+from typing import Any, ClassVar
+
+import orjson
+
+from service.body import check_json, parse_json, unpack
+from service.errors import BadRequest, CallError, InvalidInput, NotFound, NotJSON
+from service.forward import Predicted
+from service.numbers import parse_rows
+from service.protocols.codec import Asked, Codec, Reply
+from service.protocols.tensorflow_body import INPUTS, INSTANCES, SIGNATURE, predict_schema
+from service.request import Request, content_type
+from service.rows import read_body
+from service.settings import Settings
+from store import Version
+
+ANSWERS = {INSTANCES: "predictions", INPUTS: "outputs"}
+SERVING_DEFAULT = "serving_default"
+FORM = "application/x-www-form-urlencoded"
+
+
+class TensorFlow(Codec):
+    """`{"instances": rows}` or `{"inputs": columns}` -> probabilities or values (B, C), whatever they mean."""
+
+    name: ClassVar[str] = "tensorflow"
+
+    def __init__(self, version: Version, settings: Settings) -> None:
+        super().__init__(version, settings)
+        self._schema = predict_schema(self.model.features, settings.max_rows)
+
+    def decode(self, request: Request) -> Asked:
+        """Read JSON, also where it is sent as a form, as curl does; of doubled keys the last counts."""
+        body = unpack(request, self.settings.max_body_bytes)
+        if content_type(request.headers) != FORM:
+            check_json(request.headers)
+        loaded = read_body(self._schema, parse_rows(body, self.model.features) or parse_json(body))
+        _check_signature(loaded[SIGNATURE])
+        given = [key for key in ANSWERS if key in loaded]
+        if not given:
+            raise BadRequest("Missing 'inputs' or 'instances' key")
+        if len(given) > 1:
+            raise BadRequest("Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist")
+        return Asked(loaded[given[0]], ANSWERS[given[0]])
+
+    def encode(self, asked: Asked, predicted: Predicted) -> Reply:
+        """Write the outputs under the key that belongs to that of the request."""
+        return Reply(orjson.dumps({asked.how: predicted.outputs}, option=orjson.OPT_SERIALIZE_NUMPY))
+
+    @staticmethod
+    def place(row: int) -> str:
+        """Name a row, which may have come in columns."""
+        return f"row {row}"
+
+    @staticmethod
+    def refuse(error: CallError) -> tuple[int, bytes]:
+        """Return status and JSON of an error: TensorFlow Serving's, where it has words for it."""
+        status, message = _translate(error)
+        return status, orjson.dumps({"error": message})
+
+
+def _check_signature(name: Any) -> None:
+    if type(name) is not str:
+        raise BadRequest("'signature_name' key must be a string value")
+    if name not in ("", SERVING_DEFAULT):
+        raise BadRequest(f'Serving signature name: "{name[:100]}" not found in signature def')
+
+
+def _translate(error: CallError) -> tuple[int, str]:
+    match error:
+        case NotJSON(__cause__=orjson.JSONDecodeError() as cause):
+            found = "The document is empty" if "empty" in cause.msg else f"{cause.msg} at offset: {cause.pos}"
+            return 400, f"JSON Parse error: {found}"
+        case InvalidInput():
+            return 400, str(error)
+        case NotFound(alias=str() as label):
+            return 400, f"Unrecognized servable version label: {label}"
+        case NotFound(name=str() as name, version=str() as version):
+            return 404, f"Servable not found for request: Specific({name}, {version})"
+        case NotFound(name=str() as name):
+            return 404, f"Servable not found for request: Latest({name})"
+        case _:
+            return error.status, str(error)
