@@ -95,6 +95,7 @@ def _add_pages(app: Flask, follower: Follower, metrics: Metrics) -> None:
     def livez() -> Response:
         return _json({"status": "alive"})
 
+    @app.get("/ping")  # SageMaker asks here
     @app.get("/readyz")
     def readyz() -> Response:
         catalogue = follower.catalogue

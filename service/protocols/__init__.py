@@ -16,6 +16,7 @@ __all__ = ["CODECS", "ROUTES", "Asked", "Codec", "Reply", "Route", "find_route"]
 # The templates name the routes in the metrics; a word in brackets is looked up in the catalogue.
 ROUTES: dict[str, type[Codec]] = {
     "/predict": Native,
+    "/invocations": Native,  # SageMaker's name for it
     "/models/<name>/predict": Native,
     "/models/<name>/versions/<version>/predict": Native,
     "/models/<name>/aliases/<alias>/predict": Native,

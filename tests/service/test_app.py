@@ -50,7 +50,13 @@ def _error(answer: TestResponse) -> str:
 
 @pytest.mark.parametrize(
     "path",
-    ["/predict", "/models/iris/predict", "/models/iris/versions/1/predict", "/models/iris/aliases/stable/predict"],
+    [
+        "/predict",
+        "/invocations",
+        "/models/iris/predict",
+        "/models/iris/versions/1/predict",
+        "/models/iris/aliases/stable/predict",
+    ],
 )
 def test_predict_is_the_networks_own_answer(path: str, client: FlaskClient, iris: Path) -> None:
     rows = [ROW, [6.0, 2.0, 5.0, 1.5]]
@@ -269,10 +275,11 @@ def test_nothing_loaded_is_503(models: Path, artifact: Artifact) -> None:
     answer = _post(client)
     assert answer.status_code == 503
     assert "iris has no stable version that could be loaded" in _error(answer)
-    ready = client.get("/readyz")
-    assert ready.status_code == 503
-    assert "not ready: " in _error(ready)
-    assert "No such file" in _error(ready)
+    for path in ("/readyz", "/ping"):
+        ready = client.get(path)
+        assert ready.status_code == 503
+        assert "not ready: " in _error(ready)
+        assert "No such file" in _error(ready)
     assert client.get("/livez").status_code == 200
 
 
@@ -312,7 +319,8 @@ def test_a_broken_store_stops_nobody_and_heals(kind: str, models: Path, artifact
         shutil.rmtree(models)
     publish(models, "iris", artifact, {}, {})
     _look(app)
-    assert client.get("/readyz").get_json() == {"status": "ready"}
+    for path in ("/readyz", "/ping"):
+        assert client.get(path).get_json() == {"status": "ready"}
     assert _post(client).status_code == 200
 
 
