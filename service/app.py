@@ -16,6 +16,7 @@ from service.errors import NO_SUCH_PATH, CallError, Unexpected
 from service.follow import Follower
 from service.metrics import Metrics
 from service.protocols import ROUTES
+from service.reference import reference_pages
 from service.request import Request, request_id
 from service.settings import Settings
 from service.tensorflow_pages import tensorflow_pages
@@ -55,6 +56,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     _add_errors(app)
     _add_requests(app, metrics)
     app.register_blueprint(tensorflow_pages(follower))
+    app.register_blueprint(reference_pages(follower))
     follower.start()
     return app
 

@@ -7,6 +7,7 @@ from typing import Any
 from nn import Category
 from nn.columns import Column
 from service.catalogue import Catalogue, Endpoint
+from service.schemas import example_row
 
 
 def index(catalogue: Catalogue, url: str) -> dict[str, Any]:
@@ -76,17 +77,9 @@ def _feature(column: Column) -> dict[str, Any]:
 
 def curl(endpoint: Endpoint, url: str) -> str:
     """Return a command that asks a model for a prediction, with one of its golden rows."""
-    body = json.dumps({"instances": [_example_row(endpoint)]}, separators=(",", ":"))
+    body = json.dumps({"instances": [example_row(endpoint.version)]}, separators=(",", ":"))
     address = f"{url.rstrip('/')}/models/{endpoint.version.name}/predict"
     return f"curl {shlex.quote(address)} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
-
-
-def _example_row(endpoint: Endpoint) -> Any:
-    """Return a golden row; by name where the columns have names of their own, as people would write it."""
-    artifact = endpoint.version.artifact
-    row, columns = artifact.golden.rows[0], artifact.model.features.columns
-    numbered = all(column.name == f"x{number}" for number, column in enumerate(columns))
-    return row if numbered else dict(zip((column.name for column in columns), row, strict=True))
 
 
 def greeting(catalogue: Catalogue, url: str) -> str:

@@ -16,6 +16,7 @@ from nn import Features
 from nn.columns import NUMBERS, Cell, Column
 from nn.features import Codes
 from service.errors import MOST_DETAILS, InvalidInput, Problem, TooLarge, pointer
+from service.schemas import JsonSchema, rows_schema
 
 KEY, TOP = "instances", "top"
 PLACE = partial(pointer, KEY)
@@ -56,6 +57,10 @@ class Rows(fields.Field[Codes]):
         if codes is None:
             raise ValidationError(list(islice(self._problems(value), MOST_DETAILS + 1)))
         return codes
+
+    def json_schema(self) -> JsonSchema:
+        """Describe what it takes."""
+        return rows_schema(self.features, self.max_rows)
 
     def _cells(self, rows: Any) -> list[list[Cell]] | None:
         """Return the rows with their cells in order, or None where one has too few or too many."""
@@ -111,6 +116,10 @@ class Top(fields.Field[int]):
             expected = "a whole number from 1 on" if self.labels else "no such key: a regression has no labels"
             raise ValidationError([Problem(pointer(TOP), expected, kind(value))])
         return value
+
+    def json_schema(self) -> JsonSchema:
+        """Describe what it takes; of a regression nothing."""
+        return {"type": "integer", "minimum": 1} if self.labels else {"not": {}}
 
 
 class RequestSchema(Schema):

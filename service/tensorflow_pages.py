@@ -11,8 +11,8 @@ from nn import Model
 from service.catalogue import Catalogue, Endpoint
 from service.errors import CallError, NotFound
 from service.follow import Follower
-from service.protocols.tensorflow import SERVING_DEFAULT, TensorFlow
-from service.protocols.tensorflow_body import INPUT
+from service.protocols.tensorflow import TensorFlow
+from service.protocols.tensorflow_body import INPUT, SERVING_DEFAULT
 
 DTYPES = {"number": "DT_FLOAT", "boolean": "DT_BOOL", "category": "DT_STRING", "date": "DT_STRING"}
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import orjson
+from marshmallow import Schema
 
 from nn.columns import read_numbers
 from nn.features import Codes
@@ -14,10 +15,21 @@ from service.errors import MOST_DETAILS, CallError, InvalidInput, Problem, point
 from service.forward import Predicted
 from service.request import Headers, Request
 from service.rows import KEY
+from service.schemas import JsonSchema, record
 from service.settings import Settings
 from store import Version
 
 JSON = {"Content-Type": "application/json"}
+# What OpenAPI says of errors.
+ERROR = record({"error": {"type": "string"}})
+STATUSES = {
+    400: "The body is not JSON, or not what its headers say.",
+    404: "There is no such model, version or alias.",
+    408: "The body took too long to come.",
+    413: "Too many bytes or rows.",
+    415: "A Content-Type or Content-Encoding that is not taken.",
+    503: "The model is known, but nothing of it could be loaded (yet); Retry-After says when to ask again.",
+}
 
 
 @dataclass(slots=True)
@@ -36,10 +48,23 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=lambda: JSON)
 
 
+class Described(NamedTuple):
+    """How a codec speaks for its version: JSON Schema, of the request what its marshmallow `schema` leaves out."""
+
+    request: JsonSchema
+    answer: JsonSchema
+    example: JsonSchema
+    schema: Schema | None = None
+
+
 class Codec:
     """Speaks one protocol for one version; made when the version is loaded. It keeps nothing of a request."""
 
     name: ClassVar[str]  # in the metrics
+    title: ClassVar[str]  # for people
+    binary: ClassVar[str | None] = None  # the content type that it takes and gives beside JSON
+    statuses: ClassVar[Mapping[int, str]] = STATUSES
+    error: ClassVar[JsonSchema] = ERROR
 
     def __init__(self, version: Version, settings: Settings) -> None:
         self.version, self.model, self.settings = version, version.artifact.model, settings
@@ -55,6 +80,10 @@ class Codec:
 
     def encode(self, asked: Asked, predicted: Predicted) -> Reply:
         """Write the answer."""
+        raise NotImplementedError
+
+    def describe(self) -> Described:
+        """Say what it takes and gives, with an example that works."""
         raise NotImplementedError
 
     @staticmethod

@@ -2,6 +2,7 @@
 
 import io
 import math
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,22 +11,29 @@ import orjson
 
 from nn.features import Codes
 from service.body import check_json, parse_json, unpack
-from service.errors import InvalidInput, Malformed, Problem, TooLarge, WrongContentType
+from service.errors import MOST_DETAILS, InvalidInput, Malformed, Problem, TooLarge, WrongContentType
 from service.forward import Predicted
 from service.numbers import parse_rows
-from service.protocols.codec import JSON, Asked, Codec, Reply, finite_rows
+from service.protocols.codec import ERROR, JSON, STATUSES, Asked, Codec, Described, Reply, finite_rows
 from service.request import Headers, Request, content_type
 from service.rows import KEY, TOP, read_body, request_schema
+from service.schemas import JsonSchema, example_row, matrix, record
 from service.settings import Settings
 from store import Version
 
 NPY = "application/x-npy"
+DETAIL = record({key: {"type": "string"} for key in ("pointer", "expected", "got")})
+DETAILS = {"type": "array", "maxItems": MOST_DETAILS, "items": DETAIL}
 
 
 class Native(Codec):
     """`{"instances": rows}` -> labels and probabilities, or the `top` labels of each row."""
 
     name: ClassVar[str] = "native"
+    title: ClassVar[str] = "npserve's own"
+    binary: ClassVar[str | None] = NPY
+    statuses: ClassVar[Mapping[int, str]] = STATUSES | {422: "JSON that is no valid input of this model."}
+    error: ClassVar[JsonSchema] = record(ERROR["properties"] | {"details": DETAILS}, "details")
 
     def __init__(self, version: Version, settings: Settings) -> None:
         super().__init__(version, settings)
@@ -64,6 +72,26 @@ class Native(Codec):
             else:
                 answer["top"] = self._top(outputs, asked.how)
         return Reply(orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY), JSON)
+
+    def describe(self) -> Described:
+        """Say what it takes and gives, with an example that works."""
+        example = {KEY: [example_row(self.version)]}
+        return Described({}, self._answer_schema(), example, self._schema)
+
+    def _answer_schema(self) -> JsonSchema:
+        columns = self.model.network.layers[-1].kernel.shape[1]
+        by: JsonSchema = {"model": {"type": "string"}, "version": {"type": "integer"}}
+        if self.model.task == "regression":
+            values = {"type": "array", "items": {"type": "number"}} if columns == 1 else matrix(columns)
+            return record(by | {"predictions": values})
+        label = {"enum": list(self.model.labels)}
+        best = {"type": "array", "items": record({"label": label, "probability": {"type": "number"}})}
+        answer = {
+            "predictions": {"type": "array", "items": label},
+            "probabilities": matrix(columns),
+            "top": {"type": "array", "items": best},
+        }
+        return record(by | answer, "probabilities", "top")
 
     def _top(self, outputs: npt.NDArray[Any], count: int) -> list[list[dict[str, Any]]]:
         """The most probable labels of each row, the best first; of equals, the first."""

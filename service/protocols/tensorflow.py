@@ -1,5 +1,6 @@
 """TensorFlow Serving's REST protocol, which KServe's V1 is too: rows as `instances`, or columns as `inputs`."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import orjson
@@ -8,15 +9,15 @@ from service.body import check_json, parse_json, unpack
 from service.errors import BadRequest, CallError, InvalidInput, NotFound, NotJSON
 from service.forward import Predicted
 from service.numbers import parse_rows
-from service.protocols.codec import Asked, Codec, Reply
-from service.protocols.tensorflow_body import INPUTS, INSTANCES, SIGNATURE, predict_schema
+from service.protocols.codec import STATUSES, Asked, Codec, Described, Reply
+from service.protocols.tensorflow_body import INPUTS, INSTANCES, SERVING_DEFAULT, SIGNATURE, predict_schema
 from service.request import Request, content_type
 from service.rows import read_body
+from service.schemas import example_row, matrix, record
 from service.settings import Settings
 from store import Version
 
 ANSWERS = {INSTANCES: "predictions", INPUTS: "outputs"}
-SERVING_DEFAULT = "serving_default"
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -24,6 +25,10 @@ class TensorFlow(Codec):
     """`{"instances": rows}` or `{"inputs": columns}` -> probabilities or values (B, C), whatever they mean."""
 
     name: ClassVar[str] = "tensorflow"
+    title: ClassVar[str] = "TensorFlow Serving, KServe V1"
+    statuses: ClassVar[Mapping[int, str]] = STATUSES | {
+        400: "The body is not JSON, or no valid input of this model; or there is no such label."
+    }
 
     def __init__(self, version: Version, settings: Settings) -> None:
         super().__init__(version, settings)
@@ -46,6 +51,13 @@ class TensorFlow(Codec):
     def encode(self, asked: Asked, predicted: Predicted) -> Reply:
         """Write the outputs under the key that belongs to that of the request."""
         return Reply(orjson.dumps({asked.how: predicted.outputs}, option=orjson.OPT_SERIALIZE_NUMPY))
+
+    def describe(self) -> Described:
+        """Say what it takes and gives, with an example that works."""
+        one_of = {"oneOf": [{"required": [key]} for key in ANSWERS]}
+        outputs = matrix(self.model.network.layers[-1].kernel.shape[1])
+        answer = {"anyOf": [record({key: outputs}) for key in ANSWERS.values()]}
+        return Described(one_of, answer, {INSTANCES: [example_row(self.version)]}, self._schema)
 
     @staticmethod
     def place(row: int) -> str:

@@ -15,9 +15,11 @@ from nn.columns import Cell
 from nn.features import Codes
 from service.errors import Problem, pointer
 from service.rows import RequestSchema, Rows, kind, values
+from service.schemas import JsonSchema, list_row, object_row, record
 
 INSTANCES, INPUTS, SIGNATURE = "instances", "inputs", "signature_name"
 INPUT = "input"
+SERVING_DEFAULT = "serving_default"
 
 
 class Instances(Rows):
@@ -57,6 +59,15 @@ class Inputs(fields.Field[Codes]):
         codes: Codes = reader.deserialize(value)
         return codes
 
+    def json_schema(self) -> JsonSchema:
+        """Describe what it takes."""
+        if self.features.only_numbers:
+            rows = {"type": "array", "minItems": 1, "items": list_row(self.features)}
+            return {"anyOf": [rows, record({INPUT: rows})]}
+        columns = object_row(self.features)
+        cells = columns["properties"].items()
+        return columns | {"properties": {name: {"type": "array", "items": cell} for name, cell in cells}}
+
     def _rows(self, columns: dict[str, Any]) -> list[list[Cell]]:
         """Turn columns into rows; what may be missing is, where it has no column."""
         lengths = [len(cells) for cells in columns.values() if type(cells) is list]
@@ -91,7 +102,7 @@ def predict_schema(features: Features, max_rows: int) -> Schema:
         {
             INSTANCES: Instances(features, max_rows),
             INPUTS: Inputs(features, max_rows),
-            SIGNATURE: fields.Raw(load_default="", allow_none=True),
+            SIGNATURE: fields.Raw(load_default="", allow_none=True, metadata={"enum": ["", SERVING_DEFAULT]}),
         }
     )(unknown=EXCLUDE)
 

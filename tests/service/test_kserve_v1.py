@@ -39,7 +39,7 @@ def test_it_finds_the_server_alive_and_the_model_ready(server: Server) -> None:
 def test_it_is_told_what_is_wrong(server: Server) -> None:
     with pytest.raises(httpx.HTTPStatusError, match="Could not find any versions of model rose, '404 Not Found'"):
         _ask(lambda client: client.is_model_ready(server.url, "rose"))
-    with pytest.raises(httpx.HTTPStatusError, match="/instances/0: expected 4 values, got 1 value, '400 BAD REQUEST'"):
+    with pytest.raises(httpx.HTTPStatusError, match="/instances/0: expected 4 values, got 1 value, '400 Bad Request'"):
         _ask(lambda client: client.infer(server.url, {"instances": [[1]]}, model_name="iris"))
 
 

@@ -1,0 +1,72 @@
+"""JSON Schema: what the rows of a model look like, and the shapes that answers are made of."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nn import Category, Features
+from nn.columns import Column
+from store import Version
+
+JsonSchema = dict[str, Any]
+
+TYPES = {"number": ["number"], "category": ["string", "number", "boolean"], "boolean": ["boolean"], "date": ["string"]}
+MOST_CATEGORIES = 10  # that are named in a description
+
+
+def record(properties: Mapping[str, JsonSchema], *optional: str) -> JsonSchema:
+    """Describe an object with these keys and no others."""
+    return {
+        "type": "object",
+        "required": [key for key in properties if key not in optional],
+        "properties": dict(properties),
+        "additionalProperties": False,
+    }
+
+
+def matrix(columns: int) -> JsonSchema:
+    """Describe numbers (B, columns)."""
+    return {"type": "array", "items": {"type": "array", "items": {"type": "number"}, **_exactly(columns)}}
+
+
+def rows_schema(features: Features, max_rows: int) -> JsonSchema:
+    """Describe a list of rows, all of them lists or all of them objects by feature name."""
+    rows = [{"items": list_row(features)}, {"items": object_row(features)}]
+    return {"type": "array", "minItems": 1, "maxItems": max_rows, "anyOf": rows}
+
+
+def list_row(features: Features) -> JsonSchema:
+    """Describe a row as a list of its cells, in the order of the columns."""
+    cells = [cell_schema(column) for column in features.columns]
+    kind = {"items": {"type": "number"}} if features.only_numbers else {"prefixItems": cells}
+    return {"type": "array", **kind, **_exactly(len(features))}
+
+
+def object_row(features: Features) -> JsonSchema:
+    """Describe a row as an object; what training dropped may be there, and is passed over."""
+    cells = {column.name: cell_schema(column) for column in features.columns}
+    dropped: dict[str, JsonSchema] = {name: {"description": "passed over"} for name in features.dropped}
+    return record(cells | dropped, *dropped, *(column.name for column in features.columns if column.missing))
+
+
+def cell_schema(column: Column) -> JsonSchema:
+    """Describe what a column takes. Categories are no enum: the unseen are taken too."""
+    types = [*TYPES[column.kind], *(["null"] if column.missing else [])]
+    schema: JsonSchema = {"type": types if len(types) > 1 else types[0]}
+    if isinstance(column, Category):
+        more = ", …" if len(column.categories) > MOST_CATEGORIES else ""
+        schema["description"] = f"{', '.join(column.categories[:MOST_CATEGORIES])}{more}; any other counts as unseen"
+    elif column.kind == "date":
+        schema["description"] = column.expected
+    return schema
+
+
+def _exactly(count: int) -> JsonSchema:
+    return {"minItems": count, "maxItems": count}
+
+
+def example_row(version: Version) -> Any:
+    """Return a golden row; by name where the columns have names of their own, as people would write it."""
+    artifact = version.artifact
+    row, columns = artifact.golden.rows[0], artifact.model.features.columns
+    numbered = all(column.name == f"x{number}" for number, column in enumerate(columns))
+    return row if numbered else dict(zip((column.name for column in columns), row, strict=True))
