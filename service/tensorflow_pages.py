@@ -62,7 +62,7 @@ def _add_errors(pages: Blueprint) -> None:
             return None
         body = {"error": f"Malformed request: {request.method} {request.path}"}
         if isinstance(error, MethodNotAllowed):
-            return _json(body, 405, {"Allow": ", ".join(error.valid_methods or ())})
+            return _json(body, 405, {"Allow": ", ".join(sorted(error.valid_methods or ()))})
         return _json(body, 400)
 
 

@@ -12,6 +12,7 @@ import pytest
 from nn import Artifact
 from store import publish
 from tests.models import make_artifact
+from tests.service import test_tensorflow as tensorflow
 from tests.service.server import Series, Server
 from tests.service.test_app import BAD_BODIES, JSON, ROW
 from tests.service.wire import Received, Wire, chunked, message
@@ -22,8 +23,17 @@ OWN = {"date", "server", "connection", "keep-alive", "x-request-id", "transfer-e
 LIMITS = {"NPSERVE_MAX_BODY_BYTES": "10000", "NPSERVE_MAX_ROWS": "50"}
 
 
-PATHS = ("/predict", *(f"/models/iris{path}/predict" for path in ("", "/versions/1", "/aliases/stable")))
+PREDICT = tensorflow.PREDICT
+PATHS = (
+    PREDICT,
+    "/v1/models/iris/versions/1:predict",
+    "/v1/models/iris/labels/stable:predict",
+    "/invocations",
+    *("/predict", *(f"/models/iris{path}/predict" for path in ("", "/versions/1", "/aliases/stable"))),
+)
 MISSING = (
+    *("/v1/models/rose:predict", "/v1/models/iris/labels/x:predict", "/v1/models/iris/versions/2:predict"),
+    *("/v1/models/iris:classify", "/v1/models/:predict", "/v1/nowhere"),
     *(f"/models/{name}/predict" for name in ("rose", "a:b", "%2e%2e", "iris%2f1", "%C3%A9", "%ff", "")),
     *(f"/models/iris/{name}/predict" for name in ("versions/2", "versions/01", "aliases/x", "versions/")),
     *("//predict", "/predict/", "/Predict", "/predict%00", "/nowhere"),
@@ -38,11 +48,14 @@ def _npy() -> bytes:
 
 def _corpus() -> dict[str, bytes]:
     """Requests by what is special about them."""
-    bodies = {f"bad body {number}": body for number, (body, *_) in enumerate(BAD_BODIES)}
-    posts = {name: message("POST", "/predict", body, Content_Type=JSON) for name, body in bodies.items()}
+    posts = {
+        f"bad body {number} to {path}": message("POST", path, body, Content_Type=JSON)
+        for path, bad in (("/predict", BAD_BODIES), (PREDICT, tensorflow.BAD_BODIES))
+        for number, (body, *_) in enumerate(bad)
+    }
     posts |= {path: message("POST", path, BODY, Content_Type=JSON) for path in (*PATHS, *MISSING)}
     for method in ("GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"):
-        for path in ("/predict", "/models/iris/predict", "/livez", "/models/iris", "/nowhere"):
+        for path in ("/predict", "/models/iris/predict", PREDICT, "/livez", "/models/iris", "/nowhere", "/v1/nowhere"):
             posts[f"{method} {path}"] = message(method, path, BODY if method == "PUT" else None)
     return posts | {
         "query": message("POST", "/predict?a=1&b=%20", BODY, Content_Type=JSON),
@@ -68,6 +81,13 @@ def _corpus() -> dict[str, bytes]:
         "page": message("GET", "/", Accept="text/html"),
         "models": message("GET", "/models"),
         "ready": message("GET", "/readyz"),
+        "status": message("GET", "/v1/models/iris"),
+        "metadata": message("GET", "/v1/models/iris/metadata"),
+        "no metadata": message("GET", "/v1/models/rose/metadata"),
+        "described": message("GET", "/openapi.json"),
+        "reference": message("GET", "/docs"),
+        "ping": message("GET", "/ping"),
+        "form to TensorFlow": message("POST", PREDICT, BODY, Content_Type="application/x-www-form-urlencoded"),
         "unready version": message("GET", "/models/iris/versions/9"),
     }
 
