@@ -1,0 +1,146 @@
+"""What only npserve is asked: slow clients beside it, a large network, equal bits, more workers."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+from urllib.parse import urlsplit
+
+from benchmarks.bodies import BODIES, Body, Written
+from benchmarks.load import Load
+from benchmarks.networks import publish_network
+from benchmarks.running import Running
+from benchmarks.servers import NPSERVE
+
+Part = Callable[[Path, int, int], None]  # a folder for stores, rounds, seconds of a measurement
+NO_PEERS = Path()
+SLOW = 500  # clients of each kind
+
+
+def slow_clients(folder: Path, rounds: int, seconds: int) -> None:
+    """Latency with 500 half-sent headers, 500 half-sent bodies and 500 idle connections beside, and without."""
+    body = BODIES["digits-1"]
+    quiet: list[Load] = []
+    beside: list[Load] = []
+    ends: Counter[str] = Counter()
+    with Running(NPSERVE, NO_PEERS, publish_network(folder, "digits"), "digits") as running:
+        for _ in range(rounds):
+            quiet.append(running.load(body, 8, seconds))
+            beside.append(asyncio.run(_load_beside(running, body, seconds, ends)))
+    print(f"\n{body}, 8 connections, {3 * SLOW} slow clients")
+    _print_header()
+    _print("without", quiet)
+    _print("with", beside)
+    print("how the slow ones ended:", ", ".join(f"{end} {count}" for end, count in ends.most_common()))
+
+
+async def _load_beside(running: Running, body: Body, seconds: int, ends: Counter[str]) -> Load:
+    url, written = running.url(body), running.write(body)
+    head = _head(url, written)
+    clients = [
+        asyncio.create_task(_dawdle(url, sent, ends))
+        for sent in (head[: len(head) // 2], head + written.content[: len(written.content) // 2], b"")
+        for _ in range(SLOW)
+    ]
+    await asyncio.sleep(1)
+    load = await asyncio.to_thread(running.load, body, 8, seconds)
+    ends["still open"] += sum(not client.done() for client in clients)
+    for client in clients:
+        client.cancel()
+    await asyncio.gather(*clients, return_exceptions=True)
+    return load
+
+
+def _head(url: str, written: Written) -> bytes:
+    fields = {"Host": urlsplit(url).netloc, **written.headers, "Content-Length": str(len(written.content))}
+    lines = [f"POST {urlsplit(url).path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+async def _dawdle(url: str, sent: bytes, ends: Counter[str]) -> None:
+    """Send a part of a request and wait; come again when the server has had enough."""
+    while True:
+        end = "refused or reset"
+        with suppress(OSError):
+            reader, writer = await asyncio.open_connection(urlsplit(url).hostname, urlsplit(url).port)
+            try:
+                writer.write(sent)
+                answer = await reader.read()
+                end = f"answered {answer.split()[1].decode()}" if answer else "closed"
+            finally:
+                writer.close()
+        ends[end] += 1
+        await asyncio.sleep(0.1)
+
+
+def large(folder: Path, rounds: int, seconds: int) -> None:
+    """784-2048-2048-10: what sharing a forward pass gains with 32 connections over passes of one row."""
+    body = Body("large", 1)
+    loads: dict[int, list[Load]] = {1: [], 32: []}
+    store = publish_network(folder, "large")
+    for _ in range(rounds):
+        with Running(NPSERVE, NO_PEERS, store, "large") as running:
+            running.check(body)
+            for connections, found in loads.items():
+                found.append(running.load(body, connections, seconds))
+    print("\n784-2048-2048-10, 1 row; a single connection has a forward pass for every request")
+    _print_header()
+    for connections, found in loads.items():
+        _print(f"{connections} connections", found)
+    gains = [many.per_second / one.per_second for one, many in zip(*loads.values(), strict=True)]
+    print(f"{median(gains):.2f} times the requests")
+
+
+def deterministic(folder: Path, rounds: int, seconds: int) -> None:
+    """What NPSERVE_DETERMINISTIC=1 costs."""
+    bodies = [body for body in BODIES.values() if body.format == "json"]
+    loads: dict[tuple[Body, str], list[Load]] = {(body, flag): [] for body in bodies for flag in "01"}
+    stores = {network: publish_network(folder, network) for network in {body.network for body in bodies}}
+    for _ in range(rounds):
+        for network, store in stores.items():
+            for flag in "01":
+                with Running(NPSERVE, NO_PEERS, store, network, NPSERVE_DETERMINISTIC=flag) as running:
+                    for body in bodies:
+                        if body.network == network:
+                            running.check(body)
+                            loads[body, flag].append(running.load(body, 8, seconds))
+    print(f"\n8 connections{'':7}{'requests/s':>12}{'deterministic':>15}{'cost':>8}")
+    for body in bodies:
+        free, equal = ([load.per_second for load in loads[body, flag]] for flag in "01")
+        cost = 1 - median(after / before for before, after in zip(free, equal, strict=True))
+        print(f"{body!s:20}{median(free):12.1f}{median(equal):15.1f}{cost:8.1%}")
+
+
+def scale(folder: Path, rounds: int, seconds: int) -> None:
+    """Memory with 1, 2 and 4 workers."""
+    store, body = publish_network(folder, "digits"), BODIES["digits-64"]
+    found: dict[int, list[float]] = {1: [], 2: [], 4: []}
+    for _ in range(rounds):
+        for workers, mebibytes in found.items():
+            with Running(NPSERVE, NO_PEERS, store, "digits", NPSERVE_WORKERS=str(workers)) as running:
+                running.load(body, 8 * workers, seconds)
+                mebibytes.append(running.mebibytes())
+    print(f"\nafter {body}, 8 connections a worker\n{'workers':>7}{'MiB (PSS)':>12}{'each further':>14}")
+    first = median(found[1])
+    for workers, mebibytes in found.items():
+        further = f"{(median(mebibytes) - first) / (workers - 1):14.1f}" if workers > 1 else ""
+        print(f"{workers:7}{median(mebibytes):12.1f}{further}")
+
+
+def _print_header() -> None:
+    print(f"{'':16}{'requests/s':>12}{'p50 ms':>10}{'p99 ms':>10}{'errors':>8}")
+
+
+def _print(what: str, found: list[Load]) -> None:
+    load = Load.median(found)
+    print(f"{what:16}{load.per_second:12.1f}{load.p50:10.2f}{load.p99:10.2f}{load.errors:8}", flush=True)
+
+
+PARTS: dict[str, Part] = {
+    "slow_clients": slow_clients,
+    "large": large,
+    "deterministic": deterministic,
+    "scale": scale,
+}

@@ -1,0 +1,56 @@
+"""Load on a server: wrk on a core of its own, which sends one body over and over from so many connections."""
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Self
+
+from benchmarks.bodies import Written
+
+CORE = 1
+SCRIPT = """
+local file = io.open("{content}", "rb")
+wrk.method, wrk.body, wrk.headers = "POST", file:read("*a"), {{{headers}}}
+file:close()
+function done(summary, latency)
+  local e = summary.errors
+  io.write(string.format('\\n{{"requests": %d, "seconds": %f, "p50": %f, "p99": %f, "errors": %d}}\\n',
+    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+    e.connect + e.read + e.write + e.status + e.timeout))
+end
+"""
+
+
+@dataclass(frozen=True)
+class Load:
+    """Requests a second, latencies in milliseconds, and errors: of sockets, time-outs, answers of 400 and more."""
+
+    per_second: float
+    p50: float
+    p99: float
+    errors: int
+
+    @classmethod
+    def measure(cls, url: str, body: Written, connections: int, seconds: int) -> Self:
+        """Send for some seconds as fast as the answers come."""
+        with tempfile.TemporaryDirectory() as folder:
+            script = Path(folder) / "post.lua"
+            content = script.with_name("content")
+            content.write_bytes(body.content)
+            headers = ", ".join(f'["{name}"] = "{value}"' for name, value in body.headers.items())
+            script.write_text(SCRIPT.format(content=content, headers=headers))
+            # A slow server is slow, not wrong: its answers are waited for.
+            wrk = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "120s", "-s", str(script), url]
+            run = subprocess.run(["taskset", "-c", str(CORE), *wrk], capture_output=True, text=True, check=True)
+        found = json.loads(run.stdout.splitlines()[-1])
+        return cls(found["requests"] / found["seconds"], found["p50"], found["p99"], found["errors"])
+
+    @classmethod
+    def median(cls, loads: Sequence[Self]) -> Self:
+        """Return the medians of several measurements, and all their errors."""
+        per_second, p50, p99 = (median(getattr(load, name) for load in loads) for name in ("per_second", "p50", "p99"))
+        return cls(per_second, p50, p99, sum(load.errors for load in loads))

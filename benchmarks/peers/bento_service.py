@@ -1,0 +1,21 @@
+"""BentoML: a service of one method."""
+
+from typing import Annotated, Any
+
+import bentoml
+import numpy as np
+from bentoml.validators import DType
+from onnx_network import Network
+
+
+@bentoml.service(workers=1, logging={"access": {"enabled": False}})
+class Predictor:
+    """Rows of numbers in, classes and probabilities out."""
+
+    def __init__(self) -> None:
+        self.network = Network()
+
+    @bentoml.api
+    async def predict(self, instances: Annotated[np.ndarray, DType("float32")]) -> dict[str, Any]:
+        """`async def`: it needs no thread of its own."""
+        return self.network.answer(instances)

@@ -1,0 +1,28 @@
+"""Flask with marshmallow, a Float field for every number: what one writes first."""
+
+from typing import Any
+
+from flask import Flask, request
+from marshmallow import Schema, ValidationError, fields
+from onnx_network import Network
+
+
+class Request(Schema):
+    """Rows of numbers."""
+
+    instances = fields.List(fields.List(fields.Float()), required=True)
+
+
+app = Flask(__name__)
+network = Network()
+schema = Request()
+
+
+@app.post("/predict")
+def predict() -> Any:
+    """Answer rows with classes and probabilities."""
+    try:
+        rows = schema.load(request.get_json())["instances"]
+    except ValidationError as error:
+        return {"error": error.messages}, 422
+    return network.answer(rows)
