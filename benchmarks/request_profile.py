@@ -1,0 +1,102 @@
+"""Where the microseconds of one request go, from its body to its answer: `python -m benchmarks.request_profile`.
+
+Requests are handed to `Calls` in this process, with the metrics of several processes as users have them. Figures are
+medians; the clocks themselves cost some 2 microseconds, in the rest. What is before `Calls` (HTTP, the socket, the
+event loop) is not in it: `hello` in `python -m benchmarks.serving` shows that.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+from typing import Any
+from unittest.mock import patch
+
+# Before anything imports numpy or prometheus_client, as in service/gunicorn.conf.py.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+_folder = tempfile.TemporaryDirectory()
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = _folder.name
+
+from benchmarks.bodies import BODIES, NATIVE, Body  # noqa: E402
+from benchmarks.networks import make_rows, publish_network  # noqa: E402
+from service import calls  # noqa: E402
+from service.catalogue import Catalogue  # noqa: E402
+from service.follow import Follower  # noqa: E402
+from service.metrics import Metrics  # noqa: E402
+from service.protocols import native  # noqa: E402
+from service.request import Request  # noqa: E402
+from service.settings import Settings  # noqa: E402
+
+# The functions of each stage; none of them calls another.
+STAGES: dict[str, list[tuple[Any, str]]] = {
+    "route": [(calls, "find_route"), (Catalogue, "find")],
+    "unpack": [(native, "unpack"), (native, "check_json")],
+    "parse": [(native, "parse_rows"), (native, "parse_json")],
+    "schema": [(native, "read_body")],
+    "forward": [(calls, "forward")],
+    "encode": [(native.Native, "encode")],
+    "metrics": [(calls.Calls, "_count")],
+}
+SECONDS = 1.0  # of each measurement
+
+
+def main() -> None:
+    """Print the microseconds of a request by stage, for each body, alone and eight at a time."""
+    metrics = Metrics()
+    print(f"{'microseconds':16}" + "".join(f"{title:>9}" for title in (*STAGES, "the rest", "sum")))
+    for body in BODIES.values():
+        if body.format == "json":
+            for together in (1, 8):
+                *stages, whole = _profile(_handler(body, together, metrics))
+                figures = [seconds / together * 1e6 for seconds in (*stages, whole - sum(stages), whole)]
+                what = str(body) if together == 1 else f"  {together} together"
+                print(f"{what:16}" + "".join(f"{microseconds:9.1f}" for microseconds in figures), flush=True)
+
+
+def _handler(body: Body, together: int, metrics: Metrics) -> Callable[[], None]:
+    """Return what answers so many requests with this body, once a call."""
+    settings = Settings(models=publish_network(Path(_folder.name) / f"{body}-{together}", body.network))
+    follower = Follower(settings, metrics)
+    answering = calls.Calls(settings, lambda: follower.catalogue, metrics)
+    path, written = NATIVE.path.format(network=body.network), NATIVE.write(make_rows(body.network, body.rows))
+    headers = {name.lower(): value for name, value in written.headers.items()}
+
+    def handle() -> None:
+        began = time.perf_counter()
+        answers = answering.handle_many([Request(path, headers, written.content, began) for _ in range(together)])
+        assert answers[0].status == 200, answers[0].body
+
+    return handle
+
+
+def _profile(handle: Callable[[], None]) -> list[float]:
+    """Return the medians of the seconds that each stage and the whole of a call take."""
+    spent = dict.fromkeys(STAGES, 0.0)
+    found: list[list[float]] = []
+    with ExitStack() as stack:
+        for stage, functions in STAGES.items():
+            for owner, name in functions:
+                stack.enter_context(patch.object(owner, name, _timed(getattr(owner, name), stage, spent)))
+        end = time.perf_counter() + SECONDS
+        while (began := time.perf_counter()) < end:
+            spent.update(dict.fromkeys(spent, 0.0))
+            handle()
+            found.append([*spent.values(), time.perf_counter() - began])
+    return [median(column) for column in zip(*found, strict=True)]
+
+
+def _timed(function: Callable[..., Any], stage: str, spent: dict[str, float]) -> Callable[..., Any]:
+    def call(*arguments: Any, **words: Any) -> Any:
+        began = time.perf_counter()
+        result = function(*arguments, **words)
+        spent[stage] += time.perf_counter() - began
+        return result
+
+    return call
+
+
+if __name__ == "__main__":
+    main()
