@@ -208,7 +208,7 @@ def test_short_passes_go_on_beside_a_long_one(
         return order
 
     assert asyncio.run(run()) == [1, 0]
-    assert passes.rows[0] == 1
+    assert sorted(passes.rows) == [1, 9000]
 
 
 def test_the_queue_is_bounded(models: Path, large: Model, passes: Passes, rng: np.random.Generator) -> None:
