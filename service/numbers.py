@@ -1,7 +1,7 @@
 """JSON whose rows are numbers alone, read straight into an array: no Python object is made of a number.
 
 That takes half the time of reading lists and turning them into an array, and for many rows less. What
-has anything else in it, or anything wrong, is left to the slow way, which can say what it is.
+has anything else in it, or anything wrong, is left to the schema, which can say what it is.
 """
 
 import threading
@@ -12,14 +12,15 @@ import simdjson
 
 from nn import Features
 from nn.columns import read_numbers
+from nn.features import Codes
 from service.rows import KEY
 
 BRACKET = ord("[")
 _own = threading.local()  # a parser keeps what it has read last: one for each thread
 
 
-def parse_rows(body: bytes | bytearray, features: Features) -> dict[str, Any] | None:
-    """Return the body of a request with its rows as codes (B, K), or None where it is in doubt."""
+def parse_rows(body: bytes | bytearray, features: Features, max_rows: int) -> Codes | None:
+    """Return the codes (B, K) of a body that is an object of rows and nothing else, or None where that is in doubt."""
     if not features.only_numbers:
         return None
     try:
@@ -32,10 +33,10 @@ def parse_rows(body: bytes | bytearray, features: Features) -> dict[str, Any] | 
         RuntimeError,
     ):  # whatever simdjson makes of what it does not expect
         return None
-    if numbers is None:
+    if numbers is None or len(numbers) > max_rows:
         return None
     codes = read_numbers(numbers)
-    return {KEY: codes} if np.isfinite(codes).all() else None
+    return codes if np.isfinite(codes).all() else None
 
 
 def _read(body: bytes | bytearray, columns: int) -> np.ndarray[Any, Any] | None:

@@ -9,7 +9,6 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-import numpy as np
 from marshmallow import Schema, ValidationError, fields
 
 from nn import Features
@@ -48,10 +47,8 @@ class Rows(fields.Field[Codes]):
         self._known = frozenset([*self._names, *features.dropped])
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Codes:
-        if isinstance(value, list | np.ndarray) and len(value) > self.max_rows:
+        if type(value) is list and len(value) > self.max_rows:
             raise TooLarge(f"{len(value)} rows; at most {self.max_rows} are taken in a request")
-        if isinstance(value, np.ndarray):
-            return value  # codes already, as `service.numbers` reads them
         cells = self._cells(value)
         codes = None if cells is None else self.features.read(cells)
         if codes is None:

@@ -52,7 +52,10 @@ class Native(Codec):
             return Asked(codes, NPY if accepted in ("", "*/*", NPY) else None)
         body = unpack(request, self.settings.max_body_bytes)
         check_json(request.headers)
-        loaded = read_body(self._schema, parse_rows(body, self.model.features) or parse_json(body))
+        plain = parse_rows(body, self.model.features, self.settings.max_rows)
+        if plain is not None:
+            return Asked(plain, NPY if accepted == NPY else None)
+        loaded = read_body(self._schema, parse_json(body))
         return Asked(loaded[KEY], NPY if accepted == NPY else loaded.get(TOP))
 
     def encode(self, asked: Asked, predicted: Predicted) -> Reply:

@@ -39,7 +39,10 @@ class TensorFlow(Codec):
         body = unpack(request, self.settings.max_body_bytes)
         if content_type(request.headers) != FORM:
             check_json(request.headers)
-        loaded = read_body(self._schema, parse_rows(body, self.model.features) or parse_json(body))
+        codes = parse_rows(body, self.model.features, self.settings.max_rows)
+        if codes is not None:
+            return Asked(codes, ANSWERS[INSTANCES])
+        loaded = read_body(self._schema, parse_json(body))
         _check_signature(loaded[SIGNATURE])
         given = [key for key in ANSWERS if key in loaded]
         if not given:

@@ -425,7 +425,7 @@ def test_a_mistake_of_ours_is_logged_and_not_told(
     def broken(*_: Any) -> None:
         raise RuntimeError("the secret of the house")
 
-    monkeypatch.setattr("service.protocols.native.read_body", broken)
+    monkeypatch.setattr("service.protocols.native.parse_rows", broken)
     monkeypatch.setattr("service.describe.index", broken)
     with caplog.at_level(logging.ERROR, logger="npserve"):
         for answer in (_post(client, headers={"X-Request-ID": "r1"}), client.get("/", headers={"X-Request-ID": "r2"})):

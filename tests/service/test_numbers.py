@@ -17,13 +17,13 @@ def test_the_bits_are_the_same(rng: np.random.Generator) -> None:
         rows += [[0] * columns, [-0.0] * columns, [1e-45] * columns, [2**24 + 1] * columns, [2**63 + 1] * columns]
         features = Features.plain(columns)
         for body in (json.dumps({"instances": rows}), json.dumps({"instances": rows}, indent=1)):
-            parsed = parse_rows(body.encode(), features)
+            parsed = parse_rows(body.encode(), features, 100)
             expected = features.read(rows)
             assert parsed is not None
             assert expected is not None
-            assert parsed["instances"].dtype == np.float32
-            assert parsed["instances"].tobytes() == expected.tobytes()
-            assert parse_rows(bytearray(body.encode()), features) is not None
+            assert parsed.dtype == np.float32
+            assert parsed.tobytes() == expected.tobytes()
+            assert parse_rows(bytearray(body.encode()), features, 100) is not None
 
 
 @pytest.mark.parametrize(
@@ -68,14 +68,20 @@ def test_the_bits_are_the_same(rng: np.random.Generator) -> None:
     ],
 )
 def test_what_is_not_plain_is_left_to_the_slow_way(body: str) -> None:
-    assert parse_rows(body.encode(), TWO) is None
-    assert parse_rows(b'{"instances": [[1, 2]]}', TWO) is not None
+    assert parse_rows(body.encode(), TWO, 100) is None
+    assert parse_rows(b'{"instances": [[1, 2]]}', TWO, 100) is not None
 
 
 def test_bad_utf8_is_left_to_the_slow_way() -> None:
-    assert parse_rows(b'{"instances": [[1, "\xff"]]}', TWO) is None
-    assert parse_rows(b"\xff", TWO) is None
+    assert parse_rows(b'{"instances": [[1, "\xff"]]}', TWO, 100) is None
+    assert parse_rows(b"\xff", TWO, 100) is None
 
 
 def test_other_columns_are_left_to_the_slow_way() -> None:
-    assert parse_rows(b'{"instances": [[1, 2]]}', Features([Boolean("a"), Boolean("b")])) is None
+    assert parse_rows(b'{"instances": [[1, 2]]}', Features([Boolean("a"), Boolean("b")]), 100) is None
+
+
+def test_too_many_rows_are_left_to_the_slow_way() -> None:
+    body = b'{"instances": [[1, 2], [3, 4]]}'
+    assert parse_rows(body, TWO, 2) is not None
+    assert parse_rows(body, TWO, 1) is None

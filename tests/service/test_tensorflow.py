@@ -410,7 +410,7 @@ def test_a_mistake_of_ours_is_not_told(client: FlaskClient, monkeypatch: pytest.
     def broken(*_: Any) -> None:
         raise RuntimeError("the secret of the house")
 
-    monkeypatch.setattr("service.protocols.tensorflow.read_body", broken)
+    monkeypatch.setattr("service.protocols.tensorflow.parse_rows", broken)
     answer = _post(client, {"instances": ROWS})
     assert (answer.status_code, _error(answer)) == (500, "internal error")
 
