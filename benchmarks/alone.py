@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
@@ -12,10 +13,16 @@ from benchmarks.bodies import BODIES, Body, Written
 from benchmarks.load import Load
 from benchmarks.networks import publish_network
 from benchmarks.running import Running
-from benchmarks.servers import NPSERVE
+from benchmarks.servers import NPSERVE, Server
 
 Part = Callable[[Path, int, int], None]  # a folder for stores, rounds, seconds of a measurement
 NO_PEERS = Path()
+ALONE = replace(
+    NPSERVE,
+    name="not shared",
+    command=("gunicorn", "-c", "benchmarks/peers/no_sharing.conf.py"),
+    environment={**NPSERVE.environment, "NPSERVE_MODELS": "{store}", "NPSERVE_BIND": "127.0.0.1:{port}"},
+)
 SLOW = 500  # clients of each kind
 
 
@@ -76,20 +83,20 @@ async def _dawdle(url: str, sent: bytes, ends: Counter[str]) -> None:
 
 
 def large(folder: Path, rounds: int, seconds: int) -> None:
-    """784-2048-2048-10: what sharing a forward pass gains with 32 connections over passes of one row."""
+    """784-2048-2048-10, 32 connections: what sharing a forward pass gains over one for each request."""
     body = Body("large", 1)
-    loads: dict[int, list[Load]] = {1: [], 32: []}
+    loads: list[tuple[Server, list[Load]]] = [(ALONE, []), (NPSERVE, [])]
     store = publish_network(folder, "large")
     for _ in range(rounds):
-        with Running(NPSERVE, NO_PEERS, store, "large") as running:
-            running.check(body)
-            for connections, found in loads.items():
-                found.append(running.load(body, connections, seconds))
-    print("\n784-2048-2048-10, 1 row; a single connection has a forward pass for every request")
+        for server, found in loads:
+            with Running(server, NO_PEERS, store, "large") as running:
+                running.check(body)
+                found.append(running.load(body, 32, seconds))
+    print("\n784-2048-2048-10, 1 row, 32 connections")
     _print_header()
-    for connections, found in loads.items():
-        _print(f"{connections} connections", found)
-    gains = [many.per_second / one.per_second for one, many in zip(*loads.values(), strict=True)]
+    for server, found in loads:
+        _print(server.name, found)
+    gains = [shared.per_second / alone.per_second for alone, shared in zip(loads[0][1], loads[1][1], strict=True)]
     print(f"{median(gains):.2f} times the requests")
 
 

@@ -1,11 +1,12 @@
 """The forward pass of the service: rows of several requests at once, each answer the same as if it came alone."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from nn import Model
+from nn import Model, Network
 from nn.activations import Array
 from nn.features import Codes
 
@@ -30,18 +31,26 @@ class Predicted(NamedTuple):
 
 def forward(model: Model, codes: Codes, *, deterministic: bool = False) -> Predicted:
     """Run codes (B, K) through a model. Float32 sums depend on the company of a row unless `deterministic`."""
-    size = TILE if deterministic else CHUNK
-    parts = [_pass(model, codes[start : start + size], deterministic) for start in range(0, len(codes), size)]
+    logits_of = _tiled_logits if deterministic else Network.logits
+    parts = [_pass(model, codes[start : start + CHUNK], logits_of) for start in range(0, len(codes), CHUNK)]
     return parts[0] if len(parts) == 1 else Predicted(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-def _pass(model: Model, codes: Codes, whole_tile: bool) -> Predicted:
-    inputs = model.features.inputs(codes)
-    if whole_tile:
-        inputs = np.pad(inputs, ((0, TILE - len(inputs)), (0, 0)))
-    logits = model.network.logits(inputs)
+def _pass(model: Model, codes: Codes, logits_of: Callable[[Network, Array], Array]) -> Predicted:
+    logits = logits_of(model.network, model.features.inputs(codes))
     finite = np.asarray(np.isfinite(logits).all(axis=1))
     if not finite.all():
         logits[~finite] = 0  # whoever asks looks at `finite`; softmax would warn
     outputs = model.network.activate(logits)
-    return Predicted(outputs, outputs.argmax(axis=1), finite).part(slice(len(codes)))
+    return Predicted(outputs, outputs.argmax(axis=1), finite)
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _tiled_logits(network: Network, inputs: Array) -> Array:
+    """Like `Network.logits`, in products of TILE rows, the last filled up with zeros."""
+    tiles = -(-len(inputs) // TILE)
+    x: Array = np.zeros((tiles, TILE, inputs.shape[1]), np.float32)
+    x.reshape(-1, inputs.shape[1])[: len(inputs)] = inputs
+    for layer in network.layers[:-1]:
+        x = layer.function.forward(layer.preactivation(x))
+    return network.layers[-1].preactivation(x).reshape(-1, network.outputs)[: len(inputs)]
