@@ -22,6 +22,7 @@ Float32 = npt.NDArray[np.float32]
 
 NUMBERS = {int, float}
 EPOCH = datetime(1970, 1, 1)
+EARLIEST, LATEST = ((when - EPOCH).total_seconds() for when in (datetime.min, datetime(9999, 12, 31)))
 
 
 class Piece(NamedTuple):
@@ -55,10 +56,9 @@ class Column:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not isinstance(self.missing, bool):
             raise TypeError(f"column {self.name!r} needs a text as its name")
-        if (
-            not math.isfinite(self.fill)
-            or not np.isfinite([(piece.offset, piece.scale) for piece in self.pieces]).all()
-        ):
+        with np.errstate(over="ignore"):
+            pieces = np.array([(piece.offset, piece.scale) for piece in self.pieces]).astype(np.float32)
+        if not math.isfinite(self.fill) or not np.isfinite(pieces).all():
             raise ValueError(f"column {self.name!r} needs a finite fill, offset and scale")
 
     @property
@@ -251,6 +251,7 @@ class Date(Column):
         return (when - EPOCH).total_seconds()
 
     def _cell(self, code: float) -> Cell:
+        code = min(max(code, EARLIEST), LATEST)
         when = EPOCH + timedelta(seconds=code)
         return (when.date() if code % 86400 == 0 else when).isoformat()
 

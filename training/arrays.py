@@ -28,6 +28,8 @@ def load_arrays(raw: Arrays, config: Config, source: dict[str, Any]) -> DataSet:
     features = fit_grid(codes, train) if grid else _fit_array(codes[np.sort(train)[:SAMPLE_ROWS]], config.bins)
     parts = [Part(features, codes, y, rows) for rows in (train, validation, test)]
     if raw.test is not None:
+        if not len(raw.test[0]):
+            raise TrainingError("x_test has no rows: leave it out, and some of x_train are kept to test with")
         test_codes = array_codes(raw.test[0])
         if test_codes.shape[1] != codes.shape[1]:
             raise TrainingError(f"x_train has {codes.shape[1]} values a row, x_test {test_codes.shape[1]}")

@@ -88,6 +88,8 @@ def _columns(data: DataSet) -> Iterator[str]:
     for j, column in enumerate(data.features.columns):
         places = [_places(column, part[0][:, j], train[0][:, j]) for part in (train, validation, test)]
         told = _explained(data.targets.task, places[0], train[1], places[1], validation[1])
+        if data.targets.task == "regression" and not isinstance(column, Category):
+            told = max(told, _rank_correlation(validation[0][:, j], validation[1]) ** 2)
         if told > GIVEN_AWAY:
             yield (
                 f"column {column.name} alone gives the target away ({told:.2%} of the validation part):"
@@ -118,7 +120,9 @@ def _places(column: Column, codes: Codes, reference: Codes) -> npt.NDArray[np.in
         places = np.where(missing, column.places, codes)
     else:
         edges = np.unique(np.nanquantile(reference, np.linspace(0, 1, BINS + 1)[1:]))
-        places = np.where(missing, len(edges) + 1, np.searchsorted(edges, codes))
+        # What lies beyond all training rows belongs to the last bin.
+        bins = np.minimum(np.searchsorted(edges, codes), len(edges) - 1)
+        places = np.where(missing, len(edges), bins)
     return places.astype(np.intp)
 
 
@@ -135,6 +139,14 @@ def _explained(task: str, places: npt.NDArray[np.intp], y: Codes, other: npt.NDA
     means = np.bincount(places, y, count) / np.maximum(rows, 1)
     variance = float(np.var(other_y))
     return 1 - float(np.square(other_y - means[other]).mean()) / variance if variance else 0.0
+
+
+def _rank_correlation(codes: Codes, y: Codes) -> float:
+    """Return Spearman's, of the rows that have a value: bins of a skewed target can't explain all of it."""
+    known = ~np.isnan(codes)
+    if min(len(np.unique(codes[known])), len(np.unique(y[known]))) < 2:
+        return 0.0
+    return float(stats.spearmanr(codes[known], y[known]).statistic)
 
 
 def _differ(train: npt.NDArray[Any], test: npt.NDArray[Any]) -> bool:

@@ -132,7 +132,9 @@ def _edges(values: Float32, bins: int) -> tuple[float, ...]:
     shares /= shares[-1]
     # Just below each step, lest rounding skip a value.
     chosen = different[np.searchsorted(shares, np.arange(1, bins + 1) / bins - 1e-9)]
-    return tuple(np.unique(np.append(different[0], chosen)).tolist())
+    edges = np.unique(np.append(different[0], chosen))
+    # A narrower bin would be steeper than float32 can say.
+    return tuple(edges[np.append(True, np.diff(edges) > np.finfo(np.float32).tiny)].tolist())
 
 
 def _rounded(value: float) -> float:

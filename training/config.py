@@ -33,11 +33,11 @@ def _whole(default: int | None, least: int, meaning: str) -> Any:
     return _setting(default, int, check, f"a whole number from {least} on", meaning)
 
 
-def _number(default: float, below: float, meaning: str) -> Any:
+def _number(default: float, below: float, meaning: str, *, positive: bool = False) -> Any:
     def check(value: Any) -> bool:
-        return type(value) in (int, float) and 0 <= value < below
+        return type(value) in (int, float) and 0 <= value < below and not (positive and value == 0)
 
-    return _setting(default, float, check, f"a number from 0 to below {below:g}", meaning)
+    return _setting(default, float, check, f"a number {'above' if positive else 'from'} 0 to below {below:g}", meaning)
 
 
 def _flag(default: bool | None, meaning: str) -> Any:
@@ -66,7 +66,9 @@ class Config:
         None, str, lambda value: isinstance(value, str) and len(value) == 1, "one character", "of a CSV (found)"
     )
     header: bool | None = _flag(None, "whether the first line of a CSV holds names (found)")
-    test_share: float = _number(0.2, 1, "of the rows is kept to test with, where the data bring no test part")
+    test_share: float = _number(
+        0.2, 1, "of the rows is kept to test with, where the data bring no test part", positive=True
+    )
     validation_share: float = _number(0.15, 1, "of the other rows chooses the best epoch and calibrates")
     bins: int = _whole(64, 0, "of equally many rows for each number of a table; 0 for none")
     layers: tuple[int, ...] = _widths((256, 256), "units of the hidden layers")
@@ -74,7 +76,7 @@ class Config:
     dropout: float = _number(0.3, 1, "of the hidden units")
     label_smoothing: float = _number(0.0, 1, "how much of each label is spread over all classes")
     optimizer: str = _choice("adamw", ("adam", "adamw", "sgd", "rmsprop"), "that follows the gradient")
-    learning_rate: float = _number(1e-3, 10, "of the optimizer, at its highest")
+    learning_rate: float = _number(1e-3, 10, "of the optimizer, at its highest", positive=True)
     weight_decay: float = _number(0.02, 10, "of adamw")
     schedule: str = _choice("cosine", ("cosine", "constant"), "of the learning rate")
     epochs: int | None = _whole(None, 1, "passes over the data (by their number of rows)")
@@ -86,7 +88,9 @@ class Config:
     def __post_init__(self) -> None:
         for setting in fields(self):
             value = getattr(self, setting.name)
-            if value != setting.default and not setting.metadata["check"](value):
+            # 0.0 is equal to 0, but no seed.
+            same = type(value) is type(setting.default) and value == setting.default
+            if not same and not setting.metadata["check"](value):
                 raise TrainingError(f"{setting.name} = {value!r}: expected {setting.metadata['expected']}")
         if not self.data:
             raise TrainingError("name the data to learn from: --data digits, or a .npz, .csv or .parquet file")
@@ -107,7 +111,7 @@ class Config:
     def to_toml(self) -> str:
         """Return a file that repeats the run. JSON's texts, numbers, flags and lists are TOML's too."""
         settings = {name: value for name, value in asdict(self).items() if value is not None}
-        return "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
+        return "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in settings.items())
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ class Console:
 
     def finding(self, text: str) -> None:
         """Tell what was noticed about the data."""
-        print(f"Note: {text}.")
+        print(f"Note: {text}" if text.endswith("?") else f"Note: {text}.")
 
     def goes_on(self, checkpoint: Path) -> None:
         """Tell that the run was begun before."""
@@ -106,7 +106,7 @@ def comparison_lines(numbers: list[int], result: Comparison) -> str:
     closer = "right" if result.metric == "accuracy" else "closer"
     verdict = "chance alone may explain it" if result.chance else "more than chance"
     return (
-        f"{result.metric} of {second} against {first}: {result.difference:+.4f} ({low:+.4f} to {high:+.4f})."
-        f" {second} alone is {closer} on {result.only_second:,} rows, {first} alone on {result.only_first:,}:"
-        f" p = {result.p_value:.3g}, {verdict}."
+        f"{result.metric} of {second} against {first}: {result.difference:+.4f} ({low:+.4f} to {high:+.4f}),"
+        f" p = {result.p_value:.3g}: {verdict}."
+        f" {second} alone is {closer} on {result.only_second:,} rows, {first} alone on {result.only_first:,}."
     )

@@ -32,6 +32,7 @@ STYLE: dict[Any, Any] = {
     "grid.color": "#edf2f7",
     "axes.axisbelow": True,
     "legend.frameon": False,
+    "text.parse_math": False,  # a name with two $ is a name
 }
 MOST_NUMBERED = 20  # classes of a confusion matrix whose cells hold numbers
 MOST_BARS = 25

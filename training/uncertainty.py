@@ -66,8 +66,9 @@ class Comparison:
 def compare(first: Outcome, second: Outcome, task: str) -> Comparison:
     """Compare two models row by row.
 
-    McNemar's exact test (1947) asks whether the rows on which they differ fall to either side as coins do; for a
-    regression it is the sign test of which model comes closer. The interval is a bootstrap of the difference.
+    The interval is a bootstrap of the difference. Of accuracies McNemar's exact test (1947) asks whether the rows on
+    which they differ fall to either side as coins do; of mean errors the share of resamples in which the difference
+    has the other sign tells (Efron & Tibshirani 1993, chapter 15), twice, for it might have either.
     """
     if task == "classification":
         metric, gains = "accuracy", second.right.astype(np.float64) - first.right
@@ -75,8 +76,12 @@ def compare(first: Outcome, second: Outcome, task: str) -> Comparison:
         errors = (np.abs(outcome.outputs[:, 0].astype(np.float64) - outcome.targets) for outcome in (first, second))
         metric, gains = "mae", np.subtract(*errors)
     ahead, behind = int((gains > 0).sum()), int((gains < 0).sum())
-    p_value = float(stats.binomtest(ahead, ahead + behind).pvalue) if ahead + behind else 1.0
-    means = [gains[sample].mean() for sample in _resamples(len(gains))]
+    means = np.array([gains[sample].mean() for sample in _resamples(len(gains))])
+    if task == "classification":
+        p_value = float(stats.binomtest(ahead, ahead + behind).pvalue) if ahead + behind else 1.0
+    else:
+        turned = min((means <= 0).sum(), (means >= 0).sum())
+        p_value = min(2 * float(turned + 1) / (len(means) + 1), 1.0)
     low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     sign = 1 if metric == "accuracy" else -1
     bounds = sorted((sign * float(low), sign * float(high)))

@@ -158,3 +158,14 @@ def test_numbers_are_rounded_as_a_reader_of_json_rounds_them(rng: np.random.Gene
     np.testing.assert_array_equal(read_numbers(integers), from_json)
     assert read_numbers(np.array([200], np.uint8)).dtype == np.float32
     assert np.isinf(read_numbers([1e39])).all()
+
+
+def test_a_date_out_of_reach_becomes_the_last_there_is() -> None:
+    column = Date("d")
+    assert column.cell(1e12) == "9999-12-31"
+    assert column.cell(-1e12) == "0001-01-01"
+
+
+def test_a_bin_too_narrow_for_float32_is_refused() -> None:
+    with pytest.raises(ValueError, match="finite fill, offset and scale"):
+        Number("p", edges=(0.0, 1e-40, 1.0))

@@ -73,3 +73,18 @@ def test_the_closer_of_two_regressions_wins(rng: np.random.Generator) -> None:
     assert result.interval[0] <= result.difference <= result.interval[1] < 0
     assert result.only_second > result.only_first
     assert not result.chance
+
+
+def _errors(sizes: np.ndarray) -> Outcome:
+    return Outcome(sizes.astype(np.float32)[:, None], np.square(sizes), np.zeros(len(sizes)))
+
+
+def test_the_verdict_on_a_regression_is_that_on_its_mean_error() -> None:
+    """One model is closer on half of the rows by little, the other on the other half by far."""
+    first, second = np.tile([10.0, 1.0], 500), np.tile([1.0, 1.1], 500)
+    result = compare(_errors(first), _errors(second), "regression")
+    assert result.only_first == result.only_second == 500
+    assert not result.chance
+    assert result.interval[1] < 0
+    same = compare(_errors(first), _errors(first), "regression")
+    assert (same.p_value, same.chance) == (1, True)
