@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from service.protocols.codec import Asked, Codec, Reply
+from service.protocols.inference import Inference
 from service.protocols.native import Native
 from service.protocols.tensorflow import TensorFlow
 
@@ -23,6 +24,8 @@ ROUTES: dict[str, type[Codec]] = {
     "/v1/models/<name>:predict": TensorFlow,
     "/v1/models/<name>/versions/<version>:predict": TensorFlow,
     "/v1/models/<name>/labels/<alias>:predict": TensorFlow,
+    "/v2/models/<name>/infer": Inference,
+    "/v2/models/<name>/versions/<version>/infer": Inference,
 }
 CODECS = tuple(dict.fromkeys(ROUTES.values()))
 _PATTERNS = {template: re.compile(re.sub(r"<(\w+)>", r"(?P<\1>[^/:]+)", template)) for template in ROUTES}

@@ -119,8 +119,8 @@ def test_every_example_is_answered_as_described(client: FlaskClient, document: d
             if path.endswith("/predict") and not label.startswith("price"):
                 _check(document, described, client.post(answer.request.path, json={**body, "top": 2}).get_json())
             tried += 1
-    # The default model twice; each stable version, each version and each alias in two protocols.
-    assert tried == 2 + 2 * (5 + 6 + 6)
+    # The default model twice; each stable version and each version in three protocols, each alias in two.
+    assert tried == 2 + 3 * (5 + 6) + 2 * 6
 
 
 def test_every_page_is_as_described(client: FlaskClient, document: dict[str, Any]) -> None:
@@ -220,6 +220,57 @@ def test_what_it_says_of_inputs_is_what_is_taken(
     schema = {"$ref": f"#/components/schemas/tensorflow.{name}.1.request"}
     if taken:
         _check(document, schema, body)
+    else:
+        with pytest.raises(ValidationError):
+            _check(document, schema, body)
+
+
+def _age(**changes: Any) -> dict[str, Any]:
+    return {"name": "age", "shape": [2], "datatype": "FP32", "data": [39, 40.5], **changes}
+
+
+MEMBER = {"name": "member", "shape": [2, 1], "datatype": "BOOL", "data": [[True], [False]]}
+WORK = {"name": "work", "shape": [2], "datatype": "BYTES", "data": ["private", None]}
+
+
+@pytest.mark.parametrize(
+    ("body", "taken"),
+    [
+        ({"inputs": [_age(), MEMBER]}, True),
+        ({"inputs": [WORK, MEMBER, _age(datatype="INT8", data=[3, 4], extra=1), {**WORK, "name": "id"}]}, True),
+        ({"inputs": [_age(), MEMBER, {**WORK, "datatype": "INT64", "data": [3, 4]}], "id": "7", "more": []}, True),
+        ({"inputs": [_age(), MEMBER], "outputs": [], "parameters": {"timeout": 1}}, True),
+        ({"inputs": [_age(), MEMBER], "outputs": [{"name": "predictions", "parameters": {"mine": 1}}]}, True),
+        ({"inputs": [_age(), MEMBER], "id": 7}, False),
+        ({"inputs": [_age(), MEMBER], "parameters": {"binary_data_output": 1}}, False),
+        ({"inputs": [_age(), MEMBER], "outputs": [{"name": "x"}]}, False),
+        (
+            {"inputs": [_age(), MEMBER], "outputs": [{"name": "predictions", "parameters": {"classification": 1}}]},
+            False,
+        ),
+        (
+            {"inputs": [_age(), MEMBER], "outputs": [{"name": "probabilities", "parameters": {"classification": 0}}]},
+            False,
+        ),
+        ({"inputs": [_age(datatype="BYTES"), MEMBER]}, False),
+        ({"inputs": [_age(data=[39, "40"]), MEMBER]}, False),
+        ({"inputs": [_age(data=[39, None]), MEMBER]}, False),
+        ({"inputs": [_age(shape=[2, 2]), MEMBER]}, False),
+        ({"inputs": [_age(shape=[]), MEMBER]}, False),
+        ({"inputs": [_age(name="Age"), MEMBER]}, False),
+        ({"inputs": []}, False),
+        ({}, False),
+    ],
+)
+def test_what_it_says_of_tensors_is_what_is_taken(
+    body: Any, taken: bool, client: FlaskClient, document: dict[str, Any]
+) -> None:
+    answer = client.post("/v2/models/people/infer", json=body)
+    assert (answer.status_code == 200) == taken, answer.text
+    schema = {"$ref": "#/components/schemas/inference.people.1.request"}
+    if taken:
+        _check(document, schema, body)
+        _check(document, {"$ref": "#/components/schemas/inference.people.1.answer"}, answer.get_json())
     else:
         with pytest.raises(ValidationError):
             _check(document, schema, body)
