@@ -37,7 +37,7 @@ def describe_answer(version: Version) -> JsonSchema:
     slots = output_slots(version.artifact.model)
     output: dict[str, JsonSchema] = {
         "name": {"enum": [*slots]},
-        "datatype": {"enum": [*{BYTES, *(slot.datatype for slot in slots.values())}]},
+        "datatype": {"enum": sorted({BYTES, *(slot.datatype for slot in slots.values())})},
         "shape": {"type": "array", "items": COUNT},
         "data": {"type": "array"},
         "parameters": record({"binary_data_size": COUNT}),
