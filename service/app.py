@@ -14,6 +14,7 @@ from service import describe
 from service.calls import Calls
 from service.errors import NO_SUCH_PATH, CallError, Unexpected
 from service.follow import Follower
+from service.inference_pages import inference_pages
 from service.metrics import Metrics
 from service.protocols import ROUTES
 from service.reference import reference_pages
@@ -56,6 +57,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     _add_errors(app)
     _add_requests(app, metrics)
     app.register_blueprint(tensorflow_pages(follower))
+    app.register_blueprint(inference_pages(follower))
     app.register_blueprint(reference_pages(follower))
     follower.start()
     return app

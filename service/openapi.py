@@ -12,7 +12,7 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 
 from service.catalogue import Catalogue, Endpoint
 from service.errors import CallError
-from service.page_schemas import PAGES, Page
+from service.page_schemas import PAGES, SERVICE, Page
 from service.protocols import CODECS, ROUTES
 from service.protocols.codec import ERROR, Codec
 from service.schemas import JsonSchema
@@ -137,11 +137,12 @@ def _prediction(template: str, codec: type[Codec], found: list[Target]) -> dict[
 def _page(template: str, page: Page, found: list[Target]) -> dict[str, Any]:
     content = {JSON: {"schema": page.schema}} if page.schema else {}
     content |= {text: {"schema": {"type": "string"}} for text in page.texts}
+    error = "error" if page.tag == SERVICE else f"{page.tag}.error"
     return {
         "tags": [page.tag],
         "summary": page.summary,
         "parameters": _parameters(template, found),
-        "responses": {"200": {"description": page.summary, "content": content}, **_errors(page.statuses, "error")},
+        "responses": {"200": {"description": page.summary, "content": content}, **_errors(page.statuses, error)},
     }
 
 

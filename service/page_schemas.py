@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from service.protocols.inference import Inference
 from service.protocols.tensorflow import TensorFlow
 from service.protocols.tensorflow_body import SERVING_DEFAULT
 from service.schemas import JsonSchema, record
@@ -114,6 +115,14 @@ METADATA = record(
         "metadata": record({"signature_def": record({"signature_def": record({SERVING_DEFAULT: SIGNATURE})})}),
     }
 )
+SERVER = record({"name": {"const": "npserve"}, "version": TEXT, "extensions": _list(TEXT)})
+V2_TENSOR = record({"name": TEXT, "datatype": TEXT, "shape": _list(WHOLE)})
+V2_METADATA = record(
+    {"name": TEXT, "versions": _list(TEXT), "platform": TEXT, "inputs": _list(V2_TENSOR), "outputs": _list(V2_TENSOR)}
+)
+V2_HEALTH = record({"ready": {"const": True}, "live": {"const": True}})
+V2_READY = record({"name": TEXT, "ready": {"const": True}})
+ENTRY = record({"name": TEXT, "version": TEXT, "state": {"enum": ["READY", "UNAVAILABLE"]}, "reason": TEXT})
 
 NOT_READY = {503: "It is not ready, and says why."}
 UNKNOWN = {
@@ -127,7 +136,9 @@ READY = record({"status": {"const": "ready"}})
 STATES = record({"model_version_status": _list(STATE)})
 MODEL_STATES = record({"name": TEXT, "ready": TRUTH, "model_version_status": _list(STATE)})
 EXPOSITIONS = ("text/plain", "application/openmetrics-text")
-SERVICE, V1 = "service", TensorFlow.name
+NOT_AN_INDEX = {400: "The body is neither empty nor an object."}
+NOT_HERE = {400: "The store decides what is served."}
+SERVICE, V1, V2 = "service", TensorFlow.name, Inference.name
 PAGES = {
     "/": Page(SERVICE, "What is served, and a curl line that works; for browsers a page", INDEX, {}, ("text/html",)),
     "/models": Page(SERVICE, "Every model: aliases, task, metrics", record({"models": _list(SUMMARY)})),
@@ -148,4 +159,17 @@ PAGES = {
     "/v1/models/<name>/metadata": Page(V1, "What a model takes and gives", METADATA, V1_UNKNOWN),
     "/v1/models/<name>/versions/<version>/metadata": Page(V1, "What a version takes and gives", METADATA, V1_UNKNOWN),
     "/v1/models/<name>/labels/<alias>/metadata": Page(V1, "What it takes and gives, by label", METADATA, NO_LABEL),
+    "/v2/": Page(V2, "What the server is, and which extensions of the protocol it has", SERVER),
+    "/v2/health/live": Page(V2, "Whether the process answers", record({"live": TRUTH})),
+    "/v2/health/ready": Page(
+        V2, "Whether a stable version answers", record({"ready": TRUTH, "live": TRUTH}), NOT_READY
+    ),
+    "/v2/models": Page(V2, "The names of all models", record({"models": _list(TEXT)})),
+    "/v2/models/<name>": Page(V2, "What a model takes and gives, and its versions", V2_METADATA, UNKNOWN),
+    "/v2/models/<name>/versions/<version>": Page(V2, "What a version takes and gives", V2_METADATA, UNKNOWN),
+    "/v2/models/<name>/ready": Page(V2, "Whether a model answers", V2_READY, UNKNOWN),
+    "/v2/models/<name>/versions/<version>/ready": Page(V2, "Whether a version answers", V2_READY, UNKNOWN),
+    "/v2/repository/index": Page(V2, "Every version and its state", _list(ENTRY), NOT_AN_INDEX, method="POST"),
+    "/v2/repository/models/<name>/load": Page(V2, "Refused", None, NOT_HERE, method="POST"),
+    "/v2/repository/models/<name>/unload": Page(V2, "Refused", None, NOT_HERE, method="POST"),
 }

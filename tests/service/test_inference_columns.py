@@ -214,3 +214,10 @@ def test_texts_are_as_many_as_in_json(people: FlaskClient) -> None:
     raw = elements(*[PERSON[-1]] * 51)
     columns[-1] = tensor(shape=[51], name="born", datatype="BYTES", size=len(raw))
     assert "at most 50" in error(post(people, packed(raw, *columns), INFER))
+
+
+def test_mixed_columns_are_inputs_of_their_own(people: FlaskClient) -> None:
+    inputs = people.get("/v2/models/people").get_json()["inputs"]
+    assert [one["name"] for one in inputs] == NAMES
+    assert [one["datatype"] for one in inputs] == [DATATYPES[column.kind] for column in PEOPLE.columns]
+    assert all(one["shape"] == [-1, 1] for one in inputs)
