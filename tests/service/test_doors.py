@@ -14,7 +14,9 @@ from store import publish
 from tests.models import make_artifact
 from tests.service import test_tensorflow as tensorflow
 from tests.service.server import Series, Server
+from tests.service.tensors import ALL_BINARY, INFER, ROWS, Sent, array, listed, tensor
 from tests.service.test_app import BAD_BODIES, JSON, ROW
+from tests.service.test_inference_errors import BAD as BAD_TENSORS
 from tests.service.wire import Received, Wire, chunked, message
 
 BODY = json.dumps({"instances": [ROW, [6.0, 2.0, 5.0, 1.5]]}).encode()
@@ -44,6 +46,32 @@ def _npy() -> bytes:
     stream = io.BytesIO()
     np.save(stream, np.array([ROW]))
     return stream.getvalue()
+
+
+def _tensors() -> dict[str, bytes]:
+    """The same for the Open Inference Protocol; where none is given, an ID is told in the body."""
+    sent: dict[str, Sent] = {f"bad tensors {number}": bad for number, (bad, *_) in enumerate(BAD_TENSORS)}
+    sent |= {"tensors": listed(tensor(ROWS)), "bytes": array(ROWS, parameters=ALL_BINARY)}
+    posts = {name: message("POST", INFER, body, **headers, X_Request_ID="1") for name, (headers, body) in sent.items()}
+    headers, body = sent["bytes"]
+    posts["chunked bytes"] = chunked("POST", INFER, body, 7, **headers, X_Request_ID="1")
+    posts["zipped bytes"] = message(
+        "POST", INFER, gzip.compress(body), **headers, Content_Encoding="gzip", X_Request_ID="1"
+    )
+    for path in (
+        "",
+        "/",
+        "/health/live",
+        "/health/ready",
+        "/models",
+        "/models/iris",
+        "/models/rose",
+        "/models/iris/ready",
+    ):
+        posts[f"/v2{path}"] = message("GET", f"/v2{path}")
+    for path in ("index", "models/iris/load"):
+        posts[path] = message("POST", f"/v2/repository/{path}", b"")
+    return posts
 
 
 def _corpus() -> dict[str, bytes]:
@@ -92,7 +120,7 @@ def _corpus() -> dict[str, bytes]:
     }
 
 
-CORPUS = _corpus()
+CORPUS = _corpus() | _tensors()
 
 
 @pytest.fixture(scope="module")
