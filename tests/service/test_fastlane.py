@@ -6,12 +6,14 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import requests
 
+from nn import Artifact, Dense, Golden, Network
 from store import publish
 from tests.models import make_artifact
 from tests.service.server import Server, total
@@ -23,11 +25,25 @@ GOOD = message("POST", "/predict", BODY, Content_Type=JSON)
 SECONDS = 1
 
 
+WIDTHS = {"iris": (4, 8, 3), "large": (4, 2200, 2200, 3)}
+
+
+def _artifact(name: str) -> Artifact:
+    """The same at every call, with sums of about 1, as training leaves them."""
+    drawn = make_artifact(np.random.default_rng(0), WIDTHS[name])
+    layers = [
+        Dense(layer.kernel / len(layer.kernel) ** 0.5, layer.bias, layer.activation)
+        for layer in drawn.model.network.layers
+    ]
+    model = replace(drawn.model, network=Network(layers))
+    return Artifact(model, Golden.measure(model, drawn.golden.rows))
+
+
 @pytest.fixture(scope="module")
 def lane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("lane")
-    for name, widths in (("iris", (4, 8, 3)), ("large", (4, 2200, 2200, 3))):
-        publish(folder / "models", name, make_artifact(np.random.default_rng(0), widths), {}, {})
+    for name in WIDTHS:
+        publish(folder / "models", name, _artifact(name), {}, {})
     limits = {
         "NPSERVE_DEFAULT_MODEL": "iris",
         "NPSERVE_HEADER_SECONDS": str(SECONDS),
@@ -245,7 +261,7 @@ def _array(rows: np.ndarray) -> bytes:
 
 @pytest.mark.parametrize("name", ["iris", "large"])
 def test_many_binary_rows_beside_single_ones(name: str, lane: Server, rng: np.random.Generator) -> None:
-    model = make_artifact(np.random.default_rng(0), (4, 8, 3) if name == "iris" else (4, 2200, 2200, 3)).model
+    model = _artifact(name).model
     count = 20_000 if name == "iris" else 200
     many = rng.normal(size=(count, 4)).astype(np.float32)
     expected = model.predict(many)
