@@ -3,6 +3,7 @@
 Names, defaults and formulas are those of Keras 3 (`keras/src/optimizers/`).
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -212,23 +213,34 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam, and before each step w -= lr weight_decay w (Loshchilov & Hutter 2019), biases included as in Keras."""
 
-    def __init__(self, learning_rate: LearningRate = 0.001, weight_decay: float = 0.004, **options: Any) -> None:
-        super().__init__(learning_rate, **options)
+    def __init__(
+        self,
+        learning_rate: LearningRate = 0.001,
+        weight_decay: float = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        *,
+        exclude_from_weight_decay: Sequence[str] = (),
+        **options: Any,
+    ) -> None:
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **options)
         if not weight_decay >= 0:
             raise TrainingError(f"weight_decay must be a number from 0 on, got {weight_decay}")
         self.weight_decay = weight_decay
-        self._excluded: tuple[str, ...] = ()
+        # An argument too, so that a saved optimizer comes back with it.
+        self._exclude_from_weight_decay = tuple(exclude_from_weight_decay)
 
-    def exclude_from_weight_decay(self, var_names: list[str]) -> None:
+    def exclude_from_weight_decay(self, var_names: Sequence[str]) -> None:
         """Leave tensors alone whose name contains one of these, such as bias."""
-        self._excluded = tuple(var_names)
+        self._exclude_from_weight_decay = tuple(var_names)
 
     def _decay(self, parameters: Parameters, share: float) -> None:
-        if not self._excluded:
+        if not self._exclude_from_weight_decay:
             super()._decay(parameters, share)
             return
         for tensor in parameters.tensors:
-            if not any(name in tensor.name for name in self._excluded):
+            if not any(name in tensor.name for name in self._exclude_from_weight_decay):
                 tensor.values[...] *= 1 - share
 
 

@@ -32,7 +32,7 @@ def describe(value: Any) -> Any:
     """Return a value as JSON can say it."""
     if type(value) in CLASSES.values():
         names = [name for name, p in inspect.signature(type(value)).parameters.items() if p.kind != p.VAR_KEYWORD]
-        # A learning rate that is a schedule is more than what the property of that name says of this moment.
+        # What has an underscore is the argument itself, where the public name is a property or a method.
         arguments = {name: describe(getattr(value, f"_{name}", getattr(value, name))) for name in names}
         return {"class": type(value).__name__, "arguments": arguments | describe(getattr(value, "options", {}))}
     if isinstance(value, np.ndarray | np.generic):

@@ -16,8 +16,9 @@ from training.keras.callbacks import BackupAndRestore, Callback, EarlyStopping
 from training.keras.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Normalization, Rescaling
 from training.keras.losses import Huber, SparseCategoricalCrossentropy
 from training.keras.metrics import AUC
-from training.keras.optimizers import SGD, AdamW
+from training.keras.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSprop
 from training.keras.schedules import CosineDecay
+from training.keras.serialization import describe
 
 LOSS = "sparse_categorical_crossentropy"
 X, Y = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32), np.arange(200) % 3
@@ -72,6 +73,36 @@ def test_losses_and_metrics_are_kept(tmp_path: Path) -> None:
     assert loaded.loss.delta == 0.3
     assert loaded.metrics[0] == "mae"
     assert loaded.metrics[1].num_thresholds == 50
+
+
+OTHERWISE = [
+    SGD(0.2, momentum=0.5, nesterov=True, clipvalue=0.5),
+    RMSprop(0.02, rho=0.8, momentum=0.1, epsilon=1e-5, global_clipnorm=2.0),
+    Adam(0.03, beta_1=0.8, beta_2=0.95, epsilon=1e-4, clipnorm=1.5),
+    AdamW(0.04, 0.1, 0.7, 0.9, 1e-3, exclude_from_weight_decay=["bias"], clipnorm=1.5),
+]
+
+
+@pytest.mark.parametrize("optimizer", OTHERWISE, ids=lambda optimizer: type(optimizer).__name__)
+def test_every_argument_of_an_optimizer_is_kept(optimizer: Optimizer, tmp_path: Path) -> None:
+    assert {type(optimizer) for optimizer in OTHERWISE} == set(OPTIMIZERS.values())
+    description = describe(optimizer)
+    default = describe(type(optimizer)())
+    assert all(value != default["arguments"].get(name) for name, value in description["arguments"].items())
+    model = _trained(optimizer)
+    model.save(tmp_path / "model.npz")
+    assert describe(models.load_model(tmp_path / "model.npz").optimizer) == description
+
+
+def test_what_was_left_out_of_weight_decay_stays_out(tmp_path: Path) -> None:
+    optimizer = AdamW()
+    optimizer.exclude_from_weight_decay(["bias"])
+    model = _trained(optimizer)
+    model.save(tmp_path / "model.npz")
+    loaded = models.load_model(tmp_path / "model.npz")
+    for trained in (model, loaded):
+        trained.fit(X, Y, epochs=2, verbose=0)
+    np.testing.assert_array_equal(loaded.parameters.values, model.parameters.values)
 
 
 def test_weights_alone(tmp_path: Path) -> None:
