@@ -17,6 +17,7 @@ from training.keras.callbacks import BackupAndRestore, Callback, Callbacks, Hist
 from training.keras.fit import EVALUATION_ROWS, Figures, evaluate, fit, train_on_batch
 from training.keras.folding import fold
 from training.keras.layers import Layer
+from training.keras.layers.base import Trained
 from training.keras.metrics import Metric, check_metric, get_metric
 from training.keras.narrowing import narrowed
 from training.keras.parameters import Parameter, Parameters
@@ -27,7 +28,7 @@ from training.keras.summary import summary
 from training.publish import class_labels, publish_arrays
 
 
-class Sequential:
+class Sequential(Trained):
     """Layers one after another; built when the shape of a row is known."""
 
     parameters: Parameters

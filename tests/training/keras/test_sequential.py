@@ -356,3 +356,14 @@ def test_summary(capsys: pytest.CaptureFixture[str], rng: np.random.Generator) -
     model.fit(rng.normal(size=(10, 784)), np.zeros(10), verbose=0)
     model.summary()
     assert " Optimizer params: 102,038 (398.59 KB)" in capsys.readouterr().out
+
+
+def test_nothing_is_frozen_without_a_word() -> None:
+    layer = Dense(3, name="hidden")
+    model = Sequential([layer])
+    layer.trainable = True
+    assert layer.trainable
+    with pytest.raises(TrainingError, match="hidden can't be frozen"):
+        layer.trainable = False
+    with pytest.raises(TrainingError, match="sequential can't be frozen"):
+        model.trainable = False

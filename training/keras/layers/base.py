@@ -17,7 +17,23 @@ Shape = tuple[int, ...]
 _named: Counter[str] = Counter()
 
 
-class Layer:
+class Trained:
+    """What is always trained, and says so where somebody would freeze it."""
+
+    name: str
+
+    @property
+    def trainable(self) -> bool:
+        """True."""
+        return True
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        if not value:
+            raise TrainingError(f"{self.name} can't be frozen (trainable = False): all layers are trained here")
+
+
+class Layer(Trained):
     """`steps` is what training runs; `parameters` are trained, `statistics` are gathered along the way."""
 
     input_shape: Shape | None = None
