@@ -14,7 +14,7 @@ import numpy.typing as npt
 from nn import Dense as TrainedDense
 from nn import Network
 from training.errors import TrainingError
-from training.keras.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Input, Layer
+from training.keras.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Layer
 from training.keras.steps import Scale
 
 Float64 = npt.NDArray[np.float64]
@@ -35,7 +35,7 @@ def fold(layers: Sequence[Layer]) -> Network:
     waiting: tuple[Any, Any] | None = None  # scale and shift, for the dense layer that comes next
     before = ""
     for layer in layers:
-        if isinstance(layer, Input | Dropout | Flatten):
+        if isinstance(layer, Dropout | Flatten):
             continue
         if isinstance(layer, Dense):
             folded.append(_dense(layer, waiting))

@@ -1,6 +1,7 @@
 """The Sequential model: layers one after another, compiled, fitted, evaluated, saved and published."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from training.keras.arguments import read_rows, read_source, split_off
 from training.keras.callbacks import BackupAndRestore, Callback, Callbacks, History, figures_line, progress
 from training.keras.fit import EVALUATION_ROWS, Figures, evaluate, fit, train_on_batch
 from training.keras.folding import fold
-from training.keras.layers import Layer
-from training.keras.layers.base import Trained
+from training.keras.layers import Input, Layer
+from training.keras.layers.base import Trained, check_weights
 from training.keras.metrics import Metric, check_metric, get_metric
 from training.keras.narrowing import narrowed
 from training.keras.parameters import Parameter, Parameters
@@ -29,7 +30,7 @@ from training.publish import class_labels, publish_arrays
 
 
 class Sequential(Trained):
-    """Layers one after another; built when the shape of a row is known."""
+    """Layers one after another; built when weights are asked for, or data seen, and the shape of a row is known."""
 
     parameters: Parameters
     optimizer: optimizers.Optimizer
@@ -39,6 +40,7 @@ class Sequential(Trained):
     def __init__(self, layers: Sequence[Layer] | None = None, name: str = "sequential") -> None:
         self.name = name
         self.layers: list[Layer] = []
+        self._declared_shape: tuple[int, ...] | None = None
         self.rng = utils.new_generator()
         self.steps: list[Step] = []
         self.history: History | None = None
@@ -56,14 +58,36 @@ class Sequential(Trained):
             raise TrainingError(
                 f"Only instances of `keras.Layer` can be added to a Sequential model. Received: {layer!r}"
             )
-        if self.built:
-            raise TrainingError(f"{layer.name} comes too late: the model is built already")
+        if isinstance(layer, Input):
+            self._declare(layer)
+        elif self.built:
+            self._add_to_built(layer)
+        else:
+            self.layers.append(layer)
+
+    def _declare(self, layer: Input) -> None:
+        """Remember the shape of a row; as in Keras an Input is none of the model's `layers`."""
+        if self.layers or self._declared_shape:
+            raise TrainingError(f"{layer.name} comes too late: an Input comes before all layers, once")
+        self._declared_shape = layer.shape
+
+    def _add_to_built(self, layer: Layer) -> None:
+        """Build anew with one layer more; the others keep their weights, whether it fits or not."""
+        kept, shape, dtype = self.get_weights(), (None, *self.input_shape), self.dtype
         self.layers.append(layer)
+        try:
+            self.build(shape, dtype)
+        except TrainingError:
+            self.layers.pop()
+            self.build(shape, dtype)
+            raise
+        finally:
+            self.set_weights([*kept, *self.get_weights()[len(kept) :]])
 
     @property
     def declared_shape(self) -> tuple[int, ...] | None:
-        """The shape of a row, where a layer says it."""
-        return next((layer.input_shape for layer in self.layers if layer.input_shape), None)
+        """The shape of a row, where an Input or a layer says it."""
+        return self._declared_shape or next((layer.input_shape for layer in self.layers if layer.input_shape), None)
 
     def build(self, input_shape: Sequence[int | None], dtype: npt.DTypeLike = np.float32) -> None:
         """Create the parameters for inputs of (batch_size, …)."""
@@ -265,38 +289,36 @@ class Sequential(Trained):
 
     def get_weights(self) -> list[Array]:
         """Return copies of all weights, layer by layer: kernel, bias; gamma, beta, mean, variance."""
-        self._must_be_built()
+        self._ensure_built()
         return [weights.copy() for layer in self.layers for weights in layer.weights]
 
     def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
         """Take weights in the order of `get_weights`."""
-        self._must_be_built()
-        own = [weights for layer in self.layers for weights in layer.weights]
-        if len(own) != len(weights):
-            raise TrainingError(
-                f"You called `set_weights(weights)` on layer '{self.name}' with a weight list of length"
-                f" {len(weights)}, but the layer was expecting {len(own)} weights."
-            )
-        for part, given in zip(own, weights, strict=True):
-            if part.shape != np.shape(given):
-                raise TrainingError(f"Layer weight shape {part.shape} not compatible with {np.shape(given)}")
+        self._ensure_built()
+        check_weights(self.name, [own for layer in self.layers for own in layer.weights], weights)
         left = list(weights)
         for layer in self.layers:
             count = len(layer.weights)
             layer.set_weights(left[:count])
             left = left[count:]
 
-    def _must_be_built(self) -> None:
-        if not self.built:
+    def _ensure_built(self) -> None:
+        if self.built:
+            return
+        if self.declared_shape is None:
             raise TrainingError("the model has no weights yet: call fit() or build() first")
+        self.build((None, *self.declared_shape))
 
     def summary(self, print_fn: Callable[[str], Any] = print) -> None:
         """Print the layers, their output shapes and how many parameters they have."""
+        # What can't be built yet, such as a Normalization that has seen no data, is shown as it is.
+        with suppress(TrainingError):
+            self._ensure_built()
         print_fn(summary(self))
 
     def save(self, filepath: str | Path) -> None:
         """Save the whole model as a .npz, to be read by `models.load_model`."""
-        self._must_be_built()
+        self._ensure_built()
         saving.save_model(self, Path(filepath))
 
     def save_weights(self, filepath: str | Path) -> None:
@@ -309,7 +331,7 @@ class Sequential(Trained):
 
     def network(self) -> Network:
         """Return the trained network as plain arrays; dropout leaves nothing behind, scales are folded in."""
-        self._must_be_built()
+        self._ensure_built()
         return fold(self.layers)
 
     def publish(

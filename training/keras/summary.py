@@ -31,8 +31,6 @@ def _rows(model: "Sequential") -> list[tuple[str, str, str]]:
     rows = []
     shape = model.input_shape if model.built else None
     for layer in model.layers:
-        if type(layer).__name__ == "Input":
-            continue
         shape = layer.output_shape(shape) if shape is not None else None
         told = "?" if shape is None else str((None, *shape))
         count = f"{sum(weights.size for weights in layer.weights):,}" if shape is not None else "0 (unbuilt)"

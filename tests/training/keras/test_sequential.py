@@ -177,7 +177,11 @@ def _with_weights(weights: list[np.ndarray]) -> None:
             lambda: _with_weights([np.zeros((4, 2)), np.zeros(3)]),
             "Layer weight shape (4, 3) not compatible with (4, 2)",
         ),
-        (lambda: _built_model().add(Dense(2)), "comes too late: the model is built already"),
+        (lambda: _built_model().add(Input((4,))), "comes too late: an Input comes before all layers, once"),
+        (lambda: Sequential([Input((4,)), Input((4,))]), "comes too late"),
+        (lambda: Dense(2).get_weights(), "has no weights yet: call fit() or build() of its model first"),
+        (lambda: Dense(2).set_weights([]), "has no weights yet"),
+        (lambda: _built_model().layers[0].set_weights([1]), "weight list of length 1, but the layer was expecting 2"),
         (lambda: Sequential([Dense(2)]).compile("adam"), "compile() needs a loss"),
         (lambda: Sequential([Dense(2)]).compile("adam", LOSS, ["beauty"]), "metric identifier: 'beauty'"),
         (lambda: Sequential([Dense(2)]).network(), "the model has no weights yet"),
@@ -367,3 +371,65 @@ def test_nothing_is_frozen_without_a_word() -> None:
         layer.trainable = False
     with pytest.raises(TrainingError, match="sequential can't be frozen"):
         model.trainable = False
+
+
+def test_a_model_whose_input_is_declared_has_weights_before_it_sees_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def declared() -> Sequential:
+        return Sequential([Input((4,)), Dense(3, name="hidden"), Dropout(0.5), Dense(2)])
+
+    model = declared()
+    assert [part.shape for part in model.get_weights()] == [(4, 3), (3,), (3, 2), (2,)]
+    declared().summary()
+    assert re.search(r"hidden \(Dense\) +│ \(None, 3\) +│ +15 │", capsys.readouterr().out)
+    model.save_weights(tmp_path / "weights.npz")
+    by_hand, from_file = declared(), declared()
+    by_hand.set_weights(model.get_weights())
+    from_file.load_weights(tmp_path / "weights.npz")
+    for other in (by_hand, from_file):
+        np.testing.assert_array_equal(other.predict(np.eye(4)), model.predict(np.eye(4)))
+
+
+def test_looking_at_the_weights_first_changes_no_bit_of_training(rng: np.random.Generator) -> None:
+    x, y = _blobs(rng)
+    results = []
+    for look in (False, True):
+        set_random_seed(3)
+        model = Sequential([Input((4,)), Dense(8, "relu"), Dropout(0.5), Dense(3, "softmax")])
+        model.compile("adam", LOSS)
+        if look:
+            model.summary(print_fn=lambda text: None)
+        model.fit(x, y, epochs=2, verbose=0)
+        results.append(model.parameters.values)
+    np.testing.assert_array_equal(results[0], results[1])
+
+
+def test_a_layer_added_later_leaves_the_others_their_weights() -> None:
+    model = Sequential([Dense(3, input_shape=(4,)), BatchNormalization()])
+    model.compile("adam", "mse")
+    before = model.get_weights()
+    model.add(Dense(2))
+    assert len(model.get_weights()) == len(before) + 2
+    with pytest.raises(TrainingError, match="adapt"):
+        model.add(Normalization())
+    for part, expected in zip(model.get_weights(), before, strict=False):
+        np.testing.assert_array_equal(part, expected)
+    assert model.predict(np.eye(4)).shape == (4, 2)
+    model.fit(np.eye(4), np.zeros((4, 2)), verbose=0)
+
+
+def test_what_adapts_after_the_model_was_built_counts(rng: np.random.Generator) -> None:
+    x, normal = rng.normal(3, 2, (50, 4)), Normalization()
+    model = Sequential([Input((4,)), normal])
+    model.summary(print_fn=lambda text: None)
+    for data in (x, x * 2):
+        normal.adapt(data)
+        np.testing.assert_allclose(model.predict(data), (x - x.mean(axis=0)) / x.std(axis=0), rtol=1e-3, atol=1e-5)
+
+
+def test_weights_of_one_layer(rng: np.random.Generator) -> None:
+    model = _built_model()
+    kernel, bias = model.layers[0].get_weights()
+    model.layers[0].set_weights([kernel * 0, bias + 1])
+    np.testing.assert_allclose(model.predict(rng.normal(size=(2, 4))), np.full((2, 3), 1 / 3), rtol=1e-6)

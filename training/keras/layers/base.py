@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from nn.activations import Array
 from training.errors import TrainingError
@@ -37,6 +38,7 @@ class Layer(Trained):
     """`steps` is what training runs; `parameters` are trained, `statistics` are gathered along the way."""
 
     input_shape: Shape | None = None
+    built = False
 
     def __init__(self, name: str | None = None, **unknown: Any) -> None:
         shape, width = unknown.pop("input_shape", None), unknown.pop("input_dim", None)
@@ -62,12 +64,23 @@ class Layer(Trained):
         """All numbers of the layer in Keras's order: those that are trained first."""
         return [parameter.whole for parameter in self.parameters] + self.statistics
 
-    def set_weights(self, weights: Sequence[Any]) -> None:
+    def get_weights(self) -> list[Array]:
+        """Return copies of all weights."""
+        self._must_be_built()
+        return [weights.copy() for weights in self.weights]
+
+    def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
         """Take weights in the same order."""
+        self._must_be_built()
+        check_weights(self.name, self.weights, weights)
         for parameter, values in zip(self.parameters, weights, strict=False):
             parameter.assign(values)
         for statistic, values in zip(self.statistics, weights[len(self.parameters) :], strict=True):
             statistic[...] = values
+
+    def _must_be_built(self) -> None:
+        if not self.built:
+            raise TrainingError(f"{self.name} has no weights yet: call fit() or build() of its model first")
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the shape of a row after this layer."""
@@ -88,6 +101,7 @@ class Layer(Trained):
         `first` says that no layer before this one is trained, so that nobody needs the gradient of its input.
         """
         self.steps = self.make_steps(shape, first, rng)
+        self.built = True
 
     def make_steps(self, shape: Shape, first: bool, rng: np.random.Generator) -> list[Step]:
         """Return what training runs."""
@@ -99,3 +113,15 @@ def width_of(layer: Layer, shape: Sequence[int]) -> int:
     if len(shape) != 1:
         raise TrainingError(f"{layer.name} takes rows of one dimension, got {tuple(shape)}: add Flatten() before it")
     return shape[0]
+
+
+def check_weights(name: str, own: Sequence[Array], given: Sequence[npt.ArrayLike]) -> None:
+    """Say where weights do not fit a layer or a model of that name."""
+    if len(own) != len(given):
+        raise TrainingError(
+            f"You called `set_weights(weights)` on layer '{name}' with a weight list of length"
+            f" {len(given)}, but the layer was expecting {len(own)} weights."
+        )
+    for part, values in zip(own, given, strict=True):
+        if part.shape != np.shape(values):
+            raise TrainingError(f"Layer weight shape {part.shape} not compatible with {np.shape(values)}")

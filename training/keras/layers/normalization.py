@@ -45,6 +45,7 @@ class Normalization(Layer):
                 f" Got mean={mean!r} and variance={variance!r}"
             )
         self.axis = axis
+        self._scales: list[Scale] = []  # none before the model is built
         self.mean = None if mean is None else np.asarray(mean, np.float64)
         self.variance = None if variance is None else np.asarray(variance, np.float64)
 
@@ -53,9 +54,16 @@ class Normalization(Layer):
         values = np.asarray(data, np.float64)
         axes = None if self.axis is None else tuple(range(values.ndim - 1))
         self.mean, self.variance = values.mean(axis=axes), values.var(axis=axes)
+        for step in self._scales:
+            step.offset, step.scale = self._constants(self._row)
 
     def make_steps(self, shape: Shape, first: bool, rng: np.random.Generator) -> list[Step]:
         """Return the one step."""
+        self._row, self._scales = shape, [Scale(*self._constants(shape))]
+        return [*self._scales]
+
+    def _constants(self, shape: Shape) -> tuple[Array, Array]:
+        """Return what to take off rows of this shape, and what to multiply them by, both (I,)."""
         if self.mean is None or self.variance is None:
             raise TrainingError(f"{self.name} knows no mean and variance yet: call adapt(data) first")
         deviation = np.maximum(np.sqrt(self.variance), 1e-7)  # keras.config.epsilon()
@@ -65,7 +73,7 @@ class Normalization(Layer):
             raise TrainingError(
                 f"{self.name} was adapted to rows of {np.shape(self.mean)!r}, got rows of {shape}"
             ) from error
-        return [Scale(offset, scale)]
+        return offset, scale
 
 
 class BatchNormalization(Layer):
