@@ -85,6 +85,7 @@ def fit(
 ) -> None:
     """Train the model up to epoch number `epochs`; every callback is told of every batch and epoch."""
     with threadpool_limits(_threads(model, batch_size), user_api="blas"):
+        logs: dict[str, float] | None = {}
         callbacks.tell("on_train_begin", {})
         while model.next_epoch < epochs and not model.stop_training:
             epoch = model.next_epoch
@@ -93,12 +94,10 @@ def fit(
             if logs is None:
                 break
             if validation is not None and (epoch + 1) % validation_freq == 0:
-                callbacks.tell("on_test_begin", {})
-                logs |= {f"val_{name}": value for name, value in evaluate(model, validation).items()}
-                callbacks.tell("on_test_end", logs)
+                logs |= {f"val_{name}": value for name, value in evaluate(model, validation, callbacks).items()}
             model.next_epoch += 1
             callbacks.tell("on_epoch_end", epoch, logs)
-        callbacks.tell("on_train_end", {})
+        callbacks.tell("on_train_end", logs or {})
 
 
 def _train_epoch(
@@ -140,17 +139,24 @@ def train_on_batch(model: "Sequential", batch: Batch, figures: Figures) -> None:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def evaluate(model: "Sequential", rows: Rows) -> Figures:
-    """Gather the figures over all rows without learning from them."""
+def evaluate(model: "Sequential", rows: Rows, callbacks: Callbacks) -> dict[str, float]:
+    """Return the figures over all rows; nothing is learned from them."""
+    callbacks.tell("on_test_begin", {})
     figures = Figures(model, rows.y)
     penalty = model.penalty()
-    for batch in rows.batches(EVALUATION_ROWS, np.arange(len(rows)), model.dtype):
+    for number, batch in enumerate(rows.batches(EVALUATION_ROWS, np.arange(len(rows)), model.dtype)):
+        for tell in callbacks.test_batch_begin:
+            tell(number, {})
         z = batch.x
         for step in model.training_steps:
             z = step.forward(z, training=False)
         losses, outputs = model.loss.forward(batch.y, z)
         figures.update(losses if batch.weights is None else losses * batch.weights, penalty, batch, outputs)
-    return figures
+        for tell in callbacks.test_batch_end:
+            tell(number, figures)
+    result = dict(figures)
+    callbacks.tell("on_test_end", result)
+    return result
 
 
 def _threads(model: "Sequential", batch_size: int) -> int | None:

@@ -14,7 +14,15 @@ from nn.activations import ACTIVATIONS, Array
 from training.errors import TrainingError
 from training.keras import losses, optimizers, saving, utils
 from training.keras.arguments import read_rows, read_source, split_off
-from training.keras.callbacks import BackupAndRestore, Callback, Callbacks, History, figures_line, progress
+from training.keras.callbacks import (
+    BackupAndRestore,
+    Callback,
+    Callbacks,
+    History,
+    as_callbacks,
+    figures_line,
+    progress,
+)
 from training.keras.fit import EVALUATION_ROWS, Figures, evaluate, fit, train_on_batch
 from training.keras.folding import fold
 from training.keras.layers import Input, Layer
@@ -174,7 +182,7 @@ class Sequential(Trained):
         batch_size: int | None = None,
         epochs: int = 1,
         verbose: str | int = "auto",
-        callbacks: Sequence[Callback] | None = None,
+        callbacks: Callback | Sequence[Callback] | None = None,
         validation_split: float = 0.0,
         validation_data: tuple[Any, ...] | None = None,
         shuffle: bool = True,
@@ -198,7 +206,7 @@ class Sequential(Trained):
         steps = min(steps_per_epoch or len(rows), -(-len(rows) // batch_size))
         self.metric_directions = {name: metric.direction for name, metric in self.new_metrics(rows.y).items()}
         self.history = History()
-        given = list(callbacks or [])
+        given = as_callbacks(callbacks)
         backups = [callback for callback in given if isinstance(callback, BackupAndRestore)]
         others = [callback for callback in given if callback not in backups]
         # Backups come last: they keep what all others know.
@@ -226,13 +234,15 @@ class Sequential(Trained):
         verbose: str | int = "auto",
         sample_weight: npt.ArrayLike | None = None,
         *,
+        callbacks: Callback | Sequence[Callback] | None = None,
         return_dict: bool = False,
     ) -> float | list[float] | dict[str, float]:
         """Return the loss and the metrics over rows x (B, …) and targets y; print them unless `verbose` is 0.
 
         They do not depend on a batch size: it is taken for the sake of programs that give one.
         """
-        figures = evaluate(self, read_rows(self, x, y, sample_weight))
+        told = Callbacks(as_callbacks(callbacks), self, {"verbose": verbose})
+        figures = evaluate(self, read_rows(self, x, y, sample_weight), told)
         if verbose != 0:
             print(figures_line(figures), flush=True)
         return self._figures(figures, return_dict)
@@ -268,21 +278,32 @@ class Sequential(Trained):
         listed = [figures["loss"], *(figures[name] for name in names)]
         return listed if names else listed[0]
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: str | int = "auto") -> Array:
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        *,
+        callbacks: Callback | Sequence[Callback] | None = None,
+    ) -> Array:
         """Return the outputs of rows x (B, …) -> (B, C).
 
         It is done before a bar could be seen: what programs say about batches and bars is taken, and changes nothing.
         """
-        source = read_source(self, x)
+        source, told = read_source(self, x), Callbacks(as_callbacks(callbacks), self, {"verbose": verbose})
         rows = source.shape[0]
         outputs = np.empty((rows, self.output_width), self.dtype)
-        for start in range(0, rows, EVALUATION_ROWS):
+        told.tell("on_predict_begin", {})
+        for number, start in enumerate(range(0, rows, EVALUATION_ROWS)):
+            told.tell("on_predict_batch_begin", number, {})
             index = np.arange(start, min(start + EVALUATION_ROWS, rows))
             part: Array = np.empty((len(index), self.input_width), self.dtype)
             source.gather(index, part)
             for step in self.steps:
                 part = step.forward(part, training=False)
             outputs[index] = part
+            told.tell("on_predict_batch_end", number, {"outputs": part})
+        told.tell("on_predict_end", {})
         return outputs
 
     predict_on_batch = predict

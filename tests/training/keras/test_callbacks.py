@@ -87,6 +87,66 @@ def test_functions_as_hooks() -> None:
     assert seen == [0, losses[0], 1, losses[1], "end"]
 
 
+class Everything(Callback):
+    """Notes each hook that is called, and which figures it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[Any, ...]] = []
+        for name in (name for name in dir(Callback) if name.startswith("on_")):
+            setattr(self, name, lambda *arguments, name=name: self._note(name, *arguments))
+
+    def _note(self, name: str, *arguments: Any) -> None:
+        self.events.append((name.removeprefix("on_"), *arguments[:-1], sorted(arguments[-1])))
+
+
+def test_every_hook_is_called() -> None:
+    names, recorder, model = ["accuracy", "loss"], Everything(), _model()
+    tested = [("test_begin", []), ("test_batch_begin", 0, []), ("test_batch_end", 0, names), ("test_end", names)]
+    all_names = [*names, "val_accuracy", "val_loss"]
+    model.fit(X, Y, batch_size=40, validation_data=(X, Y), callbacks=recorder, verbose=0)
+    assert recorder.events == [
+        ("train_begin", []),
+        ("epoch_begin", 0, []),
+        ("train_batch_begin", 0, []),
+        ("train_batch_end", 0, names),
+        *tested,
+        ("epoch_end", 0, all_names),
+        ("train_end", all_names),
+    ]
+    recorder.events.clear()
+    model.evaluate(X, Y, callbacks=recorder, verbose=0)
+    assert recorder.events == tested
+    recorder.events.clear()
+    model.predict(X, callbacks=[recorder])
+    assert recorder.events == [
+        ("predict_begin", []),
+        ("predict_batch_begin", 0, []),
+        ("predict_batch_end", 0, ["outputs"]),
+        ("predict_end", []),
+    ]
+
+
+def test_hooks_by_their_old_names() -> None:
+    class Old(Callback):
+        seen = 0
+
+        def on_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.seen += 1
+
+    old = Old()
+    _model().fit(X, Y, batch_size=10, callbacks=old, verbose=0)
+    assert old.seen == 4
+
+
+def test_what_is_no_callback() -> None:
+    with pytest.raises(TrainingError, match=r"objects of class Callback, got .*: did you mean EarlyStopping\("):
+        _model().fit(X, Y, callbacks=[EarlyStopping], verbose=0)  # type: ignore[list-item]
+    with pytest.raises(TrainingError, match="objects of class Callback, got 3"):
+        _model().predict(X, callbacks=[3])  # type: ignore[list-item]
+    with pytest.raises(TrainingError, match="such as on_epoch_end, got on_epoch"):
+        LambdaCallback(on_epoch=print)
+
+
 def test_a_callback_ends_the_epoch_early_and_the_run() -> None:
     class Stop(Callback):
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:

@@ -1,6 +1,6 @@
 """What watches a run, by Keras's names."""
 
-from training.keras.callbacks.base import Callback, Callbacks, History, LambdaCallback
+from training.keras.callbacks.base import Callback, Callbacks, History, LambdaCallback, as_callbacks
 from training.keras.callbacks.files import BackupAndRestore, CSVLogger, ModelCheckpoint
 from training.keras.callbacks.progress import Progress, figures_line, progress
 from training.keras.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
@@ -19,6 +19,7 @@ __all__ = [
     "Progress",
     "ReduceLROnPlateau",
     "TerminateOnNaN",
+    "as_callbacks",
     "figures_line",
     "progress",
 ]

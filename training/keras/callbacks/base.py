@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from training.errors import TrainingError
+
 if TYPE_CHECKING:
     from training.keras.sequential import Sequential
 
@@ -43,9 +45,17 @@ class Callback:
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Before a step."""
+        self.on_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """After a step."""
+        self.on_batch_end(batch, logs)
+
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before a step, by its old name."""
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """After a step, by its old name."""
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
         """Before an evaluation or a validation."""
@@ -53,11 +63,23 @@ class Callback:
     def on_test_end(self, logs: Logs | None = None) -> None:
         """After it."""
 
+    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before a batch of it, which is as large as is fast, whatever `batch_size` says."""
+
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """After it."""
+
     def on_predict_begin(self, logs: Logs | None = None) -> None:
         """Before a prediction."""
 
     def on_predict_end(self, logs: Logs | None = None) -> None:
         """After it."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before a batch of it, which is as large as is fast."""
+
+    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+        """After it; `logs` hold its outputs."""
 
     def state(self) -> dict[str, Any]:
         """Return what a resumed run needs to know: texts, numbers, lists and arrays."""
@@ -75,12 +97,14 @@ class Callbacks:
         for callback in callbacks:
             callback.set_model(model)
             callback.set_params(params)
-        self.batch_begin = self._overriding("on_train_batch_begin")
-        self.batch_end = self._overriding("on_train_batch_end")
+        self.batch_begin = self._overriding("on_train_batch_begin", "on_batch_begin")
+        self.batch_end = self._overriding("on_train_batch_end", "on_batch_end")
+        self.test_batch_begin = self._overriding("on_test_batch_begin")
+        self.test_batch_end = self._overriding("on_test_batch_end")
 
-    def _overriding(self, hook: str) -> list[Callable[..., None]]:
-        hooks = [getattr(callback, hook) for callback in self.all]
-        return [own for own in hooks if getattr(own, "__func__", own) is not getattr(Callback, hook)]
+    def _overriding(self, *names: str) -> list[Callable[..., None]]:
+        """Return the first of these hooks of each callback that has one of them of its own."""
+        return [getattr(callback, names[0]) for callback in self.all if any(_overrides(callback, n) for n in names)]
 
     def tell(self, hook: str, *arguments: Any) -> None:
         """Call a hook of each."""
@@ -113,18 +137,27 @@ class History(Callback):
 class LambdaCallback(Callback):
     """Functions as hooks: LambdaCallback(on_epoch_end=lambda epoch, logs: ...)."""
 
-    def __init__(
-        self,
-        on_epoch_begin: Callable[..., Any] | None = None,
-        on_epoch_end: Callable[..., Any] | None = None,
-        on_train_begin: Callable[..., Any] | None = None,
-        on_train_end: Callable[..., Any] | None = None,
-        on_train_batch_begin: Callable[..., Any] | None = None,
-        on_train_batch_end: Callable[..., Any] | None = None,
-    ) -> None:
-        for name, hook in locals().copy().items():
-            if name.startswith("on_") and hook:
+    def __init__(self, **hooks: Callable[..., Any] | None) -> None:
+        for name, hook in hooks.items():
+            if not name.startswith("on_") or not hasattr(Callback, name):
+                raise TrainingError(f"LambdaCallback takes the hooks of Callback, such as on_epoch_end, got {name}")
+            if hook:
                 setattr(self, name, hook)
+
+
+def as_callbacks(given: Any) -> list[Callback]:
+    """Return one callback, some or none as a list."""
+    callbacks = [given] if isinstance(given, Callback) else list(given or [])
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            hint = f": did you mean {callback.__name__}(…)?" if isinstance(callback, type) else ""
+            raise TrainingError(f"callbacks are objects of class Callback, got {callback!r}{hint}")
+    return callbacks
+
+
+def _overrides(callback: Callback, hook: str) -> bool:
+    own = getattr(callback, hook)
+    return getattr(own, "__func__", own) is not getattr(Callback, hook)
 
 
 def better(direction: str, value: float, than: float, by: float = 0.0) -> bool:
