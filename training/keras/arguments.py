@@ -75,16 +75,53 @@ def _read_weights(
         if sample_weight is not None:
             raise TrainingError("You cannot `class_weight` and `sample_weight` at the same time.")
         classes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.ravel()
-        weights = np.ones(len(y), np.float32)
+        weights: npt.NDArray[np.float32] = np.ones(len(y), np.float32)
         for label, weight in class_weight.items():
             weights[classes == label] = weight
         return weights
     if sample_weight is None:
         return None
     weights = np.asarray(sample_weight, np.float32)
+    if weights.shape == (len(y), 1):
+        weights = weights.ravel()
     if weights.ndim != 1 or not (np.isfinite(weights).all() and (weights >= 0).all()):
         raise TrainingError(f"sample_weight takes a finite weight from 0 on for each row, got shape {weights.shape}")
     return weights
+
+
+def check_count(name: str, value: Any) -> None:
+    """Refuse a number of rows, steps or epochs that is none."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise TrainingError(f"{name} must be a whole number, at least 1, got {value!r}")
+
+
+def read_steps(steps_per_epoch: int | None, rows: int, batch_size: int) -> int:
+    """Return how many batches an epoch takes at most."""
+    batches = -(-rows // batch_size)
+    if steps_per_epoch is None:
+        return batches
+    check_count("steps_per_epoch", steps_per_epoch)
+    if steps_per_epoch > batches:
+        warnings.warn(
+            f"an epoch ends after {batches} steps, not steps_per_epoch={steps_per_epoch}: {rows} rows make no more"
+            f" batches of {batch_size}",
+            stacklevel=3,
+        )
+    return min(steps_per_epoch, batches)
+
+
+def read_validation(model: "Sequential", data: Any, steps: int | None, batch_size: int) -> Rows | None:
+    """Return the rows to validate with: `steps` batches of them where that is less than all."""
+    if data is None:
+        return None
+    if not isinstance(data, tuple | list) or len(data) not in (2, 3):
+        raise TrainingError("validation_data takes (x, y) or (x, y, sample_weight)")
+    rows = read_rows(model, *data)
+    check_count("validation_batch_size", batch_size)
+    if steps is None:
+        return rows
+    check_count("validation_steps", steps)
+    return rows.first(steps * batch_size)
 
 
 def split_off(x: Any, y: Any, sample_weight: Any, share: float) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:

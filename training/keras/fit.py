@@ -105,9 +105,12 @@ def _train_epoch(
 ) -> dict[str, float] | None:
     """Take the steps of an epoch; return its figures, or None where it was interrupted."""
     model.restart_generators()
-    order = model.rng.permutation(len(rows)) if shuffle else np.arange(len(rows))
+    order = model.remaining
+    if not len(order):
+        order = model.rng.permutation(len(rows)) if shuffle else np.arange(len(rows))
+    order, model.remaining = np.split(order, [steps * batch_size])
     figures = Figures(model, rows.y)
-    for number, batch in enumerate(rows.batches(batch_size, order[: steps * batch_size], model.dtype)):
+    for number, batch in enumerate(rows.batches(batch_size, order, model.dtype)):
         for tell in callbacks.batch_begin:
             tell(number, {})
         train_on_batch(model, batch, figures)

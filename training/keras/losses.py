@@ -102,7 +102,7 @@ class SparseCategoricalCrossentropy(SoftmaxCrossentropy):
             y = y[:, 0]
         if y.ndim != 1:
             raise TrainingError(f"sparse_categorical_crossentropy takes class numbers (n,), got targets {y.shape}")
-        if not np.issubdtype(y.dtype, np.number) or not np.array_equal(y, np.floor(y.astype(np.float64))):
+        if y.dtype.kind not in "biuf" or not np.array_equal(y, np.floor(y.astype(np.float64))):
             raise TrainingError(f"sparse_categorical_crossentropy takes whole class numbers, got {y.dtype} targets")
         if y.size and not (y.min() >= 0 and y.max() < outputs):
             raise TrainingError(

@@ -1,7 +1,7 @@
 """Where rows come from: an array, or anything else that can write the inputs of some rows into a batch."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -66,7 +66,11 @@ class Rows:
     weights: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
-        return self.source.shape[0]
+        return len(self.y)
+
+    def first(self, count: int) -> "Rows":
+        """Return the first rows alone; the source may know of more."""
+        return replace(self, y=self.y[:count], weights=None if self.weights is None else self.weights[:count])
 
     def batches(self, size: int, order: Index, dtype: npt.DTypeLike) -> Iterator[Batch]:
         """Yield the rows in the given order; a batch is overwritten by one that follows."""

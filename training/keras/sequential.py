@@ -13,7 +13,7 @@ from nn import Features, Model, Network
 from nn.activations import ACTIVATIONS, Array
 from training.errors import TrainingError
 from training.keras import losses, optimizers, saving, utils
-from training.keras.arguments import read_rows, read_source, split_off
+from training.keras.arguments import check_count, read_rows, read_source, read_steps, read_validation, split_off
 from training.keras.callbacks import (
     BackupAndRestore,
     Callback,
@@ -29,7 +29,7 @@ from training.keras.layers import Input, Layer
 from training.keras.layers.base import Trained, check_weights
 from training.keras.metrics import Metric, check_metric, get_metric
 from training.keras.narrowing import narrowed
-from training.keras.parameters import Parameter, Parameters
+from training.keras.parameters import Index, Parameter, Parameters
 from training.keras.regularizers import L1L2
 from training.keras.rows import Batch
 from training.keras.steps import Activate, Affine, Drop, Normalize, Step
@@ -57,6 +57,7 @@ class Sequential(Trained):
         self.callbacks: list[Callback] = []
         self.stop_training = self.interrupted = False
         self.next_epoch = 0
+        self.remaining: Index = np.empty(0, np.intp)  # rows of this pass that the next epoch takes
         for layer in layers or []:
             self.add(layer)
 
@@ -190,20 +191,24 @@ class Sequential(Trained):
         sample_weight: npt.ArrayLike | None = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
         validation_freq: int = 1,
     ) -> History:
         """Train on rows x (B, …), an array or a source, and targets y in mini-batches (32 rows by default).
 
         `epochs` is the number of the last epoch, as in Keras: training goes on from `initial_epoch` to it.
+        With `steps_per_epoch` an epoch begins at the rows where the one before ended, and ends early where the rows do.
         """
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_off(x, y, sample_weight, validation_split)
         rows = read_rows(self, x, y, sample_weight, class_weight)
-        validation = None if validation_data is None else read_rows(self, *validation_data)
         batch_size = 32 if batch_size is None else batch_size
-        if batch_size < 1:
-            raise TrainingError(f"batch_size must be at least 1, got {batch_size}")
-        steps = min(steps_per_epoch or len(rows), -(-len(rows) // batch_size))
+        check_count("batch_size", batch_size)
+        check_count("validation_freq", validation_freq)
+        validation_batch = batch_size if validation_batch_size is None else validation_batch_size
+        validation = read_validation(self, validation_data, validation_steps, validation_batch)
+        steps = read_steps(steps_per_epoch, len(rows), batch_size)
         self.metric_directions = {name: metric.direction for name, metric in self.new_metrics(rows.y).items()}
         self.history = History()
         given = as_callbacks(callbacks)
@@ -212,6 +217,7 @@ class Sequential(Trained):
         # Backups come last: they keep what all others know.
         self.callbacks = [*progress(verbose), *others, self.history, *backups]
         self.stop_training, self.interrupted, self.next_epoch = False, False, initial_epoch
+        self.remaining = np.empty(0, np.intp)
         with narrowed(self, rows) as rows:
             fit(
                 self,

@@ -238,6 +238,8 @@ def test_a_schedule_of_epochs() -> None:
     history = _model().fit(X, Y, epochs=3, callbacks=[LearningRateScheduler(lambda epoch, rate: rate / 2)], verbose=0)
     assert history.history["learning_rate"] == pytest.approx([0.005, 0.0025, 0.00125])
     assert list(history.history) == ["accuracy", "loss", "learning_rate"]
+    history = _model().fit(X, Y, callbacks=LearningRateScheduler(lambda epoch: np.float32(0.5)), verbose=0)  # type: ignore[arg-type,return-value]
+    assert history.history["learning_rate"] == [0.5]
     with pytest.raises(TrainingError, match=r"should be a float\. Got: None"):
         _model().fit(X, Y, callbacks=[LearningRateScheduler(lambda epoch, rate: None)], verbose=0)  # type: ignore[arg-type,return-value]
 

@@ -220,14 +220,16 @@ def test_killed_at_any_moment_it_ends_with_the_same_bits(tmp_path: Path, rng: np
     assert kills >= 20
 
 
-def test_a_crashed_run_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("steps", [None, 5])
+def test_a_crashed_run_goes_on(steps: int | None, tmp_path: Path) -> None:
     def run(*extra: Callback) -> Any:
         np.random.default_rng(0)
         model = Sequential([Dense(8, "relu"), Dropout(0.5), Dense(3, "softmax")])
         model.compile("adam", LOSS, ["accuracy"])
         model.rng = np.random.Generator(np.random.SFC64(3))
         stopping = EarlyStopping("loss", patience=9, restore_best_weights=True)
-        history = model.fit(X, Y, epochs=6, verbose=0, callbacks=[stopping, *extra, BackupAndRestore(tmp_path)])
+        callbacks = [stopping, *extra, BackupAndRestore(tmp_path)]
+        history = model.fit(X, Y, epochs=6, steps_per_epoch=steps, verbose=0, callbacks=callbacks)
         return model.get_weights(), history.history, history.epoch
 
     expected = run(Crash(99))

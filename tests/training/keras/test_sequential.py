@@ -203,7 +203,7 @@ def test_models_that_can_not_be(make: Any, message: str) -> None:
         (np.zeros((4, 4)), 1, 32, "Data cardinality is ambiguous"),
         (np.full((4, 4), np.nan), np.zeros(4, int), 32, "x holds NaN or infinity"),
         (np.zeros((4, 4)), np.full(4, 3), 32, "label value of 3 which is outside the valid range"),
-        (np.zeros((4, 4)), np.zeros(4, int), 0, "batch_size must be at least 1"),
+        (np.zeros((4, 4)), np.zeros(4, int), 0, "batch_size must be a whole number, at least 1"),
     ],
 )
 def test_data_that_do_not_fit(x: Any, y: Any, batch_size: int, message: str) -> None:
@@ -280,7 +280,7 @@ def test_a_class_weight_is_a_weight_of_its_rows(rng: np.random.Generator) -> Non
     np.testing.assert_array_equal(weights[0], weights[1])
     with pytest.raises(TrainingError, match="You cannot `class_weight` and `sample_weight` at the same time"):
         model.fit(x, y, class_weight={0: 1.0}, sample_weight=np.ones(300), verbose=0)
-    for bad in (-np.ones(300), np.full(300, np.nan), np.ones((300, 1))):
+    for bad in (-np.ones(300), np.full(300, np.nan), np.ones((300, 2))):
         with pytest.raises(TrainingError, match="sample_weight takes a finite weight"):
             model.fit(x, y, sample_weight=bad, verbose=0)
 
@@ -308,9 +308,57 @@ def test_the_validation_split_is_the_last_rows(rng: np.random.Generator) -> None
 def test_steps_and_validation_may_be_fewer(rng: np.random.Generator) -> None:
     x, y = _blobs(rng)
     model = _model()
-    history = model.fit(x, y, steps_per_epoch=3, epochs=4, validation_data=(x, y), validation_freq=2, verbose=0)
-    assert model.optimizer.iterations == 12
+    history = model.fit(x, y, steps_per_epoch=5, epochs=4, validation_data=(x, y), validation_freq=2, verbose=0)
+    assert model.optimizer.iterations == 20
     assert len(history.history["val_loss"]) == 2
+
+
+def _rows_touched(epochs: int, steps: int) -> tuple[list[int], int]:
+    """Train on one-hot rows: a row of the kernel moves when its row is seen."""
+    model = Sequential([Dense(3, "softmax")])
+    model.compile("sgd", LOSS)
+    model.build((None, 8))
+    before = model.get_weights()[0]
+    x, y = np.eye(8), np.arange(8) % 3
+    model.fit(x, y, batch_size=2, epochs=epochs, steps_per_epoch=steps, shuffle=False, verbose=0)
+    moved = (model.get_weights()[0] != before).any(axis=1)
+    return np.flatnonzero(moved).tolist(), model.optimizer.iterations
+
+
+def test_an_epoch_of_some_steps_goes_on_where_the_last_one_ended() -> None:
+    # So does Keras, which also ends an epoch where the rows end.
+    assert _rows_touched(epochs=1, steps=2) == ([0, 1, 2, 3], 2)
+    assert _rows_touched(epochs=2, steps=2) == (list(range(8)), 4)
+    assert _rows_touched(epochs=2, steps=3) == (list(range(8)), 4)
+    assert _rows_touched(epochs=3, steps=3) == (list(range(8)), 7)
+    with pytest.warns(UserWarning, match="ends after 4 steps, not steps_per_epoch=7: 8 rows make no more batches of 2"):
+        assert _rows_touched(epochs=2, steps=7) == (list(range(8)), 8)
+
+
+@pytest.mark.parametrize("name", ["batch_size", "steps_per_epoch", "validation_freq", "validation_steps"])
+@pytest.mark.parametrize("value", [0, -1, 2.5, True])
+def test_counts_are_whole_numbers(name: str, value: Any, rng: np.random.Generator) -> None:
+    x, y = _blobs(rng, 40)
+    with pytest.raises(TrainingError, match=f"{name} must be a whole number, at least 1, got {value}"):
+        _model().fit(x, y, validation_data=(x, y), verbose=0, **{name: value})
+
+
+def test_validation_may_take_some_batches_alone(rng: np.random.Generator) -> None:
+    x, y = _blobs(rng, 40)
+    model, weights = _model(), rng.uniform(size=40)
+    data = (x, y, weights)
+    history = model.fit(x, y, validation_data=data, validation_batch_size=3, validation_steps=2, verbose=0).history
+    expected = model.evaluate(x[:6], y[:6], sample_weight=weights[:6], verbose=0, return_dict=True)
+    assert {name: history[f"val_{name}"][0] for name in ("loss", "accuracy")} == expected
+    with pytest.raises(TrainingError, match=r"validation_data takes \(x, y\) or \(x, y, sample_weight\)"):
+        model.fit(x, y, validation_data=(x,), verbose=0)
+
+
+def test_columns_and_truths_are_taken_as_keras_takes_them(rng: np.random.Generator) -> None:
+    x, y = _blobs(rng, 40)
+    model = _model()
+    plain = model.evaluate(x, (y == 1).astype(int), sample_weight=y + 1, verbose=0)
+    assert model.evaluate(x, y == 1, sample_weight=(y + 1)[:, None], verbose=0) == plain
 
 
 def test_binary_and_regression_outputs(rng: np.random.Generator, tmp_path: Path) -> None:

@@ -131,12 +131,14 @@ class BackupAndRestore(Callback):
         for callback, kept in zip(others, state["callbacks"], strict=True):
             callback.restore(kept)
         self.model.next_epoch, self.model.stop_training = state["next_epoch"], state["stop_training"]
+        self.model.remaining = state["remaining"]
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write the backup: all other callbacks know already that the epoch has ended."""
         state = {
             "next_epoch": self.model.next_epoch,
             "stop_training": self.model.stop_training,
+            "remaining": self.model.remaining,
             "training": saving.training_state(self.model),
             "callbacks": [callback.state() for callback in self._others()],
         }

@@ -5,6 +5,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from training.errors import TrainingError
 from training.keras.callbacks.base import Callback, better, direction_of, worst
 
@@ -21,7 +23,7 @@ class LearningRateScheduler(Callback):
             rate = self.schedule(epoch, self.model.optimizer.learning_rate)
         except TypeError:  # schedules of Keras's old form
             rate = self.schedule(epoch)
-        if not isinstance(rate, int | float) or not math.isfinite(rate):
+        if not isinstance(rate, int | float | np.integer | np.floating) or not math.isfinite(rate):
             raise TrainingError(f"The output of the `schedule` function should be a float. Got: {rate}")
         self.model.optimizer.learning_rate = float(rate)
         if self.verbose > 0:
