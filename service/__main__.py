@@ -22,8 +22,13 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except SettingsError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(2)
-    configuration = str(Path(__file__).with_name("gunicorn.conf.py"))
-    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "--config", configuration])
+    # In this process: nothing has imported numpy yet, and another interpreter would take a tenth of the start.
+    import gunicorn.__main__
+    from gunicorn.app.wsgiapp import run
+
+    sys.argv = [gunicorn.__main__.__file__, "--config", str(Path(__file__).with_name("gunicorn.conf.py"))]
+    run()
+    raise AssertionError("gunicorn ends the process itself")
 
 
 def _parser() -> argparse.ArgumentParser:
