@@ -218,6 +218,7 @@ class Sequential(Trained):
         self.callbacks = [*progress(verbose), *others, self.history, *backups]
         self.stop_training, self.interrupted, self.next_epoch = False, False, initial_epoch
         self.remaining = np.empty(0, np.intp)
+        told = {"verbose": verbose, "epochs": epochs, "steps": steps, "do_validation": validation is not None}
         with narrowed(self, rows) as rows:
             fit(
                 self,
@@ -228,7 +229,7 @@ class Sequential(Trained):
                 steps=steps,
                 shuffle=shuffle,
                 validation_freq=validation_freq,
-                callbacks=Callbacks(self.callbacks, self, {"verbose": verbose, "epochs": epochs, "steps": steps}),
+                callbacks=Callbacks(self.callbacks, self, told),
             )
         return self.history
 

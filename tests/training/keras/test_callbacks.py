@@ -72,7 +72,7 @@ def test_they_are_told_of_everything() -> None:
         "end",
     ]
     assert recorder.model is model
-    assert recorder.params == {"verbose": 0, "epochs": 1, "steps": 2}
+    assert recorder.params == {"verbose": 0, "epochs": 1, "steps": 2, "do_validation": True}
 
 
 def test_functions_as_hooks() -> None:
@@ -261,6 +261,20 @@ def test_csv_logger(tmp_path: Path) -> None:
     assert set(lines[0]) == {"epoch", "accuracy", "loss"}
     _model().fit(X, Y, callbacks=[CSVLogger(path, separator=";")], verbose=0)
     assert path.read_text().startswith("epoch;accuracy;loss\n")
+
+
+def test_csv_logger_has_one_width(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    for epochs in (4, 1):
+        logger = CSVLogger(path, append=epochs == 1)
+        _model().fit(X, Y, epochs=epochs, validation_data=(X, Y), validation_freq=2, callbacks=logger, verbose=0)
+    with path.open() as file:
+        header, *lines = csv.reader(file)
+    assert header == ["epoch", "accuracy", "loss", "val_accuracy", "val_loss"]
+    assert [line[0] for line in lines] == ["0", "1", "2", "3", "0"]
+    assert [line[3:] == ["NA", "NA"] for line in lines] == [True, False, True, False, True]
+    with pytest.raises(TrainingError, match=r"log\.csv can't be written: No such file or directory"):
+        _model().fit(X, Y, callbacks=CSVLogger(tmp_path / "no/log.csv"), verbose=0)
 
 
 def test_checkpoints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,7 +28,7 @@ class Callback:
         self.model = model
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """Take the parameters of the run: verbose, epochs, steps."""
+        """Take the parameters of the run: verbose, epochs, steps, do_validation."""
         self.params = params
 
     def on_train_begin(self, logs: Logs | None = None) -> None:

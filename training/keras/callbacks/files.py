@@ -88,25 +88,45 @@ class ModelCheckpoint(Callback):
 
 
 class CSVLogger(Callback):
-    """Write the figures of each epoch as a line of a CSV file."""
+    """Write the figures of each epoch as a line of a CSV file; NA stands where an epoch was not validated."""
 
     def __init__(self, filename: str | Path, separator: str = ",", append: bool = False) -> None:
         self.path, self.separator, self.append = Path(filename), separator, append
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Begin the file anew, or go on where it ends."""
-        self._header = not (self.append and self.path.exists() and self.path.stat().st_size)
-        if not self.append:
-            self.path.write_text("")
+        try:
+            self._columns = self._header() if self.append and self.path.exists() else []
+            if not self.append:
+                self.path.write_text("")
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write a line; what was written stays, whatever happens next."""
-        with self.path.open("a", newline="") as file:
-            writer = csv.writer(file, delimiter=self.separator)
-            if self._header:
-                writer.writerow(["epoch", *logs])
-                self._header = False
-            writer.writerow([epoch, *logs.values()])
+        lines = []
+        if not self._columns:
+            lines.append(self._begin(logs))
+        figures = {"epoch": epoch, **logs}
+        lines.append([figures.get(name, "NA") for name in self._columns])
+        try:
+            with self.path.open("a", newline="") as file:
+                csv.writer(file, delimiter=self.separator).writerows(lines)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _begin(self, logs: Any) -> list[str]:
+        """Choose the columns: those of a validation too, which may come in a later epoch."""
+        names = ["loss", *self.model.metric_directions] if self.params["do_validation"] else []
+        self._columns = ["epoch", *logs, *sorted({f"val_{name}" for name in names} - set(logs))]
+        return self._columns
+
+    def _header(self) -> list[str]:
+        with self.path.open(newline="") as file:
+            return next(csv.reader(file, delimiter=self.separator), [])
+
+    def _unwritable(self, error: OSError) -> TrainingError:
+        return TrainingError(f"{self.path} can't be written: {error.strerror or error}")
 
 
 class BackupAndRestore(Callback):
