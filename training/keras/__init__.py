@@ -12,6 +12,7 @@ from training.keras import (
     utils,
 )
 from training.keras.layers import Input
+from training.keras.lookup import no_other
 from training.keras.sequential import Sequential
 
 __all__ = [
@@ -27,3 +28,5 @@ __all__ = [
     "regularizers",
     "utils",
 ]
+
+__getattr__ = no_other("module", __all__)

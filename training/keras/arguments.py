@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.errors import TrainingError
+from training.keras.checks import check_count
 from training.keras.rows import ArraySource, Rows, Source
 
 if TYPE_CHECKING:
@@ -87,12 +88,6 @@ def _read_weights(
     if weights.ndim != 1 or not (np.isfinite(weights).all() and (weights >= 0).all()):
         raise TrainingError(f"sample_weight takes a finite weight from 0 on for each row, got shape {weights.shape}")
     return weights
-
-
-def check_count(name: str, value: Any) -> None:
-    """Refuse a number of rows, steps or epochs that is none."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise TrainingError(f"{name} must be a whole number, at least 1, got {value!r}")
 
 
 def read_steps(steps_per_epoch: int | None, rows: int, batch_size: int) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nn.activations import Array
-from training.keras.lookup import look_up
+from training.keras.lookup import look_up, no_other
 
 # The deviation of a standard normal cut off at ±2.
 TRUNCATED_DEVIATION = 0.87962566103423978
@@ -95,6 +95,8 @@ INITIALIZERS: dict[str, Callable[..., Initializer]] = {
     "zeros": Zeros,
     "ones": Ones,
 }
+
+__getattr__ = no_other("initializer", ["Constant", *(name.title().replace("_", "") for name in INITIALIZERS)])
 
 
 def get(identifier: Any) -> Initializer:

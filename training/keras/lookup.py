@@ -1,7 +1,7 @@
 """Looking up Keras's words: by name, or as what was made already; what is unknown is named with what is known."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from training.errors import TrainingError
@@ -21,6 +21,16 @@ def look_up(kind: str, identifier: Any, known: Mapping[str, T]) -> T:
 def unknown(kind: str, identifier: Any, known: Iterable[str]) -> TrainingError:
     """Say that there is no such thing, and what there is."""
     return TrainingError(f"Could not interpret {kind} identifier: {identifier!r}; known are {', '.join(known)}")
+
+
+def no_other(kind: str, known: Iterable[str]) -> Callable[[str], Any]:
+    """Return the `__getattr__` of a module that holds these and nothing else of Keras's."""
+    names = list(known)
+
+    def __getattr__(name: str) -> Any:
+        raise AttributeError(str(unknown(kind, name, names)))
+
+    return __getattr__
 
 
 def snake_case(name: str) -> str:

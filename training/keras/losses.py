@@ -13,18 +13,33 @@ import numpy.typing as npt
 
 from nn.activations import ACTIVATIONS, Array
 from training.errors import TrainingError
-from training.keras.lookup import look_up
+from training.keras.checks import check_number, refuse_arguments
+from training.keras.lookup import look_up, no_other
 from training.keras.steps import Buffer, Log, Logit, Step
 
 Targets = npt.NDArray[Any]
 
 
+MEAN = "sum_over_batch_size"  # the mean over the rows, by Keras's name
+
+
 class Loss:
     """`forward` gives the losses of a batch and the outputs of the model; `gradient` must follow it."""
 
-    name: ClassVar[str]
+    name: str
     absorbs: str | None = None
     from_logits = False
+
+    def __init__(self, name: str | None = None, reduction: str = MEAN, **unknown: Any) -> None:
+        refuse_arguments(self, unknown)
+        if reduction != MEAN:
+            raise TrainingError(f"{type(self).__name__} takes reduction={MEAN!r} alone, got {reduction!r}")
+        self.name, self.reduction = name or self.name, reduction
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What every loss may be given, beside what its own class takes."""
+        return {"name": self.name}
 
     def check(self, y: Targets, outputs: int) -> Targets:
         """Return the targets as this loss takes them, or say what they should have been."""
@@ -50,9 +65,9 @@ class Crossentropy(Loss):
 
     recover: ClassVar[type[Step]]  # turns probabilities that came in another way into logits
 
-    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
-        if not 0 <= label_smoothing <= 1:
-            raise TrainingError(f"label_smoothing must be a number from 0 to 1, got {label_smoothing}")
+    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0, **base: Any) -> None:
+        super().__init__(**base)
+        check_number("label_smoothing", label_smoothing, 0, 1)
         self.from_logits, self.label_smoothing = from_logits, label_smoothing
         self._room = Buffer()
 
@@ -235,7 +250,8 @@ class Huber(Distance):
 
     name = "huber"
 
-    def __init__(self, delta: float = 1.0) -> None:
+    def __init__(self, delta: float = 1.0, **base: Any) -> None:
+        super().__init__(**base)
         if not delta > 0:
             raise TrainingError(f"delta must be above 0, got {delta}")
         self.delta = delta
@@ -261,6 +277,8 @@ LOSSES: dict[str, type[Any]] = {
         Huber,
     )
 } | {"mse": MeanSquaredError, "mae": MeanAbsoluteError}
+
+__getattr__ = no_other("loss", dict.fromkeys(kind.__name__ for kind in LOSSES.values()))
 
 
 def get(identifier: Any) -> Loss:

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from nn.activations import Array
 from training.errors import TrainingError
-from training.keras.lookup import look_up, snake_case
+from training.keras.checks import check_number, refuse_arguments
+from training.keras.lookup import look_up, no_other, snake_case
 
 Targets = npt.NDArray[Any]
 
@@ -20,7 +21,8 @@ class Metric:
 
     direction = "max"  # what is better
 
-    def __init__(self, name: str | None = None) -> None:
+    def __init__(self, name: str | None = None, **unknown: Any) -> None:
+        refuse_arguments(self, unknown)
         self.name = name or snake_case(type(self).__name__)
         self.reset()
 
@@ -62,6 +64,14 @@ class Mean(Metric):
         return self._total / self._rows if self._rows else 0.0
 
 
+class Accuracy(Mean):
+    """The share of outputs that equal their targets; the string "accuracy" means the one that fits the model."""
+
+    def values(self, y: Targets, outputs: Array) -> npt.NDArray[Any]:
+        """Return the share of each row (B,)."""
+        return np.asarray((y.reshape(outputs.shape) == outputs).mean(axis=1))
+
+
 class SparseCategoricalAccuracy(Mean):
     """The share of rows whose largest output is that of the class y."""
 
@@ -79,18 +89,23 @@ class CategoricalAccuracy(Mean):
 
 
 class BinaryAccuracy(Mean):
-    """The share of outputs that lie on the right side of 0.5."""
+    """The share of outputs that lie on the right side of the threshold."""
+
+    def __init__(self, name: str | None = None, threshold: float = 0.5, **unknown: Any) -> None:
+        super().__init__(name, **unknown)
+        check_number("threshold", threshold, 0, 1)
+        self.threshold = float(threshold)
 
     def values(self, y: Targets, outputs: Array) -> npt.NDArray[Any]:
         """Return the share of each row (B,)."""
-        return np.asarray((y.reshape(outputs.shape) == (outputs > 0.5)).mean(axis=1))
+        return np.asarray((y.reshape(outputs.shape) == (outputs > self.threshold)).mean(axis=1))
 
 
 class SparseTopKCategoricalAccuracy(Mean):
     """The share of rows in which fewer than k outputs are larger than that of the class y."""
 
-    def __init__(self, k: int = 5, name: str | None = None) -> None:
-        super().__init__(name)
+    def __init__(self, k: int = 5, name: str | None = None, **unknown: Any) -> None:
+        super().__init__(name, **unknown)
         self.k = k
 
     def values(self, y: Targets, outputs: Array) -> npt.NDArray[Any]:
@@ -130,9 +145,9 @@ class MeanSquaredError(Mean):
 class _Confusion(Metric):
     """Counts of true and false positives and negatives at each of some thresholds."""
 
-    def __init__(self, points: npt.NDArray[np.float64], name: str | None) -> None:
+    def __init__(self, points: npt.NDArray[np.float64], name: str | None, **unknown: Any) -> None:
         self.points = points
-        super().__init__(name)
+        super().__init__(name, **unknown)
 
     def reset(self) -> None:
         """Forget what was gathered."""
@@ -154,9 +169,10 @@ class _Confusion(Metric):
 class Precision(_Confusion):
     """True positives among positives."""
 
-    def __init__(self, thresholds: float = 0.5, name: str | None = None) -> None:
-        super().__init__(np.array([thresholds]), name)
-        self.thresholds = thresholds
+    def __init__(self, thresholds: float | None = None, name: str | None = None, **unknown: Any) -> None:
+        self.thresholds = 0.5 if thresholds is None else thresholds
+        check_number("thresholds", self.thresholds, 0, 1)
+        super().__init__(np.array([self.thresholds]), name, **unknown)
 
     def result(self) -> float:
         """Return the figure."""
@@ -167,9 +183,10 @@ class Precision(_Confusion):
 class Recall(_Confusion):
     """True positives among what should be positive."""
 
-    def __init__(self, thresholds: float = 0.5, name: str | None = None) -> None:
-        super().__init__(np.array([thresholds]), name)
-        self.thresholds = thresholds
+    def __init__(self, thresholds: float | None = None, name: str | None = None, **unknown: Any) -> None:
+        self.thresholds = 0.5 if thresholds is None else thresholds
+        check_number("thresholds", self.thresholds, 0, 1)
+        super().__init__(np.array([self.thresholds]), name, **unknown)
 
     def result(self) -> float:
         """Return the figure."""
@@ -183,17 +200,17 @@ class AUC(_Confusion):
     Davis & Goadrich 2006 (PR).
     """
 
-    def __init__(self, num_thresholds: int = 200, curve: str = "ROC", name: str | None = None) -> None:
+    def __init__(self, num_thresholds: int = 200, curve: str = "ROC", name: str | None = None, **unknown: Any) -> None:
         if num_thresholds < 2 or curve not in ("ROC", "PR"):
             raise TrainingError(f"AUC takes at least 2 thresholds and ROC or PR, got {num_thresholds} and {curve!r}")
         self.num_thresholds, self.curve = num_thresholds, curve
         inner = np.arange(1, num_thresholds - 1) / (num_thresholds - 1)
-        super().__init__(np.array([-1e-7, *inner, 1 + 1e-7]), name)
+        super().__init__(np.array([-1e-7, *inner, 1 + 1e-7]), name, **unknown)
 
     def result(self) -> float:
         """Return the figure."""
         false, true = self.positives
-        if not self.totals.all():
+        if not self.totals[1] or (self.curve == "ROC" and not self.totals[0]):
             return 0.0
         if self.curve == "ROC":
             x, y = false / self.totals[0], true / self.totals[1]
@@ -210,6 +227,7 @@ class AUC(_Confusion):
 
 
 METRICS: dict[str, type[Any]] = {
+    "accuracy": Accuracy,
     "sparse_categorical_accuracy": SparseCategoricalAccuracy,
     "categorical_accuracy": CategoricalAccuracy,
     "binary_accuracy": BinaryAccuracy,
@@ -224,11 +242,12 @@ METRICS: dict[str, type[Any]] = {
     "recall": Recall,
 }
 ACCURACY = ("accuracy", "acc")
+__getattr__ = no_other("metric", dict.fromkeys(kind.__name__ for kind in METRICS.values()))
 
 
 def check_metric(identifier: Any) -> None:
     """Refuse what is no metric."""
-    if not isinstance(identifier, Metric) and identifier not in ACCURACY:
+    if not isinstance(identifier, Metric) and str(identifier).lower() not in ACCURACY:
         look_up("metric", identifier, METRICS)
 
 
@@ -237,7 +256,7 @@ def get_metric(identifier: Any, y: Targets, outputs: int) -> Metric:
     if isinstance(identifier, Metric):
         identifier.reset()
         return identifier
-    if identifier in ACCURACY:
+    if str(identifier).lower() in ACCURACY:
         if outputs == 1:
             return BinaryAccuracy(name=identifier)
         return (SparseCategoricalAccuracy if y.ndim == 1 else CategoricalAccuracy)(name=identifier)

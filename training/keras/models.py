@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+from training.keras.lookup import no_other
 from training.keras.saving import load_into
 from training.keras.sequential import Sequential
 
 __all__ = ["Sequential", "load_model"]
+
+__getattr__ = no_other("model", __all__)
 
 
 def load_model(filepath: str | Path) -> Sequential:

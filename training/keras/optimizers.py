@@ -11,7 +11,8 @@ import numpy as np
 from nn.activations import Array
 from training.errors import TrainingError
 from training.keras import schedules
-from training.keras.lookup import look_up
+from training.keras.checks import BELOW_1, check_number, refuse_arguments
+from training.keras.lookup import look_up, no_other
 from training.keras.parameters import Parameters
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "get", "schedules"]
@@ -32,16 +33,19 @@ class Optimizer:
     weight_decay: float | None = None
 
     def __init__(self, learning_rate: LearningRate, **options: Any) -> None:
-        if not callable(learning_rate) and not learning_rate > 0:
-            raise TrainingError(f"learning_rate must be above 0, got {learning_rate}")
+        if not callable(learning_rate) and not (
+            isinstance(learning_rate, int | float | np.floating) and learning_rate > 0
+        ):
+            raise TrainingError(f"learning_rate must be above 0, got {learning_rate!r}")
         self._learning_rate = learning_rate
         self.iterations = 0
         self.slots: list[Array] = []
-        if unknown := options.keys() - CLIPS:
-            raise TrainingError(f"Argument(s) not recognized by {type(self).__name__}: {', '.join(sorted(unknown))}")
+        refuse_arguments(self, options.keys() - CLIPS)
         self.options = {name: value for name, value in options.items() if value is not None}
         if len(self.options) > 1:
             raise TrainingError(f"Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set: {options}")
+        for name, most in self.options.items():
+            check_number(name, most, 0)
 
     @property
     def scheduled(self) -> bool:
@@ -121,8 +125,7 @@ class SGD(Optimizer):
         self, learning_rate: LearningRate = 0.01, momentum: float = 0.0, nesterov: bool = False, **options: Any
     ) -> None:
         super().__init__(learning_rate, **options)
-        if not 0 <= momentum <= 1:
-            raise TrainingError(f"`momentum` must be a number from 0 to 1, got {momentum}")
+        check_number("momentum", momentum, 0, 1)
         self.momentum, self.nesterov = momentum, nesterov
 
     def step(self, values: Array, gradient: Array, rate: float) -> None:
@@ -153,6 +156,9 @@ class RMSprop(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, **options)
+        check_number("rho", rho, 0, 1)
+        check_number("momentum", momentum, 0, 1)
+        check_number("epsilon", epsilon, 0)
         self.rho, self.momentum, self.epsilon = rho, momentum, epsilon
 
     def step(self, values: Array, gradient: Array, rate: float) -> None:
@@ -191,6 +197,9 @@ class Adam(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, **options)
+        check_number("beta_1", beta_1, 0, BELOW_1)
+        check_number("beta_2", beta_2, 0, BELOW_1)
+        check_number("epsilon", epsilon, 0)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
     def step(self, values: Array, gradient: Array, rate: float) -> None:
@@ -225,8 +234,7 @@ class AdamW(Adam):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **options)
-        if not weight_decay >= 0:
-            raise TrainingError(f"weight_decay must be a number from 0 on, got {weight_decay}")
+        check_number("weight_decay", weight_decay, 0)
         self.weight_decay = weight_decay
         # An argument too, so that a saved optimizer comes back with it.
         self._exclude_from_weight_decay = tuple(exclude_from_weight_decay)
@@ -245,6 +253,8 @@ class AdamW(Adam):
 
 
 OPTIMIZERS: dict[str, type[Any]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}
+
+__getattr__ = no_other("optimizer", [kind.__name__ for kind in OPTIMIZERS.values()])
 
 
 def get(identifier: Any) -> Optimizer:

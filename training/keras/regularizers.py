@@ -7,7 +7,7 @@ import numpy as np
 
 from nn.activations import Array
 from training.errors import TrainingError
-from training.keras.lookup import look_up
+from training.keras.lookup import look_up, no_other
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
 
 L1, L2 = l1, l2
 REGULARIZERS = {"l1": l1, "l2": l2, "l1_l2": l1_l2}
+__getattr__ = no_other("regularizer", ["L1", "L2", "L1L2", *REGULARIZERS])
 
 
 def get(identifier: Any) -> L1L2 | None:

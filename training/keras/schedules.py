@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from training.errors import TrainingError
+from training.keras.lookup import no_other
 
 
 class LearningRateSchedule(Protocol):
@@ -84,3 +85,6 @@ class PiecewiseConstantDecay:
     def __call__(self, step: int) -> float:
         """Return the learning rate of a step."""
         return self.values[bisect_left(list(self.boundaries), step)]
+
+
+__getattr__ = no_other("schedule", ["CosineDecay", "ExponentialDecay", "PiecewiseConstantDecay"])

@@ -13,7 +13,7 @@ from nn import Features, Model, Network
 from nn.activations import ACTIVATIONS, Array
 from training.errors import TrainingError
 from training.keras import losses, optimizers, saving, utils
-from training.keras.arguments import check_count, read_rows, read_source, read_steps, read_validation, split_off
+from training.keras.arguments import read_rows, read_source, read_steps, read_validation, split_off
 from training.keras.callbacks import (
     BackupAndRestore,
     Callback,
@@ -23,6 +23,7 @@ from training.keras.callbacks import (
     figures_line,
     progress,
 )
+from training.keras.checks import check_count
 from training.keras.fit import EVALUATION_ROWS, Figures, evaluate, fit, train_on_batch
 from training.keras.folding import fold
 from training.keras.layers import Input, Layer

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.errors import TrainingError
+from training.keras.lookup import no_other
 
 _root = np.random.SeedSequence()
 
@@ -31,3 +32,6 @@ def to_categorical(x: npt.ArrayLike, num_classes: int | None = None) -> npt.NDAr
             f"to_categorical: class numbers go from 0 to {count - 1}, got {classes.min()} to {classes.max()}"
         )
     return np.eye(count)[classes]
+
+
+__getattr__ = no_other("utility", ["set_random_seed", "to_categorical"])

@@ -75,6 +75,12 @@ def test_they_are_told_of_everything() -> None:
     assert recorder.params == {"verbose": 0, "epochs": 1, "steps": 2, "do_validation": True}
 
 
+@pytest.mark.parametrize("kind", [EarlyStopping, ReduceLROnPlateau, lambda mode: ModelCheckpoint("m.npz", mode=mode)])
+def test_modes_are_known(kind: Any) -> None:
+    with pytest.raises(TrainingError, match="mode must be auto, min or max, got 'bogus'"):
+        kind(mode="bogus")
+
+
 def test_functions_as_hooks() -> None:
     seen: list[Any] = []
     told = LambdaCallback(

@@ -91,3 +91,14 @@ def test_look_up() -> None:
         CategoricalCrossentropy(label_smoothing=1.5)
     with pytest.raises(TrainingError, match="delta must be above 0"):
         losses.Huber(0)
+
+
+def test_losses_may_have_a_name_and_reduce_to_the_mean() -> None:
+    assert losses.MeanSquaredError(name="own").name == "own"
+    assert losses.Huber(0.5, reduction="sum_over_batch_size").delta == 0.5
+    with pytest.raises(
+        TrainingError, match="BinaryCrossentropy takes reduction='sum_over_batch_size' alone, got 'sum'"
+    ):
+        BinaryCrossentropy(reduction="sum")
+    with pytest.raises(TrainingError, match="Unrecognized keyword arguments passed to Huber: axis"):
+        losses.Huber(axis=1)

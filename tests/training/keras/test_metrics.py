@@ -1,5 +1,7 @@
 """Metrics by hand, and against scikit-learn's."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, precision_score, recall_score, roc_auc_score, top_k_accuracy_score
@@ -28,9 +30,11 @@ def _result(metric: metrics.Metric, y: np.ndarray, p: np.ndarray) -> float:
 
 def test_accuracy_in_all_its_forms() -> None:
     assert _result(get_metric("accuracy", Y, 3), Y, P) == 0.5
+    assert _result(get_metric("Accuracy", Y, 3), Y, P) == 0.5
     assert _result(get_metric("acc", np.eye(3)[Y], 3), np.eye(3)[Y], P) == 0.5
     one = P[:, :1]
     assert _result(get_metric("accuracy", Y[:, None], 1), np.array([[1], [0], [1], [0]]), one) == 0.75
+    assert _result(metrics.Accuracy(), Y, np.array([[0.0], [2], [0], [1]])) == 0.75
     # Exactly one half is no yes.
     assert _result(metrics.BinaryAccuracy(), np.ones((4, 1)), np.full((4, 1), 0.5)) == 0
 
@@ -63,6 +67,40 @@ def test_without_positives_they_are_zero() -> None:
     y, p = np.zeros((4, 1)), np.zeros((4, 1))
     for metric in (Precision(), Recall(), AUC(), AUC(curve="PR")):
         assert _result(metric, y, p) == 0
+
+
+def test_with_positives_alone() -> None:
+    # As Keras has it.
+    y, p = np.ones((4, 1)), np.array([[0.2], [0.5], [0.9], [1]])
+    assert _result(AUC(curve="PR"), y, p) == pytest.approx(1)
+    assert _result(AUC(), y, p) == 0
+
+
+def test_thresholds() -> None:
+    y, p = np.array([[0], [0], [1], [1]]), np.array([[0.1], [0.4], [0.4], [0.9]])
+    assert _result(metrics.BinaryAccuracy(threshold=0.3), y, p) == 0.75
+    assert _result(Precision(0.3), y, p) == pytest.approx(2 / 3)
+    assert _result(Recall(thresholds=None), y, p) == 0.5
+    with pytest.raises(TrainingError, match="thresholds must be a number from 0 to 1"):
+        Precision([0.3, 0.5])  # type: ignore[arg-type]
+    with pytest.raises(TrainingError, match="threshold must be a number from 0 to 1, got 2"):
+        metrics.BinaryAccuracy(threshold=2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "argument"),
+    [
+        (Precision, "class_id"),
+        (Recall, "top_k"),
+        (AUC, "multi_label"),
+        (metrics.MeanSquaredError, "reduction"),
+        (metrics.BinaryAccuracy, "axis"),
+        (SparseTopKCategoricalAccuracy, "n"),
+    ],
+)
+def test_arguments_that_are_not_taken(kind: Any, argument: str) -> None:
+    with pytest.raises(TrainingError, match=f"Unrecognized keyword arguments passed to {kind.__name__}: {argument}"):
+        kind(**{argument: 1})
 
 
 def test_look_up() -> None:

@@ -1,6 +1,7 @@
 """Steps worked out by hand, from the formulas of Keras's documentation, in plain Python."""
 
 from math import sqrt
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,7 +108,7 @@ def test_clipping() -> None:
     assert _clipped() == pytest.approx([3, 4, 0, 12])
     with pytest.raises(TrainingError, match="Only one of `clipnorm`, `clipvalue` and `global_clipnorm`"):
         SGD(clipnorm=1, clipvalue=1)
-    with pytest.raises(TrainingError, match="Argument\\(s\\) not recognized by Adam: decay"):
+    with pytest.raises(TrainingError, match="Unrecognized keyword arguments passed to Adam: decay"):
         Adam(decay=0.1)
 
 
@@ -127,8 +128,24 @@ def test_look_up() -> None:
     assert optimizers.get(own) is own
     with pytest.raises(TrainingError, match="Could not interpret optimizer identifier: 'adamant'; known are sgd"):
         optimizers.get("adamant")
-    for bad in (0, -1, float("nan")):
+    for bad in (0, -1, float("nan"), "fast"):
         with pytest.raises(TrainingError, match="learning_rate must be above 0"):
-            Adam(bad)
-    with pytest.raises(TrainingError, match="momentum"):
-        SGD(momentum=2)
+            Adam(bad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "message"),
+    [
+        (SGD, {"momentum": 2}, "momentum must be a number from 0 to 1, got 2"),
+        (RMSprop, {"rho": -0.1}, "rho must be a number from 0 to 1"),
+        (RMSprop, {"momentum": 2}, "momentum must be a number from 0 to 1"),
+        (Adam, {"beta_1": 1}, "beta_1 must be a number from 0 to below 1, got 1"),
+        (Adam, {"beta_2": 1.5}, "beta_2 must be a number from 0 to below 1, got 1.5"),
+        (Adam, {"epsilon": "small"}, "epsilon must be a number from 0 on, got 'small'"),
+        (AdamW, {"weight_decay": -1}, "weight_decay must be a number from 0 on"),
+        (SGD, {"clipnorm": -1}, "clipnorm must be a number from 0 on, got -1"),
+    ],
+)
+def test_arguments_out_of_range(kind: type[Optimizer], arguments: Any, message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
+        kind(**arguments)

@@ -15,7 +15,7 @@ from training.keras import Input, Sequential, models, regularizers
 from training.keras.callbacks import BackupAndRestore, Callback, EarlyStopping
 from training.keras.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Normalization, Rescaling
 from training.keras.losses import Huber, SparseCategoricalCrossentropy
-from training.keras.metrics import AUC
+from training.keras.metrics import AUC, BinaryAccuracy
 from training.keras.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSprop
 from training.keras.schedules import CosineDecay
 from training.keras.serialization import describe
@@ -66,13 +66,14 @@ def test_losses_and_metrics_are_kept(tmp_path: Path) -> None:
     model.build((None, 4))
     model.save(tmp_path / "bare.npz")
     assert not models.load_model(tmp_path / "bare.npz").compiled
-    model.compile("sgd", Huber(0.3), ["mae", AUC(num_thresholds=50)])
+    model.compile("sgd", Huber(0.3, name="own"), ["mae", AUC(num_thresholds=50), BinaryAccuracy(threshold=0.3)])
     model.save(tmp_path / "model.npz")
     loaded = models.load_model(tmp_path / "model.npz")
     assert isinstance(loaded.loss, Huber)
-    assert loaded.loss.delta == 0.3
+    assert (loaded.loss.delta, loaded.loss.name) == (0.3, "own")
     assert loaded.metrics[0] == "mae"
     assert loaded.metrics[1].num_thresholds == 50
+    assert loaded.metrics[2].threshold == 0.3
 
 
 OTHERWISE = [

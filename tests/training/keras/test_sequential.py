@@ -157,7 +157,7 @@ def _with_weights(weights: list[np.ndarray]) -> None:
         (lambda: Dense(2.5), "invalid value for `units`"),  # type: ignore[arg-type]
         (lambda: Dense(2, "swish!"), "Could not interpret activation function identifier: 'swish!'; known are"),
         (lambda: Dense(2, kernel_initializer="ones!"), "Could not interpret initializer identifier: 'ones!'"),
-        (lambda: Dense(2, colour="red"), "Unrecognized keyword arguments passed to Dense: {'colour': 'red'}"),
+        (lambda: Dense(2, colour="red"), "Unrecognized keyword arguments passed to Dense: colour"),
         (lambda: Dropout(1.5), "Invalid value received for `rate`. Expected a number from 0 to 1"),
         (lambda: Dropout(-0.1), "Invalid value received for `rate`"),
         (lambda: Sequential(["dense"]), "Only instances of `keras.Layer` can be added"),  # type: ignore[list-item]
@@ -179,6 +179,10 @@ def _with_weights(weights: list[np.ndarray]) -> None:
         ),
         (lambda: _built_model().add(Input((4,))), "comes too late: an Input comes before all layers, once"),
         (lambda: Sequential([Input((4,)), Input((4,))]), "comes too late"),
+        (lambda: Input(4), "Input takes the shape of a row, such as (4,), got 4"),  # type: ignore[arg-type]
+        (lambda: Input((None, 4)), "Input takes the shape of a row, such as (4,), got (None, 4)"),  # type: ignore[arg-type]
+        (lambda: Dense(2, input_shape="4"), "Dense takes the shape of a row"),
+        (lambda: Input((4,), sparse=True), "Unrecognized keyword arguments passed to Input: sparse"),
         (lambda: Dense(2).get_weights(), "has no weights yet: call fit() or build() of its model first"),
         (lambda: Dense(2).set_weights([]), "has no weights yet"),
         (lambda: _built_model().layers[0].set_weights([1]), "weight list of length 1, but the layer was expecting 2"),
@@ -481,3 +485,32 @@ def test_weights_of_one_layer(rng: np.random.Generator) -> None:
     kernel, bias = model.layers[0].get_weights()
     model.layers[0].set_weights([kernel * 0, bias + 1])
     np.testing.assert_allclose(model.predict(rng.normal(size=(2, 4))), np.full((2, 3), 1 / 3), rtol=1e-6)
+
+
+def test_an_input_takes_what_says_nothing_here() -> None:
+    assert Sequential([Input((4,), batch_size=3, dtype="float32"), Dense(2)]).predict(np.eye(4)).shape == (4, 2)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "message"),
+    [
+        (tf_keras, "Model", "Could not interpret module identifier: 'Model'; known are Input, Sequential"),
+        (tf_keras.layers, "Conv2D", "layer identifier: 'Conv2D'; known are Activation, BatchNormalization, Dense"),
+        (tf_keras.optimizers, "Adagrad", "optimizer identifier: 'Adagrad'; known are SGD, RMSprop, Adam, AdamW"),
+        (tf_keras.optimizers.schedules, "CosineDecayRestarts", "known are CosineDecay, ExponentialDecay"),
+        (tf_keras.losses, "Hinge", "loss identifier: 'Hinge'; known are SparseCategoricalCrossentropy"),
+        (tf_keras.metrics, "F1Score", "metric identifier: 'F1Score'; known are Accuracy"),
+        (
+            tf_keras.initializers,
+            "Orthogonal",
+            "initializer identifier: 'Orthogonal'; known are Constant, GlorotUniform",
+        ),
+        (tf_keras.regularizers, "OrthogonalRegularizer", "regularizer identifier: .* known are L1, L2, L1L2"),
+        (tf_keras.callbacks, "TensorBoard", "callback identifier: 'TensorBoard'; known are BackupAndRestore"),
+        (tf_keras.utils, "plot_model", "known are set_random_seed, to_categorical"),
+        (tf_keras.models, "clone_model", "known are Sequential, load_model"),
+    ],
+)
+def test_what_is_not_there_is_named_with_what_is(module: Any, name: str, message: str) -> None:
+    with pytest.raises(AttributeError, match=message):
+        getattr(module, name)

@@ -5,6 +5,7 @@ from training.keras.callbacks.files import BackupAndRestore, CSVLogger, ModelChe
 from training.keras.callbacks.progress import Progress, figures_line, progress
 from training.keras.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
 from training.keras.callbacks.stopping import EarlyStopping, TerminateOnNaN
+from training.keras.lookup import no_other
 
 __all__ = [
     "BackupAndRestore",
@@ -23,3 +24,6 @@ __all__ = [
     "figures_line",
     "progress",
 ]
+
+OURS = ("Callbacks", "Progress")  # no words of Keras's
+__getattr__ = no_other("callback", [name for name in __all__ if name[0].isupper() and name not in OURS])

@@ -165,6 +165,13 @@ def better(direction: str, value: float, than: float, by: float = 0.0) -> bool:
     return value < than - by if direction == "min" else value > than + by
 
 
+def check_mode(mode: str) -> str:
+    """Return whether less or more is better, or that the metric has to say it."""
+    if mode not in ("auto", "min", "max"):
+        raise TrainingError(f"mode must be auto, min or max, got {mode!r}")
+    return mode
+
+
 def direction_of(monitor: str, mode: str, model: "Sequential") -> str:
     """Return whether less or more is better, as told or as the metric has it."""
     if mode in ("min", "max"):

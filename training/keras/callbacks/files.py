@@ -7,7 +7,7 @@ from typing import Any
 
 from training.errors import TrainingError
 from training.keras import saving
-from training.keras.callbacks.base import Callback, better, direction_of, worst
+from training.keras.callbacks.base import Callback, better, check_mode, direction_of, worst
 
 
 class ModelCheckpoint(Callback):
@@ -30,7 +30,7 @@ class ModelCheckpoint(Callback):
         if save_freq != "epoch" and not (isinstance(save_freq, int) and save_freq > 0):
             raise TrainingError(f"Unrecognized save_freq: {save_freq!r}. Expected 'epoch' or a number of batches")
         self.filepath, self.monitor, self.verbose = str(filepath), monitor, verbose
-        self.save_best_only, self.save_weights_only, self.mode = save_best_only, save_weights_only, mode
+        self.save_best_only, self.save_weights_only, self.mode = save_best_only, save_weights_only, check_mode(mode)
         self.save_freq, self.best = save_freq, initial_value_threshold
         self._batches = 0
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from training.errors import TrainingError
-from training.keras.callbacks.base import Callback, better, direction_of, worst
+from training.keras.callbacks.base import Callback, better, check_mode, direction_of, worst
 
 
 class LearningRateScheduler(Callback):
@@ -51,7 +51,7 @@ class ReduceLROnPlateau(Callback):
         if factor >= 1.0:
             raise TrainingError(f"ReduceLROnPlateau does not support a factor >= 1.0. Got {factor}")
         self.monitor, self.factor, self.patience, self.verbose = monitor, factor, patience, verbose
-        self.mode, self.min_delta, self.cooldown, self.min_lr = mode, min_delta, cooldown, min_lr
+        self.mode, self.min_delta, self.cooldown, self.min_lr = check_mode(mode), min_delta, cooldown, min_lr
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Forget an earlier run."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from training.keras.callbacks.base import Callback, better, direction_of, worst
+from training.keras.callbacks.base import Callback, better, check_mode, direction_of, worst
 
 
 class EarlyStopping(Callback):
@@ -23,7 +23,7 @@ class EarlyStopping(Callback):
         start_from_epoch: int = 0,
     ) -> None:
         self.monitor, self.min_delta, self.patience = monitor, abs(min_delta), patience
-        self.verbose, self.mode, self.baseline = verbose, mode, baseline
+        self.verbose, self.mode, self.baseline = verbose, check_mode(mode), baseline
         self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
 
     def on_train_begin(self, logs: Any = None) -> None:

@@ -1,11 +1,9 @@
 """The layers of a Sequential model, as Keras describes them."""
 
-from typing import Any
-
 from training.keras.layers.base import Layer
 from training.keras.layers.core import Activation, Dense, Dropout, Flatten, Input
 from training.keras.layers.normalization import BatchNormalization, Normalization, Rescaling
-from training.keras.lookup import unknown
+from training.keras.lookup import no_other
 
 __all__ = [
     "Activation",
@@ -20,5 +18,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    raise AttributeError(str(unknown("layer", name, [layer for layer in __all__ if layer != "Layer"])))
+__getattr__ = no_other("layer", [layer for layer in __all__ if layer != "Layer"])

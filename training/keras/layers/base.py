@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from nn.activations import Array
 from training.errors import TrainingError
+from training.keras.checks import refuse_arguments
 from training.keras.lookup import snake_case
 from training.keras.parameters import Parameter
 from training.keras.regularizers import L1L2
@@ -42,10 +43,9 @@ class Layer(Trained):
 
     def __init__(self, name: str | None = None, **unknown: Any) -> None:
         shape, width = unknown.pop("input_shape", None), unknown.pop("input_dim", None)
-        if unknown:
-            raise TrainingError(f"Unrecognized keyword arguments passed to {type(self).__name__}: {unknown}")
+        refuse_arguments(self, unknown)
         if shape is not None or width is not None:
-            self.input_shape = tuple(shape) if shape is not None else (width,)
+            self.input_shape = self._row_shape(shape if shape is not None else (width,))
         kind = snake_case(type(self).__name__)
         self.name = name or (f"{kind}_{_named[kind]}" if _named[kind] else kind)
         _named[kind] += name is None
@@ -53,6 +53,12 @@ class Layer(Trained):
         self.statistics: list[Array] = []
         self.steps: list[Step] = []
         self.regularized: list[tuple[Parameter, L1L2]] = []
+
+    def _row_shape(self, shape: Any) -> Shape:
+        sizes = tuple(shape) if isinstance(shape, Sequence) and not isinstance(shape, str) else ()
+        if not sizes or not all(isinstance(size, int | np.integer) and size > 0 for size in sizes):
+            raise TrainingError(f"{type(self).__name__} takes the shape of a row, such as (4,), got {shape!r}")
+        return tuple(map(int, sizes))
 
     @property
     def options(self) -> dict[str, Any]:

@@ -14,11 +14,21 @@ from training.keras.steps import Activate, Affine, Drop, Step
 
 
 class Input(Layer):
-    """Says the shape of a row, so that the model can be built before it sees data."""
+    """Says the shape of a row, so that the model can be built before it sees data.
 
-    def __init__(self, shape: Sequence[int], name: str | None = None) -> None:
-        super().__init__(name, input_shape=shape)
-        self.shape = tuple(shape)
+    Batches may be of any size, and data of any numeric type, whatever batch_size and dtype say.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        batch_size: int | None = None,
+        dtype: Any = None,
+        name: str | None = None,
+        **base: Any,
+    ) -> None:
+        super().__init__(name, input_shape=shape, **base)
+        self.shape = self._row_shape(shape)
 
 
 class Dense(Layer):
