@@ -52,7 +52,12 @@ def fit_columns(sample: pyarrow.Table, missing: Mapping[str, int], bins: int) ->
             dropped.append(name)
             notes.append(f"column {name} is dropped: {reason}")
             continue
-        columns.append(_fit_column(name, cells, distinct, bool(missing[name]), bins, notes))
+        column = _fit_column(name, cells, distinct, bool(missing[name]), bins, notes)
+        if isinstance(column, Category) and not column.categories:
+            dropped.append(name)
+            notes.append(f"column {name} is dropped: none of its {distinct:,} values comes often enough to learn from")
+        else:
+            columns.append(column)
     if not columns:
         raise TrainingError(f"no column is left to learn from: {'; '.join(notes)}")
     return Fitted(Features(columns, dropped), notes)
@@ -90,7 +95,13 @@ def _fit_column(
     if cells.type == TEXT or (cells.type == WHOLE and distinct <= FEW_VALUES):
         return _fit_category(name, cells, missing, notes)
     if cells.type in (WHOLE, FRACTION):
-        return fit_number(name, finite_numbers(name, cells.to_numpy()), missing, bins)
+        numbers = finite_numbers(name, cells.to_numpy())
+        if (told_apart := len(np.unique(numbers))) < distinct / 2:
+            notes.append(
+                f"column {name}: in float32 only {told_apart:,} of {distinct:,} values can be told apart:"
+                " subtract what they have in common"
+            )
+        return fit_number(name, numbers, missing, bins)
     return _fit_date(name, cells, missing)
 
 
@@ -102,7 +113,7 @@ def _fit_category(name: str, cells: pyarrow.ChunkedArray, missing: bool, notes: 
         if count > RARE * len(cells)
     ]
     kept = [value for _, value in sorted(common)[:MOST_CATEGORIES]]
-    if rare := len(counts) - len(kept):
+    if kept and (rare := len(counts) - len(kept)):
         notes.append(f"column {name}: {rare:,} rare values are taken for unseen ones, {len(kept):,} are kept")
     return Category(name, missing, categories=tuple(sorted(kept)))
 

@@ -85,7 +85,7 @@ def _exchange(column: Column, codes: Codes, rng: np.random.Generator) -> Codes:
     """Put another value in the place of some, and nothing in the place of others where that may be."""
     changed = rng.random(len(codes)) < CHANGED
     if isinstance(column, Boolean | Category):
-        codes = np.where(changed, rng.integers(0, max(column.places, 2), len(codes)), codes)
+        codes = np.where(changed, rng.integers(0, column.places or 2, len(codes)), codes)
     if column.missing:
         codes = np.where(rng.random(len(codes)) < CHANGED, np.nan, codes)
     return codes

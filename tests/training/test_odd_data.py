@@ -12,6 +12,9 @@ from training import TrainingError
 from training.__main__ import main
 from training.checks import check
 from training.config import Config
+from training.keras import Sequential
+from training.keras.callbacks import BackupAndRestore
+from training.keras.layers import Dense
 from training.load import load
 
 
@@ -88,3 +91,30 @@ def test_a_question_ends_in_one_mark(tmp_path: Path, capsys: pytest.CaptureFixtu
     rows = [f"{i % 2},{'yn'[i % 2]}" for i in range(200)]
     _train(_csv(tmp_path / "t.csv", "a,y", rows), tmp_path / "m", "--target", "y")
     assert "will it be known when predictions are made?\n" in capsys.readouterr().out
+
+
+def test_text_that_never_comes_twice_often_enough(tmp_path: Path) -> None:
+    rows = [f"{i % 20_000},w{i % 20_000},{'yn'[i % 2]}" for i in range(60_000)]
+    data = load(Config(data=_csv(tmp_path / "t.csv", "a,word,y", rows), target="y"))
+    assert [column.name for column in data.features.columns] == ["a"]
+    assert any("column word is dropped: none of its" in note for note in data.notes)
+
+
+def test_whole_numbers_that_float32_can_not_tell_apart(tmp_path: Path) -> None:
+    rows = [f"{2**62 + 1000 * (i * 7919 % 400)},{i % 13},{'yn'[i % 2]}" for i in range(400)]
+    data = load(Config(data=_csv(tmp_path / "t.csv", "far,a,y", rows), target="y"))
+    assert any("column far: in float32 only 1 of" in note for note in data.notes)
+
+
+def test_a_checkpoint_of_another_version_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+
+    def fit() -> None:
+        model = Sequential([Dense(1)])
+        model.compile("sgd", "mse")
+        backup = BackupAndRestore(tmp_path, delete_checkpoint=False)
+        model.fit(np.ones((4, 2)), np.ones(4), verbose=0, callbacks=[backup])
+
+    fit()
+    monkeypatch.setattr(BackupAndRestore, "FORMAT", 3)
+    with pytest.raises(TrainingError, match="another version of npserve: remove it to begin anew"):
+        fit()

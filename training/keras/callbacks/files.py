@@ -136,6 +136,8 @@ class BackupAndRestore(Callback):
     that was never interrupted: weights, optimizer, random generators and the other callbacks are all restored.
     """
 
+    FORMAT = 2  # of the file; one that keeps anything else has another number
+
     def __init__(self, backup_dir: str | Path, delete_checkpoint: bool = True) -> None:
         self.path, self.delete_checkpoint = Path(backup_dir) / "backup.npz", delete_checkpoint
 
@@ -144,6 +146,8 @@ class BackupAndRestore(Callback):
         if not self.path.exists():
             return
         state = saving.read_state(self.path)
+        if state.get("format") != self.FORMAT:
+            raise TrainingError(f"{self.path} was written by another version of npserve: remove it to begin anew")
         others = self._others()
         if len(state.get("callbacks", ())) != len(others):
             raise TrainingError(f"{self.path} belongs to a run with other callbacks: remove it to begin anew")
@@ -156,6 +160,7 @@ class BackupAndRestore(Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write the backup: all other callbacks know already that the epoch has ended."""
         state = {
+            "format": self.FORMAT,
             "next_epoch": self.model.next_epoch,
             "stop_training": self.model.stop_training,
             "remaining": self.model.remaining,
