@@ -6,8 +6,8 @@ A table is read block by block, as often as somebody wants it, so that it may be
 
 import csv
 import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -41,12 +41,21 @@ class Arrays:
 
 @dataclass(frozen=True)
 class Table:
-    """The columns of a file with their types, how many rows there are, and these in blocks."""
+    """The columns of a file with their types, how many rows there are, and these in blocks.
+
+    Where the file is `written`, all its cells are text, and the types are only what they look like.
+    """
 
     path: Path
     types: dict[str, pyarrow.DataType]
     rows: int
     read: Callable[[], Iterator[pyarrow.Table]]
+    written: bool = False
+
+    def as_text(self, names: Iterable[str]) -> "Table":
+        """Return the table with some columns as they are written, if they are, whatever they look like."""
+        texts = {name: TEXT for name in names if self.written and name in self.types}
+        return replace(self, types=self.types | texts)
 
     def blocks(self, names: list[str] | None = None) -> Iterator[pyarrow.Table]:
         """Read the rows from the beginning, with all columns or some."""
@@ -138,7 +147,7 @@ def _read_csv(path: Path, delimiter: str | None, header: bool | None) -> Table:
         yield from _csv_blocks(path, delimiter, names, lines if has_header else 0)
 
     types, rows = _find_types(path, names, read())
-    return Table(path, types, rows, read)
+    return Table(path, types, rows, read, written=True)
 
 
 def _find_delimiter(file: IO[str]) -> str:

@@ -1,5 +1,6 @@
 """The rows of a file as a published model takes them: to evaluate versions, to compare them, to predict."""
 
+import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow
 
-from nn import Features, Model
+from nn import Category, Features, Model
 from nn.columns import Column, text
 from store import Version
 from store.version import version_folder
@@ -18,11 +19,17 @@ from training.arrays import array_codes
 from training.data import CHUNK_ROWS
 from training.errors import TrainingError
 from training.evaluation import Outcome, predict
-from training.files import BOOLEAN, FRACTION, TIME, TIME_UTC, WHOLE, Arrays, Table
+from training.files import BOOLEAN, FRACTION, TEXT, TIME, TIME_UTC, WHOLE, Arrays, Table
 from training.tables import read_block
 
-# What a column of a file may hold for each kind; anything may be a category, and nothing is always possible.
-TYPES = {"number": (WHOLE, FRACTION), "boolean": (BOOLEAN,), "date": (TIME, TIME_UTC)}
+# What a column of a file may hold for each kind; nothing at all is always possible.
+TYPES = {
+    "number": (WHOLE, FRACTION),
+    "boolean": (BOOLEAN,),
+    "date": (TIME, TIME_UTC),
+    "category": (TEXT, WHOLE, FRACTION, BOOLEAN),
+}
+WHOLE_NUMBER = re.compile(r"[-+]?[0-9]{1,18}(\.0*)?")
 
 
 @dataclass(frozen=True)
@@ -42,11 +49,13 @@ def blocks(raw: Arrays | Table, features: Features) -> Iterator[Block]:
         for start in range(0, len(codes), CHUNK_ROWS):
             yield Block(codes[start : start + CHUNK_ROWS])
         return
+    # Which categories a file happens to have does not make numbers or dates of them.
+    raw = raw.as_text(column.name for column in features.columns if isinstance(column, Category))
     for column in features.columns:
         _check_column(raw, column)
     first = 1
     for block in raw.blocks():
-        codes = read_block(features, _with_missing(block, features))
+        codes = read_block(features, _for_model(raw, block, features))
         _check_codes(raw, features, codes, first)
         first += len(codes)
         yield Block(codes, block)
@@ -58,15 +67,31 @@ def _check_column(table: Table, column: Column) -> None:
         if not column.missing:
             there = ", ".join(table.types)
             raise TrainingError(f"{table.path} has no column {column.name!r}, which the model takes; there are {there}")
-    elif column.kind in TYPES and kind not in TYPES[column.kind] and not pyarrow.types.is_null(kind):
+    elif kind not in TYPES[column.kind] and not pyarrow.types.is_null(kind):
         raise TrainingError(f"{table.path}: column {column.name} holds {kind} values; expected {column.expected}")
 
 
-def _with_missing(block: pyarrow.Table, features: Features) -> pyarrow.Table:
+def _for_model(table: Table, block: pyarrow.Table, features: Features) -> pyarrow.Table:
+    """Return the columns that a model takes: missing where there is none, whole numbers as training read them."""
+    columns = []
     for column in features.columns:
-        if column.name not in block.column_names:
-            block = block.append_column(column.name, pyarrow.nulls(block.num_rows))
-    return block
+        if column.name not in table.types:
+            columns.append(pyarrow.nulls(block.num_rows))
+            continue
+        cells = block.column(column.name)
+        numbers = isinstance(column, Category) and all(map(WHOLE_NUMBER.fullmatch, column.categories))
+        columns.append(_whole_numbers(cells) if table.written and numbers else cells)
+    return pyarrow.table(columns, names=[column.name for column in features.columns])
+
+
+def _whole_numbers(cells: pyarrow.ChunkedArray) -> pyarrow.Array:
+    """Write 03 and 3.0 as 3; what is no whole number stays as it is."""
+    words = cells.combine_chunks().dictionary_encode()
+    plain = [
+        str(int(word.partition(".")[0])) if WHOLE_NUMBER.fullmatch(word) else word
+        for word in words.dictionary.to_pylist()
+    ]
+    return pyarrow.array(plain, TEXT).take(words.indices)
 
 
 def _check_codes(table: Table, features: Features, codes: npt.NDArray[Any], first: int) -> None:
@@ -83,6 +108,8 @@ def _check_codes(table: Table, features: Features, codes: npt.NDArray[Any], firs
 def evaluate(raw: Arrays | Table, models: list[Model], target: str | None) -> list[Outcome]:
     """Run models of the same task over the rows of a file that have a target; return an outcome for each."""
     parts: list[list[Outcome]] = [[] for _ in models]
+    if isinstance(raw, Table) and target is not None and any(isinstance(label, str) for label in models[0].labels):
+        raw = raw.as_text([target])
     for outcomes, model in zip(parts, models, strict=True):
         start = 0
         for block in blocks(raw, model.features):

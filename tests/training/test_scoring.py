@@ -181,3 +181,46 @@ def test_what_can_not_be_done_is_said_and_leaves_nothing(
     assert message in told
     assert told.count("\n") == 1
     assert sorted(Path().iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("trained", "asked"),
+    [
+        (["01", "02", "A3"], ["01", "02"]),
+        (["True", "False", "Maybe"], ["True", "False"]),
+        (["2024-01-01", "2024-01-02", "unknown"], ["2024-01-01", "2024-01-02"]),
+        (["1", "2", "3"], ["1.0", "02"]),
+    ],
+)
+def test_categories_are_what_training_took_them_for(
+    trained: list[str], asked: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A new file that happens to hold only some categories does not make numbers or dates of them."""
+    rows = [f"{trained[i % 3]},{i % 7 / 3:.4f},{trained[i % 3]}x\n" for i in range(90)]
+    (tmp_path / "old.csv").write_text("code,a,kind\n" + "".join(rows))
+    common = ["--models", str(tmp_path / "models")]
+    options = ["--name", "codes", "--target", "kind", "--layers", "16", "--epochs", "150", "--force"]
+    assert main(["train", "--data", str(tmp_path / "old.csv"), *options, *common]) == 0
+    new = "".join(f"{asked[i % 2]},{i % 7 / 3:.4f},{trained[i % 2]}x\n" for i in range(20))
+    (tmp_path / "new.csv").write_text("code,a,kind\n" + new)
+    capsys.readouterr()
+    assert main(["evaluate", "codes", "--data", str(tmp_path / "new.csv"), "--json", *common]) == 0
+    assert json.loads(capsys.readouterr().out)["metrics"]["accuracy"] == 1
+
+
+def test_labels_are_what_training_took_them_for(tmp_path: Path) -> None:
+    rows = [f"{i % 3 + i % 7 / 90:.4f},{['01', '02', 'A3'][i % 3]}\n" for i in range(90)]
+    (tmp_path / "old.csv").write_text("a,kind\n" + "".join(rows))
+    common = ["--models", str(tmp_path / "models")]
+    options = ["--name", "codes", "--target", "kind", "--epochs", "1", "--force"]
+    assert main(["train", "--data", str(tmp_path / "old.csv"), *options, *common]) == 0
+    (tmp_path / "new.csv").write_text("a,kind\n" + "".join(row for row in rows if "A3" not in row))
+    assert main(["evaluate", "codes", "--data", str(tmp_path / "new.csv"), *common]) == 0
+
+
+def test_dates_are_no_categories(models: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = pyarrow.csv.read_csv(table)
+    moved = whole.set_column(2, "color", whole.column("day"))
+    pyarrow.parquet.write_table(moved, tmp_path / "bad.parquet")
+    assert main(["evaluate", "kinds", "--data", str(tmp_path / "bad.parquet"), "--models", str(models)]) == 2
+    assert "column color holds timestamp[us] values; expected a string, a num" in capsys.readouterr().err
