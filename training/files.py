@@ -43,7 +43,7 @@ class Arrays:
 class Table:
     """The columns of a file with their types, how many rows there are, and these in blocks.
 
-    Where the file is `written`, all its cells are text, and the types are only what they look like.
+    What is read is as it is stored: where the file is `written`, text, and its types are only what that looks like.
     """
 
     path: Path
@@ -59,9 +59,15 @@ class Table:
 
     def blocks(self, names: list[str] | None = None) -> Iterator[pyarrow.Table]:
         """Read the rows from the beginning, with all columns or some."""
-        names = list(self.types) if names is None else names
         for block in self.read():
-            yield pyarrow.table([_cast(block.column(name), self.types[name]) for name in names], names=names)
+            yield self.typed(block, names)
+
+    def typed(self, block: pyarrow.Table, names: Iterable[str] | None = None) -> pyarrow.Table:
+        """Turn columns as they are stored into those of the table's types."""
+        names = list(self.types) if names is None else list(names)
+        stored = [_trimmed(block.column(name)) if self.written else block.column(name) for name in names]
+        columns = [_cast(column, self.types[name]) for name, column in zip(names, stored, strict=True)]
+        return pyarrow.table(columns, names=names)
 
 
 def read_file(path: Path, *, delimiter: str | None = None, header: bool | None = None) -> Arrays | Table:
@@ -171,7 +177,7 @@ def _fits(column: pyarrow.ChunkedArray, reading: pyarrow.DataType) -> bool:
 
 
 def _csv_blocks(path: Path, delimiter: str, names: list[str], skip: int) -> Iterator[pyarrow.Table]:
-    """Read everything as text, without the spaces around it; a word for nothing is null."""
+    """Read everything as the text that it is."""
 
     def refuse(row: pyarrow.csv.InvalidRow) -> str:
         bad.append(f"line {row.number}: {row.actual_columns} values, but there are {row.expected_columns} columns")
@@ -191,7 +197,7 @@ def _csv_blocks(path: Path, delimiter: str, names: list[str], skip: int) -> Iter
         for batch in reader:
             if bad:
                 break
-            yield pyarrow.table([_trimmed(column) for column in batch.columns], names=names)
+            yield pyarrow.Table.from_batches([batch])
     except pyarrow.ArrowInvalid as error:
         reason = str(error).splitlines()[0]
         hint = ": save the file as UTF-8" if "UTF8" in reason else ""
@@ -200,7 +206,8 @@ def _csv_blocks(path: Path, delimiter: str, names: list[str], skip: int) -> Iter
         raise TrainingError(f"{path}, {bad[0]}")
 
 
-def _trimmed(column: pyarrow.Array) -> pyarrow.Array:
+def _trimmed(column: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:
+    """Take away the spaces around text; a word for nothing is null."""
     text = pyarrow.compute.utf8_trim_whitespace(column)
     return pyarrow.compute.if_else(pyarrow.compute.is_in(text, pyarrow.array(MISSING)), None, text)
 
@@ -214,7 +221,7 @@ def _find_types(
     for block in blocks:
         rows += block.num_rows
         for name in names:
-            column = block.column(name)
+            column = _trimmed(block.column(name))
             if column.null_count < len(column):
                 found[name] = _reading(column, found.get(name))
     if not rows:

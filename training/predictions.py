@@ -24,7 +24,7 @@ WRITERS = {".csv": pyarrow.csv.CSVWriter, ".parquet": pyarrow.parquet.ParquetWri
 def predict_file(
     model: Model, data: Path, out: Path, *, delimiter: str | None = None, header: bool | None = None
 ) -> int:
-    """Write the rows of a table with their predictions beside them; return how many there are.
+    """Write the rows of a table, as they are, with their predictions beside them; return how many there are.
 
     A classification adds `prediction` and the `probability` of each class, a regression `prediction` alone.
     Raises TrainingError; then nothing is written.

@@ -34,7 +34,7 @@ WHOLE_NUMBER = re.compile(r"[-+]?[0-9]{1,18}(\.0*)?")
 
 @dataclass(frozen=True)
 class Block:
-    """Some rows of a file: their codes (B, K), and where they come from a table, that part of it."""
+    """Some rows of a file: their codes (B, K), and where they come from a table, that part of it as it is stored."""
 
     codes: npt.NDArray[Any]
     table: pyarrow.Table | None = None
@@ -54,8 +54,9 @@ def blocks(raw: Arrays | Table, features: Features) -> Iterator[Block]:
     for column in features.columns:
         _check_column(raw, column)
     first = 1
-    for block in raw.blocks():
-        codes = read_block(features, _for_model(raw, block, features))
+    taken = [column.name for column in features.columns if column.name in raw.types]
+    for block in raw.read():
+        codes = read_block(features, _for_model(raw, raw.typed(block, taken), block.num_rows, features))
         _check_codes(raw, features, codes, first)
         first += len(codes)
         yield Block(codes, block)
@@ -71,12 +72,12 @@ def _check_column(table: Table, column: Column) -> None:
         raise TrainingError(f"{table.path}: column {column.name} holds {kind} values; expected {column.expected}")
 
 
-def _for_model(table: Table, block: pyarrow.Table, features: Features) -> pyarrow.Table:
+def _for_model(table: Table, block: pyarrow.Table, rows: int, features: Features) -> pyarrow.Table:
     """Return the columns that a model takes: missing where there is none, whole numbers as training read them."""
     columns = []
     for column in features.columns:
         if column.name not in table.types:
-            columns.append(pyarrow.nulls(block.num_rows))
+            columns.append(pyarrow.nulls(rows))
             continue
         cells = block.column(column.name)
         numbers = isinstance(column, Category) and all(map(WHOLE_NUMBER.fullmatch, column.categories))
@@ -134,7 +135,7 @@ def _targets(
         asked = f"has no column {target!r}" if target else "needs a --target"
         raise TrainingError(f"{raw.path} {asked} to compare with; there are {columns}")
     assert block.table is not None
-    cells = block.table.column(target)
+    cells = raw.typed(block.table, [target]).column(target)
     return _encode(cells.drop_null().to_pylist(), model), cells.is_valid().to_numpy()
 
 

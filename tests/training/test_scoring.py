@@ -224,3 +224,33 @@ def test_dates_are_no_categories(models: Path, table: Path, tmp_path: Path, caps
     pyarrow.parquet.write_table(moved, tmp_path / "bad.parquet")
     assert main(["evaluate", "kinds", "--data", str(tmp_path / "bad.parquet"), "--models", str(models)]) == 2
     assert "column color holds timestamp[us] values; expected a string, a num" in capsys.readouterr().err
+
+
+def test_predict_leaves_the_rows_as_they_are(models: Path, table: Path, tmp_path: Path) -> None:
+    """Not even the columns of the model are written otherwise; spaces and words for nothing stay."""
+    with table.open(newline="") as file:
+        header, *rows = csv.reader(file)
+    added = ["00001", "12345678901234567891", " a", "?"]
+    old = [[*header, "zip", "id", "word", "none"], *([" 01.50", *row[1:], *added] for row in rows)]
+    with (tmp_path / "new.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(old)
+    common = ["predict", "kinds", "--data", str(tmp_path / "new.csv"), "--models", str(models), "--out"]
+    assert main([*common, str(tmp_path / "out.csv")]) == 0
+    with (tmp_path / "out.csv").open(newline="") as file:
+        assert [row[: len(old[0])] for row in csv.reader(file)] == old
+    assert main([*common, str(tmp_path / "out.parquet")]) == 0
+    assert pyarrow.parquet.read_table(tmp_path / "out.parquet").column("zip").to_pylist() == ["00001"] * ROWS
+
+
+def test_predict_leaves_the_columns_of_parquet_as_they_are(models: Path, table: Path, tmp_path: Path) -> None:
+    whole = pyarrow.csv.read_csv(table)
+    whole = whole.set_column(2, "color", whole.column("color").dictionary_encode())
+    whole = whole.append_column("id", pyarrow.array([2**64 - 1] * ROWS, pyarrow.uint64()))
+    pyarrow.parquet.write_table(whole, tmp_path / "new.parquet")
+    common = ["predict", "kinds", "--data", str(tmp_path / "new.parquet"), "--models", str(models), "--out"]
+    assert main([*common, str(tmp_path / "out.parquet")]) == 0
+    written = pyarrow.parquet.read_table(tmp_path / "out.parquet").select(whole.column_names)
+    assert written.schema.types == whole.schema.types
+    assert written.equals(whole)
+    assert main([*common, str(tmp_path / "out.csv")]) == 0
+    assert str(2**64 - 1) in (tmp_path / "out.csv").read_text()
