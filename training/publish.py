@@ -1,6 +1,7 @@
 """From a trained model to a published version: its metrics, its golden rows, its provenance."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,14 @@ def publish_arrays(models: Path, name: str, model: Model, x: npt.NDArray[Any], y
     width = len(model.features)
     if x.ndim != 2 or x.shape[1] != width or not len(x):
         raise TrainingError(f"expected rows of shape (n, {width}) to publish with, got {x.shape}")
+    if x.dtype.kind not in "biuf":
+        raise TrainingError(f"expected numbers to publish with, got {x.dtype}")
     rows = read_numbers(x)
     if not np.isfinite(rows).all():
         raise TrainingError("the rows to publish with hold NaN, infinity or numbers too large for float32")
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not all(np.isfinite(model.logits(part)).all() for part, _ in _chunks(rows, rows)):
+            raise TrainingError("the model can't be published: it gives NaN or infinity for these rows")
     metrics = {}
     if y is not None:
         targets = _values(y, rows) if model.task == "regression" else _classes(y, rows, model)
@@ -55,13 +61,19 @@ def publish_model(
     return publish(models, name, artifact, metrics, provenance, files=files or {}, promote=promote, force=force)
 
 
-def class_labels(labels: Sequence[Any] | None, classes: int) -> tuple[Label, ...]:
+def class_labels(labels: Collection[Any] | None, classes: int) -> tuple[Label, ...]:
     """Return labels as JSON can say them; without any, the classes are numbered."""
     if labels is None:
         return tuple(range(classes))
+    if not isinstance(labels, Collection) or isinstance(labels, str | bytes):
+        raise TrainingError(f"labels are a list of {classes} names, one for each output, got {type(labels).__name__}")
     if len(labels) != classes:
         raise TrainingError(f"{len(labels)} labels for a model of {classes} outputs")
-    return tuple(label.item() if isinstance(label, np.generic) else label for label in labels)
+    plain = tuple(label.item() if isinstance(label, np.generic) else label for label in labels)
+    for number, label in enumerate(plain):
+        if not isinstance(label, str | int | float) or label in (math.inf, -math.inf) or label != label:
+            raise TrainingError(f"labels[{number}] must be a text, a finite number or a truth value")
+    return plain
 
 
 def _chunks(rows: Codes, y: npt.NDArray[Any]) -> Iterator[tuple[Codes, npt.NDArray[Any]]]:
@@ -78,7 +90,11 @@ def _values(y: npt.NDArray[Any], rows: Codes) -> npt.NDArray[np.float64]:
 
 def _classes(y: npt.NDArray[Any], rows: Codes, model: Model) -> npt.NDArray[np.intp]:
     classes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] == model.network.outputs > 1 else y.ravel()
-    if classes.shape != (len(rows),) or not np.array_equal(classes, np.floor(classes)):
+    if (
+        classes.shape != (len(rows),)
+        or classes.dtype.kind not in "biuf"
+        or not np.array_equal(classes, np.floor(classes))
+    ):
         raise TrainingError(f"expected {len(rows)} class numbers to publish with, got {y.dtype} of shape {y.shape}")
     if classes.min() < 0 or classes.max() >= model.network.outputs:
         last = model.network.outputs - 1

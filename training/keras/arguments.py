@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 CHUNK_ROWS = 2**14
 
 
+def as_array(name: str, values: Any) -> npt.NDArray[Any]:
+    """Return what was given as an array, or say that its rows differ in length."""
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise TrainingError(f"{name} is ragged: its rows have different lengths") from error
+
+
 def read_source(model: "Sequential", x: Any) -> Source:
     """Return x (B, …) as a source of rows (B, I) that fit the model, which is built where that has not happened."""
     if hasattr(x, "gather"):
@@ -26,7 +34,7 @@ def read_source(model: "Sequential", x: Any) -> Source:
         if source.shape[1] != model.input_width:
             raise TrainingError(f"expected x of shape (n, {model.input_width}), got {source.shape}")
         return source
-    array = np.asarray(x)
+    array = as_array("x", x)
     if array.dtype.kind not in "biuf":
         raise TrainingError(f"Unrecognized data type: x holds {array.dtype} values; expected numbers")
     if not model.built:
@@ -47,7 +55,7 @@ def read_rows(model: "Sequential", x: Any, y: Any, sample_weight: Any = None, cl
         raise TrainingError("You must call `compile()` before using the model.")
     if y is None:
         raise TrainingError("y is missing: give the targets that belong to x")
-    source, targets = read_source(model, x), np.asarray(y)
+    source, targets = read_source(model, x), as_array("y", y)
     sizes = {"x": source.shape[0], "y": len(targets) if targets.ndim else 0}
     if sample_weight is not None:
         sizes["sample_weight"] = len(np.atleast_1d(sample_weight))

@@ -11,9 +11,10 @@ import numpy.typing as npt
 from nn import Dense as TrainedDense
 from nn import Features, Model, Network
 from nn.activations import ACTIVATIONS, Array
+from nn.network import NetworkError
 from training.errors import TrainingError
 from training.keras import losses, optimizers, saving, utils
-from training.keras.arguments import read_rows, read_source, read_steps, read_validation, split_off
+from training.keras.arguments import as_array, read_rows, read_source, read_steps, read_validation, split_off
 from training.keras.callbacks import (
     BackupAndRestore,
     Callback,
@@ -361,7 +362,10 @@ class Sequential(Trained):
     def network(self) -> Network:
         """Return the trained network as plain arrays; dropout leaves nothing behind, scales are folded in."""
         self._ensure_built()
-        return fold(self.layers)
+        try:
+            return fold(self.layers)
+        except NetworkError as error:
+            raise TrainingError(f"the model can't be used outside training: {error}") from error
 
     def publish(
         self,
@@ -378,8 +382,10 @@ class Sequential(Trained):
         """
         features = Features.plain(self.network().inputs)
         model = self.regression(features) if self._regresses() else self.classifier(features, labels)
-        rows, targets = np.asarray(x), None if y is None else np.asarray(y)
-        return publish_arrays(Path(models), name, model, rows.reshape(len(rows), -1), targets)
+        rows, targets = as_array("x", x), None if y is None else as_array("y", y)
+        if rows.ndim > 2 and len(rows):
+            rows = rows.reshape(len(rows), -1)
+        return publish_arrays(Path(models), name, model, rows, targets)
 
     def _regresses(self) -> bool:
         return self.compiled and isinstance(self.loss, losses.Distance)

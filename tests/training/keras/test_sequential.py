@@ -514,3 +514,37 @@ def test_an_input_takes_what_says_nothing_here() -> None:
 def test_what_is_not_there_is_named_with_what_is(module: Any, name: str, message: str) -> None:
     with pytest.raises(AttributeError, match=message):
         getattr(module, name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"labels": [1.5, None, 2]}, r"labels\[1\] must be a text, a finite number or a truth value"),
+        ({"labels": [[1], [2], [3]]}, r"labels\[0\] must be a text"),
+        ({"labels": [0, 1, float("nan")]}, r"labels\[2\] must be a text"),
+        ({"labels": [b"a", b"b", b"c"]}, r"labels\[0\] must be a text"),
+        ({"labels": np.array([[1], [2], [3]])}, r"labels\[0\] must be a text"),
+        ({"labels": "abc"}, "labels are a list of 3 names, one for each output, got str"),
+        ({"labels": 5}, "labels are a list of 3 names, one for each output, got int"),
+        ({"labels": ["a", "b"]}, "2 labels for a model of 3 outputs"),
+        ({"x": [[1, 2, 3, 4], [1]]}, "x is ragged: its rows have different lengths"),
+        ({"x": np.zeros((0, 4))}, r"rows of shape \(n, 4\) to publish with, got \(0, 4\)"),
+        ({"x": 5}, r"to publish with, got \(\)"),
+        ({"x": [["a"] * 4]}, "expected numbers to publish with, got <U1"),
+        ({"y": ["a", "b"]}, "expected 2 class numbers to publish with, got <U1"),
+    ],
+)
+def test_what_can_not_be_published(arguments: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=message):
+        _built_model().publish("m", **{"x": np.zeros((2, 4)), "y": [0, 1], "models": tmp_path, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"), [(np.nan, "a weight is NaN or infinite"), (3e38, "it gives NaN or infinity for these rows")]
+)
+def test_a_model_that_diverged_is_not_published(weight: float, message: str, tmp_path: Path) -> None:
+    model = _built_model()
+    model.set_weights([np.full((4, 3), weight), np.zeros(3)])
+    with pytest.raises(TrainingError, match=message):
+        model.publish("m", np.ones((2, 4)), models=tmp_path)
+    assert not list(tmp_path.iterdir())
