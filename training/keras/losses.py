@@ -252,8 +252,9 @@ class Huber(Distance):
 
     def __init__(self, delta: float = 1.0, **base: Any) -> None:
         super().__init__(**base)
-        if not delta > 0:
-            raise TrainingError(f"delta must be above 0, got {delta}")
+        check_number("delta", delta, 0)
+        if delta == 0:
+            raise TrainingError("delta must be above 0")
         self.delta = delta
 
     def of_error(self, e: Array) -> Array:

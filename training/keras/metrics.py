@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from nn.activations import Array
 from training.errors import TrainingError
-from training.keras.checks import check_number, refuse_arguments
+from training.keras.checks import check_count, check_number, refuse_arguments
 from training.keras.lookup import look_up, no_other, snake_case
 
 Targets = npt.NDArray[Any]
@@ -106,6 +106,7 @@ class SparseTopKCategoricalAccuracy(Mean):
 
     def __init__(self, k: int = 5, name: str | None = None, **unknown: Any) -> None:
         super().__init__(name, **unknown)
+        check_count("k", k)
         self.k = k
 
     def values(self, y: Targets, outputs: Array) -> npt.NDArray[Any]:
@@ -201,6 +202,7 @@ class AUC(_Confusion):
     """
 
     def __init__(self, num_thresholds: int = 200, curve: str = "ROC", name: str | None = None, **unknown: Any) -> None:
+        check_count("num_thresholds", num_thresholds)
         if num_thresholds < 2 or curve not in ("ROC", "PR"):
             raise TrainingError(f"AUC takes at least 2 thresholds and ROC or PR, got {num_thresholds} and {curve!r}")
         self.num_thresholds, self.curve = num_thresholds, curve

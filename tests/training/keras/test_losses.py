@@ -100,5 +100,7 @@ def test_losses_may_have_a_name_and_reduce_to_the_mean() -> None:
         TrainingError, match="BinaryCrossentropy takes reduction='sum_over_batch_size' alone, got 'sum'"
     ):
         BinaryCrossentropy(reduction="sum")
+    with pytest.raises(TrainingError, match="delta must be a number from 0 on, got 'a'"):
+        losses.Huber("a")  # type: ignore[arg-type]
     with pytest.raises(TrainingError, match="Unrecognized keyword arguments passed to Huber: axis"):
         losses.Huber(axis=1)

@@ -85,6 +85,10 @@ def test_thresholds() -> None:
         Precision([0.3, 0.5])  # type: ignore[arg-type]
     with pytest.raises(TrainingError, match="threshold must be a number from 0 to 1, got 2"):
         metrics.BinaryAccuracy(threshold=2)
+    with pytest.raises(TrainingError, match="num_thresholds must be a whole number, at least 1, got 'many'"):
+        AUC("many")  # type: ignore[arg-type]
+    with pytest.raises(TrainingError, match="k must be a whole number, at least 1, got 0"):
+        TopKCategoricalAccuracy(k=0)
 
 
 @pytest.mark.parametrize(

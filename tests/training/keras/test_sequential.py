@@ -158,8 +158,11 @@ def _with_weights(weights: list[np.ndarray]) -> None:
         (lambda: Dense(2, "swish!"), "Could not interpret activation function identifier: 'swish!'; known are"),
         (lambda: Dense(2, kernel_initializer="ones!"), "Could not interpret initializer identifier: 'ones!'"),
         (lambda: Dense(2, colour="red"), "Unrecognized keyword arguments passed to Dense: colour"),
-        (lambda: Dropout(1.5), "Invalid value received for `rate`. Expected a number from 0 to 1"),
-        (lambda: Dropout(-0.1), "Invalid value received for `rate`"),
+        (lambda: Dropout(1.5), "rate must be a number from 0 to 1, got 1.5"),
+        (lambda: Dropout(-0.1), "rate must be a number from 0 to 1"),
+        (lambda: Dropout("half"), "rate must be a number from 0 to 1, got 'half'"),  # type: ignore[arg-type]
+        (lambda: BatchNormalization(momentum=2), "momentum must be a number from 0 to 1, got 2"),
+        (lambda: BatchNormalization(epsilon=-1), "epsilon must be a number from 0 on, got -1"),
         (lambda: Sequential(["dense"]), "Only instances of `keras.Layer` can be added"),  # type: ignore[list-item]
         (lambda: Sequential().build((None, 3)), "at least one layer"),
         (lambda: Sequential([Dense(2)]).build((None, 3, 3)), "takes rows of one dimension, got (3, 3): add Flatten()"),

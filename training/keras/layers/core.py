@@ -8,6 +8,7 @@ import numpy as np
 from nn.activations import ACTIVATIONS, Array
 from training.errors import TrainingError
 from training.keras import initializers, regularizers
+from training.keras.checks import check_number
 from training.keras.layers.base import Layer, Shape, width_of
 from training.keras.lookup import look_up
 from training.keras.steps import Activate, Affine, Drop, Step
@@ -111,10 +112,7 @@ class Dropout(Layer):
 
     def __init__(self, rate: float, seed: int | None = None, **base: Any) -> None:
         super().__init__(**base)
-        if not 0 <= rate <= 1:
-            raise TrainingError(
-                f"Invalid value received for `rate`. Expected a number from 0 to 1. Received: rate={rate}"
-            )
+        check_number("rate", rate, 0, 1)
         self.rate, self.seed = float(rate), seed
 
     def make_steps(self, shape: Shape, first: bool, rng: np.random.Generator) -> list[Step]:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from nn.activations import Array
 from training.errors import TrainingError
+from training.keras.checks import check_number
 from training.keras.layers.base import Layer, Shape, width_of
 from training.keras.parameters import Parameter
 from training.keras.steps import Normalize, Scale, Step
@@ -87,6 +88,8 @@ class BatchNormalization(Layer):
         self, momentum: float = 0.99, epsilon: float = 1e-3, center: bool = True, scale: bool = True, **base: Any
     ) -> None:
         super().__init__(**base)
+        check_number("momentum", momentum, 0, 1)
+        check_number("epsilon", epsilon, 0)
         self.momentum, self.epsilon, self.center, self.scale = momentum, epsilon, center, scale
 
     def shapes(self, shape: Shape) -> dict[str, Shape]:
