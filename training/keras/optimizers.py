@@ -237,10 +237,12 @@ class AdamW(Adam):
         check_number("weight_decay", weight_decay, 0)
         self.weight_decay = weight_decay
         # An argument too, so that a saved optimizer comes back with it.
-        self._exclude_from_weight_decay = tuple(exclude_from_weight_decay)
+        self.exclude_from_weight_decay(exclude_from_weight_decay)
 
     def exclude_from_weight_decay(self, var_names: Sequence[str]) -> None:
         """Leave tensors alone whose name contains one of these, such as bias."""
+        if isinstance(var_names, str):
+            raise TrainingError("exclude_from_weight_decay takes a list of names, such as ['bias']")
         self._exclude_from_weight_decay = tuple(var_names)
 
     def _decay(self, parameters: Parameters, share: float) -> None:

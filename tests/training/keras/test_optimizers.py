@@ -143,6 +143,7 @@ def test_look_up() -> None:
         (Adam, {"beta_2": 1.5}, "beta_2 must be a number from 0 to below 1, got 1.5"),
         (Adam, {"epsilon": "small"}, "epsilon must be a number from 0 on, got 'small'"),
         (AdamW, {"weight_decay": -1}, "weight_decay must be a number from 0 on"),
+        (AdamW, {"exclude_from_weight_decay": "bias"}, "takes a list of names"),
         (SGD, {"clipnorm": -1}, "clipnorm must be a number from 0 on, got -1"),
     ],
 )
