@@ -220,8 +220,10 @@ def _version(options: argparse.Namespace, asked: str) -> Version:
 
 def _outcomes(options: argparse.Namespace, versions: list[Version]) -> list[Outcome]:
     target = options.target or target_of(options.models, versions[-1])
-    raw = read_file(options.data, **_reading(options))
-    return evaluate(raw, [version.artifact.model for version in versions], target)
+    models = [version.artifact.model for version in versions]
+    names = [column.name for model in models for column in model.features.columns]
+    raw = read_file(options.data, **_reading(options), names=[*names, *([target] if target else [])])
+    return evaluate(raw, models, target)
 
 
 def _reading(options: argparse.Namespace) -> dict[str, Any]:

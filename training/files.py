@@ -6,7 +6,7 @@ A table is read block by block, as often as somebody wants it, so that it may be
 
 import csv
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -70,11 +70,16 @@ class Table:
         return pyarrow.table(columns, names=names)
 
 
-def read_file(path: Path, *, delimiter: str | None = None, header: bool | None = None) -> Arrays | Table:
-    """Read a file. The delimiter and the header of a CSV are found where they are not given. Raises TrainingError."""
+def read_file(
+    path: Path, *, delimiter: str | None = None, header: bool | None = None, names: Collection[str] = ()
+) -> Arrays | Table:
+    """Read a file. The delimiter and the header of a CSV are found where they are not given. Raises TrainingError.
+
+    One of `names` in the first line tells that it is a header.
+    """
     readers: dict[str, Callable[[], Arrays | Table]] = {
         ".npz": lambda: _read_npz(path),
-        ".csv": lambda: _read_csv(path, delimiter, header),
+        ".csv": lambda: _read_csv(path, delimiter, header, names),
         ".parquet": lambda: _read_parquet(path),
     }
     reader = readers.get(path.suffix.lower())
@@ -137,15 +142,17 @@ def _chunks(member: IO[bytes], dtype: np.dtype[Any]) -> Iterator[npt.NDArray[Any
         yield np.frombuffer(chunk, dtype)
 
 
-def _read_csv(path: Path, delimiter: str | None, header: bool | None) -> Table:
+def _read_csv(path: Path, delimiter: str | None, header: bool | None, known: Collection[str]) -> Table:
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         delimiter = _find_delimiter(file) if delimiter is None else delimiter
         file.seek(0)
         records = csv.reader(file, delimiter=delimiter)
         first = [cell.strip() for cell in next(records, [])]
         lines = records.line_num
-    has_header = _is_header(first) if header is None else header
-    names = first if has_header else [f"c{number}" for number in range(1, len(first) + 1)]
+    has_header = _is_header(first, known) if header is None else header
+    # pandas writes its index without a name, and others a delimiter at the end of each line.
+    unnamed = "column {}" if has_header else "c{}"
+    names = [cell if cell and has_header else unnamed.format(number) for number, cell in enumerate(first, 1)]
     if len(set(names)) != len(names):
         raise TrainingError(f"{path} has two columns of the same name: {', '.join(names)}")
 
@@ -163,9 +170,11 @@ def _find_delimiter(file: IO[str]) -> str:
         return ","
 
 
-def _is_header(first: list[str]) -> bool:
-    """Tell names from values: no name is empty, and none is a number."""
-    return all(first) and not any(_fits(pyarrow.chunked_array([[cell]]), FRACTION) for cell in first)
+def _is_header(first: list[str], known: Collection[str]) -> bool:
+    """Tell names from values: one is known, or but for one none is empty, and none is a number."""
+    if not set(known).isdisjoint(first):
+        return True
+    return first.count("") <= 1 and not any(_fits(pyarrow.chunked_array([[cell]]), FRACTION) for cell in first)
 
 
 def _fits(column: pyarrow.ChunkedArray, reading: pyarrow.DataType) -> bool:

@@ -19,7 +19,8 @@ def load(config: Config) -> DataSet:
         digits = load_digits()
         return load_arrays(Arrays(digits.images, digits.target), config, {"source": "digits"})
     path = Path(config.data)
-    raw = read_file(path, delimiter=config.delimiter, header=config.header)
+    names = [] if config.target is None else [config.target]
+    raw = read_file(path, delimiter=config.delimiter, header=config.header, names=names)
     source = {"source": path.name, "sha256": _digest(path)}
     if isinstance(raw, Table):
         return load_table(raw, config, source)

@@ -31,7 +31,8 @@ def predict_file(
     """
     if out.suffix.lower() not in WRITERS:
         raise TrainingError(f"{out}: give a file that ends in {' or '.join(WRITERS)}")
-    raw = read_file(data, delimiter=delimiter, header=header)
+    names = [column.name for column in model.features.columns]
+    raw = read_file(data, delimiter=delimiter, header=header, names=names)
     if isinstance(raw, Table) and (taken := [name for name in _names(model) if name in raw.types]):
         raise TrainingError(f"{data} has a column {taken[0]!r} already: rename it")
     rows = 0

@@ -79,6 +79,29 @@ def test_csv_without_a_header(tmp_path: Path) -> None:
     assert len(_names(_load(tmp_path / "semicolons.csv", "c2", delimiter=";", header=False))) == 1
 
 
+@pytest.mark.parametrize(
+    ("header", "row", "names"),
+    [
+        (",a,b,kind", "{i},{i}.5,x{j},{j}", ["a", "b"]),  # the index that pandas writes
+        ("a,b,kind,", "{i}.5,x{j},{j},", ["a", "b"]),
+        ("2019,2020,kind", "{i}.5,x{j},{j}", ["2019", "2020"]),
+        ("2019,,kind,", "{i}.5,x{j},{j},", ["2019", "column 2"]),
+    ],
+)
+def test_names_may_be_empty_or_numbers(header: str, row: str, names: list[str], tmp_path: Path) -> None:
+    rows = [row.format(i=i, j=i % 3) for i in range(30)]
+    (tmp_path / "data.csv").write_text("\n".join([header, *rows]))
+    data = _load(tmp_path / "data.csv")
+    assert _names(data) == names
+    assert data.targets.labels == (0, 1, 2)
+
+
+def test_an_empty_name_does_not_hide_the_others(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text(",a,b\n0,1.5,x\n1,2.5,y\n")
+    with pytest.raises(TrainingError, match="there are column 1, a, b"):
+        _load(tmp_path / "data.csv")
+
+
 def test_parquet(tmp_path: Path) -> None:
     table = pyarrow.table(
         {

@@ -254,3 +254,15 @@ def test_predict_leaves_the_columns_of_parquet_as_they_are(models: Path, table: 
     assert written.equals(whole)
     assert main([*common, str(tmp_path / "out.csv")]) == 0
     assert str(2**64 - 1) in (tmp_path / "out.csv").read_text()
+
+
+def test_names_of_the_model_make_a_header(tmp_path: Path) -> None:
+    """Whatever the others look like."""
+    (tmp_path / "data.csv").write_text("2019,2020,kind\n" + "".join(f"{i}.5,x{i % 3},{i % 3}\n" for i in range(60)))
+    common = ["--data", str(tmp_path / "data.csv"), "--models", str(tmp_path / "models")]
+    assert main(["train", *common, "--target", "kind", "--name", "years", "--epochs", "1", "--force"]) == 0
+    assert main(["evaluate", "years", *common]) == 0
+    (tmp_path / "new.csv").write_text("2020,2019\nx1,2.5\n")
+    common = ["--data", str(tmp_path / "new.csv"), "--models", str(tmp_path / "models")]
+    assert main(["predict", "years", *common, "--out", str(tmp_path / "out.csv")]) == 0
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 2
