@@ -200,7 +200,9 @@ def _csv_blocks(path: Path, delimiter: str, names: list[str], skip: int) -> Iter
             read_options=pyarrow.csv.ReadOptions(
                 use_threads=False, block_size=BLOCK_BYTES, column_names=names, skip_rows=skip
             ),
-            parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, invalid_row_handler=refuse),
+            parse_options=pyarrow.csv.ParseOptions(
+                delimiter=delimiter, invalid_row_handler=refuse, newlines_in_values=True
+            ),
             convert_options=pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, TEXT)),
         )
         for batch in reader:

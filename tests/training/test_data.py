@@ -7,7 +7,7 @@ import pyarrow.parquet
 import pytest
 
 from nn import Category
-from training import TrainingError
+from training import TrainingError, files
 from training.config import Config
 from training.data import DataSet, Part
 from training.load import load
@@ -100,6 +100,14 @@ def test_an_empty_name_does_not_hide_the_others(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text(",a,b\n0,1.5,x\n1,2.5,y\n")
     with pytest.raises(TrainingError, match="there are column 1, a, b"):
         _load(tmp_path / "data.csv")
+
+
+def test_line_ends_within_quotes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a file of many blocks, too, some of which end within quotes."""
+    monkeypatch.setattr(files, "BLOCK_BYTES", 300)
+    rows = "".join(f'{i}.5,"{"lorem " * (i % 9)}\n{"ipsum " * 5}",{i % 2}\n' for i in range(200))
+    (tmp_path / "data.csv").write_text("a,text,kind\n" + rows)
+    assert len(_load(tmp_path / "data.csv").train.codes) == 200
 
 
 def test_parquet(tmp_path: Path) -> None:
