@@ -24,10 +24,11 @@ from training.uncertainty import compare, intervals
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command: 0 where it worked, 1 where the gate said no, 2 where it can't be done."""
+    """Run one command: 0 where it worked, 1 where the gate said no, 2 where it can't be done, 128 + n where stopped."""
     options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()
     except Interrupted as error:
         print(f"\nInterrupted: {error}.", file=sys.stderr)
         return 130
@@ -37,9 +38,14 @@ def main(arguments: list[str] | None = None) -> int:
     except MemoryError:
         print("Error: the data do not fit into memory; nothing was published", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # Nobody reads on, such as after `| head -1`; nor may the interpreter try once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         print("\nInterrupted; nothing was published.", file=sys.stderr)
         return 130
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -63,7 +63,11 @@ class Config:
     target: str | None = _text("the column of a table to predict")
     task: str | None = _choice(None, ("classification", "regression"), "what to learn (found from the target)")
     delimiter: str | None = _setting(
-        None, str, lambda value: isinstance(value, str) and len(value) == 1, "one character", "of a CSV (found)"
+        None,
+        str,
+        lambda value: isinstance(value, str) and len(value) == 1 and value.isascii() and value not in '"\r\n',
+        "one ASCII character",
+        "of a CSV (found)",
     )
     header: bool | None = _flag(None, "whether the first line of a CSV holds names (found)")
     test_share: float = _number(

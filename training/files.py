@@ -84,7 +84,7 @@ def read_file(
     }
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise TrainingError(f"{path}: give digits, or a file that ends in {', '.join(readers)}")
+        raise TrainingError(f"{path}: expected a file that ends in {', '.join(readers)}")
     try:
         if path.stat().st_size == 0:
             raise TrainingError(f"{path} is empty")
@@ -146,9 +146,7 @@ def _read_csv(path: Path, delimiter: str | None, header: bool | None, known: Col
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         delimiter = _find_delimiter(file) if delimiter is None else delimiter
         file.seek(0)
-        records = csv.reader(file, delimiter=delimiter)
-        first = [cell.strip() for cell in next(records, [])]
-        lines = records.line_num
+        first, before, lines = _first_line(path, file, delimiter)
     has_header = _is_header(first, known) if header is None else header
     # pandas writes its index without a name, and others a delimiter at the end of each line.
     unnamed = "column {}" if has_header else "c{}"
@@ -157,10 +155,24 @@ def _read_csv(path: Path, delimiter: str | None, header: bool | None, known: Col
         raise TrainingError(f"{path} has two columns of the same name: {', '.join(names)}")
 
     def read() -> Iterator[pyarrow.Table]:
-        yield from _csv_blocks(path, delimiter, names, lines if has_header else 0)
+        yield from _csv_blocks(path, delimiter, names, lines if has_header else before)
 
     types, rows = _find_types(path, names, read())
     return Table(path, types, rows, read, written=True)
+
+
+def _first_line(path: Path, file: IO[str], delimiter: str) -> tuple[list[str], int, int]:
+    """Return the cells of the first line that isn't empty, and how many lines end before and with it."""
+    records = csv.reader(file, delimiter=delimiter)
+    before = 0
+    try:
+        for record in records:
+            if cells := [cell.strip() for cell in record if len(record) > 1 or cell.strip()]:
+                return cells, before, records.line_num
+            before = records.line_num
+    except csv.Error as error:
+        raise TrainingError(f"{path}, line {before + 1}: {error}: is a quote never closed?") from error
+    raise TrainingError(f"{path} is empty")
 
 
 def _find_delimiter(file: IO[str]) -> str:
@@ -261,8 +273,13 @@ def _read_parquet(path: Path) -> Table:
 
     def read() -> Iterator[pyarrow.Table]:
         with pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(BLOCK_ROWS):
-                yield pyarrow.Table.from_batches([batch])
+            try:
+                for batch in file.iter_batches(BLOCK_ROWS):
+                    yield pyarrow.Table.from_batches([batch])
+            except (OSError, pyarrow.ArrowInvalid) as error:
+                raise TrainingError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
+        if not rows:
+            yield schema.empty_table()
 
     return Table(path, {field.name: _plain_type(path, field) for field in schema}, rows, read)
 
@@ -283,6 +300,7 @@ def _plain_type(path: Path, field: pyarrow.Field) -> pyarrow.DataType:
         (types.is_timestamp, TIME if getattr(kind, "tz", None) is None else TIME_UTC),
         (types.is_string, TEXT),
         (types.is_large_string, TEXT),
+        (types.is_string_view, TEXT),
     ]
     for test, plain in tests:
         if test(kind):

@@ -15,7 +15,7 @@ from nn import Model
 from nn.columns import text
 from store.durable import sync_folder, temporary_beside
 from training.errors import TrainingError
-from training.files import Table, read_file
+from training.files import TEXT, Table, read_file
 from training.scoring import blocks
 
 WRITERS = {".csv": pyarrow.csv.CSVWriter, ".parquet": pyarrow.parquet.ParquetWriter}
@@ -60,7 +60,10 @@ def _answers(model: Model, codes: Any) -> pyarrow.Table:
 
 
 def _beside(table: pyarrow.Table, answers: pyarrow.Table) -> pyarrow.Table:
-    return pyarrow.table([*table.columns, *answers.columns], names=[*table.column_names, *answers.column_names])
+    # What pyarrow can read of Parquet but not write as CSV.
+    views = [pyarrow.types.is_string_view(field.type) for field in table.schema]
+    columns = [column.cast(TEXT) if view else column for column, view in zip(table.columns, views, strict=True)]
+    return pyarrow.table([*columns, *answers.columns], names=[*table.column_names, *answers.column_names])
 
 
 @contextmanager

@@ -21,6 +21,8 @@ from training.targets import find_targets
 
 def load_table(table: Table, config: Config, source: dict[str, Any]) -> DataSet:
     """Read the table three times: for the targets, for the features, for the codes."""
+    if not table.rows:
+        raise TrainingError(f"{table.path} has no rows")
     raw, known = _read_targets(table, config.target)
     notes = [] if known.all() else [f"{np.count_nonzero(~known):,} rows have no {config.target} and are left out"]
     targets = find_targets(raw, config.task)

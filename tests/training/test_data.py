@@ -110,12 +110,39 @@ def test_line_ends_within_quotes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert len(_load(tmp_path / "data.csv").train.codes) == 200
 
 
+def test_csv_that_begins_with_empty_lines(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("\n \n" + CSV)
+    assert _names(_load(tmp_path / "data.csv")) == ["width", "height"]
+    (tmp_path / "data.csv").write_text("\n\n" + CSV.partition("\n")[2])
+    assert len(_load(tmp_path / "data.csv", "c3").train.codes) == 20
+
+
+def test_a_delimiter_that_none_can_be() -> None:
+    for delimiter in ("§", '"', "\n", "ab"):
+        with pytest.raises(TrainingError, match="one ASCII character"):
+            Config.read(None, {"data": "digits", "delimiter": delimiter})
+
+
+def test_damaged_and_empty_parquet(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    table = pyarrow.table({"a": [i / 7 for i in range(30)], "kind": [0, 1, 2] * 10})
+    pyarrow.parquet.write_table(table[:0], path)
+    with pytest.raises(TrainingError, match="has no rows"):
+        _load(path)
+    pyarrow.parquet.write_table(table, path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4] + b"\xff" * 40 + whole[44:])
+    with pytest.raises(TrainingError, match="is damaged: "):
+        _load(path)
+
+
 def test_parquet(tmp_path: Path) -> None:
     table = pyarrow.table(
         {
             "a": pyarrow.array([1, 2, 3, 4] * 5, pyarrow.int8()),
             "b": [0.5, 1.5, float("nan"), 3.5] * 5,
             "c": pyarrow.array(["x", "y"] * 10).dictionary_encode(),
+            "v": pyarrow.array(["x", "y"] * 10, pyarrow.string_view()),
             "d": pyarrow.array([0, 1, 20, 300] * 5, pyarrow.date32()),
             "kind": [True, False] * 10,
         }
@@ -126,6 +153,7 @@ def test_parquet(tmp_path: Path) -> None:
         ("a", "category", False),
         ("b", "number", True),
         ("c", "category", False),
+        ("v", "category", False),
         ("d", "date", False),
     ]
     assert data.targets.labels == (False, True)
@@ -306,10 +334,16 @@ def test_targets_that_do_not_fit_the_task(task: str, target: str, message: str, 
             "the target kind holds dates, which can't be predicted",
         ),
         ("data.csv", "width,kind\n" + "7,a\n7,b\n" * 9, "no column is left to learn from: column width is dropped"),
+        ("data.csv", "\n\n\n", "is empty"),
+        (
+            "data.csv",
+            '"width,kind\n' + "1.5,a\n" * 30_000,
+            "line 1: field larger than field limit (131072): is a quote",
+        ),
         ("data.csv", "a,a,kind\n1,2,x\n", "has two columns of the same name: a, a, kind"),
         ("data.npz", "hello", "is not a .npz file, or damaged"),
         ("data.parquet", "hello", "can't be read as Parquet"),
-        ("data.xls", "hello", "give digits, or a file that ends in .npz, .csv, .parquet"),
+        ("data.xls", "hello", "expected a file that ends in .npz, .csv, .parquet"),
     ],
 )
 def test_files_that_can_not_be_used(name: str, content: str, message: str, tmp_path: Path) -> None:

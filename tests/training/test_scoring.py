@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -157,6 +159,7 @@ def test_a_column_that_may_be_missing_may_be_left_out(models: Path, table: Path,
         (["predict", "nobody", "--data", "rows.csv", "--out", "out.csv"], "'stable' is no version of nobody"),
         (["evaluate", "kinds", "--version", "9", "--data", "rows.csv"], "kinds/9 does not exist"),
         (["evaluate", "kinds", "--data", "rows.npz"], "the data have 3 values a row, the model takes 6"),
+        (["evaluate", "kinds", "--data", "digits"], "digits: expected a file that ends in .npz, .csv, .parquet"),
         (["compare", "kinds", "1", "best", "--data", "rows.csv"], "'best' is no version of kinds"),
     ],
 )
@@ -266,3 +269,29 @@ def test_names_of_the_model_make_a_header(tmp_path: Path) -> None:
     common = ["--data", str(tmp_path / "new.csv"), "--models", str(tmp_path / "models")]
     assert main(["predict", "years", *common, "--out", str(tmp_path / "out.csv")]) == 0
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("out", ["out.csv", "out.parquet"])
+def test_no_rows_give_an_empty_file(out: str, models: Path, table: Path, tmp_path: Path) -> None:
+    whole = pyarrow.csv.read_csv(table)
+    views = whole.set_column(2, "color", whole.column("color").cast(pyarrow.string_view()))
+    for rows in (0, 5):
+        pyarrow.parquet.write_table(views[:rows], tmp_path / "new.parquet")
+        common = ["--data", str(tmp_path / "new.parquet"), "--models", str(models)]
+        assert main(["predict", "kinds", *common, "--out", str(tmp_path / out)]) == 0
+        read = pyarrow.csv.read_csv if out == "out.csv" else pyarrow.parquet.read_table
+        written = read(tmp_path / out)
+        assert written.num_rows == rows
+        assert written.column_names == [*whole.column_names, "prediction", "probability large", "probability small"]
+
+
+def test_a_reader_that_leaves_ends_it_quietly(models: Path, table: Path) -> None:
+    arguments = ["evaluate", "kinds", "--data", str(table), "--models", str(models)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "training", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+        assert process.wait() == 141
