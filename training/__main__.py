@@ -19,7 +19,7 @@ from training.predictions import predict_file
 from training.run import run
 from training.scoring import evaluate, target_of
 from training.stopping import Interrupted
-from training.takeover import wait_for
+from training.takeover import check_url, wait_for
 from training.uncertainty import compare, intervals
 
 
@@ -168,6 +168,8 @@ def _train(options: argparse.Namespace) -> int:
     given = {setting.name: getattr(options, setting.name) for setting in fields(Config) if setting.name in options}
     config = Config.read(options.config, given)
     name = options.name or Path(config.data).stem.lower()
+    if options.wait_for:
+        check_url(options.wait_for)
     console = Lines() if options.json else Console()
     publication = run(
         config,

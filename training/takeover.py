@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import requests
@@ -12,6 +13,17 @@ from training.errors import TrainingError
 
 PAUSE = 0.2  # seconds between two questions
 ANSWER = 5.0  # seconds that a service may take for one answer
+
+
+def check_url(url: str) -> None:
+    """Refuse what can't be asked: better known before training than after. Raises TrainingError."""
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits:
+        raise TrainingError(f"--wait-for {url}: expected the service's URL, such as http://localhost:8000")
 
 
 def wait_for(url: str, publication: Publication, models: Path, seconds: float) -> float:

@@ -35,6 +35,19 @@ def test_nobody_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert (tmp_path / "digits/1").exists()
 
 
+@pytest.mark.parametrize(
+    "url", ["localhost:18733", "localhost", "http://", "http://localhost:port", "http://[::1", "ftp://localhost"]
+)
+def test_what_is_no_url_is_refused_before_training(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _train(tmp_path, "--wait-for", url) == 2
+    told = capsys.readouterr()
+    assert f"--wait-for {url}: expected the service's URL, such as http://localhost:8000" in told.err
+    assert told.out == ""
+    assert not list(tmp_path.iterdir())
+
+
 def test_another_store_is_served(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _train(tmp_path / "served") == 0
     with Server(tmp_path / "served") as server:
