@@ -4,10 +4,12 @@ What comes out is what the file holds, or one sentence that says what is wrong w
 A table is read block by block, as often as somebody wants it, so that it may be larger than memory.
 """
 
+import codecs
 import csv
 import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +23,9 @@ import pyarrow.parquet
 from training.errors import TrainingError
 from training.spill import spill
 
+# Commas come last: where both cut lines alike, they are those of decimals.
+DELIMITERS = "\t;|,"
+SNIFFED_LINES = 100
 MISSING = ["", "?", "NA", "N/A", "NaN", "nan", "null", "NULL"]
 BLOCK_BYTES = 2**24
 BLOCK_ROWS = 2**16
@@ -143,6 +148,7 @@ def _chunks(member: IO[bytes], dtype: np.dtype[Any]) -> Iterator[npt.NDArray[Any
 
 
 def _read_csv(path: Path, delimiter: str | None, header: bool | None, known: Collection[str]) -> Table:
+    _check_encoding(path)
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         delimiter = _find_delimiter(file) if delimiter is None else delimiter
         file.seek(0)
@@ -161,6 +167,18 @@ def _read_csv(path: Path, delimiter: str | None, header: bool | None, known: Col
     return Table(path, types, rows, read, written=True)
 
 
+def _check_encoding(path: Path) -> None:
+    """Refuse what the names of the columns can't be read from; pyarrow checks the cells."""
+    with path.open("rb") as file:
+        start = file.readline(BLOCK_BYTES)
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise TrainingError(f"{path} is written in UTF-16: save the file as UTF-8")
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError as error:
+        raise TrainingError(f"{path}, line 1: invalid UTF8 data: save the file as UTF-8") from error
+
+
 def _first_line(path: Path, file: IO[str], delimiter: str) -> tuple[list[str], int, int]:
     """Return the cells of the first line that isn't empty, and how many lines end before and with it."""
     records = csv.reader(file, delimiter=delimiter)
@@ -176,10 +194,17 @@ def _first_line(path: Path, file: IO[str], delimiter: str) -> tuple[list[str], i
 
 
 def _find_delimiter(file: IO[str]) -> str:
-    try:
-        return csv.Sniffer().sniff(file.readline(), ",;\t|").delimiter
-    except csv.Error:
-        return ","
+    """Return what cuts the most of the first lines into as many cells as the first, and that into more than one."""
+    lines = [line for line in islice(file, SNIFFED_LINES) if line.strip()]
+    found, most = ",", 0
+    for delimiter in DELIMITERS:
+        try:
+            widths = [len(record) for record in csv.reader(lines, delimiter=delimiter)]
+        except csv.Error:
+            continue
+        if widths and widths[0] > 1 and (same := widths.count(widths[0])) > most:
+            found, most = delimiter, same
+    return found
 
 
 def _is_header(first: list[str], known: Collection[str]) -> bool:

@@ -299,6 +299,31 @@ def test_text_that_is_not_utf8(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="invalid UTF8 data: save the file as UTF-8"):
         _load(tmp_path / "data.csv")
 
+    (tmp_path / "data.csv").write_bytes(CSV.replace("width", "größe").encode("latin-1"))
+    with pytest.raises(TrainingError, match="line 1: invalid UTF8 data: save the file as UTF-8"):
+        _load(tmp_path / "data.csv")
+    (tmp_path / "data.csv").write_bytes(CSV.encode("utf-16"))
+    with pytest.raises(TrainingError, match="is written in UTF-16: save the file as UTF-8"):
+        _load(tmp_path / "data.csv")
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "names"),
+    [
+        ("a;price (EUR, net);kind", "{i}.5;{i};{j}", ["a", "price (EUR, net)"]),
+        ("a;b;kind", "{i},5;{i},25;{j}", None),
+        ("a,b; or c,kind", "{i}.5,{i},{j}", None),
+        ('a,"b;\nc",kind', "{i}.5,{i},{j}", ["a", "b;\nc"]),
+    ],
+)
+def test_the_delimiter_is_found_from_many_lines(header: str, row: str, names: list[str] | None, tmp_path: Path) -> None:
+    rows = [row.format(i=i * i, j=i % 2) for i in range(40)]
+    (tmp_path / "data.csv").write_text("\n".join([header, *rows]))
+    table = files.read_file(tmp_path / "data.csv")
+    assert isinstance(table, files.Table)
+    assert len(table.types) == 3
+    assert names is None or list(table.types)[:2] == names
+
 
 @pytest.mark.parametrize(
     ("task", "target", "message"),
