@@ -14,17 +14,19 @@ from training.config import Config
 from training.data import CHUNK_ROWS, DataSet, Part, split_parts
 from training.errors import TrainingError
 from training.files import TEXT, TIME, TIME_UTC, Table
+from training.numerals import nearly_numbers
 from training.spill import spill
 from training.split import Rows
 from training.targets import find_targets
 
 
 def load_table(table: Table, config: Config, source: dict[str, Any]) -> DataSet:
-    """Read the table three times: for the targets, for the features, for the codes."""
+    """Read the table for the targets, for what its texts are, for the features and for the codes."""
     if not table.rows:
         raise TrainingError(f"{table.path} has no rows")
     raw, known = _read_targets(table, config.target)
     notes = [] if known.all() else [f"{np.count_nonzero(~known):,} rows have no {config.target} and are left out"]
+    notes += nearly_numbers(table)
     targets = find_targets(raw, config.task)
     y = targets.encode(raw)
     parts = split_parts(y, targets, config, test=True)
