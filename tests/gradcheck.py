@@ -15,4 +15,5 @@ def assert_gradient(value: Callable[[Float64], float], gradient: Float64, x: Flo
     direction /= np.linalg.norm(direction)
     step = 1e-6
     measured = (value(x + step * direction) - value(x - step * direction)) / (2 * step)
-    np.testing.assert_allclose((gradient * direction).sum(), measured, rtol=1e-5, atol=1e-7)
+    # The erf in gelu is a rational approximation for float32, whose slope is not quite that of erf.
+    np.testing.assert_allclose((gradient * direction).sum(), measured, rtol=1e-5, atol=1e-6)
