@@ -3,9 +3,8 @@
 import logging
 import os
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import orjson
 from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
@@ -17,8 +16,10 @@ from service.follow import Follower
 from service.inference_pages import inference_pages
 from service.metrics import Metrics
 from service.protocols import ROUTES
+from service.protocols.native import Native
 from service.reference import reference_pages
 from service.request import Request, request_id
+from service.responses import json_response, refusal
 from service.settings import Settings
 from service.tensorflow_pages import tensorflow_pages
 
@@ -80,32 +81,32 @@ def _add_pages(app: Flask, follower: Follower, metrics: Metrics) -> None:
         described = describe.index(follower.catalogue, request.host_url)
         if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
             return Response(render_template("index.html", **described), mimetype="text/html")
-        return _json(described)
+        return json_response(described)
 
     @app.get("/models")
     def models() -> Response:
         catalogue = follower.catalogue
-        return _json({"models": [describe.summary(catalogue, name) for name in catalogue.models]})
+        return json_response({"models": [describe.summary(catalogue, name) for name in catalogue.models]})
 
     @app.get("/models/<name>")
     def model(name: str) -> Response:
-        return _json(describe.model(follower.catalogue, name))
+        return json_response(describe.model(follower.catalogue, name))
 
     @app.get("/models/<name>/versions/<version>")
     def version(name: str, version: str) -> Response:
-        return _json(describe.version(follower.catalogue.find(name, version=version)))
+        return json_response(describe.version(follower.catalogue.find(name, version=version)))
 
     @app.get("/livez")
     def livez() -> Response:
-        return _json({"status": "alive"})
+        return json_response({"status": "alive"})
 
     @app.get("/ping")  # SageMaker asks here
     @app.get("/readyz")
     def readyz() -> Response:
         catalogue = follower.catalogue
         if catalogue.ready:
-            return _json({"status": "ready"})
-        return _json({"error": f"not ready: {catalogue.why_not_ready()}"}, 503, {"Retry-After": "1"})
+            return json_response({"status": "ready"})
+        return json_response({"error": f"not ready: {catalogue.why_not_ready()}"}, 503, {"Retry-After": "1"})
 
     @app.get("/metrics")
     def scrape() -> Response:
@@ -116,23 +117,23 @@ def _add_pages(app: Flask, follower: Follower, metrics: Metrics) -> None:
 def _add_errors(app: Flask) -> None:
     @app.errorhandler(CallError)
     def refused(error: CallError) -> Response:
-        return _json(error.body(), error.status, error.headers)
+        return refusal(Native, error)
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
         # The methods come as a set: in another order in every process.
         headers = {name: ", ".join(sorted(value.split(", "))) for name, value in error.get_headers() if name == "Allow"}
         if error.code == 404:
-            return _json({"error": NO_SUCH_PATH}, 404)
+            return json_response({"error": NO_SUCH_PATH}, 404)
         if error.code == 405:
-            return _json({"error": f"{request.path} takes {headers.get('Allow')}"}, 405, headers)
-        return _json({"error": error.description}, error.code or 500, headers)
+            return json_response({"error": f"{request.path} takes {headers.get('Allow')}"}, 405, headers)
+        return json_response({"error": error.description}, error.code or 500, headers)
 
     @app.errorhandler(Exception)
     def unexpected(_: Exception) -> Response:
         log.exception("a request failed", extra={"request_id": g.get("request_id")})
         error = Unexpected()
-        return _json(error.body(), error.status)
+        return json_response(error.body(), error.status)
 
 
 def _add_requests(app: Flask, metrics: Metrics) -> None:
@@ -152,7 +153,3 @@ def _add_requests(app: Flask, metrics: Metrics) -> None:
             metrics.count_http(request.method, route, response.status_code)
             response.headers["X-Request-ID"] = g.request_id
         return response
-
-
-def _json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(body), status, headers, mimetype="application/json")

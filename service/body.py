@@ -37,11 +37,11 @@ def _inflate(body: bytes | bytearray, window: int, limit: int) -> bytes:
     return plain
 
 
-def check_json(headers: Headers, taken: str = "application/json") -> None:
+def check_json(headers: Headers) -> None:
     """Refuse a body that says that it is something else than JSON."""
     given = content_type(headers)
     if given not in ("", "application/json"):
-        raise WrongContentType(f"the body is sent as {given[:100]}: send the header Content-Type: {taken}")
+        raise WrongContentType(f"the body is sent as {given[:100]}: send the header Content-Type: application/json")
 
 
 def parse_json(body: bytes | bytearray) -> Any:

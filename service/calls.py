@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from service.catalogue import Catalogue, Endpoint
-from service.errors import NO_SUCH_PATH, CallError, InvalidInput, NotFound, Problem, Unexpected
+from service.errors import MOST_DETAILS, NO_SUCH_PATH, CallError, InvalidInput, NotFound, Problem, Unexpected
 from service.forward import Predicted, forward
 from service.metrics import Metrics
 from service.protocols import Asked, Codec, find_route
@@ -120,7 +120,8 @@ class Calls:
             call.predicted = predicted.part(slice(start, start := start + len(own)))
             call.forward_began, call.forward_ended = began, ended
             if not whole and not call.predicted.finite.all():
-                call.error = _too_large(call, np.flatnonzero(~call.predicted.finite).tolist())
+                wrong = np.flatnonzero(~call.predicted.finite)[: MOST_DETAILS + 1]  # no more are told
+                call.error = _too_large(call, wrong.tolist())
 
     def finish(self, calls: Sequence[Call]) -> list[Answer]:
         """Write the answers, and count them."""
@@ -130,19 +131,16 @@ class Calls:
 
     def _answer(self, call: Call) -> Answer:
         call.encode_began = time.perf_counter()
-        headers = {"X-Request-ID": call.request.identity}
         if call.error is None:
             try:
                 reply = _encode(call)
-                headers = {**reply.headers, **headers}
             except Exception as error:
                 _fail(call, error)
         if call.error is not None:
             call.status, body = call.speaks.refuse(call.error)
-            reply = Reply(body)
-            headers = {**JSON, **call.error.headers, **headers}
+            reply = Reply(body, {**JSON, **call.error.headers})
         call.ended = time.perf_counter()
-        return Answer(call.status, headers, reply.body)
+        return Answer(call.status, {**reply.headers, "X-Request-ID": call.request.identity}, reply.body)
 
     def _count(self, calls: Sequence[Call]) -> None:
         """Count calls together, which takes far fewer writes than one after the other."""

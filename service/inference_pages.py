@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from flask import Blueprint, Response, request
 
 from service.body import parse_json
@@ -13,6 +12,7 @@ from service.follow import Follower
 from service.protocols.inference import Inference
 from service.protocols.inference_inputs import input_slots
 from service.protocols.inference_outputs import output_slots
+from service.responses import json_response, refusal
 from store.watch import WHOLE_STORE
 
 VERSION = "0.1.0"  # as in pyproject.toml: the image has no metadata of a package to ask
@@ -30,8 +30,7 @@ def inference_pages(follower: Follower) -> Blueprint:
 
     @pages.errorhandler(CallError)
     def refused(error: CallError) -> Response:
-        status, body = Inference.refuse(error)
-        return Response(body, status, error.headers, mimetype="application/json")
+        return refusal(Inference, error)
 
     return pages
 
@@ -39,31 +38,31 @@ def inference_pages(follower: Follower) -> Blueprint:
 def _add_server(pages: Blueprint, follower: Follower) -> None:
     @pages.get("/", strict_slashes=False)
     def server() -> Response:
-        return _json({"name": "npserve", "version": VERSION, "extensions": EXTENSIONS})
+        return json_response({"name": "npserve", "version": VERSION, "extensions": EXTENSIONS})
 
     @pages.get("/health/live")
     def live() -> Response:
-        return _json({"live": True})
+        return json_response({"live": True})
 
     @pages.get("/health/ready")
     def ready() -> Response:
         catalogue = follower.catalogue
         if catalogue.ready:
-            return _json({"ready": True, "live": True})
+            return json_response({"ready": True, "live": True})
         body = {"ready": False, "live": True, "error": f"not ready: {catalogue.why_not_ready()}"}
-        return _json(body, 503, {"Retry-After": "1"})
+        return json_response(body, 503, {"Retry-After": "1"})
 
 
 def _add_models(pages: Blueprint, follower: Follower) -> None:
     @pages.get("/models")
     def models() -> Response:
-        return _json({"models": [*follower.catalogue.models]})
+        return json_response({"models": [*follower.catalogue.models]})
 
     @pages.get("/models/<name>")
     @pages.get("/models/<name>/versions/<version>")
     def metadata(name: str, version: str | None = None) -> Response:
         catalogue = follower.catalogue
-        return _json(describe(catalogue.find(name, version), catalogue.models[name].versions))
+        return json_response(describe(catalogue.find(name, version), catalogue.models[name].versions))
 
     @pages.get("/models/<name>/ready")
     @pages.get("/models/<name>/versions/<version>/ready")
@@ -71,8 +70,8 @@ def _add_models(pages: Blueprint, follower: Follower) -> None:
         try:
             follower.catalogue.find(name, version)
         except NotLoaded as error:
-            return _json({"name": name, "ready": False, "error": str(error)}, error.status, error.headers)
-        return _json({"name": name, "ready": True})
+            return json_response({"name": name, "ready": False, "error": str(error)}, error.status, error.headers)
+        return json_response({"name": name, "ready": True})
 
 
 def _add_repository(pages: Blueprint, follower: Follower) -> None:
@@ -83,7 +82,7 @@ def _add_repository(pages: Blueprint, follower: Follower) -> None:
         if type(asked) is not dict or type(asked.get("ready", False)) is not bool:
             raise BadRequest('expected no body, or an object such as {"ready": true}')
         entries = index(follower.catalogue)
-        return _json([entry for entry in entries if entry["state"] == "READY" or not asked.get("ready")])
+        return json_response([entry for entry in entries if entry["state"] == "READY" or not asked.get("ready")])
 
     @pages.post("/repository/models/<name>/load")
     @pages.post("/repository/models/<name>/unload")
@@ -120,7 +119,3 @@ def _entry(name: str, version: int | str, state: str, reason: str = "") -> dict[
 
 def _tensor(name: str, datatype: str, shape: list[int]) -> dict[str, Any]:
     return {"name": name, "datatype": datatype, "shape": shape}
-
-
-def _json(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(body), status, headers, mimetype="application/json")

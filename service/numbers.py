@@ -16,6 +16,8 @@ from nn.features import Codes
 from service.rows import KEY
 
 BRACKET = ord("[")
+# What simdjson makes of what it does not expect.
+UNEXPECTED = (ValueError, TypeError, KeyError, AttributeError, RuntimeError)
 _own = threading.local()  # a parser keeps what it has read last: one for each thread
 
 
@@ -25,13 +27,7 @@ def parse_rows(body: bytes | bytearray, features: Features, max_rows: int) -> Co
         return None
     try:
         numbers = _read(body, len(features))
-    except (
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        RuntimeError,
-    ):  # whatever simdjson makes of what it does not expect
+    except UNEXPECTED:
         return None
     if numbers is None or len(numbers) > max_rows:
         return None

@@ -120,7 +120,6 @@ V2_TENSOR = record({"name": TEXT, "datatype": TEXT, "shape": _list(WHOLE)})
 V2_METADATA = record(
     {"name": TEXT, "versions": _list(TEXT), "platform": TEXT, "inputs": _list(V2_TENSOR), "outputs": _list(V2_TENSOR)}
 )
-V2_HEALTH = record({"ready": {"const": True}, "live": {"const": True}})
 V2_READY = record({"name": TEXT, "ready": {"const": True}})
 ENTRY = record({"name": TEXT, "version": TEXT, "state": {"enum": ["READY", "UNAVAILABLE"]}, "reason": TEXT})
 

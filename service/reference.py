@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import orjson
 from flask import Blueprint, Response, render_template
 
 from nn import Features
@@ -12,6 +11,7 @@ from service.follow import Follower
 from service.openapi import ABOUT, openapi, predict_summary, targets
 from service.page_schemas import PAGES, SERVICE
 from service.protocols import CODECS, ROUTES
+from service.responses import json_response
 
 MOST_COLUMNS = 8  # that are named in the table of models
 
@@ -40,7 +40,7 @@ def reference_pages(follower: Follower) -> Blueprint:
 
     @pages.get("/openapi.json")
     def described() -> Response:
-        return Response(orjson.dumps(openapi(follower.catalogue)), mimetype="application/json")
+        return json_response(openapi(follower.catalogue))
 
     @pages.get("/docs")
     def docs() -> str:

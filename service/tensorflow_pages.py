@@ -1,9 +1,7 @@
 """TensorFlow Serving's pages: status and metadata of the models under /v1, with what KServe's V1 client looks for."""
 
-from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import MethodNotAllowed
 
@@ -13,6 +11,7 @@ from service.errors import CallError, NotFound
 from service.follow import Follower
 from service.protocols.tensorflow import TensorFlow
 from service.protocols.tensorflow_body import INPUT, SERVING_DEFAULT
+from service.responses import json_response, refusal
 
 DTYPES = {"number": "DT_FLOAT", "boolean": "DT_BOOL", "category": "DT_STRING", "date": "DT_STRING"}
 
@@ -28,32 +27,31 @@ def tensorflow_pages(follower: Follower) -> Blueprint:
 def _add_models(pages: Blueprint, follower: Follower) -> None:
     @pages.get("/models")
     def models() -> Response:
-        return _json({"models": [*follower.catalogue.models]})
+        return json_response({"models": [*follower.catalogue.models]})
 
     @pages.get("/models/<name>")
     def model(name: str) -> Response:
         catalogue = follower.catalogue
         states = version_states(catalogue, name)
         ready = catalogue.models[name].stable is not None
-        return _json({"name": name, "ready": ready, "model_version_status": [*states.values()]})
+        return json_response({"name": name, "ready": ready, "model_version_status": [*states.values()]})
 
     @pages.get("/models/<name>/versions/<version>")
     @pages.get("/models/<name>/labels/<alias>")
     def one(name: str, version: str | None = None, alias: str | None = None) -> Response:
-        return _json({"model_version_status": [version_state(follower.catalogue, name, version, alias)]})
+        return json_response({"model_version_status": [version_state(follower.catalogue, name, version, alias)]})
 
     @pages.get("/models/<name>/metadata")
     @pages.get("/models/<name>/versions/<version>/metadata")
     @pages.get("/models/<name>/labels/<alias>/metadata")
     def described(name: str, version: str | None = None, alias: str | None = None) -> Response:
-        return _json(metadata(follower.catalogue.find(name, version, alias)))
+        return json_response(metadata(follower.catalogue.find(name, version, alias)))
 
 
 def _add_errors(pages: Blueprint) -> None:
     @pages.errorhandler(CallError)
     def refused(error: CallError) -> Response:
-        status, body = TensorFlow.refuse(error)
-        return Response(body, status, error.headers, mimetype="application/json")
+        return refusal(TensorFlow, error)
 
     @pages.before_app_request
     def malformed() -> Response | None:
@@ -62,8 +60,8 @@ def _add_errors(pages: Blueprint) -> None:
             return None
         body = {"error": f"Malformed request: {request.method} {request.path}"}
         if isinstance(error, MethodNotAllowed):
-            return _json(body, 405, {"Allow": ", ".join(sorted(error.valid_methods or ()))})
-        return _json(body, 400)
+            return json_response(body, 405, {"Allow": ", ".join(sorted(error.valid_methods or ()))})
+        return json_response(body, 400)
 
 
 def version_states(catalogue: Catalogue, name: str) -> dict[int, dict[str, Any]]:
@@ -121,7 +119,3 @@ def _tensor(dtype: str, width: int, name: str) -> dict[str, Any]:
     """Describe a tensor (-1, width); sizes are texts, as in protocol buffers' JSON."""
     dims = [{"size": size, "name": ""} for size in ("-1", str(width))]
     return {"dtype": dtype, "tensor_shape": {"dim": dims, "unknown_rank": False}, "name": name}
-
-
-def _json(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(body), status, headers, mimetype="application/json")

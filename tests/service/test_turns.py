@@ -53,7 +53,8 @@ def _publish(models: Path, rng: np.random.Generator, name: str, *hidden: int) ->
 
 @pytest.fixture
 def small(models: Path, rng: np.random.Generator) -> Model:
-    return _publish(models, rng, "small", 8)
+    # So wide that huge numbers always wake a unit, and overflow.
+    return _publish(models, rng, "small", 64)
 
 
 @pytest.fixture
