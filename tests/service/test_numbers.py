@@ -57,6 +57,7 @@ def test_the_bits_are_the_same(rng: np.random.Generator) -> None:
         '{"instances": [{"x0": 1, "x1": 2}]}',
         '{"instances": [[1, 2], {"x0": 1, "x1": 2}]}',
         '{"instances": [[1, 1e39]]}',
+        '{"instances": [[1, 1e308]]}',
         '{"instances": [[1, 1e400]]}',
         '{"instances": [[1, 18446744073709551616]]}',
         '{"instances": [[1, NaN]]}',
