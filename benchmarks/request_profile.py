@@ -38,7 +38,7 @@ STAGES: dict[str, list[tuple[Any, str]]] = {
     "schema": [(native, "read_body")],
     "forward": [(calls, "forward")],
     "encode": [(native.Native, "encode")],
-    "metrics": [(calls.Calls, "_count")],
+    "metrics": [(calls.Calls, "count")],
 }
 SECONDS = 1.0  # of each measurement
 

@@ -1,17 +1,19 @@
 """One prediction, whatever door it came through: route, decode, validate, predict, encode, count.
 
-A call goes through three stages: `begin` reads it, `compute` runs calls to the same version through
-the network together, `finish` answers and counts. `handle` takes one call through all three. What
-is behind a door knows no framework; a door reads the body, at most one byte more than `most_bytes`
-says, and decides nothing.
+A call goes through four stages: `begin` reads it, `compute` runs calls to the same version through
+the network together, `finish` answers, `count` counts. `handle` takes one call through all four.
+What is behind a door knows no framework; a door reads the body, at most one byte more than
+`most_bytes` says, and decides nothing.
 """
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from service.catalogue import Catalogue, Endpoint
 from service.errors import MOST_DETAILS, NO_SUCH_PATH, CallError, InvalidInput, NotFound, Problem, Unexpected
@@ -36,6 +38,7 @@ class Call:
     endpoint: Endpoint | None = None
     asked: Asked | None = None
     predicted: Predicted | None = None
+    classes: npt.NDArray[np.intp] | None = None
     error: CallError | None = None
     decode_began: float = 0.0
     decode_ended: float = 0.0
@@ -67,7 +70,9 @@ class Calls:
         calls = self.begin(requests)
         for together in group(calls):
             self.compute(together)
-        return self.finish(calls)
+        answers = self.finish(calls)
+        self.count(calls)
+        return answers
 
     def most_bytes(self, path: str, headers: Headers) -> int:
         """Return how long the body of a request may be."""
@@ -118,15 +123,15 @@ class Calls:
         whole, start = predicted.finite.all(), 0
         for call, own in zip(calls, rows, strict=True):
             call.predicted = predicted.part(slice(start, start := start + len(own)))
-            call.forward_began, call.forward_ended = began, ended
+            call.classes, call.forward_began, call.forward_ended = call.predicted.classes, began, ended
             if not whole and not call.predicted.finite.all():
                 wrong = np.flatnonzero(~call.predicted.finite)[: MOST_DETAILS + 1]  # no more are told
                 call.error = _too_large(call, wrong.tolist())
 
     def finish(self, calls: Sequence[Call]) -> list[Answer]:
-        """Write the answers, and count them."""
+        """Write the answers."""
         answers = [self._answer(call) for call in calls]
-        self._count(calls)
+        self._metrics.in_flight.dec(len(calls))
         return answers
 
     def _answer(self, call: Call) -> Answer:
@@ -140,19 +145,32 @@ class Calls:
             call.status, body = call.speaks.refuse(call.error)
             reply = Reply(body, {**JSON, **call.error.headers})
         call.ended = time.perf_counter()
+        # It may be counted much later: until then only what is small is kept.
+        call.request.body, call.asked, call.predicted = b"", None, None
         return Answer(call.status, {**reply.headers, "X-Request-ID": call.request.identity}, reply.body)
 
-    def _count(self, calls: Sequence[Call]) -> None:
-        """Count calls together, which takes far fewer writes than one after the other."""
-        metrics = self._metrics
-        for same in _alike(calls, lambda call: (id(call.endpoint), call.speaks, call.error and call.error.outcome)):
-            _count_endpoint(same)
-        for same in _alike(calls, lambda call: (call.request.method, call.template, call.status)):
-            metrics.count_http(same[0].request.method, same[0].template, same[0].status, len(same))
-        for call in calls:
-            if call.error and call.endpoint:
-                metrics.rejected.labels(call.endpoint.version.name, call.error.reason).inc()
-        metrics.in_flight.dec(len(calls))
+    def count(self, calls: Sequence[Call]) -> None:
+        """Count calls together: each write goes to pages that all workers share, and takes longer than all else."""
+        for alike in _alike(calls, _kind):
+            self._count_alike(alike)
+
+    def _count_alike(self, calls: Sequence[Call]) -> None:
+        first = calls[0]
+        self._metrics.count_http(first.request.method, first.template, first.status, len(calls))
+        if first.endpoint is None:
+            return
+        meters, error = first.endpoint.meters, first.error
+        outcome = error.outcome if error else "ok"
+        meters.requests(first.speaks.name, outcome).observe_many([call.ended - call.request.began for call in calls])
+        if error:
+            self._metrics.rejected.labels(first.endpoint.version.name, error.reason).inc(len(calls))
+            return
+        stages = meters.stages
+        stages["decode"].observe_many([call.decode_ended - call.decode_began for call in calls])
+        stages["queue"].observe_many([call.waited for call in calls])
+        stages["forward"].observe_many([call.forward_ended - call.forward_began for call in calls])
+        stages["encode"].observe_many([call.ended - call.encode_began for call in calls])
+        meters.count_predictions([call.classes for call in calls if call.classes is not None])
 
 
 def _encode(call: Call) -> Reply:
@@ -163,29 +181,17 @@ def _encode(call: Call) -> Reply:
     return Reply(reply.body, {**reply.headers, **call.endpoint.headers})
 
 
-def _count_endpoint(calls: Sequence[Call]) -> None:
-    """Count calls in one protocol to one version, all with the same outcome."""
-    first = calls[0]
-    if first.endpoint is None:
-        return
-    meters = first.endpoint.meters
-    outcome = first.error.outcome if first.error else "ok"
-    meters.requests(first.speaks.name, outcome).observe_many([call.ended - call.request.began for call in calls])
-    if outcome != "ok":
-        return
-    stages = meters.stages
-    stages["decode"].observe_many([call.decode_ended - call.decode_began for call in calls])
-    stages["queue"].observe_many([call.waited for call in calls])
-    stages["forward"].observe_many([call.forward_ended - call.forward_began for call in calls])
-    stages["encode"].observe_many([call.ended - call.encode_began for call in calls])
-    meters.count_predictions([call.predicted.classes for call in calls if call.predicted])
+def _kind(call: Call) -> Hashable:
+    """Return what calls have in common that are counted together."""
+    error = call.error and (call.error.outcome, call.error.reason)
+    return id(call.endpoint), call.speaks, error, call.request.method, call.template, call.status
 
 
 def _alike(calls: Sequence[Call], key: Callable[[Call], Hashable]) -> list[list[Call]]:
     """Put calls of the same key together."""
-    groups: dict[Hashable, list[Call]] = {}
+    groups: dict[Hashable, list[Call]] = defaultdict(list)
     for call in calls:
-        groups.setdefault(key(call), []).append(call)
+        groups[key(call)].append(call)
     return [*groups.values()]
 
 

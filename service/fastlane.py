@@ -175,6 +175,7 @@ class FastLane(HttpToolsProtocol):
         self._active, self._most = cycle, 0
         path = cycle.scope["path"]
         if cycle.scope["method"] != "POST" or find_route(path) is None:
+            self._turns.count()  # it may ask for the metrics
             super()._start_asgi_task(cycle, app)
             return
         fields = Fields(cycle.scope["headers"])

@@ -33,6 +33,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # it has no types
         self.config.http = partial(FastLane, turns, service.calls.most_bytes, service.settings, service.metrics)
         self.wsgi = WSGIMiddleware(_terminated(app), workers=FLASK_THREADS)
         await super()._serve()
+        turns.count()
 
 
 def _terminated(app: Any) -> Any:

@@ -15,7 +15,7 @@ from service.app import create_app
 from service.forward import Predicted, forward
 from service.request import Answer, Request
 from service.settings import Settings
-from service.turns import Turns, Visitor
+from service.turns import COUNT_SECONDS, COUNTED_TOGETHER, Turns, Visitor
 from store import publish
 from tests.models import make_network
 from tests.service.server import parse, total
@@ -88,6 +88,10 @@ class Room:
                 await asyncio.sleep(0.005)
 
     def counted(self, **labels: str) -> float:
+        self.turns.count()
+        return self.seen(**labels)
+
+    def seen(self, **labels: str) -> float:
         text = self.app.test_client().get("/metrics").text
         return total(parse(text), "npserve_request_seconds_count", **labels)
 
@@ -249,3 +253,25 @@ def test_nothing_is_computed_for_who_has_gone(
     assert passes.rows == [1, 1]
     assert room.counted(outcome="expired") == 2
     assert {number: status for number, (status, _) in room.outcomes.items()} == {0: 200, 1: 499, 2: 200, 3: 499}
+
+
+def test_answers_are_counted_soon(models: Path, small: Model, rng: np.random.Generator) -> None:
+    async def run() -> Room:
+        room = Room(models)
+        room.submit(0, "small", _rows(rng, 1))
+        await room.wait_for(1)
+        await asyncio.sleep(3 * COUNT_SECONDS)
+        return room
+
+    assert asyncio.run(run()).seen(outcome="ok") == 1
+
+
+def test_many_answers_are_counted_at_once(models: Path, small: Model, rng: np.random.Generator) -> None:
+    async def run() -> Room:
+        room = Room(models)
+        for number in range(COUNTED_TOGETHER):
+            room.submit(number, "small", _rows(rng, 1))
+        await room.wait_for(COUNTED_TOGETHER)
+        return room
+
+    assert asyncio.run(run()).seen(outcome="ok") == COUNTED_TOGETHER
