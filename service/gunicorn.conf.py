@@ -23,6 +23,7 @@ _metrics = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
 import service.worker  # noqa: E402, F401  # by the master, once: workers share the pages of what it has imported
 from service.app import create_app  # noqa: E402, F401
 from service.log import LOGGING  # noqa: E402
+from service.memory import keep_freed_memory  # noqa: E402
 from service.multiprocess import bury, wipe  # noqa: E402
 from service.settings import Settings, SettingsError  # noqa: E402
 
@@ -30,6 +31,8 @@ try:
     _settings = Settings.from_environment(os.environ)
 except SettingsError as error:
     sys.exit(f"Error: {error}")
+
+keep_freed_memory()  # in the master: its children inherit it
 
 wsgi_app = "service.app:create_app()"
 bind = _settings.bind
