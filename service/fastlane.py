@@ -1,39 +1,37 @@
-"""The fast lane: uvicorn's HTTP protocol, in which predictions are answered without an ASGI task of their own.
+"""The fast lane: a connection whose predictions are answered in the event loop, and all else by the Flask app.
 
-Everything else goes the usual way, to the Flask app. Here are also the limits and deadlines of a
-connection, which uvicorn does not have. Answering inside the protocol gains an eighth, and lets
-requests share a forward pass; its price is that `_start_asgi_task` and the cycle's fields are
-uvicorn's own affair, so its version is pinned.
+Of uvicorn's HTTP protocol it keeps the parser and the place in the server; requests and answers are
+its own. A request is handed on when it is whole, so that who sends slowly keeps nobody waiting, and
+its answer is sent when all before it on the connection are. Without an ASGI task for each request
+predictions gain a fifth, and can share a forward pass. uvicorn is pinned, for its parts are not
+made to be replaced.
 """
 
 import asyncio
-from collections.abc import Iterable
+import sys
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import Enum
+from math import inf
 from time import perf_counter
 from typing import Any
 
 import httptools
 import orjson
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from service.head import MOST_HEAD, Fields, Head, Refused, check_line, read_head
 from service.metrics import Metrics
+from service.pages import Pages
 from service.protocols import find_route
-from service.request import Answer, Request, request_id
+from service.request import Answer, Headers, Request, request_id
 from service.settings import Settings
 from service.turns import Turns, Visitor
 
-# What gunicorn takes (its limit_request_line, limit_request_fields and limit_request_field_size).
-MOST_LINE, MOST_FIELDS, MOST_FIELD = 4094, 100, 8190
-MOST_HEAD = 65536
-MOST_DISCARDED = 2**24  # bytes of a body that is refused already, read so that the client sees why
-
-
-class Refused(Exception):
-    """A request that is not let in: status and sentence."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
+MOST_PIPELINED = 100  # requests that one connection may have unanswered
+MOST_DISCARDED = 2**24  # bytes after a refusal, read so that the client sees why
+LINGER_SECONDS = 5.0  # and for so long
 
 
 class Stage(Enum):
@@ -42,54 +40,85 @@ class Stage(Enum):
     NOTHING = "nothing"
     HEAD = "headers"
     BODY = "body"
+    END = "end"
 
 
-class Fields(dict[str, str]):
-    """Header fields by their names in small letters; of one that comes twice all values, as WSGI has them."""
+@dataclass(slots=True)
+class Exchange:
+    """A request, whole or coming in, and its answer. `began` is the perf_counter when its head had come."""
 
-    def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
-        for name, value in raw:
-            key, text = name.decode("latin1"), value.decode("latin1")
-            self[key] = f"{self[key]},{text}" if key in self else text
+    head: Head
+    most_bytes: int = 0
+    body: bytearray = field(default_factory=bytearray)
+    began: float = field(default_factory=perf_counter)
+    whole: bool = False
+    begun: bool = False
+    gone: bool = False
+    answer: Answer | None = None
 
 
 class FastLane(HttpToolsProtocol):
     """One connection."""
 
-    def __init__(self, turns: Turns, most_bytes: Any, settings: Settings, metrics: Metrics, **options: Any) -> None:
+    def __init__(
+        self,
+        turns: Turns,
+        pages: Pages,
+        most_bytes: Callable[[str, Headers], int],
+        settings: Settings,
+        metrics: Metrics,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
-        self._turns, self._most_bytes, self._metrics = turns, most_bytes, metrics
-        self._seconds = {Stage.HEAD: settings.header_seconds, Stage.BODY: settings.body_seconds}
-        self._stage, self._watched = Stage.HEAD, Stage.NOTHING
-        self._due: float | None = None
+        self._turns, self._pages, self._most_bytes, self._metrics = turns, pages, most_bytes, metrics
+        self._seconds = {
+            Stage.HEAD: settings.header_seconds,
+            Stage.BODY: settings.body_seconds,
+            Stage.NOTHING: self.timeout_keep_alive,
+            Stage.END: LINGER_SECONDS,
+        }
+        self._queue: deque[Exchange] = deque()  # unanswered, in their order
+        self._incoming: Exchange | None = None  # the last of them, while its body is coming
+        self._deaf = False  # whatever comes now is thrown away
+        self._no_progress = self._discarded = 0  # bytes
+        self._progress = self._read_paused = self._write_paused = False
+        self._stage, self._since = Stage.HEAD, self.loop.time()
+        self._unsent, self._unsent_since = sys.maxsize, 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._head_bytes = self._discarded = 0
-        self._active: RequestResponseCycle | None = None
-        self._most = 0  # bytes of the active prediction's body
-        self._shut = False
 
     # A connection and its bytes.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
-        super().connection_made(transport)
-        self._watch()
+        self.connections.add(self)
+        self.transport = transport
+        self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no longer."""
-        self._due = None
-        super().connection_lost(exc)
+        """Forget the requests, and the parser, which holds on to this: else bodies stay until garbage is collected."""
+        self.connections.discard(self)
+        self.parser = None  # type: ignore[assignment]
+        if self._timer:
+            self._timer.cancel()
+        for exchange in self._queue:
+            exchange.gone = True
+        self._queue.clear()
+        self._incoming = None
+        self._deaf = True
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; what it or this class refuses is answered in JSON."""
-        if self._shut:
+        if self._deaf:
+            self._discarded += len(data)
+            if self._discarded > MOST_DISCARDED:
+                self.transport.abort()
             return
-        self._unset_keepalive_if_required()
-        message = self.headers
+        self._progress = False
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # a request like any other: nothing else is spoken here
+        except httptools.HttpParserUpgrade as upgrade:
+            self._feed_without_upgrade(data[upgrade.args[0] :])
+            return
         except httptools.HttpParserError as error:
             refused = error.__context__
             if isinstance(refused, Refused):
@@ -97,172 +126,217 @@ class FastLane(HttpToolsProtocol):
             else:
                 self._refuse(400, "the request is not HTTP/1.1 as RFC 9112 has it")
             return
-        if self._stage is Stage.HEAD and message is self.headers:  # all of it was for the same head
-            self._head_bytes += len(data)
-            if self._head_bytes > MOST_HEAD:
-                self._refuse(431, f"the headers are larger than {MOST_HEAD} bytes")
-                return
-        self._watch()
+        self._no_progress = 0 if self._progress else self._no_progress + len(data)
+        if self._no_progress > MOST_HEAD:
+            self._refuse(431, f"the headers are larger than {MOST_HEAD} bytes")
 
-    def resume_writing(self) -> None:
-        """Go on reading: the client takes its answers again."""
-        super().resume_writing()
-        self.flow.resume_reading()
-        self._due, self._watched = None, Stage.NOTHING
-        self._watch()
+    def _feed_without_upgrade(self, rest: bytes) -> None:
+        """Take a request that offers another protocol as the HTTP/1.1 that it is (RFC 9110, 7.8).
+
+        The parser stops at its head and skips its body. Java's client and `curl --http2` make such offers.
+        """
+        line = b"%s %s HTTP/%s\r\n" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        fields = b"".join(b"%s: %s\r\n" % pair for pair in self.headers if pair[0] != b"upgrade")
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(line + fields + b"\r\n" + rest)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Answer what is whole to a client that sends no more; True keeps its connection open for that."""
+        if self._incoming is not None and not self._incoming.whole:
+            self._queue.pop()
+            self._incoming = None
+        if self._queue:
+            self._queue[-1].head.keep_alive = False
+            self._enter(Stage.NOTHING)
+        return bool(self._queue)
+
+    def shutdown(self) -> None:
+        """Answer what is there, and close."""
+        if self._queue:
+            self._queue[-1].head.keep_alive = False
+        else:
+            self.transport.close()
 
     # The parser's events.
 
     def on_message_begin(self) -> None:
         """Begin a request."""
-        super().on_message_begin()
-        self._stage, self._head_bytes = Stage.HEAD, 0
+        self.url, self.headers = b"", []
+        self._enter(Stage.HEAD)
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the target."""
-        super().on_url(url)
-        if len(self.url) > MOST_LINE:
-            raise Refused(414, f"the request line is longer than {MOST_LINE} bytes")
+        self.url += url
+        check_line(self.url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a field."""
-        if len(name) + len(value) > MOST_FIELD:
-            raise Refused(431, f"a header is longer than {MOST_FIELD} bytes")
-        if len(self.headers) >= MOST_FIELDS:
-            raise Refused(431, f"there are more than {MOST_FIELDS} headers")
-        if name.lower() == b"host" and any(known == b"host" for known, _ in self.headers):
-            raise Refused(400, "there are two Host headers")
-        super().on_header(name, value)
+        """Take a field; those that follow a body mean nothing here (RFC 9110, 6.5.1)."""
+        if self._stage is Stage.HEAD:
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """Start the request, or queue it behind those that came before it on this connection."""
-        self._stage = Stage.BODY
-        names = [name for name, _ in self.headers]
-        if b"transfer-encoding" in names and b"content-length" in names:
-            raise Refused(400, "there are both Transfer-Encoding and Content-Length")
-        self.scope["began"] = perf_counter()  # type: ignore[typeddict-unknown-key]
-        super().on_headers_complete()
+        """Put a request into the queue."""
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            return  # it comes again without the offer
+        self._enter(Stage.BODY)
+        self._progress = True
+        head = read_head(self.parser, self.url, self.headers)
+        if len(self._queue) >= MOST_PIPELINED:
+            raise Refused(429, f"more than {MOST_PIPELINED} requests are sent at once")
+        self._incoming = Exchange(head, self._most_bytes(head.path, head.fields))
+        self._queue.append(self._incoming)
+        self._advance()
 
     def on_body(self, body: bytes) -> None:
-        """Collect the body of a prediction; uvicorn's way for the Flask app stops reading after each 64 kB."""
-        cycle = self.cycle
-        if cycle.response_complete:
-            self._discard(len(body))
-        elif cycle is not self._active or not self._most:
-            super().on_body(body)
-        else:
-            cycle.body += body
-            if len(cycle.body) > self._most:
-                cycle.keep_alive = False
-                self._submit(cycle)
+        """Collect a body, up to one byte more than it may have at least: that tells that it is too long."""
+        self._progress = True
+        exchange = self._incoming
+        if exchange is None or exchange.whole:
+            return
+        exchange.body += body
+        if len(exchange.body) > exchange.most_bytes:
+            self._deaf, exchange.head.keep_alive = True, False
+            self._complete(exchange)
 
     def on_message_complete(self) -> None:
-        """Answer a prediction, whose body is whole now."""
-        self._stage = Stage.NOTHING
-        cycle = self.cycle
-        if cycle.response_complete:
-            if not cycle.keep_alive:
-                self.transport.close()
+        """Hand a request on."""
+        self._progress = True
+        if self._incoming is not None and not self._incoming.whole:
+            self._complete(self._incoming)
+
+    def _complete(self, exchange: Exchange) -> None:
+        self._incoming, exchange.whole = None, True
+        self._enter(Stage.NOTHING)
+        self._advance()
+
+    # The queue.
+
+    def _advance(self) -> None:
+        """Send the answers that are there, and hand on the request that is next."""
+        while self._queue and not self._write_paused:
+            exchange = self._queue[0]
+            if exchange.answer is None:
+                self._begin(exchange)
+                break
+            self._queue.popleft()
+            self._send(exchange.answer, exchange.head)
+        self._pause_reading(self._write_paused or len(self._queue) > 1)
+
+    def _begin(self, exchange: Exchange) -> None:
+        if exchange.begun:
             return
-        super().on_message_complete()
-        if cycle is self._active and self._most:
-            self._submit(cycle)
+        head = exchange.head
+        if not exchange.whole:
+            if head.expects_continue and not exchange.body:
+                self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            return
+        exchange.begun = True
+        body, exchange.body = exchange.body, bytearray()
 
-    # Predictions.
+        def reply(answer: Answer) -> None:
+            exchange.answer = answer
+            if not exchange.gone:
+                self._advance()
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        """Keep a prediction here; let all others go to the app."""
-        self._active, self._most = cycle, 0
-        path = cycle.scope["path"]
-        if cycle.scope["method"] != "POST" or find_route(path) is None:
+        if head.method == "POST" and find_route(head.path):
+            request = Request(head.path, head.fields, body, exchange.began)
+            self._turns.submit(Visitor(request, reply, lambda: exchange.gone))
+        else:
             self._turns.count()  # it may ask for the metrics
-            super()._start_asgi_task(cycle, app)
-            return
-        fields = Fields(cycle.scope["headers"])
-        cycle.scope["fields"] = fields  # type: ignore[typeddict-unknown-key]
-        self._most = self._most_bytes(path, fields)
-        if cycle.waiting_for_100_continue:
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        if not cycle.more_body or len(cycle.body) > self._most:
-            self._submit(cycle)
+            self._pages.submit(head, body, self.transport, reply)
 
-    def _submit(self, cycle: RequestResponseCycle) -> None:
-        self._most = 0  # whatever comes now is not for it
-        scope: Any = cycle.scope
-        request = Request(scope["path"], scope["fields"], cycle.body, scope["began"])
-        self._turns.submit(
-            Visitor(request, lambda answer: self._answer(cycle, answer), lambda: bool(cycle.disconnected))
-        )
+    def _send(self, answer: Answer, head: Head) -> None:
+        self.transport.write(self._message(answer, head))
+        self.server_state.total_requests += 1
+        if self._stage is Stage.NOTHING:
+            self._enter(Stage.NOTHING)
+        if not head.keep_alive:
+            self._queue.clear()
+            self._end(answer.status)
 
-    def _answer(self, cycle: RequestResponseCycle, answer: Answer) -> None:
-        if cycle.disconnected or self.transport.is_closing():
-            return
-        self.transport.write(self._message(answer, cycle.keep_alive))
-        cycle.response_started = cycle.response_complete = True
-        if not cycle.keep_alive and not cycle.more_body:
+    def _end(self, status: int) -> None:
+        """Close; who is still sending would lose the answer by that, and is heard out for a while."""
+        if self._deaf and status != 408:
+            self._enter(Stage.END)
+            self.transport.write_eof()
+        else:
+            self._deaf = True
             self.transport.close()
-        self.on_response_complete()
-        if self.flow.write_paused:
-            # Who sends requests and takes no answers is not read from; and not for ever.
-            self.flow.pause_reading()
-            self._wait_until(self.loop.time() + self._seconds[Stage.BODY])
 
-    def _message(self, answer: Answer, keep_alive: bool) -> bytes:
+    def _message(self, answer: Answer, head: Head) -> bytes:
         parts = [STATUS_LINE[answer.status]]
         for name, value in self.server_state.default_headers:
             parts += (name, b": ", value, b"\r\n")
         lines = [f"{name}: {value}\r\n" for name, value in answer.headers.items()]
-        end = "" if keep_alive else "Connection: close\r\n"
-        parts.append(f"{''.join(lines)}Content-Length: {len(answer.body)}\r\n{end}\r\n".encode("latin1"))
-        parts.append(answer.body)
+        if "Content-Length" not in answer.headers and answer.status != 204:
+            lines.append(f"Content-Length: {len(answer.body)}\r\n")
+        lines.append("\r\n" if head.keep_alive else "Connection: close\r\n\r\n")
+        parts += ("".join(lines).encode("latin1"), answer.body)
         return b"".join(parts)
 
-    # What is refused, and when it is too late.
-
     def _refuse(self, status: int, reason: str) -> None:
-        """Answer what never became a request, and close."""
-        self._shut = True
-        active = self._active
-        in_its_body = self._stage is Stage.BODY and active is self.cycle
-        if active is not None and not active.response_complete and not in_its_body:
-            # An answer to an earlier request is on its way: this one would be taken for it.
-            active.keep_alive = False
-            self.pipeline.clear()
-            return
-        method = self.scope.get("method", "") if self.scope else ""
-        headers = {"Content-Type": "application/json", "X-Request-ID": request_id(Fields(self.headers or []))}
-        self._metrics.count_http(method, None, status)
-        self.transport.write(self._message(Answer(status, headers, orjson.dumps({"error": reason})), keep_alive=False))
-        self.transport.close()
+        """Answer what never became a request, after those that did, and close."""
+        self._deaf = True
+        fields, method, route = Fields(self.headers or []), "", None
+        if self._incoming is not None:
+            self._queue.pop()
+            head, self._incoming = self._incoming.head, None
+            method, route = head.method, find_route(head.path)
+        headers = {"Content-Type": "application/json", "X-Request-ID": request_id(fields)}
+        self._metrics.count_http(method, route and route.template, status)
+        answer = Answer(status, headers, orjson.dumps({"error": reason}))
+        self._queue.append(Exchange(Head(method, "", "", fields, keep_alive=False), answer=answer, whole=True))
+        self._advance()
 
-    def _discard(self, count: int) -> None:
-        self._discarded += count
-        if self._discarded > MOST_DISCARDED:
-            self.transport.close()
+    # Flow, and when it is too late.
 
-    def _watch(self) -> None:
-        """Set the deadline of the stage, once for each."""
-        if self._stage is not self._watched:
-            self._watched = self._stage
-            self._wait_until(self.loop.time() + self._seconds[self._stage] if self._stage in self._seconds else None)
+    def _pause_reading(self, paused: bool) -> None:
+        if paused != self._read_paused and not self.transport.is_closing():
+            self._read_paused = paused
+            (self.transport.pause_reading if paused else self.transport.resume_reading)()
 
-    def _wait_until(self, due: float | None) -> None:
-        """Move the deadline. One timer a connection, which looks again when it is due, costs next to nothing."""
-        self._due = due
-        if due is not None and self._timer is None:
-            self._timer = self.loop.call_at(due, self._look)
+    def pause_writing(self) -> None:
+        """Stop: the client does not take its answers as fast as they come."""
+        self._write_paused = True
+        self._unsent, self._unsent_since = sys.maxsize, self.loop.time()
+        self._pause_reading(True)
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._write_paused = False
+        self._enter(self._stage)  # it is we who did not read
+        self._advance()
+
+    def _enter(self, stage: Stage) -> None:
+        self._stage, self._since = stage, self.loop.time()
 
     def _look(self) -> None:
-        self._timer = None
-        if self._due is None or self.transport.is_closing():
-            return
-        if self.loop.time() < self._due:
-            self._wait_until(self._due)
-        elif self.flow.write_paused:
+        """See whether it is too late, and look again when it may be. One timer a connection costs next to nothing."""
+        now = self.loop.time()
+        if self._write_paused or self.transport.is_closing():
+            self._check_sending(now)
+        elif self._read_paused:
+            self._since = now
+        elif now >= self._due():
+            self._expire()
+        soon = now + min(self._seconds.values())
+        due = self._due()
+        self._timer = self.loop.call_at(due if now < due < soon else soon, self._look)
+
+    def _due(self) -> float:
+        working = self._stage is Stage.NOTHING and self._queue
+        return inf if working else self._since + self._seconds[self._stage]
+
+    def _check_sending(self, now: float) -> None:
+        """Hang up on who has taken nothing of its answers for as long as a body may take."""
+        unsent = self.transport.get_write_buffer_size()
+        if unsent < self._unsent:
+            self._unsent, self._unsent_since = unsent, now
+        elif now >= self._unsent_since + self._seconds[Stage.BODY]:
             self.transport.abort()
-        elif self.flow.read_paused:
-            self._wait_until(self.loop.time() + self._seconds[Stage.BODY])  # it is we who do not read
-        elif self._stage is Stage.BODY and self.cycle.response_started:
-            self.transport.close()
-        else:
+
+    def _expire(self) -> None:
+        if self._stage in (Stage.HEAD, Stage.BODY):
             self._refuse(408, f"the {self._stage.value} did not come within {self._seconds[self._stage]:g} seconds")
+        else:
+            self.transport.close()

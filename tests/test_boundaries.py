@@ -14,7 +14,7 @@ ALLOWED = {
     "training": {"training", "nn", "store", "numpy", "pyarrow", "scipy", "sklearn", "threadpoolctl", "tqdm"}
     | {"jinja2", "matplotlib", "requests"},
     "service": {"service", "nn", "store", "numpy", "flask", "gunicorn", "marshmallow", "orjson"}
-    | {"apispec", "prometheus_client", "werkzeug", "a2wsgi", "httptools", "uvicorn", "uvicorn_worker", "simdjson"},
+    | {"apispec", "prometheus_client", "werkzeug", "httptools", "uvicorn", "uvicorn_worker", "simdjson"},
 }
 
 

@@ -32,6 +32,10 @@ class Wire:
         self._socket.sendall(data)
         return self
 
+    def shut(self) -> None:
+        """Send no more, but go on reading."""
+        self._socket.shutdown(socket.SHUT_WR)
+
     def answer(self, method: str = "POST") -> Received | None:
         """Read an answer; None where the server has closed the connection."""
         try:
