@@ -8,12 +8,10 @@ made to be replaced.
 """
 
 import asyncio
-import sys
+import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum
-from math import inf
 from time import perf_counter
 from typing import Any
 
@@ -21,6 +19,8 @@ import httptools
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from service.errors import Unexpected
+from service.flow import Flow, Stage
 from service.head import MOST_HEAD, Fields, Head, Refused, check_line, read_head
 from service.metrics import Metrics
 from service.pages import Pages
@@ -31,16 +31,7 @@ from service.turns import Turns, Visitor
 
 MOST_PIPELINED = 100  # requests that one connection may have unanswered
 MOST_DISCARDED = 2**24  # bytes after a refusal, read so that the client sees why
-LINGER_SECONDS = 5.0  # and for so long
-
-
-class Stage(Enum):
-    """What a connection is waiting for."""
-
-    NOTHING = "nothing"
-    HEAD = "headers"
-    BODY = "body"
-    END = "end"
+log = logging.getLogger("npserve")
 
 
 @dataclass(slots=True)
@@ -71,20 +62,12 @@ class FastLane(HttpToolsProtocol):
     ) -> None:
         super().__init__(**options)
         self._turns, self._pages, self._most_bytes, self._metrics = turns, pages, most_bytes, metrics
-        self._seconds = {
-            Stage.HEAD: settings.header_seconds,
-            Stage.BODY: settings.body_seconds,
-            Stage.NOTHING: self.timeout_keep_alive,
-            Stage.END: LINGER_SECONDS,
-        }
+        self._flow = Flow(self.loop, settings, self.timeout_keep_alive, self._expire)
         self._queue: deque[Exchange] = deque()  # unanswered, in their order
         self._incoming: Exchange | None = None  # the last of them, while its body is coming
         self._deaf = False  # whatever comes now is thrown away
         self._no_progress = self._discarded = 0  # bytes
-        self._progress = self._read_paused = self._write_paused = False
-        self._stage, self._since = Stage.HEAD, self.loop.time()
-        self._unsent, self._unsent_since = sys.maxsize, 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._progress = False
 
     # A connection and its bytes.
 
@@ -92,14 +75,13 @@ class FastLane(HttpToolsProtocol):
         """Begin to wait for a request."""
         self.connections.add(self)
         self.transport = transport
-        self._look()
+        self._flow.start(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the requests, and the parser, which holds on to this: else bodies stay until garbage is collected."""
         self.connections.discard(self)
         self.parser = None  # type: ignore[assignment]
-        if self._timer:
-            self._timer.cancel()
+        self._flow.stop()
         for exchange in self._queue:
             exchange.gone = True
         self._queue.clear()
@@ -120,11 +102,7 @@ class FastLane(HttpToolsProtocol):
             self._feed_without_upgrade(data[upgrade.args[0] :])
             return
         except httptools.HttpParserError as error:
-            refused = error.__context__
-            if isinstance(refused, Refused):
-                self._refuse(refused.status, str(refused))
-            else:
-                self._refuse(400, "the request is not HTTP/1.1 as RFC 9112 has it")
+            self._refuse(*_reason(error))
             return
         self._no_progress = 0 if self._progress else self._no_progress + len(data)
         if self._no_progress > MOST_HEAD:
@@ -142,12 +120,12 @@ class FastLane(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Answer what is whole to a client that sends no more; True keeps its connection open for that."""
-        if self._incoming is not None and not self._incoming.whole:
+        if self._incoming:
             self._queue.pop()
             self._incoming = None
         if self._queue:
             self._queue[-1].head.keep_alive = False
-            self._enter(Stage.NOTHING)
+            self._flow.enter(Stage.WORK)
         return bool(self._queue)
 
     def shutdown(self) -> None:
@@ -162,7 +140,7 @@ class FastLane(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request."""
         self.url, self.headers = b"", []
-        self._enter(Stage.HEAD)
+        self._flow.enter(Stage.HEAD)
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the target."""
@@ -171,14 +149,14 @@ class FastLane(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a field; those that follow a body mean nothing here (RFC 9110, 6.5.1)."""
-        if self._stage is Stage.HEAD:
+        if self._flow.stage is Stage.HEAD:
             self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Put a request into the queue."""
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             return  # it comes again without the offer
-        self._enter(Stage.BODY)
+        self._flow.enter(Stage.BODY)
         self._progress = True
         head = read_head(self.parser, self.url, self.headers)
         if len(self._queue) >= MOST_PIPELINED:
@@ -188,10 +166,10 @@ class FastLane(HttpToolsProtocol):
         self._advance()
 
     def on_body(self, body: bytes) -> None:
-        """Collect a body, up to one byte more than it may have at least: that tells that it is too long."""
+        """Collect a body, no further than shows that it is too long."""
         self._progress = True
         exchange = self._incoming
-        if exchange is None or exchange.whole:
+        if exchange is None:
             return
         exchange.body += body
         if len(exchange.body) > exchange.most_bytes:
@@ -201,26 +179,26 @@ class FastLane(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Hand a request on."""
         self._progress = True
-        if self._incoming is not None and not self._incoming.whole:
+        if self._incoming:
             self._complete(self._incoming)
 
     def _complete(self, exchange: Exchange) -> None:
         self._incoming, exchange.whole = None, True
-        self._enter(Stage.NOTHING)
+        self._flow.enter(Stage.WORK)
         self._advance()
 
     # The queue.
 
     def _advance(self) -> None:
         """Send the answers that are there, and hand on the request that is next."""
-        while self._queue and not self._write_paused:
+        while self._queue and not self._flow.write_paused:
             exchange = self._queue[0]
             if exchange.answer is None:
                 self._begin(exchange)
                 break
             self._queue.popleft()
             self._send(exchange.answer, exchange.head)
-        self._pause_reading(self._write_paused or len(self._queue) > 1)
+        self._flow.pause_reading(self._flow.write_paused or len(self._queue) > 1)
 
     def _begin(self, exchange: Exchange) -> None:
         if exchange.begun:
@@ -248,8 +226,8 @@ class FastLane(HttpToolsProtocol):
     def _send(self, answer: Answer, head: Head) -> None:
         self.transport.write(self._message(answer, head))
         self.server_state.total_requests += 1
-        if self._stage is Stage.NOTHING:
-            self._enter(Stage.NOTHING)
+        if self._flow.stage is Stage.WORK and not self._queue:
+            self._flow.enter(Stage.NOTHING)
         if not head.keep_alive:
             self._queue.clear()
             self._end(answer.status)
@@ -257,7 +235,7 @@ class FastLane(HttpToolsProtocol):
     def _end(self, status: int) -> None:
         """Close; who is still sending would lose the answer by that, and is heard out for a while."""
         if self._deaf and status != 408:
-            self._enter(Stage.END)
+            self._flow.enter(Stage.END)
             self.transport.write_eof()
         else:
             self._deaf = True
@@ -277,8 +255,9 @@ class FastLane(HttpToolsProtocol):
     def _refuse(self, status: int, reason: str) -> None:
         """Answer what never became a request, after those that did, and close."""
         self._deaf = True
+        self._flow.enter(Stage.WORK)
         fields, method, route = Fields(self.headers or []), "", None
-        if self._incoming is not None:
+        if self._incoming:
             self._queue.pop()
             head, self._incoming = self._incoming.head, None
             method, route = head.method, find_route(head.path)
@@ -288,55 +267,29 @@ class FastLane(HttpToolsProtocol):
         self._queue.append(Exchange(Head(method, "", "", fields, keep_alive=False), answer=answer, whole=True))
         self._advance()
 
-    # Flow, and when it is too late.
-
-    def _pause_reading(self, paused: bool) -> None:
-        if paused != self._read_paused and not self.transport.is_closing():
-            self._read_paused = paused
-            (self.transport.pause_reading if paused else self.transport.resume_reading)()
+    def _expire(self, stage: Stage) -> None:
+        """Say that it is too late, where somebody has begun to speak; and close."""
+        if stage in (Stage.HEAD, Stage.BODY):
+            self._refuse(408, f"the {stage.value} did not come within {self._flow.seconds(stage):g} seconds")
+        else:
+            self.transport.close()
 
     def pause_writing(self) -> None:
-        """Stop: the client does not take its answers as fast as they come."""
-        self._write_paused = True
-        self._unsent, self._unsent_since = sys.maxsize, self.loop.time()
-        self._pause_reading(True)
+        """Wait until the client has taken its answers."""
+        self._flow.pause_writing()
 
     def resume_writing(self) -> None:
         """Go on."""
-        self._write_paused = False
-        self._enter(self._stage)  # it is we who did not read
+        self._flow.resume_writing()
         self._advance()
 
-    def _enter(self, stage: Stage) -> None:
-        self._stage, self._since = stage, self.loop.time()
 
-    def _look(self) -> None:
-        """See whether it is too late, and look again when it may be. One timer a connection costs next to nothing."""
-        now = self.loop.time()
-        if self._write_paused or self.transport.is_closing():
-            self._check_sending(now)
-        elif self._read_paused:
-            self._since = now
-        elif now >= self._due():
-            self._expire()
-        soon = now + min(self._seconds.values())
-        due = self._due()
-        self._timer = self.loop.call_at(due if now < due < soon else soon, self._look)
-
-    def _due(self) -> float:
-        working = self._stage is Stage.NOTHING and self._queue
-        return inf if working else self._since + self._seconds[self._stage]
-
-    def _check_sending(self, now: float) -> None:
-        """Hang up on who has taken nothing of its answers for as long as a body may take."""
-        unsent = self.transport.get_write_buffer_size()
-        if unsent < self._unsent:
-            self._unsent, self._unsent_since = unsent, now
-        elif now >= self._unsent_since + self._seconds[Stage.BODY]:
-            self.transport.abort()
-
-    def _expire(self) -> None:
-        if self._stage in (Stage.HEAD, Stage.BODY):
-            self._refuse(408, f"the {self._stage.value} did not come within {self._seconds[self._stage]:g} seconds")
-        else:
-            self.transport.close()
+def _reason(error: httptools.HttpParserError) -> tuple[int, str]:
+    """Return the status and sentence for what stopped the parser."""
+    if not isinstance(error, httptools.HttpParserCallbackError):
+        return 400, "the request is not HTTP/1.1 as RFC 9112 has it"
+    refused = error.__context__
+    if isinstance(refused, Refused):
+        return refused.status, str(refused)
+    log.error("a request failed", exc_info=refused)
+    return 500, str(Unexpected())
