@@ -4,8 +4,9 @@ Details say where (a JSON pointer, RFC 6901), what was expected and what kind of
 the value itself: that may be somebody's secret.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 MOST_DETAILS = 20
@@ -140,6 +141,11 @@ class Unexpected(CallError):
 
     def __init__(self) -> None:
         super().__init__("internal error")
+
+
+def first_problems(problems: Iterable[Problem]) -> list[Problem]:
+    """Return as many problems as are told, and one more where there are more; the others are never looked for."""
+    return list(islice(problems, MOST_DETAILS + 1))
 
 
 def pointer(*parts: str | int) -> str:

@@ -69,10 +69,9 @@ class Inference(Codec):
 
     def _read(self, request: Request, text: bytes | bytearray, raw: memoryview) -> Asked:
         asked = read_request(_parse(request, text))
-        attach(asked.inputs, raw)
         identity = request.identity if asked.identity is None else asked.identity
         wanted = self._outputs.choose(asked.outputs, asked.binary)
-        return Asked(self._inputs.read(asked.inputs), How(identity, wanted))
+        return Asked(self._inputs.read(attach(asked.inputs, raw)), How(identity, wanted))
 
     def _raw_tensor(self, body: bytes | bytearray) -> Tensor:
         if len(self._inputs.slots) != 1:

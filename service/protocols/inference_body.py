@@ -1,8 +1,10 @@
 """The JSON of an inference request: marshmallow checks the envelope, two fields its lists of tensors.
 
-What an object has beside what is asked for here is passed over.
+What an object has beside what is asked for here is passed over. Tensors are read one by one while
+they are looked up, so that a long list of unknown ones ends at the first.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
@@ -27,27 +29,27 @@ class Read(NamedTuple):
     """What a request says: its ID, its inputs, the outputs it names, whether as bytes unless they say so themselves."""
 
     identity: str | None
-    inputs: list[Tensor]
-    outputs: list[Wanted]
+    inputs: Iterable[Tensor]
+    outputs: Iterable[Wanted]
     binary: bool
 
 
-class Inputs(fields.Field[list[Tensor]]):
+class Inputs(fields.Field[Iterator[Tensor]]):
     """A list of tensors, each with its data or the size of its bytes."""
 
     default_error_messages = {"required": "expected a list, got nothing", "null": "expected a list, got null"}  # noqa: RUF012
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Tensor]:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Iterator[Tensor]:
         _check(value, list, INPUTS)
-        return [_tensor(record, INPUTS, place) for place, record in enumerate(value)]
+        return (_tensor(record, INPUTS, place) for place, record in enumerate(value))
 
 
-class Outputs(fields.Field[list[Wanted]]):
+class Outputs(fields.Field[Iterator[Wanted]]):
     """A list of tensors by name; none is all."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Wanted]:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Iterator[Wanted]:
         _check(value, list, OUTPUTS)
-        return [_wanted(record, OUTPUTS, place) for place, record in enumerate(value)]
+        return (_wanted(record, OUTPUTS, place) for place, record in enumerate(value))
 
 
 class InferenceRequest(Schema):
@@ -73,10 +75,10 @@ def read_request(body: Any) -> Read:
         place = pointer(key) if key in SCHEMA.fields else "the body"
         raise BadRequest(f"{place}: {message}") from error
     binary = _take(loaded.get(PARAMETERS) or {}, "binary_data_output", bool, PARAMETERS)
-    return Read(loaded.get("id"), loaded[INPUTS], loaded.get(OUTPUTS) or [], bool(binary))
+    return Read(loaded.get("id"), loaded[INPUTS], loaded.get(OUTPUTS) or (), bool(binary))
 
 
-def attach(tensors: list[Tensor], raw: memoryview) -> None:
+def attach(tensors: Iterable[Tensor], raw: memoryview) -> Iterator[Tensor]:
     """Give each tensor without data its bytes, in their order. Raises BadRequest where there are too few or many."""
     for tensor in tensors:
         if tensor.data is None:
@@ -84,6 +86,7 @@ def attach(tensors: list[Tensor], raw: memoryview) -> None:
             if lacking := tensor.size - len(tensor.raw):
                 name = quote(tensor.name)
                 raise BadRequest(f"unexpected size for input {name}, expecting {lacking} additional bytes")
+        yield tensor
     if raw:
         raise BadRequest(f"unexpected additional input data: {len(raw)} bytes after those of the inputs")
 

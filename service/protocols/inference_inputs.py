@@ -11,9 +11,9 @@ import numpy as np
 from nn import Features
 from nn.columns import Column, Float32, read_numbers
 from nn.features import Codes
-from service.errors import BadRequest, TooLarge
+from service.errors import BadRequest
 from service.protocols.tensors import BOOL, BYTES, NUMBERS, Tensor, quote, show
-from service.rows import kind
+from service.rows import check_count, kind
 from service.settings import Settings
 
 INPUT = "input"
@@ -106,9 +106,7 @@ class InputReader:
             raise BadRequest("expected at least one row")
         # What becomes Python objects holds the interpreter lock, as JSON does.
         at_once = all(tensor.raw is not None and self.slots[name].at_once for name, tensor in given.items())
-        most = self._settings.max_binary_rows if at_once else self._settings.max_rows
-        if rows > most:
-            raise TooLarge(f"{rows} rows; at most {most} are taken in a request")
+        check_count(rows, self._settings.max_binary_rows if at_once else self._settings.max_rows)
         return rows
 
 

@@ -1,6 +1,6 @@
 """What a model gives in the Open Inference Protocol: its named tensors, in JSON or as bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,19 +48,18 @@ class OutputWriter:
         self._labels = _label_array(model.labels)[1]
         self._all = {binary: [Wanted(name, binary) for name in self.slots] for binary in (False, True)}
 
-    def choose(self, wanted: Sequence[Wanted], binary: bool) -> list[Wanted]:
+    def choose(self, wanted: Iterable[Wanted], binary: bool) -> list[Wanted]:
         """Return what will be written: all where nothing is named; as bytes unless told otherwise, or not."""
-        if not wanted:
-            return self._all[binary]
-        names = [one.name for one in wanted]
-        for place, one in enumerate(wanted):
+        chosen: dict[str, Wanted] = {}
+        for one in wanted:
             if one.name not in self.slots:
                 raise BadRequest(f"unexpected inference output {quote(one.name)} for model '{self._name}'")
-            if one.name in names[:place]:
+            if one.name in chosen:
                 raise BadRequest(f"output {quote(one.name)} already exists in request")
             if one.best and one.name != PROBABILITIES:
                 raise BadRequest(f"output {quote(one.name)} has no classification: only '{PROBABILITIES}' has")
-        return [one._replace(binary=binary) if one.binary is None else one for one in wanted]
+            chosen[one.name] = one._replace(binary=binary) if one.binary is None else one
+        return [*chosen.values()] or self._all[binary]
 
     def write(self, wanted: Wanted, predicted: Predicted) -> tuple[dict[str, Any], bytes]:
         """Return the JSON of a tensor, and its bytes if it is wanted so."""

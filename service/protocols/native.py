@@ -11,12 +11,12 @@ import orjson
 
 from nn.features import Codes
 from service.body import check_json, parse_json, unpack
-from service.errors import MOST_DETAILS, InvalidInput, Malformed, Problem, TooLarge, WrongContentType
+from service.errors import MOST_DETAILS, InvalidInput, Malformed, Problem, WrongContentType
 from service.forward import Predicted
 from service.numbers import parse_rows
 from service.protocols.codec import ERROR, JSON, STATUSES, Asked, Codec, Described, Reply, finite_rows
 from service.request import Headers, Request, content_type
-from service.rows import KEY, TOP, read_body, request_schema
+from service.rows import KEY, TOP, check_count, read_body, request_schema
 from service.schemas import JsonSchema, example_row, matrix, record
 from service.settings import Settings
 from store import Version
@@ -113,8 +113,7 @@ class Native(Codec):
         columns = len(self.model.features)
         if array.ndim != 2 or array.shape[1] != columns or not len(array):
             raise InvalidInput([Problem("", f"an array of shape (n, {columns})", f"one of shape {array.shape}")])
-        if len(array) > self.settings.max_binary_rows:
-            raise TooLarge(f"{len(array)} rows; at most {self.settings.max_binary_rows} are taken in a request")
+        check_count(len(array), self.settings.max_binary_rows)
         return finite_rows(array)
 
 

@@ -13,8 +13,8 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields
 from nn import Features
 from nn.columns import Cell
 from nn.features import Codes
-from service.errors import Problem, pointer
-from service.rows import RequestSchema, Rows, kind, values
+from service.errors import Problem, first_problems, pointer
+from service.rows import Rows, absent, check_count, kind, values
 from service.schemas import JsonSchema, list_row, object_row, record
 
 INSTANCES, INPUTS, SIGNATURE = "instances", "inputs", "signature_name"
@@ -30,6 +30,7 @@ class Instances(Rows):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Codes:
         if type(value) is list and value and type(value[0]) is dict:
+            check_count(len(value), self.max_rows)
             plain = _the_input if self.features.only_numbers else _single_cells
             value = [plain(row) for row in value]
         return super()._deserialize(value, attr, data, **kwargs)
@@ -38,11 +39,9 @@ class Instances(Rows):
 class Inputs(fields.Field[Codes]):
     """An object of columns by name, each a list of cells; for a model of numbers also rows (B, K) -> codes (B, K)."""
 
-    default_error_messages = {"null": "null"}  # noqa: RUF012
-
     def __init__(self, features: Features, max_rows: int) -> None:
-        super().__init__()
-        self.features = features
+        super().__init__(error_messages=absent("a list of rows", pointer(INPUTS)))
+        self.features, self.max_rows = features, max_rows
         self._by_row = Rows(features, max_rows, place=partial(pointer, INPUTS))
         self._by_column = Rows(features, max_rows, place=self._place)
         self._known = frozenset([*(column.name for column in features.columns), *features.dropped])
@@ -70,16 +69,17 @@ class Inputs(fields.Field[Codes]):
 
     def _rows(self, columns: dict[str, Any]) -> list[list[Cell]]:
         """Turn columns into rows; what may be missing is, where it has no column."""
-        lengths = [len(cells) for cells in columns.values() if type(cells) is list]
-        count = lengths[0] if lengths else 0
-        if problems := [*self._problems(columns, count)]:
+        count = next((len(cells) for cells in columns.values() if type(cells) is list), 0)
+        if problems := first_problems(self._problems(columns, count)):
             raise ValidationError(problems)
+        check_count(count, self.max_rows)
         cells = [map(_single, columns.get(column.name, [None] * count)) for column in self.features.columns]
         return [list(row) for row in zip(*cells, strict=True)]
 
     def _problems(self, columns: dict[str, Any], count: int) -> Iterator[Problem]:
-        for name in sorted(columns.keys() - self._known):
-            yield Problem(pointer(INPUTS, name), "the name of a feature", "an unknown key")
+        for name in columns:
+            if name not in self._known:
+                yield Problem(pointer(INPUTS, name), "the name of a feature", "an unknown key")
         for column in self.features.columns:
             place = pointer(INPUTS, column.name)
             if column.name not in columns:
@@ -98,7 +98,7 @@ class Inputs(fields.Field[Codes]):
 
 def predict_schema(features: Features, max_rows: int) -> Schema:
     """Return the schema of the requests to a model. TensorFlow Serving passes over other keys."""
-    return RequestSchema.from_dict(
+    return Schema.from_dict(
         {
             INSTANCES: Instances(features, max_rows),
             INPUTS: Inputs(features, max_rows),

@@ -148,4 +148,4 @@ def quote(name: str) -> str:
 
 def show(shape: list[int]) -> str:
     """Write a shape as Triton does: [-1,784]."""
-    return f"[{','.join(map(str, shape))}]"[:LONGEST]
+    return f"[{','.join(map(str, shape[:LONGEST]))}]"[:LONGEST]

@@ -153,8 +153,8 @@ def test_objects_by_feature_name_are_rows() -> None:
         (
             {"z/": 1, "y": 1, "age": {}},
             [
-                Problem("/instances/1/y", "the name of a feature", "an unknown key"),
                 Problem("/instances/1/z~1", "the name of a feature", "an unknown key"),
+                Problem("/instances/1/y", "the name of a feature", "an unknown key"),
                 Problem("/instances/1/age", "a number", "an object"),
             ],
         ),
