@@ -142,10 +142,10 @@ def _unknown_keys(schema: Schema, body: dict[str, Any]) -> Iterator[Problem]:
             yield Problem(pointer(key), f"no key but {KEY} and {TOP}", "another key")
 
 
-def check_count(rows: int, most: int) -> None:
-    """Raise TooLarge where there are more rows than are taken."""
+def check_count(rows: int, most: int, limit: str = "are taken in a request") -> None:
+    """Raise TooLarge where there are more rows than a limit allows, which is said in words."""
     if rows > most:
-        raise TooLarge(f"{rows} rows; at most {most} are taken in a request")
+        raise TooLarge(f"{rows} rows; at most {most} {limit}")
 
 
 def absent(expected: str, place: str) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Settings:
     workers: int = _setting(2, _positive, "worker processes; one a core is right")
     default_model: str = _setting("", str, "the model that answers `POST /predict` (empty: the only one)")
     max_body_bytes: int = _setting(4 * 2**20, _positive, "the largest body of a request, in bytes")
-    max_rows: int = _setting(10_000, _positive, "the most rows in a request")
+    max_rows: int = _setting(10_000, _positive, "the most rows in a request or an answer of JSON")
     max_binary_bytes: int = _setting(64 * 2**20, _positive, "the largest body of binary tensors, in bytes")
     max_binary_rows: int = _setting(1_000_000, _positive, "the most rows in a request of binary tensors")
     max_waiting: int = _setting(512, _positive, "the most requests that wait for a long forward pass; more get a 503")

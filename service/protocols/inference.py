@@ -16,12 +16,14 @@ from service.protocols.inference_outputs import OutputWriter
 from service.protocols.inference_schema import describe_answer, describe_request, example_request
 from service.protocols.tensors import BYTES, Tensor, pack
 from service.request import Headers, Request
+from service.rows import check_count
 from service.schemas import JsonSchema, record
 from service.settings import Settings
 from store import Version
 
 LENGTH = "Inference-Header-Content-Length"  # of the JSON; what follows it are the bytes of tensors
 BYTES_TYPE = "application/octet-stream"
+IN_JSON = "are answered in JSON or as classifications: ask for outputs with binary_data, or binary_data_output"
 
 
 class How(NamedTuple):
@@ -71,7 +73,10 @@ class Inference(Codec):
         asked = read_request(_parse(request, text))
         identity = request.identity if asked.identity is None else asked.identity
         wanted = self._outputs.choose(asked.outputs, asked.binary)
-        return Asked(self._inputs.read(attach(asked.inputs, raw)), How(identity, wanted))
+        codes = self._inputs.read(attach(asked.inputs, raw))
+        if not all(one.at_once for one in wanted):
+            check_count(len(codes), self.settings.max_rows, IN_JSON)
+        return Asked(codes, How(identity, wanted))
 
     def _raw_tensor(self, body: bytes | bytearray) -> Tensor:
         if len(self._inputs.slots) != 1:

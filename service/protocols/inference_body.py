@@ -24,6 +24,11 @@ class Wanted(NamedTuple):
     binary: bool | None = None
     best: int | None = None
 
+    @property
+    def at_once(self) -> bool:
+        """Whether it is written as bytes at once: of the best labels a text is made for each."""
+        return bool(self.binary) and self.best is None
+
 
 class Read(NamedTuple):
     """What a request says: its ID, its inputs, the outputs it names, whether as bytes unless they say so themselves."""

@@ -49,7 +49,11 @@ class Native(Codec):
         accepted = (request.headers.get("accept") or "").strip().lower()
         if self.is_binary(request.headers):
             codes = self._read_array(unpack(request, self.settings.max_binary_bytes))
-            return Asked(codes, NPY if accepted in ("", "*/*", NPY) else None)
+            if accepted in ("", "*/*", NPY):
+                return Asked(codes, NPY)
+            # A few kB of zeros, compressed, might ask for hundreds of MB of JSON, which is written in one piece.
+            check_count(len(codes), self.settings.max_rows, f"are answered in JSON: send Accept: {NPY}")
+            return Asked(codes)
         body = unpack(request, self.settings.max_body_bytes)
         check_json(request.headers)
         plain = parse_rows(body, self.model.features, self.settings.max_rows)

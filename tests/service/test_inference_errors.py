@@ -12,13 +12,19 @@ from flask.testing import FlaskClient
 from service.app import create_app
 from service.settings import Settings
 from tests.service.server import parse, total
-from tests.service.tensors import INFER, LENGTH, ROWS, Sent, array, error, listed, packed, post, tensor
+from tests.service.tensors import ALL_BINARY, INFER, LENGTH, ROWS, Sent, array, error, listed, packed, post, tensor
 from tests.service.test_app import ROW
 
 FOUR = np.array([ROW], "<f4").tobytes()
 SHAPE = "/inputs/0/shape: expected whole numbers from 0 on"
 UNFIT = "the data of input 'input' do not fit its shape [2,4]"
 NO_LENGTH = f"the header {LENGTH} is no number of bytes that the body has"
+
+
+IN_JSON = "51 rows; at most 50 are answered in JSON or as classifications: ask for outputs with binary_data"
+PLAIN: dict[str, Any] = {"name": "probabilities"}
+BYTES: dict[str, Any] = {"parameters": {"binary_data": True}}
+BEST: dict[str, Any] = {"parameters": {"binary_data": True, "classification": 1}}
 
 
 def _with(change: Any, place: int, count: int = 8) -> list[Any]:
@@ -152,6 +158,9 @@ OTHERS: list[tuple[Sent, int, str, str]] = [
     (listed(tensor(ROWS, [2**63, 4])), 413, "too_large", f"{2**63} rows; at most 50 are taken"),
     (_bytes(b"", 0, shape=[2**63, 4]), 413, "too_large", f"{2**63} rows; at most 60 are taken"),
     (array(np.zeros((61, 4))), 413, "too_large", "61 rows; at most 60 are taken"),
+    (array(np.zeros((51, 4))), 413, "too_large", IN_JSON),
+    (array(np.zeros((51, 4)), outputs=[PLAIN | BYTES, PLAIN | {"name": "predictions"}]), 413, "too_large", IN_JSON),
+    (array(np.zeros((51, 4)), outputs=[PLAIN | BEST]), 413, "too_large", IN_JSON),
     (listed(tensor(ROWS), padding="x" * 10_000), 413, "too_large", "the body is larger than 10000 bytes"),
     (packed(b"", tensor(ROWS), padding="x" * 10_000), 413, "too_large", "the JSON is larger than 10000 bytes"),
     (({LENGTH: "0"}, b"0" * 20_001), 413, "too_large", "the body is larger than 20000 bytes"),
@@ -208,6 +217,12 @@ def test_nothing_loaded_is_503(iris: Path) -> None:
     answer = post(create_app(Settings(models=iris)).test_client(), listed(tensor(ROWS)))
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
     assert "iris has no stable version that could be loaded" in error(answer)
+
+
+def test_of_many_rows_the_outputs_are_bytes(client: FlaskClient) -> None:
+    for more in ({"parameters": ALL_BINARY}, {"outputs": [PLAIN | BYTES]}):
+        assert post(client, array(np.zeros((51, 4)), **more)).status_code == 200
+    assert post(client, array(np.zeros((50, 4)))).status_code == 200
 
 
 def test_a_single_true_among_thousands_of_numbers_is_found(iris: Path) -> None:

@@ -94,6 +94,16 @@ def test_what_is_no_such_array(body: bytes, status: int, message: str, iris: Pat
     assert _post(client, _npy(ROWS)).status_code == 200
 
 
+def test_of_many_rows_the_answer_is_an_array(iris: Path) -> None:
+    """A few kB, unpacked, would else become hundreds of MB of JSON."""
+    client = create_app(Settings(models=iris, max_rows=50)).test_client()
+    for rows, accept, status in ((50, "application/json", 200), (51, "application/json", 413), (51, NPY, 200)):
+        answer = _post(client, _npy(np.zeros((rows, 4))), accept)
+        assert answer.status_code == status
+        if status == 413:
+            assert answer.get_json()["error"] == f"51 rows; at most 50 are answered in JSON: send Accept: {NPY}"
+
+
 def test_a_model_of_more_than_numbers_takes_no_array(models: Path, rng: np.random.Generator) -> None:
     model = Model(Features([Boolean("b")]), make_network(rng, (1, 2)), "classification", (0, 1))
     publish(models, "m", Artifact(model, Golden.measure(model, [[True]])), {}, {})
