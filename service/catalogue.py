@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from service.errors import NotFound, NotLoaded
+from service.forward import row_cost
 from service.metrics import Metrics, VersionMeters
 from service.protocols import CODECS, Codec
 from service.settings import Settings
@@ -19,7 +20,7 @@ class Endpoint:
     version: Version
     codecs: Mapping[type[Codec], Codec]
     headers: Mapping[str, str]
-    multiplications: int  # of one row
+    row_cost: int
     meters: VersionMeters
 
     @classmethod
@@ -27,8 +28,7 @@ class Endpoint:
         """Prepare a version once, when it is loaded."""
         codecs = {codec: codec(version, settings) for codec in CODECS}
         headers = {"X-Model-Name": version.name, "X-Model-Version": str(version.number)}
-        multiplications = sum(layer.kernel.size for layer in version.artifact.model.network.layers)
-        return cls(version, codecs, headers, multiplications, VersionMeters(metrics, version))
+        return cls(version, codecs, headers, row_cost(version.artifact.model.network), VersionMeters(metrics, version))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from service.calls import Call, Calls, group
 from service.errors import ClientGone, Overloaded
 from service.request import Answer, Request
 
-# Multiplications that take about 2 ms on one core: from there on a pass costs more than handing it to a thread.
+# As many multiplications as take about 2 ms on one core: from there on a pass costs more than handing it to a thread.
 LONG = 2**25
 # Of few rows it is not the multiplying that costs but reading the weights, as much as for so many rows more.
 READING_ROWS = 8
@@ -146,4 +146,4 @@ def is_long(call: Call) -> bool:
     """Tell whether the forward pass of a call would hold the loop up."""
     if call.error or call.endpoint is None:
         return False
-    return call.endpoint.multiplications * (_rows(call) + READING_ROWS) > LONG
+    return call.endpoint.row_cost * (_rows(call) + READING_ROWS) > LONG

@@ -12,12 +12,14 @@ import pytest
 import service.calls
 from nn import Artifact, Features, Golden, Model
 from service.app import create_app
+from service.calls import Call
 from service.forward import Predicted, forward
+from service.protocols import Asked
 from service.request import Answer, Request
 from service.settings import Settings
-from service.turns import COUNT_SECONDS, COUNTED_TOGETHER, Turns, Visitor
+from service.turns import COUNT_SECONDS, COUNTED_TOGETHER, Turns, Visitor, is_long
 from store import publish
-from tests.models import make_network
+from tests.models import make_artifact, make_network
 from tests.service.server import parse, total
 
 Outcome = dict[int, tuple[int, Any]]
@@ -214,6 +216,29 @@ def test_short_passes_go_on_beside_a_long_one(
 
     assert asyncio.run(run()) == [1, 0]
     assert sorted(passes.rows) == [1, 9000]
+
+
+@pytest.mark.parametrize(
+    ("widths", "rows", "long"),
+    [
+        ((4, 16, 3), 100_000, True),  # 30 ms, though but 11 million multiplications
+        ((1, 2), 100_000, True),
+        ((1, 4, 50), 20_000, True),
+        ((64, 16, 10), 20_000, True),
+        ((64, 16, 10), 64, False),
+        ((784, 64, 10), 64, False),
+        ((4, 16, 3), 1000, False),
+        ((4, 2200, 2200, 3), 1, True),
+    ],
+)
+def test_what_is_done_besides_multiplying_makes_a_pass_long_too(
+    widths: tuple[int, ...], rows: int, long: bool, models: Path, rng: np.random.Generator
+) -> None:
+    labels = tuple(range(widths[-1]))
+    publish(models, "m", make_artifact(rng, widths, labels), {}, {})
+    endpoint = create_app(Settings(models=models)).extensions["npserve"].follower.catalogue.find("m")
+    codes = np.zeros((rows, widths[0]), np.float32)
+    assert is_long(Call(Request("", {}, b"", 0.0), endpoint=endpoint, asked=Asked(codes))) is long
 
 
 def test_the_queue_is_bounded(models: Path, large: Model, passes: Passes, rng: np.random.Generator) -> None:
