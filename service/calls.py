@@ -50,8 +50,8 @@ class Call:
 
     @property
     def waited(self) -> float:
-        """Seconds before it was read, and between that and its forward pass."""
-        return self.decode_began - self.request.began + self.forward_began - self.decode_ended
+        """Seconds between its last byte and its reading, and between that and its forward pass."""
+        return self.decode_began - self.request.whole + self.forward_began - self.decode_ended
 
 
 class Calls:

@@ -5,6 +5,7 @@ import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Protocol
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -22,7 +23,7 @@ class Headers(Protocol):
 
 @dataclass(slots=True)
 class Request:
-    """A request whose body has been read; `began` is the perf_counter when its headers ended."""
+    """A request whose body has been read: `began` and `whole` are the perf_counter when its headers and body ended."""
 
     path: str
     headers: Headers
@@ -30,8 +31,10 @@ class Request:
     began: float
     method: str = "POST"
     identity: str = field(init=False)
+    whole: float = field(init=False)
 
     def __post_init__(self) -> None:
+        self.whole = perf_counter()
         self.identity = request_id(self.headers)
 
 

@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 
 from nn import Artifact
 from service.app import create_app
+from service.request import Request
 from service.settings import Settings
 from store import promote, publish, read_version, set_alias
 from tests.models import make_artifact, make_constant
@@ -372,6 +373,16 @@ def test_the_curl_line_is_quoted(client: FlaskClient) -> None:
     ).stdout.splitlines()
     assert words[0] == "http://localhost/models/iris/predict"
     assert len(json.loads(words[-1])["instances"][0]) == 4
+
+
+def test_a_body_that_comes_slowly_has_not_waited_in_the_queue(app: Flask) -> None:
+    body = json.dumps({"instances": [ROW]}).encode()
+    uploading = 1000
+    answer = app.extensions["npserve"].calls.handle(Request("/predict", {}, body, time.perf_counter() - uploading))
+    assert answer.status == 200
+    series = parse(app.test_client().get("/metrics").text)
+    assert total(series, "npserve_request_seconds_sum", outcome="ok") >= uploading
+    assert 0 < total(series, "npserve_stage_seconds_sum", stage="queue") < uploading / 2
 
 
 def test_metrics_equal_the_requests(client: FlaskClient) -> None:
