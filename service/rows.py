@@ -97,13 +97,13 @@ class Top(fields.Field[int]):
     """How many of the best labels of each row are wanted."""
 
     def __init__(self, labels: int) -> None:
-        super().__init__(error_messages=absent("a list of rows", pointer(TOP)))
+        self.expected = "a whole number from 1 on" if labels else "no such key: a regression has no labels"
+        super().__init__(error_messages=absent(self.expected, pointer(TOP)))
         self.labels = labels
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if type(value) is not int or value < 1 or not self.labels:
-            expected = "a whole number from 1 on" if self.labels else "no such key: a regression has no labels"
-            raise ValidationError([Problem(pointer(TOP), expected, kind(value))])
+            raise ValidationError([Problem(pointer(TOP), self.expected, kind(value))])
         return value
 
     def json_schema(self) -> JsonSchema:

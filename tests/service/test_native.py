@@ -128,10 +128,14 @@ def test_the_best_labels(count: int, client: FlaskClient, iris: Path) -> None:
 def test_top_is_a_count(top: Any, client: FlaskClient) -> None:
     answer = client.post("/predict", json={"instances": ROWS.tolist(), "top": top})
     assert answer.status_code == 422
-    assert answer.get_json()["details"][0]["pointer"] == "/top"
+    (problem,) = answer.get_json()["details"]
+    assert (problem["pointer"], problem["expected"]) == ("/top", "a whole number from 1 on")
 
 
-def test_a_regression_has_no_top(models: Path, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("top", [1, None])
+def test_a_regression_has_no_top(top: Any, models: Path, rng: np.random.Generator) -> None:
     publish(models, "price", make_artifact(rng, (4, 1), labels=()), {}, {})
-    answer = create_app(Settings(models=models)).test_client().post("/predict", json={"instances": [[1] * 4], "top": 1})
+    client = create_app(Settings(models=models)).test_client()
+    answer = client.post("/predict", json={"instances": [[1] * 4], "top": top})
+    assert answer.status_code == 422
     assert "a regression has no labels" in answer.get_json()["error"]
