@@ -17,7 +17,7 @@ from service.rows import KEY
 LARGEST = float(np.finfo(np.float32).max)
 BRACKET = ord("[")
 # What simdjson makes of what it does not expect.
-UNEXPECTED = (ValueError, TypeError, KeyError, AttributeError, RuntimeError)
+UNEXPECTED = (ValueError, TypeError, LookupError, AttributeError, RuntimeError)
 _own = threading.local()  # a parser keeps what it has read last: one for each thread
 
 
@@ -37,13 +37,22 @@ def parse_rows(body: bytes | bytearray, features: Features, max_rows: int) -> Co
 
 def _read(body: bytes | bytearray, columns: int) -> np.ndarray[Any, Any] | None:
     """Return rows (B, K) of an object that has no other key, each a list of K numbers."""
-    if not hasattr(_own, "parser"):
-        _own.parser = simdjson.Parser()
-    document = _own.parser.parse(body)
+    document = parse(body)
     rows = document[KEY]
     # Simdjson would flatten whatever lists it finds, and of two keys take the first.
     flat = np.frombuffer(rows.as_buffer(of_type="d"))
-    brackets = np.count_nonzero(np.frombuffer(body, np.uint8) == BRACKET)
-    if len(document) != 1 or {len(row) for row in rows} != {columns} or brackets != len(rows) + 1:
+    if len(document) != 1 or {len(row) for row in rows} != {columns} or count_brackets(body) != len(rows) + 1:
         return None
     return flat.reshape(len(rows), columns)
+
+
+def parse(body: bytes | bytearray) -> Any:
+    """Parse JSON; what comes of it has to be let go of before the next is parsed."""
+    if not hasattr(_own, "parser"):
+        _own.parser = simdjson.Parser()
+    return _own.parser.parse(body)
+
+
+def count_brackets(body: bytes | bytearray) -> int:
+    """Count where lists may begin: in texts there may be brackets too."""
+    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == BRACKET))

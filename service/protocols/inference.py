@@ -12,6 +12,7 @@ from service.forward import Predicted
 from service.protocols.codec import ERROR, JSON, STATUSES, Asked, Codec, Described, Reply
 from service.protocols.inference_body import Wanted, attach, read_request
 from service.protocols.inference_inputs import InputReader
+from service.protocols.inference_numbers import parse_tensor
 from service.protocols.inference_outputs import OutputWriter
 from service.protocols.inference_schema import describe_answer, describe_request, example_request
 from service.protocols.tensors import BYTES, Tensor, pack
@@ -70,7 +71,8 @@ class Inference(Codec):
         return self._read(request, body[:length], memoryview(body)[length:])
 
     def _read(self, request: Request, text: bytes | bytearray, raw: memoryview) -> Asked:
-        asked = read_request(_parse(request, text))
+        plain = None if raw or not self.model.features.only_numbers else parse_tensor(text)
+        asked = read_request(_parse(request, text) if plain is None else plain)
         identity = request.identity if asked.identity is None else asked.identity
         wanted = self._outputs.choose(asked.outputs, asked.binary)
         codes = self._inputs.read(attach(asked.inputs, raw))

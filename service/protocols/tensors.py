@@ -30,7 +30,7 @@ LONGEST = 100
 
 @dataclass(slots=True)
 class Tensor:
-    """Elements (N,) in row-major order: `data`, JSON that is flat or nested as the shape says, or `raw`, bytes."""
+    """Elements (N,) in row-major order: `data`, lists or an array, flat or nested by the shape; or `raw`, bytes."""
 
     name: str
     datatype: str
@@ -41,6 +41,8 @@ class Tensor:
 
     def numbers(self) -> npt.NDArray[Any]:
         """Return the elements (N,) of any datatype but BYTES; null is NaN. Raises BadRequest."""
+        if isinstance(self.data, np.ndarray):
+            return self._array_numbers(self.data)
         return self._listed_numbers() if self.raw is None else self._packed_numbers(self.raw)
 
     def cells(self) -> list[Cell]:
@@ -68,9 +70,18 @@ class Tensor:
         level = [self.data]
         for size in self.shape if nested else [math.prod(self.shape)]:
             if set(map(type, level)) != {list} or set(map(len, level)) != {size}:
-                raise BadRequest(f"the data of input {quote(self.name)} do not fit its shape {show(self.shape)}")
+                raise self._unfit()
             level = level[0] if len(level) == 1 else [*chain.from_iterable(level)]
         return level
+
+    def _unfit(self) -> BadRequest:
+        return BadRequest(f"the data of input {quote(self.name)} do not fit its shape {show(self.shape)}")
+
+    def _array_numbers(self, data: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the elements of what has been read as numbers of the datatype."""
+        if data.shape not in (tuple(self.shape), (math.prod(self.shape),)):
+            raise self._unfit()
+        return data.ravel()
 
     def _listed(self, kinds: set[type], expected: str) -> list[Any]:
         """Return the elements, which are of these kinds or null."""
