@@ -32,7 +32,7 @@ class Server:
     def __init__(
         self, models: Path, metrics: Path | None = None, workers: int = 2, worker_class: str = "", **environment: str
     ) -> None:
-        self.metrics = metrics
+        self.models, self.metrics = models, metrics
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         options = {"models": str(models), "bind": f"127.0.0.1:{self.port}", "workers": str(workers)}

@@ -186,8 +186,25 @@ def test_ids_are_given_and_taken(doors: dict[str, Server]) -> None:
                 assert len(ids) == 2
 
 
-def test_the_store_is_where_it_was(doors: dict[str, Server], tmp_path: Path) -> None:
-    """Whatever the corpus sent, both doors still answer."""
+def test_the_app_reads_a_chunked_body(doors: dict[str, Server]) -> None:
+    """The index takes no body too: one that got lost would be answered."""
     for server in doors.values():
+        answer, _ = _ask(server, chunked("POST", "/v2/repository/index", b'{"ready": 5}'))
+        assert answer.status == 400
+        assert "expected no body, or an object" in json.loads(answer.body)["error"]
+
+
+def _contents(folder: Path) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_the_store_is_as_it_was(doors: dict[str, Server]) -> None:
+    """Whatever is sent, a server only reads it; and both doors still answer."""
+    for server in doors.values():
+        before = _contents(server.models)
+        for request in CORPUS.values():
+            with Wire(server.port) as wire:
+                assert wire.send(request).answer(request.split()[0].decode())
+        assert _contents(server.models) == before != {}
         answer, _ = _ask(server, message("POST", "/predict", BODY, Content_Type=JSON))
         assert answer.status == 200

@@ -20,7 +20,7 @@ from prometheus_client.mmap_dict import MmapedDict
 from nn import Artifact
 from service.turns import COUNTED_TOGETHER
 from store import promote, publish, read_version
-from tests.models import make_constant
+from tests.models import make_artifact, make_constant
 from tests.service.server import Server, total
 from tests.service.test_app import BAD_BODIES, JSON, ROW
 from training.__main__ import main as train
@@ -76,6 +76,20 @@ def test_bad_input_is_answered_and_so_is_the_next_request(iris: Path, tmp_path: 
             assert session.post(f"{server.url}/predict", data=BODY, headers={"Content-Type": JSON}).status_code == 200
         refused = total(server.scrape(), "npserve_rejected_inputs_total", model="iris")
         assert refused == len(BAD_BODIES)
+
+
+def test_more_than_may_wait_for_a_long_pass_are_told_to_come_again(models: Path, rng: np.random.Generator) -> None:
+    publish(models, "large", make_artifact(rng, (4, 2200, 2200, 3)), {}, {})
+    with Server(models, workers=1, NPSERVE_MAX_WAITING="2") as server, ThreadPoolExecutor(6) as pool:
+        server.wait_until_ready()
+        first = pool.submit(_post, server, body=json.dumps({"instances": [ROW] * 3000}))
+        server.wait_for(lambda: total(server.scrape(), "npserve_requests_in_flight") == 1)
+        answers = list(pool.map(lambda _: _post(server), range(5)))
+        assert sorted(answer.status_code for answer in [first.result(), *answers]) == [200] * 3 + [503] * 3
+        refused = [answer for answer in answers if answer.status_code == 503]
+        assert {answer.headers["Retry-After"] for answer in refused} == {"1"}
+        assert {answer.json()["error"] for answer in refused} == {"too many requests wait for this model: try again"}
+        assert total(server.scrape(), "npserve_request_seconds_count", outcome="shed") == 3
 
 
 def test_curl_is_told_which_header_to_send(server: Server) -> None:

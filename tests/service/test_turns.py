@@ -241,6 +241,72 @@ def test_what_is_done_besides_multiplying_makes_a_pass_long_too(
     assert is_long(Call(Request("", {}, b"", 0.0), endpoint=endpoint, asked=Asked(codes))) is long
 
 
+@pytest.mark.parametrize(
+    ("hidden", "count", "thread"),
+    [
+        ((1750, 1750), 1, "MainThread"),  # to read the weights takes as long as to multiply 8 rows
+        ((2000, 2000), 1, "forward"),
+    ],
+)
+def test_a_pass_of_more_than_two_milliseconds_leaves_the_loop(
+    hidden: tuple[int, ...], count: int, thread: str, models: Path, passes: Passes, rng: np.random.Generator
+) -> None:
+    _publish(models, rng, "model", *hidden)
+
+    async def run() -> Room:
+        room = Room(models)
+        room.submit(0, "model", _rows(rng, count))
+        await room.wait_for(1)
+        return room
+
+    assert asyncio.run(run()).outcomes[0][0] == 200
+    assert [name.partition("_")[0] for name in passes.threads] == [thread]
+
+
+def test_a_shared_pass_has_no_more_rows_than_others_can_wait_for(
+    models: Path, passes: Passes, rng: np.random.Generator
+) -> None:
+    """Only what is larger by itself, which nobody can split, is not held back."""
+    _publish(models, rng, "wide", 3000)
+
+    async def run() -> Room:
+        room = Room(models)
+        passes.open.clear()
+        room.submit(0, "wide", _rows(rng, 2000))
+        await asyncio.sleep(0.05)
+        for number, count in enumerate((3000, 2000, 2000, 3000, 6000), 1):
+            room.submit(number, "wide", _rows(rng, count))
+            await asyncio.sleep(0.01)
+        passes.open.set()
+        await room.wait_for(6)
+        return room
+
+    room = asyncio.run(run())
+    assert passes.rows == [2000, 3000, 4000, 3000, 6000]
+    assert {status for status, _ in room.outcomes.values()} == {200}
+
+
+def test_between_large_bodies_the_loop_reads_from_others(
+    models: Path, small: Model, passes: Passes, rng: np.random.Generator
+) -> None:
+    large = json.dumps({"instances": _rows(rng, 1).tolist()}).encode().ljust(400_000)
+    turns = []
+
+    async def run() -> Room:
+        room = Room(models)
+        for number in range(3):
+            room.submit(number, "small", large)
+        async with asyncio.timeout(10):
+            while len(room.outcomes) < 3:
+                await asyncio.sleep(0)
+                turns.append(len(room.outcomes))
+        return room
+
+    assert {status for status, _ in asyncio.run(run()).outcomes.values()} == {200}
+    assert passes.rows == [1, 1, 1]
+    assert {1, 2, 3} <= {*turns}
+
+
 def test_the_queue_is_bounded(models: Path, large: Model, passes: Passes, rng: np.random.Generator) -> None:
     async def run() -> Room:
         room = Room(models, most_waiting=2)
