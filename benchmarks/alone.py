@@ -1,7 +1,7 @@
-"""What only npserve is asked: slow clients beside it, a large network, equal bits, more workers."""
+"""What only npserve is asked: slow clients beside it, passes that are not shared, equal bits, more workers."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -11,18 +11,19 @@ from urllib.parse import urlsplit
 
 from benchmarks.bodies import BODIES, Body, Written
 from benchmarks.load import Load
-from benchmarks.networks import publish_network
+from benchmarks.networks import WIDTHS, publish_network
 from benchmarks.running import Running
-from benchmarks.servers import NPSERVE, Server
+from benchmarks.servers import NPSERVE
 
 Part = Callable[[Path, int, int], None]  # a folder for stores, rounds, seconds of a measurement
 NO_PEERS = Path()
 ALONE = replace(
     NPSERVE,
-    name="not shared",
+    name="each alone",
     command=("gunicorn", "-c", "benchmarks/peers/no_sharing.conf.py"),
     environment={**NPSERVE.environment, "NPSERVE_MODELS": "{store}", "NPSERVE_BIND": "127.0.0.1:{port}"},
 )
+SHARING = {"large": (1, 32), "digits": (1, 8)}  # connections to each network
 SLOW = 500  # clients of each kind
 
 
@@ -82,22 +83,26 @@ async def _dawdle(url: str, sent: bytes, ends: Counter[str]) -> None:
         await asyncio.sleep(0.1)
 
 
-def large(folder: Path, rounds: int, seconds: int) -> None:
-    """784-2048-2048-10, 32 connections: what sharing a forward pass gains over one for each request."""
-    body = Body("large", 1)
-    loads: list[tuple[Server, list[Load]]] = [(ALONE, []), (NPSERVE, [])]
-    store = publish_network(folder, "large")
+def sharing(folder: Path, rounds: int, seconds: int) -> None:
+    """What sharing forward passes gains, and what it costs a single connection, on a large network and on digits."""
+    stores = {network: publish_network(folder, network) for network in SHARING}
+    cases = [(network, count) for network, counts in SHARING.items() for count in counts]
+    loads: dict[tuple[str, int, str], list[Load]] = defaultdict(list)
     for _ in range(rounds):
-        for server, found in loads:
-            with Running(server, NO_PEERS, store, "large") as running:
-                running.check(body)
-                found.append(running.load(body, 32, seconds))
-    print("\n784-2048-2048-10, 1 row, 32 connections")
-    _print_header()
-    for server, found in loads:
-        _print(server.name, found)
-    gains = [shared.per_second / alone.per_second for alone, shared in zip(loads[0][1], loads[1][1], strict=True)]
-    print(f"{median(gains):.2f} times the requests")
+        for network, store in stores.items():
+            for server in (ALONE, NPSERVE):
+                with Running(server, NO_PEERS, store, network) as running:
+                    running.check(Body(network, 1))
+                    for count in SHARING[network]:
+                        loads[network, count, server.name].append(running.load(Body(network, 1), count, seconds))
+    for network, count in cases:
+        print(f"\n{'-'.join(map(str, WIDTHS[network]))}, 1 row, {count} connection{'s' * (count > 1)}")
+        _print_header()
+        alone, shared = (loads[network, count, server.name] for server in (ALONE, NPSERVE))
+        _print("each alone", alone)
+        _print("shared", shared)
+        gains = [after.per_second / before.per_second for before, after in zip(alone, shared, strict=True)]
+        print(f"{median(gains):.2f} times the requests")
 
 
 def deterministic(folder: Path, rounds: int, seconds: int) -> None:
@@ -147,7 +152,7 @@ def _print(what: str, found: list[Load]) -> None:
 
 PARTS: dict[str, Part] = {
     "slow_clients": slow_clients,
-    "large": large,
+    "sharing": sharing,
     "deterministic": deterministic,
     "scale": scale,
 }

@@ -2,7 +2,7 @@
 
     python -m benchmarks.serving [--set-up] [--peers DIR] [--servers A,B] [--bodies A,B] [--connections N,M | --full]
                                  [--rounds N] [--seconds N]
-    python -m benchmarks.serving [--slow-clients] [--large] [--deterministic] [--scale] [--rounds N] [--seconds N]
+    python -m benchmarks.serving [--slow-clients] [--sharing] [--deterministic] [--scale] [--rounds N] [--seconds N]
 
 A server has core 0, one worker and one BLAS thread; the load, wrk (Debian's package of that name), has core 1. All
 answer from the same weights, the others in ONNX Runtime, each from a virtual environment of its own in DIR, which
