@@ -18,7 +18,9 @@ import requests
 import yaml
 
 from service.app import create_app
+from service.errors import CallError, ClientGone
 from service.metrics import Metrics
+from service.protocols.codec import STATUSES
 from service.settings import Settings, option, variable
 from tests.service.server import free_port
 
@@ -172,6 +174,20 @@ def test_every_route_is_in_its_table(tmp_path: Path) -> None:
     section = README.partition("\n## HTTP\n")[2].partition("\n## ")[0]
     named = re.findall(r"`(?:GET|POST) [^`]+`", "\n".join(re.findall(r"^\|.*$", section, re.MULTILINE)))
     assert sorted(named) == sorted(routes)
+
+
+def test_every_status_is_in_its_table() -> None:
+    named = {
+        int(status): meaning
+        for statuses, meaning in re.findall(r"^\| (\d{3}(?:, \d{3})*) \| (.+) \|$", README, re.MULTILINE)
+        for status in statuses.split(", ")
+    }
+    refused = re.findall(r"\((4\d\d), ", (ROOT / "service/fastlane.py").read_text())
+    sent = {CallError.status, *(error.status for error in CallError.__subclasses__())} - {ClientGone.status}
+    assert named.keys() == sent | STATUSES.keys() | {405} | {*map(int, refused)}
+    for meaning in (named[503], STATUSES[503]):
+        assert "loaded" in meaning
+        assert "too many requests wait" in meaning
 
 
 def test_every_metric_is_in_its_table() -> None:
