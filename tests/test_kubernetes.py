@@ -15,9 +15,12 @@ import yaml
 
 from service.app import create_app
 from service.settings import Settings, variable
+from tests.service.test_memory import TIMES_A_BODY
 from training.__main__ import _parser as training_parser
 
 ROOT = Path(__file__).parents[1]
+# Of the processes before a request comes; digits take 60 and 25 MiB. Larger networks need more.
+FIRST_WORKER, FURTHER_WORKER = 75 * 2**20, 25 * 2**20
 KUBERNETES = "1.34"  # the first version in which preStop's own sleep is stable
 Object = dict[str, Any]
 
@@ -146,6 +149,23 @@ def test_stopping_has_the_time_it_takes(objects: dict[str, Object], monkeypatch:
     graceful = runpy.run_path(str(ROOT / "service/gunicorn.conf.py"))["graceful_timeout"]
     asleep = _container(objects["Deployment"])["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert _pod(objects["Deployment"])["terminationGracePeriodSeconds"] >= asleep + graceful + 5
+
+
+def test_the_memory_holds_a_largest_body_in_each_worker(objects: dict[str, Object]) -> None:
+    deployment, settings = objects["Deployment"], Settings.from_environment(objects["ConfigMap"]["data"])
+    resources = _container(deployment)["resources"]
+    idle = FIRST_WORKER + FURTHER_WORKER * (settings.workers - 1)
+    bodies = settings.workers * TIMES_A_BODY * settings.max_binary_bytes
+    folders = [volume["emptyDir"] for volume in _pod(deployment)["volumes"] if "emptyDir" in volume]
+    assert {folder["medium"] for folder in folders} == {"Memory"}
+    in_memory = sum(_bytes(folder["sizeLimit"]) for folder in folders)
+    assert idle <= _bytes(resources["requests"]["memory"])
+    assert idle + bodies + in_memory <= _bytes(resources["limits"]["memory"])
+
+
+def _bytes(quantity: str) -> int:
+    number, unit = re.fullmatch(r"(\d+)([MG]i)", quantity).groups()  # type: ignore[union-attr]
+    return int(number) * {"Mi": 2**20, "Gi": 2**30}[unit]
 
 
 def test_the_pods_may_do_little(objects: dict[str, Object]) -> None:

@@ -1,12 +1,24 @@
 """Freed memory stays with the process, where the C library can do that."""
 
 import ctypes
+import gzip
+import io
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
+import requests
 
 from service.memory import keep_freed_memory
+from store import publish
+from tests.models import make_artifact
+from tests.service.server import Server
+
+# What one body takes, in its own size: itself, unpacked, copied by NumPy's reader, float32 of each byte (4), whether
+# each is finite; and the pass. The limit of memory in k8s/ counts with it.
+TIMES_A_BODY = 9
 
 FAULTS = """
 import resource, sys
@@ -36,3 +48,27 @@ def test_blocks_that_were_freed_are_not_faulted_in_again() -> None:
 def test_another_c_library_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
     keep_freed_memory()
+
+
+def _peak(server: Server) -> int:
+    """Return the most bytes that the worker has had."""
+    (worker,) = server.workers()
+    line = Path(f"/proc/{worker}/status").read_text().split("VmHWM:")[1]
+    return int(line.split()[0]) * 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process takes is read from /proc")
+def test_the_dearest_body_takes_no_more_than_it_is_given(models: Path, rng: np.random.Generator) -> None:
+    """Bytes, zipped: each becomes a float32."""
+    size = 2**23
+    publish(models, "wide", make_artifact(rng, (256, 8, 3)), {}, {})
+    stream = io.BytesIO()
+    np.save(stream, rng.integers(0, 127, (size // 256 - 1, 256), np.int8))
+    body = gzip.compress(stream.getvalue(), 1)
+    headers = {"Content-Type": "application/x-npy", "Content-Encoding": "gzip"}
+    with Server(models, workers=1, NPSERVE_MAX_BINARY_BYTES=str(size)) as server:
+        server.wait_until_ready()
+        before = _peak(server)
+        answer = requests.post(f"{server.url}/predict", data=body, headers=headers, timeout=20)
+        assert (answer.status_code, len(np.load(io.BytesIO(answer.content)))) == (200, size // 256 - 1)
+        assert _peak(server) - before < TIMES_A_BODY * size
