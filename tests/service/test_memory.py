@@ -72,3 +72,20 @@ def test_the_dearest_body_takes_no_more_than_it_is_given(models: Path, rng: np.r
         answer = requests.post(f"{server.url}/predict", data=body, headers=headers, timeout=20)
         assert (answer.status_code, len(np.load(io.BytesIO(answer.content)))) == (200, size // 256 - 1)
         assert _peak(server) - before < TIMES_A_BODY * size
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process takes is read from /proc")
+def test_a_closed_connection_keeps_no_body(iris: Path) -> None:
+    stream = io.BytesIO()
+    np.save(stream, np.zeros((2**18, 4), np.float32))
+    body = stream.getvalue()
+    with Server(iris, workers=1) as server:
+        server.wait_until_ready()
+        for number in range(12):
+            answer = requests.post(
+                f"{server.url}/predict", data=body, headers={"Content-Type": "application/x-npy"}, timeout=20
+            )
+            assert answer.status_code == 200
+            if number == 3:
+                before = _peak(server)
+        assert _peak(server) - before < 3 * len(body)
