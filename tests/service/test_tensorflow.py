@@ -3,6 +3,7 @@
 import gzip
 import json
 import subprocess
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from werkzeug.test import TestResponse
 
 from nn import Artifact, Boolean, Category, Date, Features, Golden, Model, Number
 from service.app import create_app
+from service.errors import TooLarge
+from service.protocols.tensorflow_body import predict_schema
 from service.settings import Settings
 from store import publish, read_version, set_alias
 from tests.models import make_artifact, make_constant, make_network
@@ -276,6 +279,18 @@ def test_bad_columns(columns: Any, message: str, client: FlaskClient) -> None:
 def test_bad_mixed_columns(body: Any, message: str, people: FlaskClient) -> None:
     answer = _post(people, body, "/v1/models/people:predict")
     assert (answer.status_code, message in _error(answer)) == (400, True), answer.text
+
+
+@pytest.mark.parametrize("body", [{"inputs": {"n0": [1] * 50_000}}, {"instances": [{}] * 50_000}])
+def test_rows_that_are_too_many_are_never_made(body: Any) -> None:
+    """A million of them fits into four packed kilobytes."""
+    schema = predict_schema(Features([Number(f"n{i}", missing=True) for i in range(30)]), 100)
+    tracemalloc.start()
+    with pytest.raises(TooLarge, match="50000 rows; at most 100 are taken"):
+        schema.load(body)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100_000
 
 
 @pytest.mark.parametrize("key", ["instances", "inputs"])
