@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
 from service import describe
+from service.body import read_stream
 from service.calls import Calls
 from service.errors import NO_SUCH_PATH, CallError, Unexpected
 from service.follow import Follower
@@ -67,7 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 def _add_predictions(app: Flask, calls: Calls) -> None:
     def predict(**_: str) -> Response:
         # One byte more than is allowed shows that there is too much; the rest is never read.
-        body = request.stream.read(calls.most_bytes(request.path, request.headers) + 1)
+        body = read_stream(request.stream, calls.most_bytes(request.path, request.headers) + 1)
         answer = calls.handle(Request(request.path, request.headers, body, g.began))
         return Response(answer.body, answer.status, dict(answer.headers))
 

@@ -1,7 +1,7 @@
-"""The bytes of a body: how many are taken, unpacked where they are compressed, parsed where they are JSON."""
+"""The bytes of a body: read, unpacked where they are compressed, parsed where they are JSON; and how many are taken."""
 
 import zlib
-from typing import Any
+from typing import IO, Any
 
 import orjson
 
@@ -10,6 +10,15 @@ from service.request import Headers, Request, content_type
 
 # zlib's words for the two formats; "deflate" is zlib's own in HTTP (RFC 9110, 8.4.1.2).
 ENCODINGS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+
+
+def read_stream(stream: IO[bytes], most: int) -> bytes:
+    """Return what a WSGI server has of a body, at most so many bytes. Raises Malformed."""
+    try:
+        return stream.read(most)
+    # Each server has exceptions of its own for chunks that are none, and for a client that has gone.
+    except Exception as error:
+        raise Malformed("the body is cut short, or not in chunks as RFC 9112 has them") from error
 
 
 def unpack(request: Request, limit: int) -> bytes | bytearray:

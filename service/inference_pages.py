@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from service.body import parse_json
+from service.body import parse_json, read_stream
 from service.catalogue import Catalogue, Endpoint
 from service.errors import BadRequest, CallError, NotLoaded
 from service.follow import Follower
@@ -77,7 +77,7 @@ def _add_models(pages: Blueprint, follower: Follower) -> None:
 def _add_repository(pages: Blueprint, follower: Follower) -> None:
     @pages.post("/repository/index")
     def repository_index() -> Response:
-        body = request.stream.read(MOST_BYTES)
+        body = read_stream(request.stream, MOST_BYTES)
         asked = parse_json(body) if body else {}
         if type(asked) is not dict or type(asked.get("ready", False)) is not bool:
             raise BadRequest('expected no body, or an object such as {"ready": true}')

@@ -1,12 +1,13 @@
 """Compressed bodies: what is taken, and that a bomb never unfolds."""
 
 import gzip
+import io
 import json
 import zlib
 
 import pytest
 
-from service.body import unpack
+from service.body import read_stream, unpack
 from service.errors import CallError, Malformed, TooLarge, WrongContentType
 from service.request import Request
 
@@ -21,6 +22,19 @@ PACKED = {
 
 def _unpack(body: bytes, encoding: str, limit: int = 1000) -> bytes | bytearray:
     return unpack(Request("/predict", {"content-encoding": encoding}, body, 0.0), limit)
+
+
+class Broken(io.BytesIO):
+    """What a server hands out whose client has gone."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise ConnectionResetError
+
+
+def test_a_stream_is_read_up_to_what_is_asked_for() -> None:
+    assert read_stream(io.BytesIO(b"abc"), 2) == b"ab"
+    with pytest.raises(Malformed, match="cut short"):
+        read_stream(Broken(), 2)
 
 
 @pytest.mark.parametrize("encoding", PACKED)
