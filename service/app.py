@@ -79,7 +79,8 @@ def _add_predictions(app: Flask, calls: Calls) -> None:
 def _add_pages(app: Flask, follower: Follower, metrics: Metrics) -> None:
     @app.get("/")
     def index() -> Response:
-        described = describe.index(follower.catalogue, request.host_url)
+        # Not host_url, which decodes international names, and raises where they are none.
+        described = describe.index(follower.catalogue, f"{request.scheme}://{request.host}")
         if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
             return Response(render_template("index.html", **described), mimetype="text/html")
         return json_response(described)

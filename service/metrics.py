@@ -5,6 +5,7 @@ classifier's labels the first 50. Nothing that a caller may choose becomes a lab
 """
 
 import os
+import re
 import time
 from bisect import bisect_left
 from collections import Counter as Tally
@@ -34,6 +35,9 @@ UNMATCHED = "unmatched"
 REQUEST_BUCKETS = [5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]
 STAGE_BUCKETS = [5e-6, 1e-5, 2e-5, *REQUEST_BUCKETS[:-3]]
 STAGES = ("decode", "queue", "forward", "encode")
+
+# The client compares versions without looking whether they are any, and repeats them in the Content-Type.
+_ODD_VERSION = re.compile(r"version=(?!\d{1,3}(\.\d{1,3})*\s*([,;]|$))", re.ASCII)
 
 
 class Histogram(prometheus_client.Histogram):
@@ -127,7 +131,7 @@ class Metrics:
         folder = os.environ.get(VARIABLE)
         scrape = CollectorRegistry()
         scrape.register(_Recent(AllProcesses(Path(folder)) if folder else self._registry))
-        encode, content_type = choose_encoder(accept)
+        encode, content_type = choose_encoder("" if _ODD_VERSION.search(accept) else accept)
         return encode(scrape), content_type
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
+from werkzeug.test import TestResponse, create_environ, run_wsgi_app
 
 from nn import Artifact
 from service.app import create_app
@@ -366,6 +366,14 @@ def test_the_page_for_people(client: FlaskClient) -> None:
     assert "<script>" not in evil.text
 
 
+@pytest.mark.parametrize("host", ["xn--a", "xn--a:80", "xn--bcher-kva.example", "", "[zz]"])
+def test_a_host_may_have_any_name(host: str, app: Flask) -> None:
+    # The test client would look at the name itself.
+    body, status, _ = run_wsgi_app(app, create_environ("/", headers={"Host": host}))
+    assert status == "200 OK"
+    assert json.loads(b"".join(body))["ready"] is True
+
+
 def test_the_curl_line_is_quoted(client: FlaskClient) -> None:
     line = client.get("/").get_json()["curl"]
     words = subprocess.run(
@@ -383,6 +391,24 @@ def test_a_body_that_comes_slowly_has_not_waited_in_the_queue(app: Flask) -> Non
     series = parse(app.test_client().get("/metrics").text)
     assert total(series, "npserve_request_seconds_sum", outcome="ok") >= uploading
     assert 0 < total(series, "npserve_stage_seconds_sum", stage="queue") < uploading / 2
+
+
+NO_VERSIONS = ["abc", "..", "1..0", "1.", "\xb2", "9" * 5000, "", "\x0b1.0.0", '"1.0.0"', "1_0.0.0"]
+
+
+@pytest.mark.parametrize("media", ["application/openmetrics-text", "text/plain"])
+@pytest.mark.parametrize("version", NO_VERSIONS)
+def test_a_version_that_is_none_gets_the_usual_exposition(media: str, version: str, client: FlaskClient) -> None:
+    answer = client.get("/metrics", headers={"Accept": f"{media};version={version};escaping=allow-utf-8"})
+    assert (answer.status_code, answer.content_type) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    assert "npserve_requests_in_flight" in answer.text
+
+
+def test_prometheus_gets_what_it_prefers(client: FlaskClient) -> None:
+    asked = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.3,*/*"
+    answer = client.get("/metrics", headers={"Accept": asked})
+    assert answer.content_type.startswith("application/openmetrics-text; version=1.0.0")
+    assert answer.text.endswith("# EOF\n")
 
 
 def test_metrics_equal_the_requests(client: FlaskClient) -> None:
