@@ -5,6 +5,7 @@ has anything else in it, or anything wrong, is left to the schema, which can say
 """
 
 import threading
+from codecs import BOM_UTF8
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,8 @@ _own = threading.local()  # a parser keeps what it has read last: one for each t
 
 def parse_rows(body: bytes | bytearray, features: Features, max_rows: int) -> Codes | None:
     """Return the codes (B, K) of a body that is an object of rows and nothing else, or None where that is in doubt."""
-    if not features.only_numbers:
+    # Simdjson passes over a byte order mark, which is no JSON.
+    if not features.only_numbers or body.startswith(BOM_UTF8):
         return None
     try:
         numbers = _read(body, len(features))

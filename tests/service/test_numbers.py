@@ -1,6 +1,7 @@
 """The fast way to read rows gives the same bits as the slow one, and leaves to it whatever is not plain."""
 
 import json
+from codecs import BOM_UTF8
 
 import numpy as np
 import pytest
@@ -76,6 +77,13 @@ def test_what_is_not_plain_is_left_to_the_slow_way(body: str) -> None:
 def test_bad_utf8_is_left_to_the_slow_way() -> None:
     assert parse_rows(b'{"instances": [[1, "\xff"]]}', TWO, 100) is None
     assert parse_rows(b"\xff", TWO, 100) is None
+
+
+def test_a_byte_order_mark_is_left_to_the_slow_way() -> None:
+    body = b'{"instances": [[1, 2]]}'
+    for marked in (BOM_UTF8 + body, bytearray(BOM_UTF8 + body)):
+        assert parse_rows(marked, TWO, 100) is None
+    assert parse_rows(body, TWO, 100) is not None
 
 
 def test_other_columns_are_left_to_the_slow_way() -> None:
