@@ -4,14 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import orjson
 from marshmallow import Schema
 
-from nn.columns import read_numbers
 from nn.features import Codes
-from service.errors import MOST_DETAILS, CallError, InvalidInput, Problem, pointer
+from service.errors import CallError, pointer
 from service.forward import Predicted
 from service.request import Headers, Request
 from service.rows import KEY
@@ -95,16 +92,3 @@ class Codec:
     def refuse(error: CallError) -> tuple[int, bytes]:
         """Return status and JSON of an error."""
         return error.status, orjson.dumps(error.body())
-
-
-def finite_rows(numbers: npt.NDArray[Any]) -> Codes:
-    """Round numbers (B, K) to float32. Raises InvalidInput where one is NaN, infinite or too large for that."""
-    codes = read_numbers(numbers)
-    if not np.isfinite(codes).all():
-        raise InvalidInput(
-            [
-                Problem(f"row {row}, column {column}", "a number within ±3.4e38 (float32)", "NaN or a larger one")
-                for row, column in np.argwhere(~np.isfinite(codes))[: MOST_DETAILS + 1].tolist()
-            ]
-        )
-    return codes

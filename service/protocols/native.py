@@ -1,7 +1,6 @@
 """npserve's own protocol: rows as lists or as objects by feature name, in JSON; or an array in NumPy's own format."""
 
 import io
-import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -9,14 +8,16 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from nn.columns import read_numbers
 from nn.features import Codes
 from service.body import check_json, parse_json, unpack
-from service.errors import MOST_DETAILS, InvalidInput, Malformed, Problem, WrongContentType
+from service.errors import MOST_DETAILS, InvalidInput, Problem, WrongContentType
 from service.forward import Predicted
 from service.numbers import parse_rows
-from service.protocols.codec import ERROR, JSON, STATUSES, Asked, Codec, Described, Reply, finite_rows
+from service.protocols.codec import ERROR, JSON, STATUSES, Asked, Codec, Described, Reply
+from service.protocols.npy import read_npy
 from service.request import Headers, Request, content_type
-from service.rows import KEY, TOP, check_count, read_body, request_schema
+from service.rows import KEY, PLACE, TOP, check_count, read_body, request_schema
 from service.schemas import JsonSchema, example_row, matrix, record
 from service.settings import Settings
 from store import Version
@@ -118,20 +119,14 @@ class Native(Codec):
         if array.ndim != 2 or array.shape[1] != columns or not len(array):
             raise InvalidInput([Problem("", f"an array of shape (n, {columns})", f"one of shape {array.shape}")])
         check_count(len(array), self.settings.max_binary_rows)
-        return finite_rows(array)
+        return _finite(array)
 
 
-def read_npy(raw: bytes | bytearray) -> np.ndarray[Any, Any]:
-    """Read an array of numbers whose header accounts for every byte; nothing is ever unpickled. Raises Malformed."""
-    stream = io.BytesIO(raw)
-    try:
-        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        shape, fortran_order, dtype = read_header[np.lib.format.read_magic(stream)](stream)
-        numbers = dtype.kind in "iuf" and min(shape, default=0) >= 0
-        if not numbers or math.prod(shape) * dtype.itemsize != len(raw) - stream.tell():
-            raise ValueError(f"shape {shape} and type {dtype} do not fit its bytes, or are no numbers")
-        flat = np.frombuffer(raw, dtype, offset=stream.tell())
-        return flat.reshape(shape, order="F" if fortran_order else "C")
-    # The header is a Python literal; what is wrong with one shows itself in many ways.
-    except Exception as error:
-        raise Malformed(f"the body is not an array of numbers in NumPy's format: {error}") from error
+def _finite(numbers: npt.NDArray[Any]) -> Codes:
+    """Round numbers (B, K) to float32. Raises InvalidInput where one is NaN, infinite or too large for that."""
+    codes = read_numbers(numbers)
+    if not (finite := np.isfinite(codes)).all():
+        wrong = np.argwhere(~finite)[: MOST_DETAILS + 1].tolist()
+        expected, got = "a number within ±3.4e38 (float32)", "NaN or a larger one"
+        raise InvalidInput([Problem(PLACE(*place), expected, got) for place in wrong])
+    return codes
