@@ -10,6 +10,7 @@ from service.request import Headers, Request, content_type
 
 # zlib's words for the two formats; "deflate" is zlib's own in HTTP (RFC 9110, 8.4.1.2).
 ENCODINGS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+MOST_MEMBERS = 16  # of gzip, one after the other (RFC 1952, 2.2): each is a copy of all that follow it
 
 
 def read_stream(stream: IO[bytes], most: int) -> bytes:
@@ -36,20 +37,26 @@ def unpack(request: Request, limit: int) -> bytes | bytearray:
 
 def _inflate(body: bytes | bytearray, window: int, limit: int) -> bytes:
     """Decompress at most one byte more than the limit: a bomb never unfolds."""
-    stream = zlib.decompressobj(window)
-    try:
-        plain = stream.decompress(body, limit + 1)
-    except zlib.error as error:
-        raise Malformed(f"the body does not decompress: {error}") from error
-    if len(plain) <= limit and (not stream.eof or stream.unused_data):
-        raise Malformed("the compressed body is cut short" if not stream.eof else "bytes follow the compressed body")
-    return plain
+    plain = b""
+    for _ in range(MOST_MEMBERS if window == ENCODINGS["gzip"] else 1):
+        stream = zlib.decompressobj(window)
+        try:
+            plain += stream.decompress(body, limit + 1 - len(plain))
+        except zlib.error as error:
+            raise Malformed(f"the body does not decompress: {error}") from error
+        if len(plain) > limit:
+            return plain
+        if not stream.eof:
+            raise Malformed("the compressed body is cut short")
+        if not (body := stream.unused_data):
+            return plain
+    raise Malformed("bytes follow the compressed body")
 
 
-def check_json(headers: Headers) -> None:
-    """Refuse a body that says that it is something else than JSON."""
+def check_json(headers: Headers, *others: str) -> None:
+    """Refuse a body that says that it is something else than JSON, or one of these."""
     given = content_type(headers)
-    if given not in ("", "application/json"):
+    if given not in ("", "application/json", *others):
         raise WrongContentType(f"the body is sent as {given[:100]}: send the header Content-Type: application/json")
 
 

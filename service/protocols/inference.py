@@ -6,7 +6,7 @@ from typing import ClassVar, NamedTuple
 
 import orjson
 
-from service.body import parse_json, unpack
+from service.body import check_json, parse_json, unpack
 from service.errors import BadRequest, CallError, InvalidInput, Malformed, NotFound, NotJSON, TooLarge
 from service.forward import Predicted
 from service.protocols.codec import ERROR, JSON, STATUSES, Asked, Codec, Described, Reply
@@ -59,6 +59,7 @@ class Inference(Codec):
 
     def decode(self, request: Request) -> Asked:
         """Read JSON, and the bytes after it; a body without any JSON is the only input of a single row."""
+        check_json(request.headers, BYTES_TYPE)
         if not self.is_binary(request.headers):
             return self._read(request, unpack(request, self.settings.max_body_bytes), memoryview(b""))
         body = unpack(request, self.settings.max_binary_bytes)

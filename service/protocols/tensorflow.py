@@ -11,7 +11,7 @@ from service.forward import Predicted
 from service.numbers import parse_rows
 from service.protocols.codec import STATUSES, Asked, Codec, Described, Reply
 from service.protocols.tensorflow_body import INPUTS, INSTANCES, SERVING_DEFAULT, SIGNATURE, predict_schema
-from service.request import Request, content_type
+from service.request import Request
 from service.rows import read_body
 from service.schemas import example_row, matrix, record
 from service.settings import Settings
@@ -37,8 +37,7 @@ class TensorFlow(Codec):
     def decode(self, request: Request) -> Asked:
         """Read JSON, also where it is sent as a form, as curl does; of doubled keys the last counts."""
         body = unpack(request, self.settings.max_body_bytes)
-        if content_type(request.headers) != FORM:
-            check_json(request.headers)
+        check_json(request.headers, FORM)
         codes = parse_rows(body, self.model.features, self.settings.max_rows)
         if codes is not None:
             return Asked(codes, ANSWERS[INSTANCES])

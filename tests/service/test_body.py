@@ -47,7 +47,7 @@ def test_what_is_packed_is_unpacked(encoding: str) -> None:
     ("damage", "message"),
     [
         (lambda body: body[:-5], "cut short"),
-        (lambda body: body + b"more", "bytes follow"),
+        (lambda body: body + b"more", "bytes follow|does not decompress"),
         (lambda body: b"hello" + body, "does not decompress"),
         (lambda body: b"", "cut short"),
     ],
@@ -56,6 +56,24 @@ def test_what_is_damaged_is_said_to_be(encoding: str, damage: object, message: s
     assert callable(damage)
     with pytest.raises(Malformed, match=message):
         _unpack(damage(PACKED[encoding]), encoding)
+
+
+def test_gzip_may_have_several_members() -> None:
+    members = [gzip.compress(part) for part in (PLAIN[:5], b"", PLAIN[5:])]
+    assert _unpack(b"".join(members), "gzip") == PLAIN
+    with pytest.raises(Malformed, match="cut short"):
+        _unpack(b"".join(members)[:-1], "gzip")
+    with pytest.raises(TooLarge):
+        _unpack(b"".join(members), "gzip", limit=len(PLAIN) - 1)
+    with pytest.raises(Malformed, match="bytes follow"):
+        _unpack(zlib.compress(PLAIN) * 2, "deflate")
+
+
+def test_bombs_of_many_members_are_not_unfolded() -> None:
+    with pytest.raises(TooLarge):
+        _unpack(gzip.compress(b" " * 150_000) * 10, "gzip", limit=200_000)
+    with pytest.raises(Malformed, match="bytes follow"):
+        _unpack(gzip.compress(b"") * 100_000, "gzip", limit=3_000_000)
 
 
 def test_a_bomb_is_not_unfolded() -> None:

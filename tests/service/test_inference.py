@@ -30,7 +30,7 @@ def _client(models: Path, name: str, artifact: Artifact, **settings: Any) -> Fla
 
 @pytest.mark.parametrize("path", [INFER, "/v2/models/iris/versions/1/infer"])
 @pytest.mark.parametrize("data", [ROWS, [*chain(*ROWS)]])
-@pytest.mark.parametrize("content_type", [None, JSON, "application/octet-stream", "text/plain"])
+@pytest.mark.parametrize("content_type", [None, JSON, "application/octet-stream"])
 def test_tensors_in_json_give_tensors_in_json(
     content_type: str | None, data: Any, path: str, client: FlaskClient, iris: Path
 ) -> None:

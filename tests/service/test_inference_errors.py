@@ -154,6 +154,8 @@ OTHERS: list[tuple[Sent, int, str, str]] = [
     *((_bytes(length=length), 400, "malformed", NO_LENGTH) for length in ("5,5", "5_0", "²", "1" * 5000)),
     (({"Content-Encoding": "gzip"}, b"hello"), 400, "malformed", "the body does not decompress"),
     (({"Content-Encoding": "br"}, b"hello"), 415, "content_type", "send it plain, gzip or deflate"),
+    (({"Content-Type": "text/plain"}, listed(tensor(ROWS))[1]), 415, "content_type", "send the header Content-Type"),
+    (({"Content-Type": "multipart/form-data"}, b"--x--"), 415, "content_type", "send the header Content-Type"),
     (listed(tensor([0.0] * 204, [51, 4])), 413, "too_large", "51 rows; at most 50 are taken"),
     (listed(tensor(ROWS, [2**63, 4])), 413, "too_large", f"{2**63} rows; at most 50 are taken"),
     (_bytes(b"", 0, shape=[2**63, 4]), 413, "too_large", f"{2**63} rows; at most 60 are taken"),
