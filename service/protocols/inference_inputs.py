@@ -113,9 +113,9 @@ class InputReader:
 def _read_column(column: Column, tensor: Tensor) -> Codes:
     if SLOTS[column.kind].at_once:
         return _read_numbers(tensor, column.expected, column.missing)
-    if tensor.datatype != BYTES:
-        _read_numbers(tensor, column.expected, column.missing)
     cells = tensor.cells()
+    if tensor.datatype != BYTES and (infinite := np.isinf(tensor.numbers())).any():
+        raise tensor.refuse(int(infinite.argmax()), column.expected, f"a number beyond {tensor.datatype}")
     codes = column.read(cells)
     if codes is None:
         first = next(row for row, cell in enumerate(cells) if column.read([cell]) is None)
@@ -130,6 +130,7 @@ def _read_numbers(tensor: Tensor, expected: str = "a number", missing: bool = Fa
     finite = np.isfinite(codes)
     if not finite.all() and (wrong := np.isinf(codes) if missing else ~finite).any():
         first = int(wrong.argmax())
-        got = "NaN or null" if np.isnan(codes[first]) else "a number beyond ±3.4e38 (float32)"
+        most = "±65504 (float16)" if tensor.datatype == "FP16" else "±3.4e38 (float32)"
+        got = "NaN or null" if np.isnan(codes[first]) else f"a number beyond {most}"
         raise tensor.refuse(first, expected, got)
     return codes

@@ -99,7 +99,8 @@ class Tensor:
             flat = self._listed({bool}, "true or false")
         else:
             flat = self._listed(columns.NUMBERS, "a number")
-        return np.array(flat, np.float64)  # makes NaN of None
+        with np.errstate(over="ignore"):  # beyond the datatype is infinite, as its bytes would have it
+            return np.array(flat, FLOATS.get(self.datatype, np.float64))  # makes NaN of None
 
     def _check_range(self, flat: list[Any]) -> None:
         limits = np.iinfo(INTEGERS[self.datatype])

@@ -115,6 +115,7 @@ def test_columns_of_bytes_become_what_rows_become(people: FlaskClient, rng: np.r
         ("FP16", "<f2", [3.0, 0.1]),
         ("FP32", "<f4", [3.0, 0.1]),
         ("FP64", "<f8", [3.0, 0.1]),
+        ("FP64", "<f8", [1e300, -1e300]),
         ("BOOL", "?", [True, False]),
     ],
 )
@@ -184,6 +185,8 @@ BAD_COLUMNS: list[tuple[Sent, int, str]] = [
     (_two("home", "BYTES", ["", 1]), 400, "input 'home', row 1: expected a string, got a number"),
     (_two("home", "FP32", [1.0, None]), 400, "input 'home', row 1: expected a string, a number or a boolean"),
     (_raw("home", "FP32", struct.pack("<2f", 1, np.inf)), 400, "input 'home', row 1: expected a string, a number"),
+    (_two("home", "FP32", [1.0, 1e39]), 400, "input 'home', row 1: expected a string, a number or a boolean, got a"),
+    (_two("home", "FP16", [1.0, 1e5]), 400, "input 'home', row 1: expected a string, a number or a boolean, got a"),
     (_raw("home", "BYTES", elements("a", "b")[:-1]), 400, "the bytes of input 'home' are not 2 elements"),
     (_raw("home", "BYTES", elements("a", "b") + b"0"), 400, "the bytes of input 'home' are not 2 elements"),
     (_raw("home", "BYTES", elements("a")), 400, "the bytes of input 'home' are not 2 elements"),

@@ -100,6 +100,7 @@ INVALID: list[tuple[Sent, str]] = [
     (listed(tensor(_with({}, 4))), "row 1, column 0: expected a number, got an object"),
     (listed(tensor(_with(None, 4))), "row 1, column 0: expected a number, got NaN or null"),
     (listed(tensor(_with(1e39, 2))), "row 0, column 2: expected a number, got a number beyond ±3.4e38 (float32)"),
+    (listed(tensor(_with(1e30, 2), datatype="FP16")), "row 0, column 2: expected a number, got a number beyond ±65504"),
     (listed(tensor(_with(0.5, 4), datatype="INT8")), "row 0, column 0: expected a whole number, got a number"),
     (listed(tensor([1, 2, 3, 4, 5, 6, 256, 7], datatype="UINT8")), "row 1, column 2: expected a number from 0 to 255"),
     (listed(tensor([1, 2, 3, 4, 5, 6, 7, -1], datatype="UINT64")), "row 1, column 3: expected a number from 0 to 1844"),
