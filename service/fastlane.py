@@ -163,7 +163,8 @@ class FastLane(HttpToolsProtocol):
             raise Refused(429, f"more than {MOST_PIPELINED} requests are sent at once")
         self._incoming = Exchange(head, self._most_bytes(head.path, head.fields))
         self._queue.append(self._incoming)
-        self._advance()
+        if head.expects_continue or len(self._queue) > 1:
+            self._advance()
 
     def on_body(self, body: bytes) -> None:
         """Collect a body, no further than shows that it is too long."""
