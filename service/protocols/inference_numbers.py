@@ -11,7 +11,7 @@ import simdjson
 
 from service.numbers import UNEXPECTED, count_brackets, parse
 from service.protocols.inference_body import INPUTS, OUTPUTS
-from service.protocols.tensors import INTEGERS, NUMBERS
+from service.protocols.tensors import FLOATS, INTEGERS, NUMBERS
 
 DATA = "data"
 # How simdjson names what it is to find, and what it writes that as.
@@ -35,12 +35,14 @@ def _read(text: bytes | bytearray) -> dict[str, Any] | None:
     brackets = 3 + (OUTPUTS in document) + len(rows)
     if datatype not in NUMBERS or len(set(rows)) > 1 or count_brackets(text) != brackets:
         return None
-    wanted = INTEGERS.get(datatype, BUFFERS["d"])
-    kind = wanted.kind if wanted.kind in BUFFERS else "d"
+    integer = INTEGERS.get(datatype)
+    kind = integer.kind if integer else "d"
     flat = np.frombuffer(data.as_buffer(of_type=kind), BUFFERS[kind])
-    if (flat.astype(wanted, copy=False) != flat).any():  # an integer that its datatype does not hold
+    with np.errstate(over="ignore"):  # beyond the datatype is infinite, as its bytes would have it
+        numbers = flat.astype(integer or FLOATS.get(datatype, BUFFERS["d"]), copy=False)
+    if integer and (numbers != flat).any():
         return None
-    record = _others(tensor, DATA) | {DATA: flat.reshape(len(rows), -1) if rows else flat}
+    record = _others(tensor, DATA) | {DATA: numbers.reshape(len(rows), -1) if rows else numbers}
     return _others(document, INPUTS) | {INPUTS: [record]}
 
 
