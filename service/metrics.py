@@ -154,8 +154,9 @@ class VersionMeters:
         """Count rows and predicted classes, in parts (B,)."""
         self.rows.inc(sum(map(len, parts)))
         if self.predictions:
-            for label, count in Tally(np.concatenate(parts).tolist()).items():
-                self.predictions[label].inc(count)
+            for meter, count in zip(self.predictions, np.bincount(np.concatenate(parts)).tolist(), strict=False):
+                if count:
+                    meter.inc(count)
 
 
 def _label_text(label: object) -> str:
