@@ -25,6 +25,7 @@ ALONE = replace(
 )
 SHARING = {"large": (1, 32), "digits": (1, 8)}  # connections to each network
 SLOW = 500  # clients of each kind
+DEADLINES = {"NPSERVE_HEADER_SECONDS": "2", "NPSERVE_BODY_SECONDS": "2"}  # so short that they end while it is measured
 
 
 def slow_clients(folder: Path, rounds: int, seconds: int) -> None:
@@ -33,7 +34,8 @@ def slow_clients(folder: Path, rounds: int, seconds: int) -> None:
     quiet: list[Load] = []
     beside: list[Load] = []
     ends: Counter[str] = Counter()
-    with Running(NPSERVE, NO_PEERS, publish_network(folder, "digits"), "digits") as running:
+    store = publish_network(folder, "digits")
+    with Running(NPSERVE, NO_PEERS, store, "digits", **DEADLINES) as running:
         for _ in range(rounds):
             quiet.append(running.load(body, 8, seconds))
             beside.append(asyncio.run(_load_beside(running, body, seconds, ends)))

@@ -5,8 +5,8 @@ hold the loop up for long runs in a thread; what comes meanwhile to the same kin
 is computed together in the next. Nobody waits for anybody who is not there.
 
 It more than doubles the requests per second of digits with 8 connections, and of 784-2048-2048-10
-with 32. With a single connection it costs a tenth on digits and next to nothing on the large
-network (`python -m benchmarks.serving --sharing`).
+with 32. With a single connection it costs about a tenth on either
+(`python -m benchmarks.serving --sharing`).
 """
 
 import asyncio

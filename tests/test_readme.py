@@ -182,7 +182,8 @@ def test_every_status_is_in_its_table() -> None:
         for statuses, meaning in re.findall(r"^\| (\d{3}(?:, \d{3})*) \| (.+) \|$", README, re.MULTILINE)
         for status in statuses.split(", ")
     }
-    refused = re.findall(r"\((4\d\d), ", (ROOT / "service/fastlane.py").read_text())
+    connection = (ROOT / "service/head.py").read_text() + (ROOT / "service/fastlane.py").read_text()
+    refused = re.findall(r"\(([45]\d\d), ", connection)
     sent = {CallError.status, *(error.status for error in CallError.__subclasses__())} - {ClientGone.status}
     assert named.keys() == sent | STATUSES.keys() | {405} | {*map(int, refused)}
     for meaning in (named[503], STATUSES[503]):
