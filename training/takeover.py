@@ -35,7 +35,10 @@ def wait_for(url: str, publication: Publication, models: Path, seconds: float) -
     while (waited := time.monotonic() - began) < seconds:
         served, state = _served(f"{url}/models/{publication.name}", publication)
         if served:
-            _try(f"{url}/models/{publication.name}/aliases/{publication.alias}/predict", publication, models)
+            served, state = _try(
+                f"{url}/models/{publication.name}/aliases/{publication.alias}/predict", publication, models
+            )
+        if served:
             return waited
         time.sleep(PAUSE)
     raise TrainingError(f"{url} does not serve {wanted} after {seconds:g} seconds: {state}; it stays published")
@@ -54,17 +57,20 @@ def _served(url: str, publication: Publication) -> tuple[bool, str]:
     return number == publication.version, f"its {publication.alias} version is {number}"
 
 
-def _try(url: str, publication: Publication, models: Path) -> None:
-    """Send a golden row: the answer must be that of the published file."""
+def _try(url: str, publication: Publication, models: Path) -> tuple[bool, str]:
+    """Send a golden row: the answer must be that of the published file, once each worker that is asked has it."""
     artifact = read_version(models, publication.name, publication.version).artifact
     row = artifact.golden.rows[0]
     expected = artifact.model.network.activate(artifact.golden.logits[:1].copy())[0]
     try:
         answer = requests.post(url, json={"instances": [row]}, timeout=ANSWER)
         got: dict[str, Any] = answer.json()
+        if answer.status_code in (404, 503) or got["version"] != publication.version:
+            return False, f"one of its workers answers {got.get('error', 'with another version')}"
         outputs = np.ravel(got["probabilities"] if artifact.model.labels else got["predictions"])
-        same = got["version"] == publication.version and np.allclose(outputs, expected, rtol=1e-4, atol=1e-6)
+        same = np.allclose(outputs, expected, rtol=1e-4, atol=1e-6)
     except (requests.RequestException, ValueError, KeyError, TypeError) as error:
         raise TrainingError(f"{url} fails on a golden row: {error}") from error
     if not same:
         raise TrainingError(f"{url} answers a golden row with {got}, the published file with {expected.tolist()}")
+    return True, ""

@@ -67,10 +67,15 @@ class _Liar(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        self._answer(b'{"version": 1, "probabilities": [[1, 0, 0, 0, 0, 0, 0, 0, 0, 0]]}')
+        if "behind" in self.path:
+            self._answer(b'{"error": "there is no such model"}', 404)
+        elif "before" in self.path:
+            self._answer(b'{"version": 7}')
+        else:
+            self._answer(b'{"version": 1, "probabilities": [[1, 0, 0, 0, 0, 0, 0, 0, 0, 0]]}')
 
-    def _answer(self, body: bytes) -> None:
-        self.send_response(200)
+    def _answer(self, body: bytes, status: int = 200) -> None:
+        self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -92,3 +97,13 @@ def liar() -> Iterator[str]:
 def test_a_wrong_answer_is_found_out(liar: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _train(tmp_path, "--wait-for", liar) == 2
     assert "answers a golden row with" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("worker", "state"), [("behind", "there is no such model"), ("before", "with another version")]
+)
+def test_workers_that_do_not_have_it_yet_are_waited_for(
+    worker: str, state: str, liar: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _train(tmp_path, "--name", "digits", "--wait-for", f"{liar}/{worker}", "--timeout", "0.5") == 2
+    assert f"after 0.5 seconds: one of its workers answers {state}" in capsys.readouterr().err
