@@ -231,6 +231,7 @@ class FastLane(HttpToolsProtocol):
             self._flow.enter(Stage.NOTHING)
         if not head.keep_alive:
             self._queue.clear()
+            self._incoming = None
             self._end(answer.status)
 
     def _end(self, status: int) -> None:

@@ -74,6 +74,7 @@ class Flow:
     def resume_writing(self) -> None:
         """Note that they are taken again; until now it was this side that did not read."""
         self.write_paused = False
+        self._unsent = sys.maxsize  # or the last bytes of a later answer would be measured by these
         self.enter(self.stage)
 
     def _look(self) -> None:

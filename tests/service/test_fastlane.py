@@ -349,6 +349,21 @@ def test_clients_that_leave_before_their_answers_are_no_error(models: Path) -> N
     assert errors == ""
 
 
+def test_what_begins_behind_a_body_that_is_too_large_is_forgotten(models: Path) -> None:
+    publish(models, "iris", _artifact("iris"), {}, {})
+    large, half = message("POST", "/predict", b" " * (4 * 2**20 + 1), Content_Type=JSON), GOOD[:-5]
+    with Server(models, workers=1) as server:
+        server.wait_until_ready()
+        with Wire(server.port) as wire:
+            wire.send(large[:-1])
+            time.sleep(0.3)
+            _check_error(wire.send(large[-1:] + half).answer(), 413, "larger than 4194304")
+            wire.shut()
+            assert wire.answer() is None
+        _, errors = server.stop()
+    assert errors == ""
+
+
 MANY = json.dumps({"instances": [[1, 2, 3, 4]] * 10_000}).encode()
 
 
