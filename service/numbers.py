@@ -24,8 +24,7 @@ _own = threading.local()  # a parser keeps what it has read last: one for each t
 
 def parse_rows(body: bytes | bytearray, features: Features, max_rows: int) -> Codes | None:
     """Return the codes (B, K) of a body that is an object of rows and nothing else, or None where that is in doubt."""
-    # Simdjson passes over a byte order mark, which is no JSON.
-    if not features.only_numbers or body.startswith(BOM_UTF8):
+    if not features.only_numbers:
         return None
     try:
         numbers = _read(body, len(features))
@@ -49,7 +48,9 @@ def _read(body: bytes | bytearray, columns: int) -> np.ndarray[Any, Any] | None:
 
 
 def parse(body: bytes | bytearray) -> Any:
-    """Parse JSON; what comes of it has to be let go of before the next is parsed."""
+    """Parse JSON; what comes of it has to be let go of before the next is parsed. Raises one of UNEXPECTED."""
+    if body.startswith(BOM_UTF8):
+        raise ValueError("simdjson passes over a byte order mark, which is no JSON")
     if not hasattr(_own, "parser"):
         _own.parser = simdjson.Parser()
     return _own.parser.parse(body)

@@ -71,6 +71,7 @@ def test_the_bits_are_the_same(datatype: str, nested: bool, rng: np.random.Gener
         json.dumps({"inputs": [tensor([float("nan")] * 8)]}),
         json.dumps({"inputs": [tensor(ROWS)]}).replace("5.1", "1e400"),
         json.dumps({"inputs": [tensor(ROWS)]}) + "x",
+        "\ufeff" + json.dumps({"inputs": [tensor(ROWS)]}),
     ],
 )
 def test_what_is_not_plain_is_left_to_the_slow_way(body: str) -> None:
