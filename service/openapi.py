@@ -137,12 +137,13 @@ def _prediction(template: str, codec: type[Codec], found: list[Target]) -> dict[
 def _page(template: str, page: Page, found: list[Target]) -> dict[str, Any]:
     content = {JSON: {"schema": page.schema}} if page.schema else {}
     content |= {text: {"schema": {"type": "string"}} for text in page.texts}
+    answers = {"200": {"description": page.summary, "content": content}} if content else {}
     error = "error" if page.tag == SERVICE else f"{page.tag}.error"
     return {
         "tags": [page.tag],
         "summary": page.summary,
         "parameters": _parameters(template, found),
-        "responses": {"200": {"description": page.summary, "content": content}, **_errors(page.statuses, error)},
+        "responses": answers | _errors(page.statuses, error),
     }
 
 

@@ -136,7 +136,7 @@ STATES = record({"model_version_status": _list(STATE)})
 MODEL_STATES = record({"name": TEXT, "ready": TRUTH, "model_version_status": _list(STATE)})
 EXPOSITIONS = ("text/plain", "application/openmetrics-text")
 NOT_AN_INDEX = {400: "The body is neither empty nor an object."}
-NOT_HERE = {400: "The store decides what is served."}
+NOT_HERE = {400: "The store decides what is served.", 404: "No model can have that name."}
 SERVICE, V1, V2 = "service", TensorFlow.name, Inference.name
 PAGES = {
     "/": Page(SERVICE, "What is served, and a curl line that works; for browsers a page", INDEX, {}, ("text/html",)),

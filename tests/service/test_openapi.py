@@ -276,6 +276,22 @@ def test_what_it_says_of_tensors_is_what_is_taken(
             _check(document, schema, body)
 
 
+@pytest.mark.parametrize("word", ["none", "0", "a:b", ":", "%C2%85", "a%2Fb", "%00", "é%F2%8B%B3%8C"])
+def test_whatever_a_path_names_its_status_is_described(
+    word: str, client: FlaskClient, document: dict[str, Any]
+) -> None:
+    tried = 0
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if "{" not in path:
+                continue
+            answer = client.open(re.sub(r"{\w+}", word, path), method=method, data=b"", content_type=JSON)
+            assert str(answer.status_code) in operation["responses"], (method, path)
+            assert answer.get_json()["error"]
+            tried += 1
+    assert tried > 20
+
+
 def test_it_follows_what_is_served(app: Flask, client: FlaskClient, store: Path, artifact: Artifact) -> None:
     publish(store, "later", artifact, {}, {})
     assert "native.later.1.request" not in _document(client)["components"]["schemas"]
