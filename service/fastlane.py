@@ -87,6 +87,8 @@ class FastLane(HttpToolsProtocol):
         self._queue.clear()
         self._incoming = None
         self._deaf = True
+        if not self.connections:
+            self._turns.count()  # the worker may be about to end, and waits for nothing but its connections
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; what it or this class refuses is answered in JSON."""

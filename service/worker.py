@@ -32,4 +32,3 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # it has no types
             FastLane, turns, Pages(app, loop), service.calls.most_bytes, service.settings, service.metrics
         )
         await super()._serve()
-        turns.count()

@@ -18,11 +18,13 @@ import requests
 from prometheus_client.mmap_dict import MmapedDict
 
 from nn import Artifact
+from service.multiprocess import ARCHIVE
 from service.turns import COUNTED_TOGETHER
 from store import promote, publish, read_version
 from tests.models import make_artifact, make_constant
 from tests.service.server import Server, total
 from tests.service.test_app import BAD_BODIES, JSON, ROW
+from tests.service.wire import Wire, message
 from training.__main__ import main as train
 
 BODY = json.dumps({"instances": [ROW]})
@@ -55,7 +57,7 @@ def test_predictions_are_the_networks_own_and_all_are_counted(server: Server, ir
     assert sum(by_process) == 200
 
 
-def _requests_counted_by(server: Server, pid: int) -> float:
+def _requests_counted_by(server: Server, pid: int | str) -> float:
     file = Path(str(server.metrics)) / f"counter_{pid}.db"
     return sum(
         float(value)
@@ -237,6 +239,22 @@ def test_workers_that_are_replaced_gracefully_have_counted_everything(constants:
         server.process.send_signal(signal.SIGHUP)
         server.wait_for(lambda: len(server.workers()) == 2 and not old & set(server.workers()))
         assert total(server.scrape(), "npserve_request_seconds_count", outcome="ok") == 10
+
+
+def test_the_last_answer_of_a_worker_that_stops_is_counted(iris: Path, tmp_path: Path) -> None:
+    with Server(iris, tmp_path / "metrics", workers=1) as server:
+        server.wait_until_ready()
+        with Wire(server.port) as wire:
+            sent = message("POST", "/predict", BODY.encode(), Content_Type=JSON)
+            wire.send(sent[:-10])
+            time.sleep(0.1)
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.35)
+            answer = wire.send(sent[-10:]).answer()
+            assert answer is not None
+            assert answer.status == 200
+        server.process.communicate(timeout=20)
+        assert _requests_counted_by(server, ARCHIVE) == 1
 
 
 def test_it_starts_with_an_empty_store_and_gets_ready_by_itself(
