@@ -60,10 +60,11 @@ class Flow:
         return self._seconds[stage]
 
     def pause_reading(self, paused: bool) -> None:
-        """Read, or do not."""
+        """Read, or do not: that time is not the client's."""
         if paused != self._read_paused and not self._transport.is_closing():
             self._read_paused = paused
             (self._transport.pause_reading if paused else self._transport.resume_reading)()
+            self.enter(self.stage)
 
     def pause_writing(self) -> None:
         """Read no more from a client that does not take its answers as fast as they come."""
@@ -72,18 +73,15 @@ class Flow:
         self.pause_reading(True)
 
     def resume_writing(self) -> None:
-        """Note that they are taken again; until now it was this side that did not read."""
+        """Note that they are taken again."""
         self.write_paused = False
         self._unsent = sys.maxsize  # or the last bytes of a later answer would be measured by these
-        self.enter(self.stage)
 
     def _look(self) -> None:
         now = self._loop.time()
         if self.write_paused or self._transport.is_closing():
             self._check_sending(now)
-        elif self._read_paused:
-            self._since = now
-        elif now >= self._since + self._seconds[self.stage]:
+        elif not self._read_paused and now >= self._since + self._seconds[self.stage]:
             self._expired(self.stage)
         due, soon = self._since + self._seconds[self.stage], now + min(self._seconds.values())
         self._timer = self._loop.call_at(due if now < due < soon else soon, self._look)
