@@ -123,6 +123,15 @@ def test_who_dawdles_is_cut(path: str, sent: bytes, message: str, lane: Server) 
     assert time.monotonic() - began < SECONDS + 2
 
 
+def test_what_is_refused_of_a_head_request_has_no_body(lane: Server) -> None:
+    with Wire(lane.port) as wire:
+        answer = wire.send(message("HEAD", "/livez", b"12345")[:-1]).answer("HEAD")
+        assert answer is not None
+        assert (answer.status, answer.headers["connection"]) == (408, "close")
+        assert int(answer.headers["content-length"]) > 0
+        assert wire.answer("HEAD") is None
+
+
 @pytest.mark.parametrize("part", ["head", "body"])
 def test_a_trickle_is_not_enough(part: str, lane: Server) -> None:
     sent = GOOD if part == "head" else GOOD[-len(BODY) :]
