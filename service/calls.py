@@ -9,7 +9,7 @@ What is behind a door knows no framework; a door reads the body, at most one byt
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,7 +67,7 @@ class Calls:
 
     def handle_many(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer requests that came together; those to the same version share a forward pass."""
-        calls = self.begin(requests)
+        calls = [*self.begin(requests)]
         for together in group(calls):
             self.compute(together)
         answers = self.finish(calls)
@@ -80,10 +80,10 @@ class Calls:
         binary = route is not None and route.codec.is_binary(headers)
         return self._settings.max_binary_bytes if binary else self._settings.max_body_bytes
 
-    def begin(self, requests: Sequence[Request]) -> list[Call]:
-        """Find what answers, and read the bodies; a call that fails carries its error."""
+    def begin(self, requests: Sequence[Request]) -> Iterator[Call]:
+        """Find what answers, and read the bodies, each when it is asked for; a call that fails carries its error."""
         self._metrics.in_flight.inc(len(requests))
-        return [self._begin(Call(request)) for request in requests]
+        return (self._begin(Call(request)) for request in requests)
 
     def _begin(self, call: Call) -> Call:
         request = call.request

@@ -19,7 +19,8 @@ import httptools
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from service.errors import Unexpected
+from service.budget import SMALL, Budget
+from service.errors import Overloaded, Unexpected
 from service.flow import Flow, Stage
 from service.head import MOST_HEAD, Fields, Head, Refused, check_line, read_head
 from service.metrics import Metrics
@@ -36,11 +37,15 @@ log = logging.getLogger("npserve")
 
 @dataclass(slots=True)
 class Exchange:
-    """A request, whole or coming in, and its answer. `began` is the perf_counter when its head had come."""
+    """A request, whole or coming in, and its answer.
+
+    `held` is what the budget counts of its body; `began` is the perf_counter when its head had come.
+    """
 
     head: Head
     most_bytes: int = 0
     body: bytearray = field(default_factory=bytearray)
+    held: int = 0
     began: float = field(default_factory=perf_counter)
     whole: bool = False
     begun: bool = False
@@ -56,17 +61,19 @@ class FastLane(HttpToolsProtocol):
         turns: Turns,
         pages: Pages,
         most_bytes: Callable[[str, Headers], int],
+        budget: Budget,
         settings: Settings,
         metrics: Metrics,
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self._turns, self._pages, self._most_bytes, self._metrics = turns, pages, most_bytes, metrics
+        self._turns, self._pages, self._most_bytes = turns, pages, most_bytes
+        self._budget, self._metrics = budget, metrics
         self._flow = Flow(self.loop, settings, self.timeout_keep_alive, self._expire)
         self._queue: deque[Exchange] = deque()  # unanswered, in their order
         self._incoming: Exchange | None = None  # the last of them, while its body is coming
         self._deaf = False  # whatever comes now is thrown away
-        self._no_progress = self._discarded = 0  # bytes
+        self._no_progress = self._discarded = self._untaken = 0  # bytes
         self._progress = False
 
     # A connection and its bytes.
@@ -82,10 +89,8 @@ class FastLane(HttpToolsProtocol):
         self.connections.discard(self)
         self.parser = None  # type: ignore[assignment]
         self._flow.stop()
-        for exchange in self._queue:
-            exchange.gone = True
-        self._queue.clear()
-        self._incoming = None
+        self._hold_untaken(0)
+        self._forget_all()
         self._deaf = True
         if not self.connections:
             self._turns.count()  # the worker may be about to end, and waits for nothing but its connections
@@ -122,9 +127,7 @@ class FastLane(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Answer what is whole to a client that sends no more; True keeps its connection open for that."""
-        if self._incoming:
-            self._queue.pop()
-            self._incoming = None
+        self._forget_incoming()
         if self._queue:
             self._queue[-1].head.keep_alive = False
             self._flow.enter(Stage.WORK)
@@ -175,9 +178,15 @@ class FastLane(HttpToolsProtocol):
         if exchange is None:
             return
         exchange.body += body
-        if len(exchange.body) > exchange.most_bytes:
+        size = len(exchange.body)
+        if size > SMALL:
+            self._budget.held += size - exchange.held
+            exchange.held = size
+        if size > exchange.most_bytes:
             self._deaf, exchange.head.keep_alive = True, False
             self._complete(exchange)
+        elif size > SMALL and self._budget.is_spent(size):
+            raise Refused(Overloaded.status, "too much is being sent at once: try again")
 
     def on_message_complete(self) -> None:
         """Hand a request on."""
@@ -200,6 +209,7 @@ class FastLane(HttpToolsProtocol):
                 self._begin(exchange)
                 break
             self._queue.popleft()
+            self._budget.held -= exchange.held
             self._send(exchange.answer, exchange.head)
         self._flow.pause_reading(self._flow.write_paused or len(self._queue) > 1)
 
@@ -232,9 +242,27 @@ class FastLane(HttpToolsProtocol):
         if self._flow.stage is Stage.WORK and not self._queue:
             self._flow.enter(Stage.NOTHING)
         if not head.keep_alive:
-            self._queue.clear()
-            self._incoming = None
+            self._forget_all()
             self._end(answer.status)
+
+    def _forget_incoming(self) -> Head | None:
+        """Take the request whose body is coming out of the queue."""
+        if self._incoming is None:
+            return None
+        exchange, self._incoming = self._queue.pop(), None
+        self._budget.held -= exchange.held
+        return exchange.head
+
+    def _forget_all(self) -> None:
+        for exchange in self._queue:
+            exchange.gone = True
+            self._budget.held -= exchange.held
+        self._queue.clear()
+        self._incoming = None
+
+    def _hold_untaken(self, size: int) -> None:
+        self._budget.held += size - self._untaken
+        self._untaken = size
 
     def _end(self, status: int) -> None:
         """Close; who is still sending would lose the answer by that, and is heard out for a while."""
@@ -261,11 +289,11 @@ class FastLane(HttpToolsProtocol):
         self._deaf = True
         self._flow.enter(Stage.WORK)
         fields, method, route = Fields(self.headers or []), "", None
-        if self._incoming:
-            self._queue.pop()
-            head, self._incoming = self._incoming.head, None
+        if head := self._forget_incoming():
             method, route = head.method, find_route(head.path)
         headers = {"Content-Type": "application/json", "X-Request-ID": request_id(fields)}
+        if status == Overloaded.status:
+            headers |= Overloaded.headers
         self._metrics.count_http(method, route and route.template, status)
         answer = Answer(status, headers, orjson.dumps({"error": reason}))
         self._queue.append(Exchange(Head(method, "", "", fields, keep_alive=False), answer=answer, whole=True))
@@ -280,10 +308,12 @@ class FastLane(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         """Wait until the client has taken its answers."""
+        self._hold_untaken(self.transport.get_write_buffer_size())
         self._flow.pause_writing()
 
     def resume_writing(self) -> None:
         """Go on."""
+        self._hold_untaken(0)
         self._flow.resume_writing()
         self._advance()
 

@@ -49,6 +49,9 @@ class Settings:
     max_binary_bytes: int = _setting(64 * 2**20, _positive, "the largest body of binary tensors, in bytes")
     max_binary_rows: int = _setting(1_000_000, _positive, "the most rows in a request of binary tensors")
     max_waiting: int = _setting(512, _positive, "the most requests that wait for a long forward pass; more get a 503")
+    max_held_bytes: int = _setting(
+        256 * 2**20, _positive, "the most bytes of large bodies and answers that a worker holds; more get a 503"
+    )
     header_seconds: int = _setting(10, _positive, "how long the headers of a request may take")
     body_seconds: int = _setting(30, _positive, "how long its body may take")
     deterministic: int = _setting(

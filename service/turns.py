@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from service.budget import SMALL, Budget
 from service.calls import Call, Calls, group
 from service.errors import ClientGone, Overloaded
 from service.request import Answer, Request
@@ -44,8 +45,8 @@ class Visitor:
 class Turns:
     """Answers the requests of one event loop. `most_waiting` calls wait for the thread; more are shed."""
 
-    def __init__(self, calls: Calls, loop: asyncio.AbstractEventLoop, most_waiting: int) -> None:
-        self._calls, self._loop, self._most_waiting = calls, loop, most_waiting
+    def __init__(self, calls: Calls, loop: asyncio.AbstractEventLoop, most_waiting: int, budget: Budget) -> None:
+        self._calls, self._loop, self._most_waiting, self._budget = calls, loop, most_waiting, budget
         self._ready: deque[Visitor] = deque()
         self._waiting: deque[tuple[Visitor, Call]] = deque()
         self._thread = ThreadPoolExecutor(1, "forward")
@@ -88,10 +89,13 @@ class Turns:
         return taken
 
     def _wait(self, visitor: Visitor, call: Call) -> None:
-        if len(self._waiting) >= self._most_waiting:
+        size = _bytes(call)
+        spent = size > SMALL and self._budget.is_spent(len(call.request.body))
+        if spent or len(self._waiting) >= self._most_waiting:
             call.error = Overloaded("too many requests wait for this model: try again")
             self._answer([(visitor, call)])
             return
+        self._budget.held += size
         self._waiting.append((visitor, call))
 
     def _compute_next(self) -> None:
@@ -107,6 +111,7 @@ class Turns:
         left: list[tuple[Visitor, Call]] = []
         rows = 0
         for visitor, call in self._waiting:
+            size = _bytes(call)
             if visitor.gone():
                 call.error = ClientGone()
                 self._answer([(visitor, call)])
@@ -115,6 +120,8 @@ class Turns:
                 rows += _rows(call)
             else:
                 left.append((visitor, call))
+                continue
+            self._budget.held -= size
         self._waiting = deque(left)
         return taken
 
@@ -144,6 +151,10 @@ class Turns:
 
 def _rows(call: Call) -> int:
     return len(call.asked.codes) if call.asked else 0
+
+
+def _bytes(call: Call) -> int:
+    return call.asked.codes.nbytes if call.asked else 0
 
 
 def is_long(call: Call) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from uvicorn_worker import UvicornWorker
 
+from service.budget import Budget
 from service.fastlane import FastLane
 from service.pages import Pages
 from service.turns import Turns
@@ -27,8 +28,9 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # it has no types
     async def _serve(self) -> None:
         app: Any = self.wsgi
         service, loop = app.extensions["npserve"], asyncio.get_running_loop()
-        turns = Turns(service.calls, loop, service.settings.max_waiting)
+        settings, budget = service.settings, Budget(service.settings.max_held_bytes)
+        turns = Turns(service.calls, loop, settings.max_waiting, budget)
         self.config.http = partial(
-            FastLane, turns, Pages(app, loop), service.calls.most_bytes, service.settings, service.metrics
+            FastLane, turns, Pages(app, loop), service.calls.most_bytes, budget, settings, service.metrics
         )
         await super()._serve()

@@ -151,11 +151,11 @@ def test_stopping_has_the_time_it_takes(objects: dict[str, Object], monkeypatch:
     assert _pod(objects["Deployment"])["terminationGracePeriodSeconds"] >= asleep + graceful + 5
 
 
-def test_the_memory_holds_a_largest_body_in_each_worker(objects: dict[str, Object]) -> None:
+def test_the_memory_holds_what_the_workers_may_take(objects: dict[str, Object]) -> None:
     deployment, settings = objects["Deployment"], Settings.from_environment(objects["ConfigMap"]["data"])
     resources = _container(deployment)["resources"]
     idle = FIRST_WORKER + FURTHER_WORKER * (settings.workers - 1)
-    bodies = settings.workers * TIMES_A_BODY * settings.max_binary_bytes
+    bodies = settings.workers * (2 * TIMES_A_BODY * settings.max_binary_bytes + settings.max_held_bytes)
     folders = [volume["emptyDir"] for volume in _pod(deployment)["volumes"] if "emptyDir" in volume]
     assert {folder["medium"] for folder in folders} == {"Memory"}
     in_memory = sum(_bytes(folder["sizeLimit"]) for folder in folders)

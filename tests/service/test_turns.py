@@ -12,6 +12,7 @@ import pytest
 import service.calls
 from nn import Artifact, Features, Golden, Model
 from service.app import create_app
+from service.budget import Budget
 from service.calls import Call
 from service.forward import Predicted, forward
 from service.protocols import Asked
@@ -68,18 +69,21 @@ def large(models: Path, rng: np.random.Generator) -> Model:
 class Room:
     """A loop's turns, and what came of the requests that were submitted."""
 
-    def __init__(self, models: Path, most_waiting: int = 100) -> None:
+    def __init__(self, models: Path, most_waiting: int = 100, most_held: int = 10**9) -> None:
+        self.budget = Budget(most_held)
         self.app = create_app(Settings(models=models))
         self.calls = self.app.extensions["npserve"].calls
-        self.turns = Turns(self.calls, asyncio.get_running_loop(), most_waiting)
+        self.turns = Turns(self.calls, asyncio.get_running_loop(), most_waiting, self.budget)
         self.outcomes: Outcome = {}
         self.gone: set[int] = set()
 
     def submit(self, number: int, model: str, rows: Any) -> None:
         body = rows if isinstance(rows, bytes) else json.dumps({"instances": np.asarray(rows).tolist()}).encode()
         request = Request(f"/models/{model}/predict", {}, body, 0.0)
+        self.budget.held += len(body)  # as a connection does
 
         def reply(answer: Answer) -> None:
+            self.budget.held -= len(body)
             self.outcomes[number] = (answer.status, json.loads(answer.body))
 
         self.turns.submit(Visitor(request, reply, lambda: number in self.gone))
@@ -324,6 +328,27 @@ def test_the_queue_is_bounded(models: Path, large: Model, passes: Passes, rng: n
     assert [room.outcomes[number][0] for number in range(5)] == [200, 200, 200, 503, 503]
     assert "too many requests wait" in room.outcomes[4][1]["error"]
     assert room.counted(outcome="shed") == 2
+
+
+def test_the_rows_that_wait_are_bounded(models: Path, large: Model, passes: Passes, rng: np.random.Generator) -> None:
+    async def run() -> Room:
+        room = Room(models, most_held=900_000)
+        passes.open.clear()
+        room.submit(0, "large", _rows(rng, 1))
+        await asyncio.sleep(0.05)
+        # Each is a body of 340 kB and an array of 160: of two both fit, of three only the bodies.
+        for number, count in enumerate((10_000, 10_000, 10_000, 1), 1):
+            room.submit(number, "large", _rows(rng, count))
+        await asyncio.sleep(0.2)
+        assert room.budget.held > 900_000
+        room.gone.add(2)
+        passes.open.set()
+        await room.wait_for(5)
+        return room
+
+    room = asyncio.run(run())
+    assert [room.outcomes[number][0] for number in range(5)] == [200, 200, 499, 503, 200]
+    assert room.budget.held == 0
 
 
 def test_nothing_is_computed_for_who_has_gone(

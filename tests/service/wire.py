@@ -1,6 +1,7 @@
 """Requests as bytes on a socket: what a client library would never send."""
 
 import socket
+import struct
 from dataclasses import dataclass
 from typing import Self
 
@@ -35,6 +36,12 @@ class Wire:
     def shut(self) -> None:
         """Send no more, but go on reading."""
         self._socket.shutdown(socket.SHUT_WR)
+
+    def reset(self) -> None:
+        """Close the connection with a reset instead of a farewell."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._file.close()
+        self._socket.close()
 
     def answer(self, method: str = "POST") -> Received | None:
         """Read an answer; None where the server has closed the connection."""
