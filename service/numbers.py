@@ -17,6 +17,8 @@ from service.rows import KEY
 
 LARGEST = float(np.finfo(np.float32).max)
 BRACKET = ord("[")
+# Bytes in which Python has counted before NumPy begins: that takes 3 microseconds, a small request's 25th.
+SHORT = 2**13
 # What simdjson makes of what it does not expect.
 UNEXPECTED = (ValueError, TypeError, LookupError, AttributeError, RuntimeError)
 _own = threading.local()  # a parser keeps what it has read last: one for each thread
@@ -58,4 +60,6 @@ def parse(body: bytes | bytearray) -> Any:
 
 def count_brackets(body: bytes | bytearray) -> int:
     """Count where lists may begin: in texts there may be brackets too."""
+    if len(body) < SHORT:
+        return body.count(b"[")
     return int(np.count_nonzero(np.frombuffer(body, np.uint8) == BRACKET))

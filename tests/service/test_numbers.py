@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nn import Boolean, Features
-from service.numbers import parse_rows
+from service.numbers import SHORT, parse_rows
 
 TWO = Features.plain(2)
 
@@ -69,9 +69,10 @@ def test_the_bits_are_the_same(rng: np.random.Generator) -> None:
         '{"instances": ' + "[" * 2000 + "]" * 2000 + "}",
     ],
 )
-def test_what_is_not_plain_is_left_to_the_slow_way(body: str) -> None:
-    assert parse_rows(body.encode(), TWO, 100) is None
-    assert parse_rows(b'{"instances": [[1, 2]]}', TWO, 100) is not None
+@pytest.mark.parametrize("size", [0, SHORT])
+def test_what_is_not_plain_is_left_to_the_slow_way(size: int, body: str) -> None:
+    assert parse_rows(body.encode().ljust(size), TWO, 100) is None
+    assert parse_rows(b'{"instances": [[1, 2]]}'.ljust(size), TWO, 100) is not None
 
 
 def test_bad_utf8_is_left_to_the_slow_way() -> None:
