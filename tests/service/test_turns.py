@@ -290,6 +290,25 @@ def test_a_shared_pass_has_no_more_rows_than_others_can_wait_for(
     assert {status for status, _ in room.outcomes.values()} == {200}
 
 
+@pytest.mark.parametrize(("first", "rows"), [(1, [1, 1]), (2, [3])])
+def test_what_comes_while_several_are_read_is_computed_with_them(
+    first: int, rows: list[int], models: Path, small: Model, passes: Passes, rng: np.random.Generator
+) -> None:
+    """Who is alone is answered at once."""
+
+    async def run() -> Room:
+        room = Room(models)
+        for number in range(first):
+            room.submit(number, "small", _rows(rng, 1))
+        asyncio.get_running_loop().call_soon(room.submit, first, "small", _rows(rng, 1))
+        await room.wait_for(first + 1)
+        return room
+
+    room = asyncio.run(run())
+    assert {status for status, _ in room.outcomes.values()} == {200}
+    assert passes.rows == rows
+
+
 def test_between_large_bodies_the_loop_reads_from_others(
     models: Path, small: Model, passes: Passes, rng: np.random.Generator
 ) -> None:
