@@ -103,13 +103,16 @@ class FastLane(HttpToolsProtocol):
                 self.transport.abort()
             return
         self._progress = False
+        offered = None
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._feed_without_upgrade(data[upgrade.args[0] :])
-            return
+            offered = upgrade.args[0]
         except httptools.HttpParserError as error:
             self._refuse(*_reason(error))
+            return
+        if offered is not None:  # and not above: there what is refused would lose its reason, the error's context
+            self._feed_without_upgrade(data[offered:])
             return
         self._no_progress = 0 if self._progress else self._no_progress + len(data)
         if self._no_progress > MOST_HEAD:

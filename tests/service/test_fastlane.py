@@ -84,6 +84,7 @@ HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\n"
         (HEAD + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", 400, ""),
         (HEAD + b"Host: y\r\n\r\n", 400, "two Host headers"),
         (HEAD + b"A b: c\r\n\r\n", 400, "not HTTP/1.1"),
+        (HEAD + b"Host: y\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", 400, "two Host headers"),
         (b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414, "longer than 4094"),
         (HEAD + b"X: " + b"a" * 9000 + b"\r\n\r\n", 431, "a header is longer than 8190"),
         (HEAD + b"".join(b"X%d: a\r\n" % i for i in range(101)) + b"\r\n", 431, "more than 100 headers"),
