@@ -1,11 +1,11 @@
 """How many bytes a worker keeps for its clients: large bodies until they are answered, answers until they are taken.
 
-Who sends or takes too slowly is cut in the end; until then a dozen such clients could fill the memory.
+Who sends too slowly, or takes nothing, is cut in the end; until then a dozen such clients could fill the memory.
 """
 
 from dataclasses import dataclass
 
-# Bodies of no more bytes than this are taken all the same: however many hold much, a few rows are always answered.
+# What takes no more bytes than this is taken all the same: however many hold much, a few rows are always answered.
 SMALL = 2**16
 
 

@@ -28,6 +28,7 @@ MOST_ROWS = 4096  # of a shared pass in the thread: those who wait for the next 
 # Of bodies read in one turn. In a longer one nobody reads from the sockets, and senders whose windows have closed back
 # off: with 64 connections and bodies of 400 kB the slowest answers came after 2 s, where half came within 0.13 s.
 TURN_BYTES = 2**18
+NUMBER_BYTES = 12  # of an answer's number as JSON writes it; binary ones have 4
 # Answered calls are counted so many at a time, or after so long. Counting after each turn took a seventh of the time of
 # small requests.
 COUNTED_TOGETHER, COUNT_SECONDS = 64, 0.05
@@ -40,6 +41,7 @@ class Visitor:
     request: Request
     reply: Callable[[Answer], None]
     gone: Callable[[], bool]
+    held: int = 0
 
 
 class Turns:
@@ -77,7 +79,9 @@ class Turns:
         pairs = zip(visitors, self._calls.begin([visitor.request for visitor in visitors]), strict=True)
         short = []
         for pair in pairs:
-            if is_long(pair[1]):
+            if not self._admit(*pair):
+                self._answer([pair])
+            elif is_long(pair[1]):
                 self._wait(*pair)
             else:
                 short.append(pair)
@@ -99,14 +103,22 @@ class Turns:
             self._loop.call_soon(self._turn)
         return taken
 
-    def _wait(self, visitor: Visitor, call: Call) -> None:
+    def _admit(self, visitor: Visitor, call: Call) -> bool:
+        """Hold what a call takes until it is answered; its body may be small, and its answer large."""
         size = _bytes(call)
-        spent = size > SMALL and self._budget.is_spent(len(call.request.body))
-        if spent or len(self._waiting) >= self._most_waiting:
+        if size > SMALL:
+            if self._budget.is_spent(len(call.request.body)):
+                call.error = Overloaded("too much is asked for at once: try again")
+                return False
+            visitor.held = size
+            self._budget.held += size
+        return True
+
+    def _wait(self, visitor: Visitor, call: Call) -> None:
+        if len(self._waiting) >= self._most_waiting:
             call.error = Overloaded("too many requests wait for this model: try again")
             self._answer([(visitor, call)])
             return
-        self._budget.held += size
         self._waiting.append((visitor, call))
 
     def _compute_next(self) -> None:
@@ -122,7 +134,6 @@ class Turns:
         left: list[tuple[Visitor, Call]] = []
         rows = 0
         for visitor, call in self._waiting:
-            size = _bytes(call)
             if visitor.gone():
                 call.error = ClientGone()
                 self._answer([(visitor, call)])
@@ -131,8 +142,6 @@ class Turns:
                 rows += _rows(call)
             else:
                 left.append((visitor, call))
-                continue
-            self._budget.held -= size
         self._waiting = deque(left)
         return taken
 
@@ -144,6 +153,7 @@ class Turns:
         calls = [call for _, call in pairs]
         for (visitor, _), answer in zip(pairs, self._calls.finish(calls), strict=True):
             visitor.reply(answer)
+            self._budget.held -= visitor.held
         self._uncounted += calls
         if len(self._uncounted) >= COUNTED_TOGETHER:
             self.count()
@@ -165,7 +175,10 @@ def _rows(call: Call) -> int:
 
 
 def _bytes(call: Call) -> int:
-    return call.asked.codes.nbytes if call.asked else 0
+    """Return how many bytes the rows of a call and its answer take, about."""
+    if call.endpoint is None or call.asked is None:
+        return 0
+    return call.asked.codes.nbytes + _rows(call) * call.endpoint.version.artifact.model.network.outputs * NUMBER_BYTES
 
 
 def is_long(call: Call) -> bool:

@@ -1,5 +1,6 @@
 """However many send or take their bytes slowly, a worker holds only so many; small requests are always taken."""
 
+import gzip
 import io
 import json
 import time
@@ -59,6 +60,8 @@ def test_a_large_body_is_refused_while_others_hold_too_much(server: Server) -> N
         server.wait_for(lambda: not _is_taken(server))
         refused = _ask(server, _rows(100_000))
         assert (refused.status, refused.headers["retry-after"], refused.headers["connection"]) == (503, "1", "close")
+        offered = _ask(server, _rows(100_000).replace(b"Host: x", b"Host: x\r\nConnection: Upgrade\r\nUpgrade: h2c"))
+        assert (offered.status, offered.headers["retry-after"]) == (503, "1")
         assert json.loads(refused.body) == {"error": "too much is being sent at once: try again"}
         assert total(server.scrape(), "npserve_http_requests_total", route="/predict", code="503") >= 2
         assert _ask(server, message("POST", "/predict", few, Content_Type=JSON)).status == 200
@@ -118,6 +121,22 @@ def test_a_half_closed_connection_holds_nothing(server: Server) -> None:
             wire.send(WHOLE[:-1]).shut()
             assert wire.answer() is None
         assert _is_taken(server)
+
+
+def test_small_bodies_that_ask_for_large_answers_are_counted_too(server: Server) -> None:
+    stream = io.BytesIO()
+    np.save(stream, np.zeros((60_000, 4), np.int8))
+    fields = {"Content_Type": NPY, "Content_Encoding": "gzip"}
+    asked = message("POST", "/models/wide/predict", gzip.compress(stream.getvalue()), **fields)
+    assert len(asked) < 2000
+    with ExitStack() as stack:
+        wires = [stack.enter_context(Wire(server.port)).send(asked) for _ in range(12)]
+        answers = [wire.answer() for wire in wires]
+    assert {answer.status for answer in answers if answer} == {200, 503}
+    shed = [json.loads(answer.body)["error"] for answer in answers if answer and answer.status == 503]
+    assert {*shed} == {"too much is asked for at once: try again"}
+    assert total(server.scrape(), "npserve_request_seconds_count", model="wide", outcome="shed") == len(shed)
+    server.wait_for(lambda: _is_taken(server))
 
 
 @pytest.mark.parametrize("taken", [True, False])
