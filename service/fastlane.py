@@ -20,7 +20,7 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.budget import SMALL, Budget
-from service.errors import Overloaded, Unexpected
+from service.errors import CallError, Overloaded, Unexpected
 from service.flow import Flow, Stage
 from service.head import MOST_HEAD, Fields, Head, Refused, check_line, read_head
 from service.metrics import Metrics
@@ -109,14 +109,14 @@ class FastLane(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             offered = upgrade.args[0]
         except httptools.HttpParserError as error:
-            self._refuse(*_reason(error))
+            self._refuse(_reason(error))
             return
         if offered is not None:  # and not above: there what is refused would lose its reason, the error's context
             self._feed_without_upgrade(data[offered:])
             return
         self._no_progress = 0 if self._progress else self._no_progress + len(data)
         if self._no_progress > MOST_HEAD:
-            self._refuse(431, f"the headers are larger than {MOST_HEAD} bytes")
+            self._refuse(Refused(431, f"the headers are larger than {MOST_HEAD} bytes"))
 
     def _feed_without_upgrade(self, rest: bytes) -> None:
         """Take a request that offers another protocol as the HTTP/1.1 that it is (RFC 9110, 7.8).
@@ -189,7 +189,7 @@ class FastLane(HttpToolsProtocol):
             self._deaf, exchange.head.keep_alive = True, False
             self._complete(exchange)
         elif size > SMALL and self._budget.is_spent(size):
-            raise Refused(Overloaded.status, "too much is being sent at once: try again")
+            raise Overloaded("too much is being sent at once: try again")
 
     def on_message_complete(self) -> None:
         """Hand a request on."""
@@ -287,25 +287,24 @@ class FastLane(HttpToolsProtocol):
         parts += ("".join(lines).encode("latin1"), b"" if head.method == "HEAD" else answer.body)
         return b"".join(parts)
 
-    def _refuse(self, status: int, reason: str) -> None:
+    def _refuse(self, error: CallError) -> None:
         """Answer what never became a request, after those that did, and close."""
         self._deaf = True
         self._flow.enter(Stage.WORK)
         fields, method, route = Fields(self.headers or []), "", None
         if head := self._forget_incoming():
             method, route = head.method, find_route(head.path)
-        headers = {"Content-Type": "application/json", "X-Request-ID": request_id(fields)}
-        if status == Overloaded.status:
-            headers |= Overloaded.headers
-        self._metrics.count_http(method, route and route.template, status)
-        answer = Answer(status, headers, orjson.dumps({"error": reason}))
+        headers = {"Content-Type": "application/json", **error.headers, "X-Request-ID": request_id(fields)}
+        self._metrics.count_http(method, route and route.template, error.status)
+        answer = Answer(error.status, headers, orjson.dumps(error.body()))
         self._queue.append(Exchange(Head(method, "", "", fields, keep_alive=False), answer=answer, whole=True))
         self._advance()
 
     def _expire(self, stage: Stage) -> None:
         """Say that it is too late, where somebody has begun to speak; and close."""
         if stage in (Stage.HEAD, Stage.BODY):
-            self._refuse(408, f"the {stage.value} did not come within {self._flow.seconds(stage):g} seconds")
+            seconds = self._flow.seconds(stage)
+            self._refuse(Refused(408, f"the {stage.value} did not come within {seconds:g} seconds"))
         else:
             self.transport.close()
 
@@ -321,12 +320,12 @@ class FastLane(HttpToolsProtocol):
         self._advance()
 
 
-def _reason(error: httptools.HttpParserError) -> tuple[int, str]:
-    """Return the status and sentence for what stopped the parser."""
+def _reason(error: httptools.HttpParserError) -> CallError:
+    """Return what stopped the parser."""
     if not isinstance(error, httptools.HttpParserCallbackError):
-        return 400, "the request is not HTTP/1.1 as RFC 9112 has it"
+        return Refused(400, "the request is not HTTP/1.1 as RFC 9112 has it")
     refused = error.__context__
-    if isinstance(refused, Refused):
-        return refused.status, str(refused)
+    if isinstance(refused, CallError):
+        return refused
     log.error("a request failed", exc_info=refused)
-    return 500, str(Unexpected())
+    return Unexpected()

@@ -7,6 +7,8 @@ from urllib.parse import unquote
 
 import httptools
 
+from service.errors import CallError
+
 # gunicorn's limit_request_line, limit_request_fields and limit_request_field_size.
 MOST_LINE, MOST_FIELDS, MOST_FIELD = 4094, 100, 8190
 MOST_HEAD = 65536
@@ -15,7 +17,7 @@ VERSIONS = ("1.1", "1.0")
 Raw = list[tuple[bytes, bytes]]
 
 
-class Refused(Exception):
+class Refused(CallError):
     """A request that is not let in: status and sentence."""
 
     def __init__(self, status: int, reason: str) -> None:
