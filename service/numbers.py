@@ -17,7 +17,7 @@ from service.rows import KEY
 
 LARGEST = float(np.finfo(np.float32).max)
 BRACKET = ord("[")
-# Bytes in which Python has counted before NumPy begins: that takes 3 microseconds, a small request's 25th.
+# In fewer bytes Python counts faster: in a row of a table within 0.4 microseconds, where NumPy takes 3.
 SHORT = 2**13
 # What simdjson makes of what it does not expect.
 UNEXPECTED = (ValueError, TypeError, LookupError, AttributeError, RuntimeError)

@@ -80,7 +80,7 @@ class Turns:
         short = []
         for pair in pairs:
             if not self._admit(*pair):
-                self._answer([pair])
+                self._answer([pair])  # at once: its rows are let go of before the next are read
             elif is_long(pair[1]):
                 self._wait(*pair)
             else:

@@ -25,7 +25,7 @@ STATUSES = {
     408: "The body took too long to come.",
     413: "Too many bytes or rows.",
     415: "A Content-Type or Content-Encoding that is not taken.",
-    503: "Nothing of it could be loaded (yet), too many requests wait for it, or too much is sent; see Retry-After.",
+    503: "Nothing of it could be loaded (yet), too many requests wait for it, or too much is asked; see Retry-After.",
 }
 
 
