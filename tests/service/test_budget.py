@@ -1,7 +1,6 @@
 """However many send or take their bytes slowly, a worker holds only so many; small requests are always taken."""
 
 import gzip
-import io
 import json
 import time
 from collections.abc import Iterator
@@ -12,12 +11,12 @@ import pytest
 
 from store import publish
 from tests.models import make_artifact
+from tests.service.arrays import NPY, write_npy
 from tests.service.server import Server, total
 from tests.service.test_app import JSON, ROW
 from tests.service.wire import Received, Wire, chunked, message
 
 MOST, LARGEST = 8_000_000, 24_000_000
-NPY = "application/x-npy"
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +25,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     for name, labels in (("iris", "abc"), ("wide", range(32))):
         artifact = make_artifact(np.random.default_rng(0), (4, 8, len(labels)), labels=tuple(labels))
         publish(folder / "models", name, artifact, {}, {})
-    limits = {"NPSERVE_DEFAULT_MODEL": "iris", "NPSERVE_MAX_HELD_BYTES": str(MOST)} | {
-        "NPSERVE_MAX_BINARY_BYTES": str(LARGEST)
+    limits = {
+        "NPSERVE_DEFAULT_MODEL": "iris",
+        "NPSERVE_MAX_HELD_BYTES": str(MOST),
+        "NPSERVE_MAX_BINARY_BYTES": str(LARGEST),
     }
     with Server(folder / "models", folder / "metrics", workers=1, **limits) as server:
         server.wait_until_ready()
@@ -36,9 +37,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def _rows(size: int, path: str = "/predict") -> bytes:
     """A request whose body is an array of about so many bytes."""
-    stream = io.BytesIO()
-    np.save(stream, np.ones((size // 16, 4), np.float32))
-    return message("POST", path, stream.getvalue(), Content_Type=NPY)
+    return message("POST", path, write_npy(np.ones((size // 16, 4), np.float32)), Content_Type=NPY)
 
 
 def _ask(server: Server, sent: bytes) -> Received:
@@ -60,9 +59,9 @@ def test_a_large_body_is_refused_while_others_hold_too_much(server: Server) -> N
         server.wait_for(lambda: not _is_taken(server))
         refused = _ask(server, _rows(100_000))
         assert (refused.status, refused.headers["retry-after"], refused.headers["connection"]) == (503, "1", "close")
+        assert json.loads(refused.body) == {"error": "too much is being sent at once: try again"}
         offered = _ask(server, _rows(100_000).replace(b"Host: x", b"Host: x\r\nConnection: Upgrade\r\nUpgrade: h2c"))
         assert (offered.status, offered.headers["retry-after"]) == (503, "1")
-        assert json.loads(refused.body) == {"error": "too much is being sent at once: try again"}
         assert total(server.scrape(), "npserve_http_requests_total", route="/predict", code="503") >= 2
         assert _ask(server, message("POST", "/predict", few, Content_Type=JSON)).status == 200
         for wire in (one, other):
@@ -124,10 +123,9 @@ def test_a_half_closed_connection_holds_nothing(server: Server) -> None:
 
 
 def test_small_bodies_that_ask_for_large_answers_are_counted_too(server: Server) -> None:
-    stream = io.BytesIO()
-    np.save(stream, np.zeros((60_000, 4), np.int8))
+    body = gzip.compress(write_npy(np.zeros((60_000, 4), np.int8)))
     fields = {"Content_Type": NPY, "Content_Encoding": "gzip"}
-    asked = message("POST", "/models/wide/predict", gzip.compress(stream.getvalue()), **fields)
+    asked = message("POST", "/models/wide/predict", body, **fields)
     assert len(asked) < 2000
     with ExitStack() as stack:
         wires = [stack.enter_context(Wire(server.port)).send(asked) for _ in range(12)]

@@ -15,6 +15,7 @@ import requests
 from nn import Artifact, Features, Golden, Model
 from store import publish
 from tests.models import make_network
+from tests.service.arrays import NPY, write_npy
 from tests.service.server import Server
 from tests.service.tensors import ALL_BINARY, LENGTH, array
 from tests.service.test_app import JSON
@@ -42,9 +43,7 @@ def _json(url: str, rows: Rows) -> Any:
 
 
 def _npy(url: str, rows: Rows) -> Any:
-    stream = io.BytesIO()
-    np.save(stream, rows)
-    answer = _post(f"{url}/predict", stream.getvalue(), {"Content-Type": "application/x-npy"})
+    answer = _post(f"{url}/predict", write_npy(rows), {"Content-Type": NPY})
     return np.load(io.BytesIO(answer.content))
 
 

@@ -1,7 +1,6 @@
 """One corpus through both doors: the same status, bytes, headers and counts, whatever is sent."""
 
 import gzip
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from nn import Artifact
 from store import publish
 from tests.models import make_artifact
 from tests.service import test_tensorflow as tensorflow
+from tests.service.arrays import NPY, write_npy
 from tests.service.server import Series, Server
 from tests.service.tensors import ALL_BINARY, INFER, ROWS, Sent, array, listed, tensor
 from tests.service.test_app import BAD_BODIES, JSON, ROW
@@ -40,12 +40,6 @@ MISSING = (
     *(f"/models/iris/{name}/predict" for name in ("versions/2", "versions/01", "aliases/x", "versions/")),
     *("//predict", "/predict/", "/Predict", "/predict%00", "/nowhere"),
 )
-
-
-def _npy() -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, np.array([ROW]))
-    return stream.getvalue()
 
 
 def _tensors() -> dict[str, bytes]:
@@ -99,9 +93,9 @@ def _corpus() -> dict[str, bytes]:
         "no gzip": message("POST", "/predict", BODY, Content_Type=JSON, Content_Encoding="gzip"),
         "brotli": message("POST", "/predict", BODY, Content_Type=JSON, Content_Encoding="br"),
         "bomb": message("POST", "/predict", gzip.compress(b" " * 10**6), Content_Type=JSON, Content_Encoding="gzip"),
-        "array": message("POST", "/predict", _npy(), Content_Type="application/x-npy"),
-        "array for json": message("POST", "/predict", _npy(), Content_Type="application/x-npy", Accept=JSON),
-        "half an array": message("POST", "/predict", _npy()[:-4], Content_Type="application/x-npy"),
+        "array": message("POST", "/predict", write_npy([ROW]), Content_Type=NPY),
+        "array for json": message("POST", "/predict", write_npy([ROW]), Content_Type=NPY, Accept=JSON),
+        "half an array": message("POST", "/predict", write_npy([ROW])[:-4], Content_Type=NPY),
         "top": message("POST", "/predict", BODY[:-1] + b', "top": 2}', Content_Type=JSON),
         "no id": message("POST", "/predict", BODY, Content_Type=JSON, X_Request_ID="<script>"),
         "expect": message("POST", "/predict", BODY, Content_Type=JSON, Expect="100-continue"),

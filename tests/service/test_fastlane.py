@@ -19,6 +19,7 @@ from nn import Artifact, Dense, Golden, Network
 from service.fastlane import MOST_PIPELINED
 from store import publish
 from tests.models import make_artifact
+from tests.service.arrays import NPY, write_npy
 from tests.service.server import Server, total
 from tests.service.test_app import JSON, ROW
 from tests.service.wire import Received, Wire, chunked, message
@@ -424,7 +425,7 @@ def test_bodies_of_clients_that_left_are_forgotten(lane: Server) -> None:
         (worker,) = lane.workers()
         return int(Path(f"/proc/{worker}/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
 
-    half = message("POST", "/predict", b" " * 2**25, Content_Type="application/x-npy")[:-1]
+    half = message("POST", "/predict", b" " * 2**25, Content_Type=NPY)[:-1]
     for _ in range(2):
         with Wire(lane.port) as wire:
             wire.send(half)
@@ -479,12 +480,6 @@ def test_many_clients_get_their_own_answers(lane: Server) -> None:
     assert wrong == []
 
 
-def _array(rows: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, rows)
-    return stream.getvalue()
-
-
 @pytest.mark.parametrize("name", ["iris", "large"])
 def test_many_binary_rows_beside_single_ones(name: str, lane: Server, rng: np.random.Generator) -> None:
     model = _artifact(name).model
@@ -508,8 +503,8 @@ def test_many_binary_rows_beside_single_ones(name: str, lane: Server, rng: np.ra
         thread.start()
     try:
         for _ in range(5):
-            fields = {"Content-Type": "application/x-npy"}
-            answer = requests.post(url, data=_array(many), headers=fields, timeout=20)
+            fields = {"Content-Type": NPY}
+            answer = requests.post(url, data=write_npy(many), headers=fields, timeout=20)
             assert answer.status_code == 200
             np.testing.assert_allclose(np.load(io.BytesIO(answer.content)), expected, atol=1e-5)
     finally:

@@ -15,6 +15,7 @@ import requests
 from service.memory import keep_freed_memory
 from store import publish
 from tests.models import make_artifact
+from tests.service.arrays import NPY, write_npy
 from tests.service.server import Server
 
 # What one body takes, in its own size: itself, unpacked, copied by NumPy's reader, float32 of each byte (4), whether
@@ -63,10 +64,8 @@ def test_the_dearest_bodies_take_no_more_than_they_are_given(models: Path, rng: 
     """Bytes, zipped: each becomes a float32. Of many at once one is computed, one read, and few are held."""
     size, held = 2**23, 2**24
     publish(models, "wide", make_artifact(rng, (256, 8, 3)), {}, {})
-    stream = io.BytesIO()
-    np.save(stream, rng.integers(0, 127, (size // 256 - 1, 256), np.int8))
-    body = gzip.compress(stream.getvalue(), 1)
-    headers = {"Content-Type": "application/x-npy", "Content-Encoding": "gzip"}
+    body = gzip.compress(write_npy(rng.integers(0, 127, (size // 256 - 1, 256), np.int8)), 1)
+    headers = {"Content-Type": NPY, "Content-Encoding": "gzip"}
     limits = {"NPSERVE_MAX_BINARY_BYTES": str(size), "NPSERVE_MAX_HELD_BYTES": str(held)}
     with Server(models, None, 1, **limits) as server, ThreadPoolExecutor(12) as pool:
 
@@ -85,15 +84,11 @@ def test_the_dearest_bodies_take_no_more_than_they_are_given(models: Path, rng: 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="what a process takes is read from /proc")
 def test_a_closed_connection_keeps_no_body(iris: Path) -> None:
-    stream = io.BytesIO()
-    np.save(stream, np.zeros((2**18, 4), np.float32))
-    body = stream.getvalue()
+    body = write_npy(np.zeros((2**18, 4), np.float32))
     with Server(iris, workers=1) as server:
         server.wait_until_ready()
         for number in range(12):
-            answer = requests.post(
-                f"{server.url}/predict", data=body, headers={"Content-Type": "application/x-npy"}, timeout=20
-            )
+            answer = requests.post(f"{server.url}/predict", data=body, headers={"Content-Type": NPY}, timeout=20)
             assert answer.status_code == 200
             if number == 3:
                 before = _peak(server)

@@ -14,15 +14,9 @@ from service.app import create_app
 from service.settings import Settings
 from store import publish, read_version
 from tests.models import make_artifact, make_network
+from tests.service.arrays import NPY, write_npy
 
-NPY = "application/x-npy"
 ROWS = np.array([[5.1, 3.5, 1.4, 0.2], [6.0, 2.0, 5.0, 1.5]])
-
-
-def _npy(array: Any, version: tuple[int, int] | None = None) -> bytes:
-    stream = io.BytesIO()
-    np.lib.format.write_array(stream, np.asarray(array), version, allow_pickle=True)
-    return stream.getvalue()
 
 
 def _post(client: FlaskClient, body: bytes, accept: str = "*/*", kind: str = NPY) -> TestResponse:
@@ -36,7 +30,7 @@ def _expected(models: Path) -> np.ndarray:
 @pytest.mark.parametrize("dtype", ["<f4", "<f8", ">f8", "f2"])
 @pytest.mark.parametrize("version", [(1, 0), (2, 0)])
 def test_an_array_in_and_out(dtype: str, version: tuple[int, int], client: FlaskClient, iris: Path) -> None:
-    answer = _post(client, _npy(np.asfortranarray(ROWS.astype(dtype)), version))
+    answer = _post(client, write_npy(np.asfortranarray(ROWS.astype(dtype)), version))
     assert (answer.status_code, answer.content_type) == (200, NPY)
     assert (answer.headers["X-Model-Name"], answer.headers["X-Model-Version"]) == ("iris", "1")
     found = np.load(io.BytesIO(answer.data), allow_pickle=False)
@@ -45,12 +39,12 @@ def test_an_array_in_and_out(dtype: str, version: tuple[int, int], client: Flask
 
 
 def test_whole_numbers_are_numbers(client: FlaskClient) -> None:
-    answers = [_post(client, _npy(np.array([[5, 3, 1, 0]], dtype))).data for dtype in ("u1", "<i8", "<f4")]
+    answers = [_post(client, write_npy(np.array([[5, 3, 1, 0]], dtype))).data for dtype in ("u1", "<i8", "<f4")]
     assert len(set(answers)) == 1
 
 
 def test_accept_says_which_form_comes_back(client: FlaskClient, iris: Path) -> None:
-    answer = _post(client, _npy(ROWS), "application/json")
+    answer = _post(client, write_npy(ROWS), "application/json")
     assert answer.content_type == "application/json"
     np.testing.assert_allclose(answer.get_json()["probabilities"], _expected(iris), atol=1e-6)
     answer = _post(client, b'{"instances": [[5.1, 3.5, 1.4, 0.2]]}', NPY, "application/json")
@@ -69,21 +63,21 @@ class Trap:
     [
         (b"", 400, "not an array of numbers in NumPy's format"),
         (b"hello", 400, "not an array of numbers in NumPy's format"),
-        (_npy(ROWS)[:-1], 400, "expected as many bytes after the header"),
-        (_npy(ROWS) + b"0", 400, "expected as many bytes after the header"),
-        (_npy([["a", "b", "c", "d"]]), 400, "expected a type of numbers such as '<f4'"),
-        (_npy([[True, False, True, True]]), 400, "expected a type of numbers such as '<f4'"),
-        (_npy(np.array([[Trap()]], object)), 400, "expected a type of numbers such as '<f4'"),
-        (_npy(ROWS).replace(b"(2, 4)", b"(-2,4)"), 400, "not an array"),
-        (_npy(ROWS[:, :3]), 422, "expected an array of shape (n, 4), got one of shape (2, 3)"),
-        (_npy(ROWS[0]), 422, "got one of shape (4,)"),
-        (_npy(ROWS[:0]), 422, "got one of shape (0, 4)"),
-        (_npy(ROWS[None]), 422, "got one of shape (1, 2, 4)"),
-        (_npy([[1, 2, 3, np.nan]]), 422, "/instances/0/3: expected a number within"),
-        (_npy([[1, 2, 3, 4], [1, np.inf, 1e39, 4]]), 422, "/instances/1/1: expected a number within"),
-        (_npy(np.full((1, 4), 3e38, "f4")), 422, "numbers that the model can add up"),
-        (_npy(np.zeros((51, 4), "u1")), 413, "51 rows; at most 50"),
-        (_npy(np.zeros((1000, 4))), 413, "larger than 20000 bytes"),
+        (write_npy(ROWS)[:-1], 400, "expected as many bytes after the header"),
+        (write_npy(ROWS) + b"0", 400, "expected as many bytes after the header"),
+        (write_npy([["a", "b", "c", "d"]]), 400, "expected a type of numbers such as '<f4'"),
+        (write_npy([[True, False, True, True]]), 400, "expected a type of numbers such as '<f4'"),
+        (write_npy(np.array([[Trap()]], object)), 400, "expected a type of numbers such as '<f4'"),
+        (write_npy(ROWS).replace(b"(2, 4)", b"(-2,4)"), 400, "not an array"),
+        (write_npy(ROWS[:, :3]), 422, "expected an array of shape (n, 4), got one of shape (2, 3)"),
+        (write_npy(ROWS[0]), 422, "got one of shape (4,)"),
+        (write_npy(ROWS[:0]), 422, "got one of shape (0, 4)"),
+        (write_npy(ROWS[None]), 422, "got one of shape (1, 2, 4)"),
+        (write_npy([[1, 2, 3, np.nan]]), 422, "/instances/0/3: expected a number within"),
+        (write_npy([[1, 2, 3, 4], [1, np.inf, 1e39, 4]]), 422, "/instances/1/1: expected a number within"),
+        (write_npy(np.full((1, 4), 3e38, "f4")), 422, "numbers that the model can add up"),
+        (write_npy(np.zeros((51, 4), "u1")), 413, "51 rows; at most 50"),
+        (write_npy(np.zeros((1000, 4))), 413, "larger than 20000 bytes"),
     ],
 )
 def test_what_is_no_such_array(body: bytes, status: int, message: str, iris: Path) -> None:
@@ -91,14 +85,14 @@ def test_what_is_no_such_array(body: bytes, status: int, message: str, iris: Pat
     answer = _post(client, body)
     assert (answer.status_code, message in answer.get_json()["error"]) == (status, True), answer.text
     assert not Path("/tmp/npserve-was-here").exists()
-    assert _post(client, _npy(ROWS)).status_code == 200
+    assert _post(client, write_npy(ROWS)).status_code == 200
 
 
 def test_of_many_rows_the_answer_is_an_array(iris: Path) -> None:
     """A few kB, unpacked, would else become hundreds of MB of JSON."""
     client = create_app(Settings(models=iris, max_rows=50)).test_client()
     for rows, accept, status in ((50, "application/json", 200), (51, "application/json", 413), (51, NPY, 200)):
-        answer = _post(client, _npy(np.zeros((rows, 4))), accept)
+        answer = _post(client, write_npy(np.zeros((rows, 4))), accept)
         assert answer.status_code == status
         if status == 413:
             assert answer.get_json()["error"] == f"51 rows; at most 50 are answered in JSON: send Accept: {NPY}"
@@ -107,7 +101,7 @@ def test_of_many_rows_the_answer_is_an_array(iris: Path) -> None:
 def test_a_model_of_more_than_numbers_takes_no_array(models: Path, rng: np.random.Generator) -> None:
     model = Model(Features([Boolean("b")]), make_network(rng, (1, 2)), "classification", (0, 1))
     publish(models, "m", Artifact(model, Golden.measure(model, [[True]])), {}, {})
-    answer = _post(create_app(Settings(models=models)).test_client(), _npy([[1.0]]))
+    answer = _post(create_app(Settings(models=models)).test_client(), write_npy([[1.0]]))
     assert answer.status_code == 415
     assert "send JSON" in answer.get_json()["error"]
 

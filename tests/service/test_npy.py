@@ -1,23 +1,16 @@
 """NumPy's own format: what NumPy writes is read, and what else comes is refused in fixed words, without a warning."""
 
-import io
 import struct
-from typing import Any
 
 import numpy as np
 import pytest
 
 from service.errors import Malformed
 from service.protocols.npy import read_npy
+from tests.service.arrays import write_npy
 
 NUMBERS = [*("u1", "i1", "<u2", ">i2", "<i4", ">u4", "<i8", ">u8", "<f2", ">f2", "<f4", ">f4", "<f8", ">f8")]
 HEADER = b"{'descr': '<f8', 'fortran_order': False, 'shape': (2,), }"
-
-
-def _npy(array: Any, version: tuple[int, int] | None = None) -> bytes:
-    stream = io.BytesIO()
-    np.lib.format.write_array(stream, np.asarray(array), version)
-    return stream.getvalue()
 
 
 def _headed(header: bytes, data: bytes = b"\0" * 16) -> bytes:
@@ -30,7 +23,7 @@ def test_what_numpy_writes_is_read(dtype: str, version: tuple[int, int], rng: np
     for shape in ((), (3,), (2, 4), (0, 4), (2, 1, 3), (1,) * 15):
         array = np.asarray(rng.normal(scale=50, size=shape)).astype(dtype)
         for ordered in (array, np.asfortranarray(array)):
-            for raw in (_npy(ordered, version), bytearray(_npy(ordered, version))):
+            for raw in (write_npy(ordered, version), bytearray(write_npy(ordered, version))):
                 found = read_npy(raw)
                 assert found.dtype == array.dtype
                 np.testing.assert_array_equal(found, array)
@@ -57,16 +50,16 @@ REFUSED = [
     (SECRET.encode(), "a header of version"),
     (b"\x93NUMPY\1\0\1", "a header of version"),
     (_headed(HEADER).replace(b"Y\2\0", b"Y\3\0"), "a header of version"),
-    (_npy([1.0])[:20], DESCR),
-    (_npy([1.0])[:-1], FIT),
-    (_npy([1.0]) + b"0", FIT),
+    (write_npy([1.0])[:20], DESCR),
+    (write_npy([1.0])[:-1], FIT),
+    (write_npy([1.0]) + b"0", FIT),
     (b"\x93NUMPY\2\0\xff\xff\xff\xff" + HEADER, FIT),
     (_headed(b""), DESCR),
     (_headed(b" " * 10_000 + HEADER), DESCR),
-    (_npy([SECRET]), DESCR),
-    (_npy([True]), DESCR),
-    (_npy([1j]), DESCR),
-    (_npy(np.zeros(2, [(SECRET, "<f8")])), DESCR),
+    (write_npy([SECRET]), DESCR),
+    (write_npy([True]), DESCR),
+    (write_npy([1j]), DESCR),
+    (write_npy(np.zeros(2, [(SECRET, "<f8")])), DESCR),
     *((_headed(HEADER.replace(b"'<f8'", other)), DESCR) for other in (b"f8", b"'O'", b"'<f3'", b"'<f8,<f8'", b"''")),
     *((_headed(HEADER.replace(b"False", other)), ORDER) for other in (b"0", b"None", b"my secret")),
     *((_headed(HEADER.replace(b"2", other)), SIZES) for other in (b"-2", b"2L", b"'my secret'", b"1," * 40)),
@@ -94,7 +87,7 @@ def test_what_is_no_array_of_numbers_is_refused(raw: bytes, expected: str) -> No
 
 
 def test_a_damaged_header_is_read_or_refused(rng: np.random.Generator) -> None:
-    raw = np.frombuffer(_npy(np.zeros((2, 4))), np.uint8)
+    raw = np.frombuffer(write_npy(np.zeros((2, 4))), np.uint8)
     for _ in range(2000):
         damaged = raw.copy()
         damaged[rng.integers(80, size=3)] = rng.integers(256, size=3)

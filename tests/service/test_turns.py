@@ -88,6 +88,12 @@ class Room:
 
         self.turns.submit(Visitor(request, reply, lambda: number in self.gone))
 
+    async def occupy(self, passes: Passes, model: str, rows: np.ndarray) -> None:
+        """Submit number 0, a long pass that does not end before `passes.open` is set."""
+        passes.open.clear()
+        self.submit(0, model, rows)
+        await asyncio.sleep(0.05)
+
     async def wait_for(self, count: int) -> None:
         async with asyncio.timeout(10):
             while len(self.outcomes) < count:
@@ -181,9 +187,7 @@ def test_a_long_pass_leaves_the_loop_free_and_the_next_takes_all_that_came(
 
     async def run() -> Room:
         room = Room(models)
-        passes.open.clear()
-        room.submit(0, "large", parts[0])
-        await asyncio.sleep(0.05)
+        await room.occupy(passes, "large", parts[0])
         for number in (1, 2, 3):
             room.submit(number, "large", parts[number])
             await asyncio.sleep(0.01)
@@ -275,9 +279,7 @@ def test_a_shared_pass_has_no_more_rows_than_others_can_wait_for(
 
     async def run() -> Room:
         room = Room(models)
-        passes.open.clear()
-        room.submit(0, "wide", _rows(rng, 2000))
-        await asyncio.sleep(0.05)
+        await room.occupy(passes, "wide", _rows(rng, 2000))
         for number, count in enumerate((3000, 2000, 2000, 3000, 6000), 1):
             room.submit(number, "wide", _rows(rng, count))
             await asyncio.sleep(0.01)
@@ -333,9 +335,7 @@ def test_between_large_bodies_the_loop_reads_from_others(
 def test_the_queue_is_bounded(models: Path, large: Model, passes: Passes, rng: np.random.Generator) -> None:
     async def run() -> Room:
         room = Room(models, most_waiting=2)
-        passes.open.clear()
-        room.submit(0, "large", _rows(rng, 1))
-        await asyncio.sleep(0.05)
+        await room.occupy(passes, "large", _rows(rng, 1))
         for number in range(1, 5):
             room.submit(number, "large", _rows(rng, 1))
         await asyncio.sleep(0.05)
@@ -352,9 +352,7 @@ def test_the_queue_is_bounded(models: Path, large: Model, passes: Passes, rng: n
 def test_the_rows_that_wait_are_bounded(models: Path, large: Model, passes: Passes, rng: np.random.Generator) -> None:
     async def run() -> Room:
         room = Room(models, most_held=1_500_000)
-        passes.open.clear()
-        room.submit(0, "large", _rows(rng, 1))
-        await asyncio.sleep(0.05)
+        await room.occupy(passes, "large", _rows(rng, 1))
         # Each is a body of 340 kB, and an array and an answer of 520: of two both fit, of three only the bodies.
         for number, count in enumerate((10_000, 10_000, 10_000, 1), 1):
             room.submit(number, "large", _rows(rng, count))
