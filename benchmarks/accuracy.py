@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from training.config import Config
-from training.evaluation import predict
-from training.load import load
-from training.train import fit
+from training.data.load import load
+from training.evaluation.scores import predict
+from training.fit import fit
 
 ARTICLE = Path(__file__).parents[1] / "training/article.toml"
 RUNS: dict[str, tuple[Path | None, dict[str, Any]]] = {

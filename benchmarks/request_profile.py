@@ -22,23 +22,23 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = _folder.name
 
 from benchmarks.bodies import BODIES, NATIVE, Body  # noqa: E402
 from benchmarks.networks import make_rows, publish_network  # noqa: E402
-from service import calls  # noqa: E402
-from service.catalogue import Catalogue  # noqa: E402
-from service.follow import Follower  # noqa: E402
-from service.metrics import Metrics  # noqa: E402
-from service.protocols import native  # noqa: E402
-from service.request import Request  # noqa: E402
+from service.metrics.registry import Metrics  # noqa: E402
+from service.prediction import pipeline  # noqa: E402
+from service.prediction.catalogue import Catalogue  # noqa: E402
+from service.prediction.messages import Request  # noqa: E402
+from service.prediction.reloader import Follower  # noqa: E402
+from service.protocols.native import codec as native  # noqa: E402
 from service.settings import Settings  # noqa: E402
 
 # The functions of each stage; none of them calls another.
 STAGES: dict[str, list[tuple[Any, str]]] = {
-    "route": [(calls, "find_route"), (Catalogue, "find")],
+    "route": [(pipeline, "find_route"), (Catalogue, "find")],
     "unpack": [(native, "unpack"), (native, "check_json")],
     "parse": [(native, "parse_rows"), (native, "parse_json")],
     "schema": [(native, "read_body")],
-    "forward": [(calls, "forward")],
+    "forward": [(pipeline, "forward")],
     "encode": [(native.Native, "encode")],
-    "metrics": [(calls.Calls, "count")],
+    "metrics": [(pipeline.Calls, "count")],
 }
 SECONDS = 1.0  # of each measurement
 
@@ -60,7 +60,7 @@ def _handler(body: Body, together: int, metrics: Metrics) -> Callable[[], None]:
     """Return what answers so many requests with this body, once a call."""
     settings = Settings(models=publish_network(Path(_folder.name) / f"{body}-{together}", body.network))
     follower = Follower(settings, metrics)
-    answering = calls.Calls(settings, lambda: follower.catalogue, metrics)
+    answering = pipeline.Calls(settings, lambda: follower.catalogue, metrics)
     path, written = NATIVE.path.format(network=body.network), NATIVE.write(make_rows(body.network, body.rows))
     headers = {name.lower(): value for name, value in written.headers.items()}
 

@@ -9,20 +9,20 @@ from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
-from service import describe
-from service.body import read_stream
-from service.calls import Calls
 from service.errors import NO_SUCH_PATH, CallError, Unexpected
-from service.follow import Follower
-from service.inference_pages import inference_pages
-from service.metrics import Metrics
+from service.metrics.registry import Metrics
+from service.openapi.views import reference_pages
+from service.prediction.messages import Request, request_id
+from service.prediction.pipeline import Calls
+from service.prediction.reloader import Follower
 from service.protocols import ROUTES
-from service.protocols.native import Native
-from service.reference import reference_pages
-from service.request import Request, request_id
+from service.protocols.body import read_stream
+from service.protocols.native import describe
+from service.protocols.native.codec import Native
+from service.protocols.open_inference.views import inference_pages
+from service.protocols.tensorflow.views import tensorflow_pages
 from service.responses import json_response, refusal
 from service.settings import Settings
-from service.tensorflow_pages import tensorflow_pages
 
 log = logging.getLogger("npserve")
 

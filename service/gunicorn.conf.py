@@ -20,11 +20,11 @@ if _own_metrics:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = f"{tempfile.gettempdir()}/npserve-metrics-{uuid.uuid4().hex}"
 _metrics = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
 
-import service.worker  # noqa: E402, F401  # by the master, once: workers share the pages of what it has imported
+import service.server.worker  # noqa: E402, F401  # by the master, once: workers share the pages of what it has imported
 from service.app import create_app  # noqa: E402, F401
-from service.log import LOGGING  # noqa: E402
-from service.memory import keep_freed_memory  # noqa: E402
-from service.multiprocess import bury, wipe  # noqa: E402
+from service.logs import LOGGING  # noqa: E402
+from service.malloc import keep_freed_memory  # noqa: E402
+from service.metrics.multiprocess import bury, wipe  # noqa: E402
 from service.settings import Settings, SettingsError  # noqa: E402
 
 try:
@@ -37,7 +37,7 @@ keep_freed_memory()  # in the master: its children inherit it
 wsgi_app = "service.app:create_app()"
 bind = _settings.bind
 workers = _settings.workers
-worker_class = "service.worker.Worker"
+worker_class = "service.server.worker.Worker"
 threads = 4  # with -k gthread: more only fight over the interpreter lock; these keep a slow sender from blocking others
 keepalive = 75  # longer than the idle time-out of usual proxies, which must be the ones to close
 graceful_timeout = 25
@@ -63,7 +63,7 @@ def pre_fork(server: Any, worker: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Let the first worker say, once, where it serves and how to try it."""
     if worker.age == 1:
-        from service.describe import greeting
+        from service.protocols.native.describe import greeting
 
         address = worker.sockets[0].getsockname()
         host, port = (address[0], address[1]) if isinstance(address, tuple) else (address, None)

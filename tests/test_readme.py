@@ -19,7 +19,7 @@ import yaml
 
 from service.app import create_app
 from service.errors import CallError, ClientGone
-from service.metrics import Metrics
+from service.metrics.registry import Metrics
 from service.protocols.codec import STATUSES
 from service.settings import Settings, option, variable
 from tests.service.server import free_port
@@ -182,7 +182,9 @@ def test_every_status_is_in_its_table() -> None:
         for statuses, meaning in re.findall(r"^\| (\d{3}(?:, \d{3})*) \| (.+) \|$", README, re.MULTILINE)
         for status in statuses.split(", ")
     }
-    connection = (ROOT / "service/head.py").read_text() + (ROOT / "service/fastlane.py").read_text()
+    connection = (ROOT / "service/server/request_head.py").read_text() + (
+        ROOT / "service/server/connection.py"
+    ).read_text()
     refused = re.findall(r"\(([45]\d\d), ", connection)
     sent = {CallError.status, *(error.status for error in CallError.__subclasses__())} - {ClientGone.status}
     assert named.keys() == sent | STATUSES.keys() | {405} | {*map(int, refused)}

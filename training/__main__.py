@@ -13,14 +13,14 @@ from store import StoreError, Version, find_number, read_version
 from training.config import Config
 from training.console import Console, Lines, comparison_lines, figures_line
 from training.errors import TrainingError
-from training.evaluation import Outcome
-from training.files import read_file
-from training.predictions import predict_file
+from training.evaluation.confidence import compare, intervals
+from training.evaluation.scores import Outcome
+from training.files.read import read_file
+from training.interrupts import Interrupted
+from training.publishing.rollout import check_url, wait_for
 from training.run import run
-from training.scoring import evaluate, target_of
-from training.stopping import Interrupted
-from training.takeover import check_url, wait_for
-from training.uncertainty import compare, intervals
+from training.scoring.predict_file import predict_file
+from training.scoring.score_file import evaluate, target_of
 
 
 def main(arguments: list[str] | None = None) -> int:

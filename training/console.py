@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from store import Publication
+from training.evaluation.confidence import Comparison, Interval
 from training.keras.callbacks import Callback, progress
-from training.uncertainty import Comparison, Interval
 
 
 class Console:

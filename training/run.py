@@ -9,17 +9,17 @@ import numpy as np
 
 from store import Publication
 from store.layout import model_folder
-from training.checks import check
 from training.config import Config
 from training.console import Console
-from training.data import DataSet, Part
-from training.evaluation import predict
-from training.load import load
-from training.provenance import made
-from training.publish import publish_model
-from training.report import Run, render
-from training.train import fit
-from training.uncertainty import intervals
+from training.data.dataset import DataSet, Part
+from training.data.load import load
+from training.data.quality import check
+from training.evaluation.confidence import intervals
+from training.evaluation.scores import predict
+from training.fit import fit
+from training.publishing.provenance import made
+from training.publishing.publish import publish_model
+from training.report.report import Run, render
 
 GOLDEN_POOL = 4096  # test rows from which golden rows are chosen
 CHECKPOINTS = ".training"  # in the store, where no model can have that name

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nn import Dense, Features, Model, Network
-from training.publish import class_labels, publish_arrays
+from training.publishing.publish import class_labels, publish_arrays
 
 Float64 = npt.NDArray[np.float64]
 

@@ -8,9 +8,9 @@ from runpy import run_path
 
 globals().update(run_path(str(Path(__file__).parents[2] / "service/gunicorn.conf.py")))
 
-import service.calls  # noqa: E402  # the configuration prepares for it
-import service.worker  # noqa: E402
-from service.turns import Turns, Visitor  # noqa: E402
+import service.prediction.pipeline  # noqa: E402  # the configuration prepares for it
+import service.server.worker  # noqa: E402
+from service.server.batcher import Turns, Visitor  # noqa: E402
 
 
 class NoTurns(Turns):
@@ -19,9 +19,9 @@ class NoTurns(Turns):
     def submit(self, visitor: Visitor) -> None:
         """Take a request, and answer it."""
         (call,) = self._calls.begin([visitor.request])
-        for alone in service.calls.group([call]):
+        for alone in service.prediction.pipeline.group([call]):
             self._calls.compute(alone)
         self._answer([(visitor, call)])
 
 
-service.worker.Turns = NoTurns
+service.server.worker.Turns = NoTurns

@@ -8,9 +8,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from service.protocols.codec import Asked, Codec, Reply
-from service.protocols.inference import Inference
-from service.protocols.native import Native
-from service.protocols.tensorflow import TensorFlow
+from service.protocols.native.codec import Native
+from service.protocols.open_inference.codec import Inference
+from service.protocols.tensorflow.codec import TensorFlow
 
 __all__ = ["CODECS", "ROUTES", "Asked", "Codec", "Reply", "Route", "find_route"]
 

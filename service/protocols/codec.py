@@ -9,10 +9,10 @@ from marshmallow import Schema
 
 from nn.features import Codes
 from service.errors import CallError, pointer
-from service.forward import Predicted
-from service.request import Headers, Request
-from service.rows import KEY
-from service.schemas import JsonSchema, record
+from service.prediction.forward import Predicted
+from service.prediction.messages import Headers, Request
+from service.protocols.json_schema import JsonSchema, record
+from service.protocols.rows import KEY
 from service.settings import Settings
 from store import Version
 

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from nn import Artifact
 from service.app import create_app
-from service.follow import Follower
+from service.prediction.reloader import Follower
 from service.settings import Settings
 from store import publish
 from tests.service.server import Server

@@ -15,7 +15,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 import service
-from service.turns import COUNT_SECONDS
+from service.server.batcher import COUNT_SECONDS
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 

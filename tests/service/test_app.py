@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse, create_environ, run_wsgi_app
 
 from nn import Artifact
 from service.app import create_app
-from service.request import Request
+from service.prediction.messages import Request
 from service.settings import Settings
 from store import promote, publish, read_version, set_alias
 from tests.models import make_artifact, make_constant
@@ -462,8 +462,8 @@ def test_a_mistake_of_ours_is_logged_and_not_told(
     def broken(*_: Any) -> None:
         raise RuntimeError("the secret of the house")
 
-    monkeypatch.setattr("service.protocols.native.parse_rows", broken)
-    monkeypatch.setattr("service.describe.index", broken)
+    monkeypatch.setattr("service.protocols.native.codec.parse_rows", broken)
+    monkeypatch.setattr("service.protocols.native.describe.index", broken)
     with caplog.at_level(logging.ERROR, logger="npserve"):
         for answer in (_post(client, headers={"X-Request-ID": "r1"}), client.get("/", headers={"X-Request-ID": "r2"})):
             assert answer.status_code == 500

@@ -7,9 +7,9 @@ import zlib
 
 import pytest
 
-from service.body import read_stream, unpack
 from service.errors import CallError, Malformed, TooLarge, WrongContentType
-from service.request import Request
+from service.prediction.messages import Request
+from service.protocols.body import read_stream, unpack
 
 PLAIN = json.dumps({"instances": [[1.0, 2.0]]}).encode()
 PACKED = {

@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from nn import Artifact, Dense, Golden, Network
-from service.fastlane import MOST_PIPELINED
+from service.server.connection import MOST_PIPELINED
 from store import publish
 from tests.models import make_artifact
 from tests.service.arrays import NPY, write_npy

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nn import Dense, Features, Model, Network
-from service.forward import CHUNK, forward
+from service.prediction.forward import CHUNK, forward
 from tests.models import make_network
 
 

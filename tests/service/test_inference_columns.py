@@ -12,10 +12,10 @@ from flask.testing import FlaskClient
 
 from nn import Artifact, Boolean, Category, Date, Features, Golden, Model, Number
 from service.app import create_app
+from service.prediction.messages import Request
 from service.protocols import Codec
-from service.protocols.inference import Inference
-from service.protocols.native import Native
-from service.request import Request
+from service.protocols.native.codec import Native
+from service.protocols.open_inference.codec import Inference
 from service.settings import Settings
 from store import publish
 from tests.models import make_network

@@ -8,9 +8,9 @@ import orjson
 import pytest
 from flask.testing import FlaskClient
 
-from service.protocols import inference
-from service.protocols.inference_body import read_request
-from service.protocols.inference_numbers import parse_tensor
+from service.protocols.open_inference import codec
+from service.protocols.open_inference.fast_json import parse_tensor
+from service.protocols.open_inference.request import read_request
 from tests.service.tensors import ROWS, listed, post, read, tensor
 
 LIMITS = {
@@ -81,7 +81,7 @@ def test_what_is_not_plain_is_left_to_the_slow_way(body: str) -> None:
 
 def test_a_plain_request_is_never_read_the_slow_way(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = read(post(client, listed(tensor(ROWS), more={"a": []})))
-    monkeypatch.setattr(inference, "parse_json", None)
+    monkeypatch.setattr(codec, "parse_json", None)
     for data in (ROWS, [*ROWS[0], *ROWS[1]]):
         found = read(post(client, listed(tensor(data))))
         np.testing.assert_array_equal(found["probabilities"], expected["probabilities"])

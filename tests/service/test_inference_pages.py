@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from nn import Artifact
 from service.app import create_app
-from service.inference_pages import VERSION
+from service.protocols.open_inference.views import VERSION
 from service.settings import Settings
 from store import publish
 from tests.models import make_artifact

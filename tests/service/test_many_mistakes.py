@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from service.app import create_app
-from service.calls import Calls
-from service.request import Request
+from service.prediction.messages import Request
+from service.prediction.pipeline import Calls
 from service.settings import Settings
 
 NATIVE, TENSORFLOW, INFERENCE = "/models/iris/predict", "/v1/models/iris:predict", "/v2/models/iris/infer"

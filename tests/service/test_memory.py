@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import requests
 
-from service.memory import keep_freed_memory
+from service.malloc import keep_freed_memory
 from store import publish
 from tests.models import make_artifact
 from tests.service.arrays import NPY, write_npy
@@ -25,7 +25,7 @@ TIMES_A_BODY = 9
 FAULTS = """
 import resource, sys
 import numpy as np
-from service.memory import keep_freed_memory
+from service.malloc import keep_freed_memory
 if sys.argv[1] == "kept":
     keep_freed_memory()
 def work():

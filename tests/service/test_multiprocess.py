@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from service.multiprocess import AllProcesses, bury, wipe
+from service.metrics.multiprocess import AllProcesses, bury, wipe
 from tests.service.server import Series, parse, total
 
 WORKER = """
 import sys
-from service.metrics import Metrics
+from service.metrics.registry import Metrics
 metrics = Metrics()
 metrics.rows.labels("iris", "1").inc(float(sys.argv[1]))
 metrics.requests.labels("iris", "1", "native", "ok").observe(0.003)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nn import Boolean, Features
-from service.numbers import SHORT, parse_rows
+from service.protocols.fast_json import SHORT, parse_rows
 
 TWO = Features.plain(2)
 

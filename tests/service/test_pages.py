@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from service.head import Fields, Head
-from service.pages import Pages, call, make_environ
-from service.request import Answer
+from service.prediction.messages import Answer
+from service.server.request_head import Fields, Head
+from service.server.wsgi import Pages, call, make_environ
 from tests.service.test_app import JSON
 
 ADDRESS = ("127.0.0.1", 8000)

@@ -8,7 +8,7 @@ from marshmallow import Schema
 from nn import Boolean, Category, Date, Features, Number
 from nn.features import Codes
 from service.errors import InvalidInput, Problem, TooLarge
-from service.rows import read_body, request_schema
+from service.protocols.rows import read_body, request_schema
 
 SCHEMA = request_schema(Features.plain(4), max_rows=10, labels=3)
 ROW = [5.1, 3.5, 1.4, 0.2]

@@ -18,8 +18,8 @@ import requests
 from prometheus_client.mmap_dict import MmapedDict
 
 from nn import Artifact
-from service.multiprocess import ARCHIVE
-from service.turns import COUNTED_TOGETHER
+from service.metrics.multiprocess import ARCHIVE
+from service.server.batcher import COUNTED_TOGETHER
 from store import promote, publish, read_version
 from tests.models import make_artifact, make_constant
 from tests.service.server import Server, total

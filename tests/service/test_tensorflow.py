@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 from nn import Artifact, Boolean, Category, Date, Features, Golden, Model, Number
 from service.app import create_app
 from service.errors import TooLarge
-from service.protocols.tensorflow_body import predict_schema
+from service.protocols.tensorflow.body import predict_schema
 from service.settings import Settings
 from store import publish, read_version, set_alias
 from tests.models import make_artifact, make_constant, make_network
@@ -425,7 +425,7 @@ def test_a_mistake_of_ours_is_not_told(client: FlaskClient, monkeypatch: pytest.
     def broken(*_: Any) -> None:
         raise RuntimeError("the secret of the house")
 
-    monkeypatch.setattr("service.protocols.tensorflow.parse_rows", broken)
+    monkeypatch.setattr("service.protocols.tensorflow.codec.parse_rows", broken)
     answer = _post(client, {"instances": ROWS})
     assert (answer.status_code, _error(answer)) == (500, "internal error")
 

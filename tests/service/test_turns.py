@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-import service.calls
+import service.prediction.pipeline
 from nn import Artifact, Features, Golden, Model
 from service.app import create_app
-from service.budget import Budget
-from service.calls import Call
-from service.forward import Predicted, forward
+from service.prediction.forward import Predicted, forward
+from service.prediction.messages import Answer, Request
+from service.prediction.pipeline import Call
 from service.protocols import Asked
-from service.request import Answer, Request
+from service.server.batcher import COUNT_SECONDS, COUNTED_TOGETHER, Turns, Visitor, is_long
+from service.server.memory_budget import Budget
 from service.settings import Settings
-from service.turns import COUNT_SECONDS, COUNTED_TOGETHER, Turns, Visitor, is_long
 from store import publish
 from tests.models import make_artifact, make_network
 from tests.service.server import parse, total
@@ -34,7 +34,7 @@ class Passes:
         self.threads: list[str] = []
         self.open = threading.Event()
         self.open.set()
-        monkeypatch.setattr(service.calls, "forward", self)
+        monkeypatch.setattr(service.prediction.pipeline, "forward", self)
 
     def __call__(self, model: Model, codes: Any, **options: Any) -> Predicted:
         self.open.wait(10)
@@ -164,7 +164,7 @@ def test_a_pass_that_fails_is_tried_call_by_call(
             raise RuntimeError("the secret of the house")
         return forward(model, codes, **options)
 
-    monkeypatch.setattr(service.calls, "forward", fragile)
+    monkeypatch.setattr(service.prediction.pipeline, "forward", fragile)
     part = _rows(rng, 2)
 
     async def run() -> Room:

@@ -7,10 +7,11 @@ import pyarrow.parquet
 import pytest
 
 from nn import Category
-from training import TrainingError, files
+from training import TrainingError
 from training.config import Config
-from training.data import DataSet, Part
-from training.load import load
+from training.data.dataset import DataSet, Part
+from training.data.load import load
+from training.files import read as files
 
 CSV = "width,height,kind\n" + "".join(f"{i % 7}.5,{i},{'odd' if i % 2 else 'even'}\n" for i in range(20))
 

@@ -6,8 +6,8 @@ import pytest
 from nn import Boolean, Category, Date, Dense, Features, Model, Network, Number
 from nn.columns import Cell, read_numbers
 from tests.models import make_network
-from training.arrays import fit_grid
-from training.golden import choose
+from training.data.from_arrays import fit_grid
+from training.publishing.golden_rows import choose
 
 
 def _sparse_rows(rng: np.random.Generator) -> np.ndarray:

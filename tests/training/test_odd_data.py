@@ -10,12 +10,12 @@ import pytest
 from store import read_version
 from training import TrainingError
 from training.__main__ import main
-from training.checks import check
 from training.config import Config
+from training.data.load import load
+from training.data.quality import check
 from training.keras import Sequential
 from training.keras.callbacks import BackupAndRestore
 from training.keras.layers import Dense
-from training.load import load
 
 
 def _csv(path: Path, header: str, rows: list[str]) -> str:

@@ -11,10 +11,10 @@ import pytest
 
 from store import read_version
 from training.config import Config
-from training.importance import importance
-from training.load import load
+from training.data.load import load
+from training.evaluation.importance import importance
+from training.fit import fit
 from training.run import run
-from training.train import fit
 
 
 class _Page(HTMLParser):

@@ -17,11 +17,11 @@ import pytest
 from store import read_version
 from training.__main__ import main
 from training.config import Config
-from training.data import DataSet
+from training.data.dataset import DataSet
+from training.data.load import load
+from training.fit import fit
 from training.keras import models as keras_models
-from training.load import load
 from training.run import run
-from training.train import fit
 
 COMMAND = [sys.executable, "-m", "training", "train", "--data", "digits", "--models"]
 
@@ -130,7 +130,7 @@ def test_the_step_at_which_it_diverges_is_exact(digits: DataSet, monkeypatch: py
             if seen > len(digits.train) and len(out) > 300:  # the first block of the second epoch
                 out[300] = np.nan
 
-    monkeypatch.setattr("training.data.Part.gather", poisoned)
+    monkeypatch.setattr("training.data.dataset.Part.gather", poisoned)
     with pytest.raises(Exception, match=f"at step {steps + 4}, in epoch 2"):
         fit(config, digits)
 
@@ -141,7 +141,7 @@ def test_a_full_disk_ends_the_run_with_a_sentence(
     def full(path: Path, content: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("training.keras.saving.replace_file", full)
+    monkeypatch.setattr("training.keras.saving.model_file.replace_file", full)
     assert main(["train", "--data", "digits", "--epochs", "1", "--models", str(tmp_path)]) == 2
     assert "can't be written: No space left on device" in capsys.readouterr().err
     assert not (tmp_path / "digits").exists()

@@ -10,7 +10,7 @@ import pytest
 from store import read_version
 from training.__main__ import main
 from training.config import Config
-from training.load import load
+from training.data.load import load
 from training.run import run
 
 ARTICLE = Path(__file__).parents[2] / "training/article.toml"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from training.evaluation import Outcome
-from training.uncertainty import compare, intervals, wilson
+from training.evaluation.confidence import compare, intervals, wilson
+from training.evaluation.scores import Outcome
 
 
 def _outcome(right: np.ndarray) -> Outcome:

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from nn import Dense as TrainedDense
 from nn import Network
 from training.errors import TrainingError
+from training.keras.engine.ops import Scale
 from training.keras.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Layer
-from training.keras.steps import Scale
 
 Float64 = npt.NDArray[np.float64]
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from training.keras.lookup import no_other
-from training.keras.saving import load_into
+from training.keras.saving.model_file import load_into
 from training.keras.sequential import Sequential
 
 __all__ = ["Sequential", "load_model"]

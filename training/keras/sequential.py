@@ -13,8 +13,7 @@ from nn import Features, Model, Network
 from nn.activations import ACTIVATIONS, Array
 from nn.network import NetworkError
 from training.errors import TrainingError
-from training.keras import losses, optimizers, saving, utils
-from training.keras.arguments import as_array, read_rows, read_source, read_steps, read_validation, split_off
+from training.keras import losses, optimizers, utils
 from training.keras.callbacks import (
     BackupAndRestore,
     Callback,
@@ -25,18 +24,20 @@ from training.keras.callbacks import (
     progress,
 )
 from training.keras.checks import check_count
-from training.keras.fit import EVALUATION_ROWS, Figures, evaluate, fit, train_on_batch
+from training.keras.engine.arguments import as_array, read_rows, read_source, read_steps, read_validation, split_off
+from training.keras.engine.data_adapter import Batch
+from training.keras.engine.fit import EVALUATION_ROWS, Figures, evaluate, fit, train_on_batch
+from training.keras.engine.narrowing import narrowed
+from training.keras.engine.ops import Activate, Affine, Drop, Normalize, Step
+from training.keras.engine.parameters import Index, Parameter, Parameters
 from training.keras.folding import fold
 from training.keras.layers import Input, Layer
 from training.keras.layers.base import Trained, check_weights
 from training.keras.metrics import Metric, check_metric, get_metric
-from training.keras.narrowing import narrowed
-from training.keras.parameters import Index, Parameter, Parameters
 from training.keras.regularizers import L1L2
-from training.keras.rows import Batch
-from training.keras.steps import Activate, Affine, Drop, Normalize, Step
+from training.keras.saving import model_file
 from training.keras.summary import summary
-from training.publish import class_labels, publish_arrays
+from training.publishing.publish import class_labels, publish_arrays
 
 
 class Sequential(Trained):
@@ -349,15 +350,15 @@ class Sequential(Trained):
     def save(self, filepath: str | Path) -> None:
         """Save the whole model as a .npz, to be read by `models.load_model`."""
         self._ensure_built()
-        saving.save_model(self, Path(filepath))
+        model_file.save_model(self, Path(filepath))
 
     def save_weights(self, filepath: str | Path) -> None:
         """Save the weights alone as a .npz."""
-        saving.save_weights(self, Path(filepath))
+        model_file.save_weights(self, Path(filepath))
 
     def load_weights(self, filepath: str | Path) -> None:
         """Take the weights of a file into a model of the same layers."""
-        saving.load_weights(self, Path(filepath))
+        model_file.load_weights(self, Path(filepath))
 
     def network(self) -> Network:
         """Return the trained network as plain arrays; dropout leaves nothing behind, scales are folded in."""

@@ -23,7 +23,7 @@ from training.keras.callbacks import (
 )
 from training.keras.layers import Dense
 from training.keras.optimizers import SGD
-from training.keras.schedules import ExponentialDecay
+from training.keras.optimizers.schedules import ExponentialDecay
 
 LOSS = "sparse_categorical_crossentropy"
 X, Y = np.random.default_rng(0).normal(size=(40, 4)), np.arange(40) % 3

@@ -12,7 +12,7 @@ import pytest
 from tests.training.keras import keras_cases
 from tests.training.keras.keras_cases import BATCH_SIZE, CASES, EPOCHS, HIDDEN, ROWS, Case
 from training import keras
-from training.keras.steps import Drop
+from training.keras.engine.ops import Drop
 
 FIXTURES = Path(__file__).with_name("fixtures") / "keras.npz"
 TOLERANCE = 1e-5  # the largest difference in a tensor, as a share of its largest weight

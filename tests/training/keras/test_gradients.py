@@ -8,7 +8,8 @@ import pytest
 from nn.activations import ACTIVATIONS
 from tests.gradcheck import Float64, assert_gradient
 from training.keras import Sequential
-from training.keras.fit import Figures, train_on_batch
+from training.keras.engine.data_adapter import Batch
+from training.keras.engine.fit import Figures, train_on_batch
 from training.keras.layers import Activation, BatchNormalization, Dense, Dropout, Layer, Rescaling
 from training.keras.losses import (
     BinaryCrossentropy,
@@ -21,7 +22,6 @@ from training.keras.losses import (
 )
 from training.keras.optimizers import SGD
 from training.keras.regularizers import l1_l2, l2
-from training.keras.rows import Batch
 
 
 class Standstill(SGD):

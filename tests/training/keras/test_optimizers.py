@@ -8,8 +8,8 @@ import pytest
 
 from training import TrainingError
 from training.keras import optimizers
+from training.keras.engine.parameters import Parameter, Parameters
 from training.keras.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop, schedules
-from training.keras.parameters import Parameter, Parameters
 
 GRADIENTS = [1.0, -2.0, 0.5, 0.0, 3.0]
 

@@ -17,8 +17,8 @@ from training.keras.layers import Activation, BatchNormalization, Dense, Dropout
 from training.keras.losses import Huber, SparseCategoricalCrossentropy
 from training.keras.metrics import AUC, BinaryAccuracy
 from training.keras.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSprop
-from training.keras.schedules import CosineDecay
-from training.keras.serialization import describe
+from training.keras.optimizers.schedules import CosineDecay
+from training.keras.saving.serialization import describe
 
 LOSS = "sparse_categorical_crossentropy"
 X, Y = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32), np.arange(200) % 3

@@ -1,7 +1,12 @@
 import pytest
 
 from training import TrainingError
-from training.keras.schedules import CosineDecay, ExponentialDecay, LearningRateSchedule, PiecewiseConstantDecay
+from training.keras.optimizers.schedules import (
+    CosineDecay,
+    ExponentialDecay,
+    LearningRateSchedule,
+    PiecewiseConstantDecay,
+)
 
 
 @pytest.mark.parametrize(

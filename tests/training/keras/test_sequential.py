@@ -9,9 +9,9 @@ from store import read_version
 from training import TrainingError
 from training import keras as tf_keras
 from training.keras import Sequential
+from training.keras.engine.data_adapter import ArraySource, Rows
 from training.keras.layers import BatchNormalization, Dense, Dropout, Flatten, Input, Normalization, Rescaling
 from training.keras.losses import SparseCategoricalCrossentropy
-from training.keras.rows import ArraySource, Rows
 from training.keras.utils import set_random_seed
 
 LOSS = "sparse_categorical_crossentropy"

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.keras.steps import Drop
+from training.keras.engine.ops import Drop
 
 
 @pytest.mark.parametrize("rate", [0.2, 0.5, 0.9])

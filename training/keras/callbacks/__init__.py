@@ -1,10 +1,10 @@
 """What watches a run, by Keras's names."""
 
-from training.keras.callbacks.base import Callback, Callbacks, History, LambdaCallback, as_callbacks
-from training.keras.callbacks.files import BackupAndRestore, CSVLogger, ModelCheckpoint
+from training.keras.callbacks.callback import Callback, Callbacks, History, LambdaCallback, as_callbacks
+from training.keras.callbacks.checkpoint import BackupAndRestore, CSVLogger, ModelCheckpoint
+from training.keras.callbacks.early_stopping import EarlyStopping, TerminateOnNaN
+from training.keras.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
 from training.keras.callbacks.progress import Progress, figures_line, progress
-from training.keras.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
-from training.keras.callbacks.stopping import EarlyStopping, TerminateOnNaN
 from training.keras.lookup import no_other
 
 __all__ = [

@@ -7,7 +7,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from training.keras.callbacks.base import Callback, Logs
+from training.keras.callbacks.callback import Callback, Logs
 
 
 class Progress(Callback):

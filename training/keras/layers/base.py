@@ -10,10 +10,10 @@ import numpy.typing as npt
 from nn.activations import Array
 from training.errors import TrainingError
 from training.keras.checks import refuse_arguments
+from training.keras.engine.ops import Step
+from training.keras.engine.parameters import Parameter
 from training.keras.lookup import snake_case
-from training.keras.parameters import Parameter
 from training.keras.regularizers import L1L2
-from training.keras.steps import Step
 
 Shape = tuple[int, ...]
 _named: Counter[str] = Counter()

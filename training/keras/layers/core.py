@@ -9,9 +9,9 @@ from nn.activations import ACTIVATIONS, Array
 from training.errors import TrainingError
 from training.keras import initializers, regularizers
 from training.keras.checks import check_number
+from training.keras.engine.ops import Activate, Affine, Drop, Step
 from training.keras.layers.base import Layer, Shape, width_of
 from training.keras.lookup import look_up
-from training.keras.steps import Activate, Affine, Drop, Step
 
 
 class Input(Layer):

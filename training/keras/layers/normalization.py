@@ -8,9 +8,9 @@ import numpy.typing as npt
 from nn.activations import Array
 from training.errors import TrainingError
 from training.keras.checks import check_number
+from training.keras.engine.ops import Normalize, Scale, Step
+from training.keras.engine.parameters import Parameter
 from training.keras.layers.base import Layer, Shape, width_of
-from training.keras.parameters import Parameter
-from training.keras.steps import Normalize, Scale, Step
 
 
 class Rescaling(Layer):

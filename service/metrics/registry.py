@@ -1,0 +1,200 @@
+"""What the service counts and times, for Prometheus.
+
+Labels are bounded: route templates, served models and versions, fixed outcomes, and of a
+classifier's labels the first 50. Nothing that a caller may choose becomes a label.
+"""
+
+import os
+import re
+import time
+from bisect import bisect_left
+from collections import Counter as Tally
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import prometheus_client
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from service.metrics.multiprocess import VARIABLE, AllProcesses
+from store import Version
+
+MOST_LABELS = 50
+MOST_VERSIONS = 20
+OTHER = "other"
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
+UNMATCHED = "unmatched"
+
+# A prediction takes tens of microseconds to a millisecond; the client's default of 5 ms and up says nothing.
+REQUEST_BUCKETS = [5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]
+STAGE_BUCKETS = [5e-6, 1e-5, 2e-5, *REQUEST_BUCKETS[:-3]]
+STAGES = ("decode", "queue", "forward", "encode")
+
+# The client compares versions without looking whether they are any, and repeats them in the Content-Type.
+_ODD_VERSION = re.compile(r"version=(?!\d{1,3}(\.\d{1,3})*\s*([,;]|$))", re.ASCII)
+
+
+class Histogram(prometheus_client.Histogram):
+    """A histogram that takes many values at once, and so with few writes: each costs more than a bisection."""
+
+    def observe_many(self, values: Sequence[float]) -> None:
+        """Observe each of the values."""
+        if len(values) == 1:
+            self.observe(values[0])
+            return
+        self._sum.inc(sum(values))
+        for bucket, count in Tally(bisect_left(self._upper_bounds, value) for value in values).items():
+            self._buckets[bucket].inc(count)
+
+
+class Metrics:
+    """The metrics of one process; `render` gives those of all processes where there are several."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        model = ["model", "version"]
+        self.requests = Histogram(
+            "npserve_request_seconds",
+            "From the last byte of a prediction request's headers to its finished answer.",
+            [*model, "protocol", "outcome"],
+            buckets=REQUEST_BUCKETS,
+            registry=registry,
+        )
+        self.stages = Histogram(
+            "npserve_stage_seconds",
+            "A stage of a prediction: decode, queue, forward, encode.",
+            [*model, "stage"],
+            buckets=STAGE_BUCKETS,
+            registry=registry,
+        )
+        self.rows = Counter("npserve_rows_total", "Rows predicted.", model, registry=registry)
+        self.predictions = Counter(
+            "npserve_predictions_total", "Predictions by label.", [*model, "label"], registry=registry
+        )
+        self.rejected = Counter(
+            "npserve_rejected_inputs_total",
+            "Requests to a model that were refused.",
+            ["model", "reason"],
+            registry=registry,
+        )
+        self.in_flight = Gauge(
+            "npserve_requests_in_flight",
+            "Prediction requests being worked on.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self.info = Gauge(
+            "npserve_model_info",
+            "1 for what is served.",
+            [*model, "alias", "sha256"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self.loaded_at = Gauge(
+            "npserve_model_loaded_timestamp_seconds",
+            "When a version was last loaded.",
+            model,
+            registry=registry,
+            multiprocess_mode="max",
+        )
+        self.loads = Counter(
+            "npserve_model_loads_total", "Attempts to load a version.", ["model", "outcome"], registry=registry
+        )
+        self.http_requests = Counter(
+            "npserve_http_requests_total", "Answers to HTTP requests.", ["method", "route", "code"], registry=registry
+        )
+        self.in_flight.set(0)
+        self._infos: set[tuple[str, str, str, str]] = set()
+
+    def count_http(self, method: str, route: str | None, status: int, count: int = 1) -> None:
+        """Count answers; `route` is the template that matched, or None."""
+        self.http_requests.labels(method if method in METHODS else OTHER, route or UNMATCHED, status).inc(count)
+
+    def show_served(self, served: Iterable[tuple[Version, str]]) -> None:
+        """Set which versions are served under which aliases."""
+        now = {(v.name, str(v.number), alias, v.sha256) for v, alias in served}
+        for gone in self._infos - now:
+            self.info.labels(*gone).set(0)
+        for new in now - self._infos:
+            self.info.labels(*new).set(1)
+            self.loaded_at.labels(*new[:2]).set(time.time())
+        self._infos = now
+
+    def render(self, accept: str) -> tuple[bytes, str]:
+        """Return the exposition of all processes, and its content type."""
+        folder = os.environ.get(VARIABLE)
+        scrape = CollectorRegistry()
+        scrape.register(_Recent(AllProcesses(Path(folder)) if folder else self._registry))
+        encode, content_type = choose_encoder("" if _ODD_VERSION.search(accept) else accept)
+        return encode(scrape), content_type
+
+
+class VersionMeters:
+    """The metrics of one version with their labels bound, so that a request looks nothing up."""
+
+    def __init__(self, metrics: Metrics, version: Version) -> None:
+        name, number = version.name, str(version.number)
+        # A series is made when it is first counted: there are many pairs of protocol and outcome, and most never come.
+        self.requests = cache(lambda protocol, outcome: metrics.requests.labels(name, number, protocol, outcome))
+        self.stages = {stage: metrics.stages.labels(name, number, stage) for stage in STAGES}
+        self.rows = metrics.rows.labels(name, number)
+        labels = [_label_text(label) for label in version.artifact.model.labels]
+        self.predictions = [
+            metrics.predictions.labels(name, number, label if i < MOST_LABELS else OTHER)
+            for i, label in enumerate(labels)
+        ]
+
+    def count_predictions(self, parts: Sequence[npt.NDArray[np.intp]]) -> None:
+        """Count rows and predicted classes, in parts (B,)."""
+        self.rows.inc(sum(map(len, parts)))
+        if self.predictions:
+            for meter, count in zip(self.predictions, np.bincount(np.concatenate(parts)).tolist(), strict=False):
+                if count:
+                    meter.inc(count)
+
+
+def _label_text(label: object) -> str:
+    return str(label).lower() if isinstance(label, bool) else str(label)
+
+
+class _Recent(Collector):
+    """Leaves out what is no longer served: aliases that moved on, and all but the latest versions."""
+
+    def __init__(self, source: Collector | CollectorRegistry) -> None:
+        self._source = source
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics with the series of each model's 20 most recently served versions."""
+        metrics = list(self._source.collect())
+        kept = _recent_versions(metrics)
+        for metric in metrics:
+            metric.samples = [
+                sample
+                for sample in metric.samples
+                if ("version" not in sample.labels or (sample.labels["model"], sample.labels["version"]) in kept)
+                and not (sample.name == "npserve_model_info" and sample.value == 0)
+            ]
+            yield metric
+
+
+def _recent_versions(metrics: list[Metric]) -> set[tuple[str, str]]:
+    """Rank each model's versions: those served now first, then the latest loaded."""
+    ranks: dict[tuple[str, str], tuple[float, float]] = defaultdict(lambda: (0.0, 0.0))
+    for metric in metrics:
+        for sample in metric.samples:
+            version = (sample.labels.get("model", ""), sample.labels.get("version", ""))
+            served, loaded = ranks[version]
+            if sample.name == "npserve_model_info":
+                ranks[version] = (max(served, sample.value), loaded)
+            elif sample.name == "npserve_model_loaded_timestamp_seconds":
+                ranks[version] = (served, sample.value)
+    by_model: dict[str, list[str]] = defaultdict(list)
+    for model, number in sorted(ranks, key=lambda version: ranks[version], reverse=True):
+        by_model[model].append(number)
+    return {(model, number) for model, numbers in by_model.items() for number in numbers[:MOST_VERSIONS]}

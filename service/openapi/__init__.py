@@ -1,0 +1,1 @@
+"""How the API describes itself: `document` makes /openapi.json, `routes` lists the pages, `views` serves it."""

@@ -1,0 +1,100 @@
+"""What is served at one moment, made ready to answer: found by model, alias or version."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from service.errors import NotFound, NotLoaded
+from service.metrics.registry import Metrics, VersionMeters
+from service.prediction.forward import row_cost
+from service.protocols import CODECS, Codec
+from service.settings import Settings
+from store import Version
+from store.layout import NUMBER
+from store.watch import WHOLE_STORE, Served
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A loaded version with all that a request to it needs."""
+
+    version: Version
+    codecs: Mapping[type[Codec], Codec]
+    headers: Mapping[str, str]
+    row_cost: int
+    meters: VersionMeters
+
+    @classmethod
+    def make(cls, version: Version, settings: Settings, metrics: Metrics) -> "Endpoint":
+        """Prepare a version once, when it is loaded."""
+        codecs = {codec: codec(version, settings) for codec in CODECS}
+        headers = {"X-Model-Name": version.name, "X-Model-Version": str(version.number)}
+        return cls(version, codecs, headers, row_cost(version.artifact.model.network), VersionMeters(metrics, version))
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The served models and their endpoints by (name, number); replaced whole, never changed."""
+
+    models: Mapping[str, Served] = field(default_factory=dict)
+    endpoints: Mapping[tuple[str, int], Endpoint] = field(default_factory=dict)
+    default_model: str = ""
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+    def find(self, name: str | None, version: str | None = None, alias: str | None = None) -> Endpoint:
+        """Return what answers: a version, an alias, or the stable version of a model or of the default.
+
+        The words come from a request. They are only ever looked up here, never in a file system.
+        """
+        name = self._default() if name is None else name
+        served = self.model(name)
+        if version is not None:
+            number = int(version) if NUMBER.fullmatch(version) else 0
+            what = f"version {version}"
+        else:
+            number = served.aliases.get(alias or "stable", 0)
+            what = f"alias {alias}" if alias else "stable version"
+        if (name, number) in self.endpoints:
+            return self.endpoints[name, number]
+        if served.missing and (version is None or number in served.missing):
+            reasons = "; ".join(served.missing.values())
+            raise NotLoaded(f"{name} has no {what} that could be loaded: {reasons}")
+        if version is None and alias is None:
+            raise NotLoaded(f"{name} has no stable version: python -m store promote makes one")
+        raise NotFound(f"{name} serves no {what}: GET /models/{name} lists what it serves", name, version, alias)
+
+    def model(self, name: str) -> Served:
+        """Return what is served of a model."""
+        if name not in self.models:
+            self._raise_problem(name)
+            raise NotFound(f"there is no model {name!r}: GET /models lists those that are served", name)
+        return self.models[name]
+
+    def _default(self) -> str:
+        if self.default_model:
+            return self.default_model
+        if len(self.models) == 1:
+            return next(iter(self.models))
+        if not self.models:
+            self._raise_problem(WHOLE_STORE)
+        urls = ", ".join(f"/models/{name}/predict" for name in self.models)
+        raise NotFound(
+            f"several models are served: use one of {urls}"
+            if urls
+            else "no model is served: python -m training train publishes one"
+        )
+
+    def _raise_problem(self, name: str) -> None:
+        """Raise what keeps a model, or the whole store, from being known."""
+        for place in (name, WHOLE_STORE):
+            if place in self.problems:
+                raise NotLoaded(self.problems[place])
+
+    @property
+    def ready(self) -> bool:
+        """Whether at least one stable version answers."""
+        return any(served.stable for served in self.models.values())
+
+    def why_not_ready(self) -> str:
+        """Say what is missing."""
+        missing = [reason for served in self.models.values() for reason in served.missing.values()]
+        return "; ".join([*self.problems.values(), *missing]) or "the store serves no model with a stable version"

@@ -1,0 +1,1 @@
+"""npserve's own protocol: `codec` reads requests and writes responses, `describe` says what the service serves."""

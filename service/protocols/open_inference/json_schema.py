@@ -1,0 +1,100 @@
+"""The Open Inference Protocol in JSON Schema: what a version takes and gives, and a request that it answers."""
+
+from typing import Any
+
+from nn import Features
+from nn.columns import text
+from service.protocols.json_schema import JsonSchema, cell_schema, record
+from service.protocols.open_inference.inputs import INPUT, Slot, input_slots
+from service.protocols.open_inference.outputs import PROBABILITIES, output_slots
+from service.protocols.open_inference.tensor import BYTES
+from store import Version
+
+COUNT: JsonSchema = {"type": "integer", "minimum": 0}
+TRUTH: JsonSchema = {"type": ["boolean", "null"]}
+NUMBER: JsonSchema = {"type": "number"}
+
+
+def describe_request(version: Version) -> JsonSchema:
+    """Describe a request in JSON; what else is in it is passed over."""
+    features, outputs = version.artifact.model.features, output_slots(version.artifact.model)
+    cells = {INPUT: NUMBER} if features.only_numbers else {c.name: cell_schema(c) for c in features.columns}
+    inputs: list[JsonSchema] = [_input(name, slot, cells[name]) for name, slot in input_slots(features).items()]
+    inputs += [_object({"name": {"const": name}}, "name") for name in features.dropped if not features.only_numbers]
+    return _object(
+        {
+            "id": {"type": ["string", "null"]},
+            "parameters": _parameters(binary_data_output=TRUTH),
+            "inputs": {"type": "array", "minItems": 1, "items": {"anyOf": inputs}},
+            "outputs": {"type": ["array", "null"], "items": {"anyOf": [*map(_output, outputs)]}},
+        },
+        "inputs",
+    )
+
+
+def describe_answer(version: Version) -> JsonSchema:
+    """Describe an answer in JSON; of an output that is asked for as bytes it has but their number."""
+    slots = output_slots(version.artifact.model)
+    output: dict[str, JsonSchema] = {
+        "name": {"enum": [*slots]},
+        "datatype": {"enum": sorted({BYTES, *(slot.datatype for slot in slots.values())})},
+        "shape": {"type": "array", "items": COUNT},
+        "data": {"type": "array"},
+        "parameters": record({"binary_data_size": COUNT}),
+    }
+    return record(
+        {
+            "model_name": {"const": version.name},
+            "model_version": {"const": str(version.number)},
+            "id": {"type": "string"},
+            "outputs": {"type": "array", "items": record(output, "data", "parameters")},
+        }
+    )
+
+
+def example_request(version: Version) -> JsonSchema:
+    """Return a request with a golden row."""
+    features, row = version.artifact.model.features, version.artifact.golden.rows[0]
+    return {"inputs": [_tensor(name, slot, cells) for (name, slot), cells in _cells(features, row)]}
+
+
+def _cells(features: Features, row: list[Any]) -> list[Any]:
+    cells = [row] if features.only_numbers else [[cell] for cell in row]
+    return [*zip(input_slots(features).items(), cells, strict=True)]
+
+
+def _tensor(name: str, slot: Slot, cells: list[Any]) -> JsonSchema:
+    texts = [cell if cell is None else text(cell) for cell in cells] if slot.datatype == BYTES else cells
+    return {"name": name, "shape": [1, len(cells)], "datatype": slot.datatype, "data": texts}
+
+
+def _input(name: str, slot: Slot, cell: JsonSchema) -> JsonSchema:
+    width = slot.shape[1]
+    return _object(
+        {
+            "name": {"const": name},
+            "shape": {
+                "type": "array",
+                "prefixItems": [{"type": "integer", "minimum": 1}, {"const": width}],
+                "minItems": 1 if width == 1 else 2,
+                "maxItems": 2,
+            },
+            "datatype": {"enum": sorted(slot.datatypes)},
+            "data": {"type": ["array", "null"], "items": {"anyOf": [cell, {"type": "array", "items": cell}]}},
+            "parameters": _parameters(binary_data_size={"type": ["integer", "null"], "minimum": 0}),
+        },
+        *("name", "shape", "datatype"),
+    )
+
+
+def _output(name: str) -> JsonSchema:
+    best: JsonSchema = {"type": ["integer", "null"], "minimum": 1} if name == PROBABILITIES else {"type": "null"}
+    return _object({"name": {"const": name}, "parameters": _parameters(binary_data=TRUTH, classification=best)}, "name")
+
+
+def _parameters(**known: JsonSchema) -> JsonSchema:
+    return {"type": ["object", "null"], "properties": known}
+
+
+def _object(properties: JsonSchema, *required: str) -> JsonSchema:
+    return {"type": "object", "required": [*required], "properties": properties}

@@ -1,0 +1,173 @@
+"""The body of a prediction request: marshmallow checks the envelope, one field turns rows into an array.
+
+The field looks at the types of all cells at once; only where one is wrong does it go from cell to
+cell to say which. As no more than a few problems are told, no more are looked for: a body of nothing
+but mistakes costs little more than its parsing.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain
+from typing import Any
+
+from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields
+
+from nn import Features
+from nn.columns import NUMBERS, Cell, Column
+from nn.features import Codes
+from service.errors import InvalidInput, Problem, TooLarge, first_problems, pointer
+from service.protocols.json_schema import JsonSchema, rows_schema
+
+KEY, TOP = "instances", "top"
+PLACE = partial(pointer, KEY)
+KINDS = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
+
+
+class Rows(fields.Field[Codes]):
+    """A list of rows, each a list of cells or an object by feature name -> codes (B, K)."""
+
+    def __init__(
+        self,
+        features: Features,
+        max_rows: int,
+        *,
+        place: Callable[..., str] = PLACE,
+        required: bool = True,
+    ) -> None:
+        super().__init__(required=required, error_messages=absent("a list of rows", place()))
+        self.features, self.max_rows, self.place = features, max_rows, place
+        self._names = [column.name for column in features.columns]
+        self._known = frozenset([*self._names, *features.dropped])
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Codes:
+        if type(value) is list:
+            check_count(len(value), self.max_rows)
+        cells = self._cells(value)
+        codes = None if cells is None else self.features.read(cells)
+        if codes is None:
+            raise ValidationError(first_problems(self._problems(value)))
+        return codes
+
+    def json_schema(self) -> JsonSchema:
+        """Describe what it takes."""
+        return rows_schema(self.features, self.max_rows)
+
+    def _cells(self, rows: Any) -> list[list[Cell]] | None:
+        """Return the rows with their cells in order, or None where one has too few or too many."""
+        if type(rows) is not list:
+            return None
+        types = set(map(type, rows))
+        if types == {list} and set(map(len, rows)) == {len(self._names)}:
+            return rows
+        if types == {dict} and all(row.keys() <= self._known for row in rows):
+            return [[row.get(name) for name in self._names] for row in rows]
+        return None
+
+    def _problems(self, rows: Any) -> Iterator[Problem]:
+        """Go from row to row, and where one does not read from cell to cell, and say what is wrong."""
+        if type(rows) is not list or not rows:
+            yield Problem(self.place(), "a list of at least one row", kind(rows) if rows != [] else "an empty list")
+            return
+        shape = dict if type(rows[0]) is dict else list
+        for number, row in enumerate(rows):
+            if type(row) is not shape:
+                expected = f"a list of {values(len(self._names))}" if shape is list else "an object like the first row"
+                yield Problem(self.place(number), expected, kind(row))
+            elif (cells := self._cells([row])) is None or self.features.read(cells) is None:
+                yield from self._row_problems(number, row)
+
+    def _row_problems(self, number: int, row: Any) -> Iterator[Problem]:
+        if type(row) is list and len(row) != len(self._names):
+            yield Problem(self.place(number), values(len(self._names)), values(len(row)))
+            return
+        if type(row) is dict:
+            for key in row:
+                if key not in self._known:
+                    yield Problem(self.place(number, key), "the name of a feature", "an unknown key")
+        keys: Sequence[Any] = self._names if type(row) is dict else range(len(row))
+        for key, column in zip(keys, self.features.columns, strict=True):
+            place = self.place(number, key)
+            if type(row) is list or key in row:
+                yield from _cell_problems(column, row[key], place)
+            elif not column.missing:
+                yield Problem(place, column.expected, "nothing")
+
+
+class Top(fields.Field[int]):
+    """How many of the best labels of each row are wanted."""
+
+    def __init__(self, labels: int) -> None:
+        self.expected = "a whole number from 1 on" if labels else "no such key: a regression has no labels"
+        super().__init__(error_messages=absent(self.expected, pointer(TOP)))
+        self.labels = labels
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if type(value) is not int or value < 1 or not self.labels:
+            raise ValidationError([Problem(pointer(TOP), self.expected, kind(value))])
+        return value
+
+    def json_schema(self) -> JsonSchema:
+        """Describe what it takes; of a regression nothing."""
+        return {"type": "integer", "minimum": 1} if self.labels else {"not": {}}
+
+
+def request_schema(features: Features, max_rows: int, labels: int) -> Schema:
+    """Return the schema of the requests to a model of so many labels: an object with `instances`, perhaps `top`."""
+    return Schema.from_dict({KEY: Rows(features, max_rows), TOP: Top(labels)})()
+
+
+def read_body(schema: Schema, body: Any) -> dict[str, Any]:
+    """Turn a parsed body into the codes of its rows (B, K), and what else is asked.
+
+    Raises InvalidInput with every place that is wrong.
+    """
+    if type(body) is not dict:
+        raise InvalidInput([Problem("", f"an object with the key {KEY}", kind(body))])
+    loaded: dict[str, Any] = {}
+    problems: Iterable[Problem] = ()
+    try:
+        loaded = schema.load(body, unknown=EXCLUDE)  # its own way with unknown keys takes some 6 µs for each
+    except ValidationError as error:
+        problems = chain.from_iterable(error.messages_dict.values())
+    if schema.unknown == RAISE:
+        problems = chain(problems, _unknown_keys(schema, body))
+    if told := first_problems(problems):
+        raise InvalidInput(told)
+    return loaded
+
+
+def _unknown_keys(schema: Schema, body: dict[str, Any]) -> Iterator[Problem]:
+    for key in body:
+        if key not in schema.fields:
+            yield Problem(pointer(key), f"no key but {KEY} and {TOP}", "another key")
+
+
+def check_count(rows: int, most: int, limit: str = "are taken in a request") -> None:
+    """Raise TooLarge where there are more rows than a limit allows, which is said in words."""
+    if rows > most:
+        raise TooLarge(f"{rows} rows; at most {most} {limit}")
+
+
+def absent(expected: str, place: str) -> dict[str, Any]:
+    """Return what marshmallow finds wrong with a field that is not there, or is null."""
+    return {"required": [Problem(place, expected, "nothing")], "null": [Problem(place, expected, "null")]}
+
+
+def _cell_problems(column: Column, cell: Any, place: str) -> Iterator[Problem]:
+    if column.read([cell]) is not None:
+        return
+    if column.kind == "number" and type(cell) in NUMBERS:
+        yield Problem(place, "a number within ±3.4e38 (float32)", "a larger one")
+    else:
+        or_null = " or null" if column.missing else ""
+        yield Problem(place, column.expected + or_null, kind(cell))
+
+
+def values(count: int) -> str:
+    """Say how many values."""
+    return "1 value" if count == 1 else f"{count} values"
+
+
+def kind(value: Any) -> str:
+    """Name the kind of a JSON value."""
+    return KINDS.get(type(value), "a number")

@@ -1,0 +1,97 @@
+"""TensorFlow Serving's REST protocol, which KServe's V1 is too: rows as `instances`, or columns as `inputs`."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import orjson
+
+from service.errors import BadRequest, CallError, InvalidInput, NotFound, NotJSON
+from service.prediction.forward import Predicted
+from service.prediction.messages import Request
+from service.protocols.body import check_json, parse_json, unpack
+from service.protocols.codec import STATUSES, Asked, Codec, Described, Reply
+from service.protocols.fast_json import parse_rows
+from service.protocols.json_schema import example_row, matrix, record
+from service.protocols.rows import read_body
+from service.protocols.tensorflow.body import INPUTS, INSTANCES, SERVING_DEFAULT, SIGNATURE, predict_schema
+from service.settings import Settings
+from store import Version
+
+ANSWERS = {INSTANCES: "predictions", INPUTS: "outputs"}
+FORM = "application/x-www-form-urlencoded"
+
+
+class TensorFlow(Codec):
+    """`{"instances": rows}` or `{"inputs": columns}` -> probabilities or values (B, C), whatever they mean."""
+
+    name: ClassVar[str] = "tensorflow"
+    title: ClassVar[str] = "TensorFlow Serving, KServe V1"
+    statuses: ClassVar[Mapping[int, str]] = STATUSES | {
+        400: "The body is not JSON, or no valid input of this model; or there is no such label."
+    }
+
+    def __init__(self, version: Version, settings: Settings) -> None:
+        super().__init__(version, settings)
+        self._schema = predict_schema(self.model.features, settings.max_rows)
+
+    def decode(self, request: Request) -> Asked:
+        """Read JSON, also where it is sent as a form, as curl does; of doubled keys the last counts."""
+        body = unpack(request, self.settings.max_body_bytes)
+        check_json(request.headers, FORM)
+        codes = parse_rows(body, self.model.features, self.settings.max_rows)
+        if codes is not None:
+            return Asked(codes, ANSWERS[INSTANCES])
+        loaded = read_body(self._schema, parse_json(body))
+        _check_signature(loaded[SIGNATURE])
+        given = [key for key in ANSWERS if key in loaded]
+        if not given:
+            raise BadRequest("Missing 'inputs' or 'instances' key")
+        if len(given) > 1:
+            raise BadRequest("Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist")
+        return Asked(loaded[given[0]], ANSWERS[given[0]])
+
+    def encode(self, asked: Asked, predicted: Predicted) -> Reply:
+        """Write the outputs under the key that belongs to that of the request."""
+        return Reply(orjson.dumps({asked.how: predicted.outputs}, option=orjson.OPT_SERIALIZE_NUMPY))
+
+    def describe(self) -> Described:
+        """Say what it takes and gives, with an example that works."""
+        one_of = {"oneOf": [{"required": [key]} for key in ANSWERS]}
+        outputs = matrix(self.model.network.layers[-1].kernel.shape[1])
+        answer = {"anyOf": [record({key: outputs}) for key in ANSWERS.values()]}
+        return Described(one_of, answer, {INSTANCES: [example_row(self.version)]}, self._schema)
+
+    @staticmethod
+    def place(row: int) -> str:
+        """Name a row, which may have come in columns."""
+        return f"row {row}"
+
+    @staticmethod
+    def refuse(error: CallError) -> tuple[int, bytes]:
+        """Return status and JSON of an error: TensorFlow Serving's, where it has words for it."""
+        status, message = _translate(error)
+        return status, orjson.dumps({"error": message})
+
+
+def _check_signature(name: Any) -> None:
+    if type(name) is not str:
+        raise BadRequest("'signature_name' key must be a string value")
+    if name not in ("", SERVING_DEFAULT):
+        raise BadRequest(f'Serving signature name: "{name[:100]}" not found in signature def')
+
+
+def _translate(error: CallError) -> tuple[int, str]:
+    match error:
+        case NotJSON(__cause__=orjson.JSONDecodeError() as cause):
+            found = "The document is empty" if "empty" in cause.msg else f"{cause.msg} at offset: {cause.pos}"
+            return 400, f"JSON Parse error: {found}"
+        case InvalidInput():
+            return 400, str(error)
+        case NotFound(alias=str() as label):
+            return 400, f"Unrecognized servable version label: {label}"
+        case NotFound(name=str() as name, version=str() as version):
+            return 404, f"Servable not found for request: Specific({name}, {version})"
+        case NotFound(name=str() as name):
+            return 404, f"Servable not found for request: Latest({name})"
+        case _:
+            return error.status, str(error)

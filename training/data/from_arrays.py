@@ -1,0 +1,77 @@
+"""From plain arrays to a data set: numbers alone, images scaled as a whole, other rows column by column."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nn import Features, Number
+from nn.columns import Float32, read_numbers
+from training.config import Config
+from training.data.columns import SAMPLE_ROWS, few_bins, fit_number
+from training.data.dataset import CHUNK_ROWS, DataSet, Part, split_parts
+from training.data.split import Rows
+from training.data.targets import find_targets
+from training.errors import TrainingError
+from training.files.read import Arrays
+from training.files.spill import spill
+
+
+def load_arrays(raw: Arrays, config: Config, source: dict[str, Any]) -> DataSet:
+    """Make a data set of arrays; those of three dimensions or of bytes are images. Raises TrainingError."""
+    targets = find_targets(raw.y, config.task)
+    y = targets.encode(raw.y)
+    train, validation, test = split_parts(y, targets, config, test=raw.test is None)
+    codes = array_codes(raw.x)
+    grid = raw.x.ndim > 2 or raw.x.dtype == np.uint8
+    features = fit_grid(codes, train) if grid else _fit_array(codes[np.sort(train)[:SAMPLE_ROWS]], config.bins)
+    parts = [Part(features, codes, y, rows) for rows in (train, validation, test)]
+    if raw.test is not None:
+        if not len(raw.test[0]):
+            raise TrainingError("x_test has no rows: leave it out, and some of x_train are kept to test with")
+        test_codes = array_codes(raw.test[0])
+        if test_codes.shape[1] != codes.shape[1]:
+            raise TrainingError(f"x_train has {codes.shape[1]} values a row, x_test {test_codes.shape[1]}")
+        parts[2] = Part(features, test_codes, targets.encode(raw.test[1]), np.arange(len(test_codes)))
+    image = raw.x.shape[1:] if grid and raw.x.ndim == 3 else None
+    return DataSet(parts[0], parts[1], parts[2], targets, source, [], image)
+
+
+def array_codes(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Flatten (B, …) to codes (B, K): finite numbers that float32 holds exactly, bytes left as they are."""
+    if x.dtype.kind not in "iuf":
+        raise TrainingError(f"the data hold {x.dtype} values; only numbers can be trained on")
+    rows = x.reshape(len(x), -1)
+    if not rows.size:
+        raise TrainingError("the data have no rows")
+    if rows.dtype.kind in "iu" and np.can_cast(rows.dtype, np.float32):
+        return rows
+
+    def blocks() -> Iterator[Float32]:
+        for start in range(0, len(rows), CHUNK_ROWS):
+            block = read_numbers(rows[start : start + CHUNK_ROWS])
+            if not (finite := np.isfinite(block)).all():
+                row, column = (int(i) for i in np.argwhere(~finite)[0])
+                raise TrainingError(
+                    "the data hold NaN, infinity or a number too large for float32:"
+                    f" first in row {start + row}, value {column}"
+                )
+            yield block
+
+    return spill(blocks(), rows.shape, np.float32)
+
+
+def fit_grid(codes: npt.NDArray[Any], rows: Rows) -> Features:
+    """Scale numbers of one unit, such as pixels, from their common range to 0 … 1."""
+    low, high = np.inf, -np.inf
+    for start in range(0, len(rows), CHUNK_ROWS):
+        block = codes[rows[start : start + CHUNK_ROWS]]
+        low, high = min(low, float(block.min())), max(high, float(block.max()))
+    scale = float(np.float32(1 / (high - low))) if high > low else 0.0
+    return Features([Number(f"x{i}", offset=low, scale=scale) for i in range(codes.shape[1])])
+
+
+def _fit_array(sample: Float32, bins: int) -> Features:
+    bins = few_bins(bins, sample.shape[1], len(sample))
+    return Features([fit_number(f"x{i}", column, bins=bins) for i, column in enumerate(sample.T)])

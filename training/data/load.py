@@ -1,0 +1,34 @@
+"""Opening the data that a run is told to learn from."""
+
+import hashlib
+from pathlib import Path
+
+from sklearn.datasets import load_digits
+
+from training.config import Config
+from training.data.dataset import DataSet
+from training.data.from_arrays import load_arrays
+from training.data.from_table import load_table
+from training.errors import TrainingError
+from training.files.read import Arrays, Table, read_file
+
+
+def load(config: Config) -> DataSet:
+    """Load `digits` or a file, and split off a test part where it brings none. Raises TrainingError."""
+    if config.data == "digits":
+        digits = load_digits()
+        return load_arrays(Arrays(digits.images, digits.target), config, {"source": "digits"})
+    path = Path(config.data)
+    names = [] if config.target is None else [config.target]
+    raw = read_file(path, delimiter=config.delimiter, header=config.header, names=names)
+    source = {"source": path.name, "sha256": _digest(path)}
+    if isinstance(raw, Table):
+        return load_table(raw, config, source)
+    if config.target is not None:
+        raise TrainingError(f"{path}: --target names a column of a table; a .npz brings its targets as y")
+    return load_arrays(raw, config, source)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

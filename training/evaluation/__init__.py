@@ -1,0 +1,1 @@
+"""How good a model is on rows that it did not learn from, and how sure that is."""

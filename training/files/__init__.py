@@ -1,0 +1,1 @@
+"""What a file holds: `.npz`, CSV and Parquet, as arrays or as a table, whatever is learned from it later."""

@@ -1,0 +1,1 @@
+"""What runs under Keras's words: operations on batches, parameters, and the loop that trains them."""

@@ -1,0 +1,59 @@
+"""Where a model comes from: the command, the data, the libraries and the commit that made it."""
+
+import hashlib
+import platform
+import shlex
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def made(data: dict[str, Any], seed: int | None = None) -> dict[str, Any]:
+    """Return what the manifest says of the making of a model."""
+    return {
+        "command": _command(),
+        "seed": seed,
+        "data": data,
+        "libraries": {"python": platform.python_version(), "numpy": np.__version__, "npserve": _version()},
+        "commit": _commit(),
+    }
+
+
+def sha256_of(*arrays: np.ndarray) -> str:
+    """Return a digest of the type, shape and bytes of arrays."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _command() -> str:
+    """Return the command line, without the path at which this program happens to stand."""
+    program = Path(sys.argv[0])
+    name = ["python", "-m", program.parent.name] if program.name == "__main__.py" else [program.name]
+    return shlex.join([*name, *sys.argv[1:]])
+
+
+def _version() -> str | None:
+    try:
+        return version("npserve")
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """Return the commit of this program's own checkout, marked where files differ from it."""
+    here = Path(__file__).parents[2]
+    if not (here / ".git").exists():
+        return None
+    git = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    try:
+        run = subprocess.run(git, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return run.stdout.strip()

@@ -1,0 +1,102 @@
+"""From a trained model to a published version: its metrics, its golden rows, its provenance."""
+
+import math
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nn import Artifact, Model
+from nn.columns import read_numbers
+from nn.features import Codes
+from nn.model import Label
+from store import Publication, publish
+from training.errors import TrainingError
+from training.evaluation.scores import predict
+from training.publishing.golden_rows import choose
+from training.publishing.provenance import made, sha256_of
+
+ROWS_A_PASS = 4096
+
+
+def publish_arrays(models: Path, name: str, model: Model, x: npt.NDArray[Any], y: npt.NDArray[Any] | None) -> int:
+    """Publish a model with rows x (B, I) and, for its metrics, targets y (B,); return the version."""
+    width = len(model.features)
+    if x.ndim != 2 or x.shape[1] != width or not len(x):
+        raise TrainingError(f"expected rows of shape (n, {width}) to publish with, got {x.shape}")
+    if x.dtype.kind not in "biuf":
+        raise TrainingError(f"expected numbers to publish with, got {x.dtype}")
+    rows = read_numbers(x)
+    if not np.isfinite(rows).all():
+        raise TrainingError("the rows to publish with hold NaN, infinity or numbers too large for float32")
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not all(np.isfinite(model.logits(part)).all() for part, _ in _chunks(rows, rows)):
+            raise TrainingError("the model can't be published: it gives NaN or infinity for these rows")
+    metrics = {}
+    if y is not None:
+        targets = _values(y, rows) if model.task == "regression" else _classes(y, rows, model)
+        metrics["test"] = predict(model, _chunks(rows, targets)).metrics(model.task)
+    data = {"source": "arrays", "sha256": sha256_of(x) if y is None else sha256_of(x, y)}
+    return publish_model(models, name, model, rows, metrics, made(data)).version
+
+
+def publish_model(
+    models: Path,
+    name: str,
+    model: Model,
+    codes: Codes,
+    metrics: dict[str, dict[str, float]],
+    provenance: dict[str, Any],
+    *,
+    files: Mapping[str, bytes] | None = None,
+    promote: bool = True,
+    force: bool = False,
+) -> Publication:
+    """Publish a model; the golden rows are chosen from codes (B, K) of rows that it may meet."""
+    # The same model and rows give the same file, whatever else was random.
+    golden = choose(model, codes, np.random.default_rng(0))
+    artifact = Artifact(model, golden)
+    return publish(models, name, artifact, metrics, provenance, files=files or {}, promote=promote, force=force)
+
+
+def class_labels(labels: Collection[Any] | None, classes: int) -> tuple[Label, ...]:
+    """Return labels as JSON can say them; without any, the classes are numbered."""
+    if labels is None:
+        return tuple(range(classes))
+    if not isinstance(labels, Collection) or isinstance(labels, str | bytes):
+        raise TrainingError(f"labels are a list of {classes} names, one for each output, got {type(labels).__name__}")
+    if len(labels) != classes:
+        raise TrainingError(f"{len(labels)} labels for a model of {classes} outputs")
+    plain = tuple(label.item() if isinstance(label, np.generic) else label for label in labels)
+    for number, label in enumerate(plain):
+        if not isinstance(label, str | int | float) or label in (math.inf, -math.inf) or label != label:
+            raise TrainingError(f"labels[{number}] must be a text, a finite number or a truth value")
+    return plain
+
+
+def _chunks(rows: Codes, y: npt.NDArray[Any]) -> Iterator[tuple[Codes, npt.NDArray[Any]]]:
+    for start in range(0, len(rows), ROWS_A_PASS):
+        yield rows[start : start + ROWS_A_PASS], y[start : start + ROWS_A_PASS]
+
+
+def _values(y: npt.NDArray[Any], rows: Codes) -> npt.NDArray[np.float64]:
+    values = y.ravel()
+    if values.shape != (len(rows),) or values.dtype.kind not in "iuf" or not np.isfinite(values).all():
+        raise TrainingError(f"expected {len(rows)} finite numbers to publish with, got {y.dtype} of shape {y.shape}")
+    return values.astype(np.float64)
+
+
+def _classes(y: npt.NDArray[Any], rows: Codes, model: Model) -> npt.NDArray[np.intp]:
+    classes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] == model.network.outputs > 1 else y.ravel()
+    if (
+        classes.shape != (len(rows),)
+        or classes.dtype.kind not in "biuf"
+        or not np.array_equal(classes, np.floor(classes))
+    ):
+        raise TrainingError(f"expected {len(rows)} class numbers to publish with, got {y.dtype} of shape {y.shape}")
+    if classes.min() < 0 or classes.max() >= model.network.outputs:
+        last = model.network.outputs - 1
+        raise TrainingError(f"class numbers go from 0 to {last}, got {classes.min()} to {classes.max()}")
+    return classes.astype(np.intp)

@@ -1,0 +1,1 @@
+"""The page for people (`report`), and its plots (`plots`)."""

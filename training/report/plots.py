@@ -1,0 +1,188 @@
+"""The pictures of a report, each as SVG text that a page can hold."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from training.evaluation.importance import Importance
+from training.evaluation.scores import ECE_BINS, Outcome
+
+INK, FIRST, SECOND, WEAK = "#1f2933", "#2b6cb0", "#dd6b20", "#cbd5e0"
+SHADES = "Blues"
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "npserve",  # the same picture is the same text
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.grid": True,
+    "grid.color": "#edf2f7",
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "text.parse_math": False,  # a name with two $ is a name
+}
+MOST_NUMBERED = 20  # classes of a confusion matrix whose cells hold numbers
+MOST_BARS = 25
+MOST_LETTERS = 28
+
+
+@mpl.rc_context(STYLE)
+def learning_curves(history: dict[str, list[float]], best: int) -> str:
+    """Draw loss and metric over the epochs, of the training and the validation part."""
+    names = [name for name in history if not name.startswith("val_")]
+    figure = _figure(5 * len(names), 3.4)
+    for number, name in enumerate(sorted(names, key=lambda name: name != "loss")):
+        axes = figure.add_subplot(1, len(names), number + 1)
+        epochs = np.arange(1, len(history[name]) + 1)
+        marker = "o" if len(epochs) < 3 else None
+        axes.plot(epochs, history[name], color=FIRST, label="training", marker=marker)
+        if validation := history.get(f"val_{name}"):
+            axes.plot(epochs, validation, color=SECOND, label="validation", marker=marker)
+            axes.axvline(best + 1, color=WEAK, linestyle="--", zorder=0)
+            axes.plot([best + 1], [validation[best]], "o", color=SECOND)
+        axes.set(xlabel="epoch", ylabel=name)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.legend()
+    return _svg(figure)
+
+
+@mpl.rc_context(STYLE)
+def confusion_matrix(counts: npt.NDArray[np.intp], labels: Sequence[Any]) -> str:
+    """Draw true classes (rows) against predicted ones; the shade is the share of the true class."""
+    classes = len(counts)
+    side = min(2.6 + 0.42 * classes, 8)
+    figure = _figure(side + 0.6, side)
+    axes = figure.add_subplot()
+    axes.grid(visible=False)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap=SHADES, vmin=0, vmax=1)
+    axes.set(xlabel="predicted", ylabel="true")
+    if classes <= MOST_NUMBERED:
+        names = [_short(label) for label in labels]
+        axes.set_xticks(range(classes), names, rotation=45 if max(map(len, names)) > 3 else 0, ha="center")
+        axes.set_yticks(range(classes), names)
+        for (row, column), count in np.ndenumerate(counts):
+            if count:
+                shade = "white" if shares[row, column] > 0.6 else INK
+                axes.text(column, row, f"{count:,}", ha="center", va="center", color=shade, fontsize=9)
+    return _svg(figure)
+
+
+@mpl.rc_context(STYLE)
+def reliability(outcome: Outcome) -> str:
+    """Draw how often the model is right where it says how sure it is, and how many rows there are."""
+    confidence = outcome.outputs.max(axis=1).astype(np.float64)
+    places = np.minimum((confidence * ECE_BINS).astype(np.intp), ECE_BINS - 1)
+    rows = np.bincount(places, minlength=ECE_BINS)
+    there = rows > 0
+    shares = np.bincount(places, outcome.right, ECE_BINS)[there] / rows[there]
+    means = np.bincount(places, confidence, ECE_BINS)[there] / rows[there]
+    figure = _figure(4.6, 4.4)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    above.plot([0, 1], [0, 1], color=WEAK, linestyle="--")
+    deviation = np.sqrt(means * (1 - means) / rows[there])
+    above.errorbar(means, shares, 1.96 * deviation, fmt="o-", color=FIRST, ecolor=WEAK, markersize=4)
+    above.set(ylabel="share that is right", ylim=(-0.03, 1.05), xlim=(0, 1.02))
+    below.bar((np.arange(ECE_BINS) + 0.5) / ECE_BINS, rows, 0.9 / ECE_BINS, color=FIRST)
+    below.set(xlabel="probability of the predicted class", ylabel="rows")
+    return _svg(figure)
+
+
+@mpl.rc_context(STYLE)
+def importances(found: Importance, image_size: tuple[int, int] | None) -> str:
+    """Draw bars, the most important first; or a map where columns are places of an image."""
+    if found.image is not None and image_size is not None:
+        figure = _figure(4.2, 3.8)
+        axes = figure.add_subplot()
+        axes.grid(visible=False)
+        shown = axes.imshow(found.rise.reshape(found.image), cmap=SHADES, extent=(0, image_size[1], image_size[0], 0))
+        figure.colorbar(shown, label="rise of the loss when shuffled")
+        return _svg(figure)
+    order = np.argsort(-found.rise)[:MOST_BARS][::-1]
+    figure = _figure(7, 0.9 + 0.27 * len(order))
+    axes = figure.add_subplot()
+    axes.barh(range(len(order)), found.rise[order], xerr=found.deviation[order], color=FIRST, ecolor=INK, height=0.7)
+    axes.set_yticks(range(len(order)), [_short(found.names[j]) for j in order])
+    axes.set(xlabel="rise of the loss when shuffled")
+    axes.grid(visible=False, axis="y")
+    return _svg(figure)
+
+
+@mpl.rc_context(STYLE)
+def images(pixels: npt.NDArray[Any], captions: Sequence[str]) -> str:
+    """Draw images (N, H, W) side by side with a caption each."""
+    columns, room = 8, 1.25  # room for an image and its caption, whose width is 1
+    lines = -(-len(pixels) // columns)
+    figure = _figure(9.6, 1.5 * lines)
+    axes = figure.add_subplot()
+    height = room * pixels.shape[1] / pixels.shape[2]
+    for number, (image, caption) in enumerate(zip(pixels, captions, strict=True)):
+        left, top = room * (number % columns), -height * (number // columns) * room
+        bottom = top - height / room
+        axes.imshow(image, cmap="gray_r", extent=(left, left + 1, bottom, top))
+        axes.text(left + 0.5, top + 0.05, caption, ha="center", va="bottom", fontsize=8)
+    axes.set(xlim=(0, room * columns), ylim=(bottom - 0.05 if lines > 1 else -height, 0.3))
+    axes.set_axis_off()
+    return _svg(figure)
+
+
+@mpl.rc_context(STYLE)
+def predicted_against_true(outcome: Outcome) -> str:
+    """Draw the values of a regression: on the diagonal where they are right."""
+    figure = _figure(4.8, 4.2)
+    axes = figure.add_subplot()
+    y, predicted = outcome.targets.astype(np.float64), outcome.outputs[:, 0].astype(np.float64)
+    _cloud(axes, y, predicted)
+    ends = [min(y.min(), predicted.min()), max(y.max(), predicted.max())]
+    axes.plot(ends, ends, color=SECOND, linewidth=1)
+    axes.set(xlabel="true", ylabel="predicted")
+    return _svg(figure)
+
+
+@mpl.rc_context(STYLE)
+def residuals(outcome: Outcome) -> str:
+    """Draw how large the errors of a regression are, and how many there are of each size."""
+    errors = outcome.outputs[:, 0].astype(np.float64) - outcome.targets
+    figure = _figure(4.8, 4.2)
+    axes = figure.add_subplot()
+    low, high = np.quantile(errors, [0.005, 0.995])
+    axes.hist(np.clip(errors, low, high), bins=min(60, 10 + len(errors) // 20), color=FIRST)
+    axes.axvline(0, color=SECOND, linewidth=1)
+    axes.set(xlabel="predicted - true", ylabel="rows")
+    return _svg(figure)
+
+
+def _cloud(axes: Axes, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> None:
+    if len(x) <= 1000:
+        axes.plot(x, y, "o", color=FIRST, alpha=0.5, markersize=4, markeredgewidth=0)
+    else:
+        axes.hexbin(x, y, gridsize=45, cmap=SHADES, bins="log", mincnt=1, linewidths=0)
+
+
+def _figure(width: float, height: float) -> Figure:
+    return Figure((width, height), layout="constrained")
+
+
+def _svg(figure: Figure) -> str:
+    file = io.StringIO()
+    figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = file.getvalue()
+    return text[text.index("<svg") :]
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}…"

@@ -1,0 +1,1 @@
+"""A published version over whole files: evaluating, comparing, predicting."""
