@@ -1,4 +1,4 @@
-"""Trains the cases of `tests/training/keras/keras_cases.py` with Keras itself, and keeps what came out for the tests.
+"""Trains the cases of `tests/helpers/keras_cases.py` with Keras itself, and keeps what came out for the tests.
 
     .peers/keras/bin/python -m benchmarks.keras_fixtures
 
@@ -17,10 +17,10 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 import keras
 import numpy as np
 
-from tests.training.keras import keras_cases
-from tests.training.keras.keras_cases import BATCH_SIZE, CASES, EPOCHS, HIDDEN, ROWS, Case
+from tests.helpers import keras_cases
+from tests.helpers.keras_cases import BATCH_SIZE, CASES, EPOCHS, HIDDEN, ROWS, Case
 
-FIXTURES = Path(keras_cases.__file__).with_name("fixtures") / "keras.npz"
+FIXTURES = Path(keras_cases.__file__).with_name("keras.npz")
 STEPS = EPOCHS * ROWS // BATCH_SIZE
 
 

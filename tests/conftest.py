@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nn import Artifact
-from tests.models import make_artifact
+from tests.helpers.models import make_artifact
 
 
 @pytest.hookimpl(wrapper=True)

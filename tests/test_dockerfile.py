@@ -12,7 +12,7 @@ import requests
 
 from nn import Artifact
 from store import publish
-from tests.service.server import free_port
+from tests.helpers.server import free_port
 
 ROOT = Path(__file__).parents[1]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()

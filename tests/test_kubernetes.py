@@ -15,7 +15,7 @@ import yaml
 
 from service.app import create_app
 from service.settings import Settings, variable
-from tests.service.test_memory import TIMES_A_BODY
+from tests.helpers.server import TIMES_A_BODY
 from training.__main__ import _parser as training_parser
 
 ROOT = Path(__file__).parents[1]

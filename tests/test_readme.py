@@ -22,7 +22,7 @@ from service.errors import CallError, ClientGone
 from service.metrics.registry import Metrics
 from service.protocols.codec import STATUSES
 from service.settings import Settings, option, variable
-from tests.service.server import free_port
+from tests.helpers.server import free_port
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nn.activations import ACTIVATIONS
-from tests.gradcheck import Float64, assert_gradient
+from tests.helpers.gradcheck import Float64, assert_gradient
 
 # What Keras 3 gives for -2, -0.5, 0, 0.5 and 2, by the formulas of its documentation.
 X = [-2.0, -0.5, 0.0, 0.5, 2.0]

@@ -11,7 +11,7 @@ import pytest
 
 from nn import Artifact, ArtifactError, Dense, Golden, Network, load, save
 from nn.artifact import from_bytes, to_bytes
-from tests.models import make_artifact
+from tests.helpers.models import make_artifact
 
 HERE = Path("model.npz")
 Members = dict[str, np.ndarray]

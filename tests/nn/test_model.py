@@ -3,7 +3,7 @@ import pytest
 
 from nn import Features, Model
 from nn.model import Label
-from tests.models import make_artifact, make_network
+from tests.helpers.models import make_artifact, make_network
 
 
 def test_a_classifier_names_its_best_label(rng: np.random.Generator) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nn import Dense, Network, NetworkError
-from tests.models import make_network
+from tests.helpers.models import make_network
 
 
 def test_numbers_that_can_be_checked_by_hand() -> None:

@@ -12,7 +12,7 @@ from service.app import create_app
 from service.prediction.reloader import Follower
 from service.settings import Settings
 from store import publish
-from tests.service.server import Server
+from tests.helpers.server import Server
 
 
 @pytest.fixture(autouse=True)

@@ -21,11 +21,10 @@ from service.app import create_app
 from service.prediction.messages import Request
 from service.settings import Settings
 from store import promote, publish, read_version, set_alias
-from tests.models import make_artifact, make_constant
-from tests.service.server import parse, total
-
-ROW = [5.1, 3.5, 1.4, 0.2]
-JSON = "application/json"
+from tests.helpers.bad_requests import BAD_NATIVE
+from tests.helpers.models import ROW, make_artifact, make_constant
+from tests.helpers.server import parse, total
+from tests.helpers.wire import JSON
 
 
 def _post(client: FlaskClient, path: str = "/predict", body: Any = None, **options: Any) -> TestResponse:
@@ -93,33 +92,7 @@ def test_a_regression_has_predictions_alone(outputs: int, models: Path, rng: np.
     )
 
 
-BAD_BODIES: list[tuple[bytes, int, str]] = [
-    (b"", 400, "the body is empty; expected JSON"),
-    (b"hello", 400, "the body is not JSON"),
-    (b'{"instances": [[1, 2, 3, NaN]]}', 400, "the body is not JSON"),
-    (b'{"instances": [[1, 2, 3, Infinity]]}', 400, "the body is not JSON"),
-    (b'{"instances": [[1, 2, 3, 1e400]]}', 400, "the body is not JSON"),
-    (b'{"instances": [[1, 2, 3, "\xff"]]}', 400, "the body is not JSON"),
-    ('{"instances": [[1, 2, 3, 4]]}'.encode("utf-16"), 400, "the body is not JSON"),
-    (b"[" * 4000, 400, "the body is not JSON"),
-    (b'{"instances": ' + b"[" * 3000 + b"]" * 3000 + b"}", 400, "the body is not JSON"),
-    (b"[1]", 422, "the body: expected an object with the key instances, got a list"),
-    (b"{}", 422, "/instances: expected a list of rows, got nothing"),
-    (b'{"instances": []}', 422, "/instances: expected a list of at least one row, got an empty list"),
-    (b'{"instances": [[1, 2, 3, 4]], "rows": 1}', 422, "/rows: expected no key but instances and top"),
-    (b'{"instances": [[1, 2, 3], [1, 2, 3, 4, 5]]}', 422, "/instances/0: expected 4 values, got 3 values (and 1 more)"),
-    (b'{"instances": [[1, 2, 3]]}', 422, "expected 4 values, got 3 values"),
-    (b'{"instances": [[1, 2, 3, "2.5"]]}', 422, "/instances/0/3: expected a number, got a string"),
-    (b'{"instances": [[1, 2, 3, null]]}', 422, "/instances/0/3: expected a number, got null"),
-    (b'{"instances": [[1, 2, 3, true]]}', 422, "/instances/0/3: expected a number, got a boolean"),
-    (b'{"instances": [[1, 2, 3, 1e39]]}', 422, "/instances/0/3: expected a number within"),
-    (b'{"instances": [[1e38, -1e38, 3e38, 3e38]]}', 422, "/instances/0: expected numbers that the model can add up"),
-    (b'{"instances": [' + b",".join([b"[1,2,3,4]"] * 51) + b"]}", 413, "51 rows; at most 50"),
-    (b'{"instances": [[1, 2, 3, 4]]' + b" " * 10_000 + b"}", 413, "the body is larger than 10000 bytes"),
-]
-
-
-@pytest.mark.parametrize(("body", "status", "message"), BAD_BODIES)
+@pytest.mark.parametrize(("body", "status", "message"), BAD_NATIVE)
 def test_bad_bodies(body: bytes, status: int, message: str, client: FlaskClient) -> None:
     answer = _post(client, body=body)
     assert (answer.status_code, message in _error(answer)) == (status, True), answer.text

@@ -10,10 +10,9 @@ import pytest
 import requests
 
 from store import publish
-from tests.models import make_artifact
-from tests.service.server import Server
-from tests.service.test_app import JSON, ROW
-from tests.service.wire import Wire, message
+from tests.helpers.models import ROW, make_artifact
+from tests.helpers.server import Server
+from tests.helpers.wire import JSON, Wire, message
 
 PATHS = ("/models/iris/predict", "/v1/models/iris:predict", "/v2/models/iris/infer", "/v2/repository/index")
 BODY = b'{"instances": '

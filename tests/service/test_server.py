@@ -21,18 +21,14 @@ from nn import Artifact
 from service.metrics.multiprocess import ARCHIVE
 from service.server.batcher import COUNTED_TOGETHER
 from store import promote, publish, read_version
-from tests.models import make_artifact, make_constant
-from tests.service.server import Server, total
-from tests.service.test_app import BAD_BODIES, JSON, ROW
-from tests.service.wire import Wire, message
+from tests.helpers.bad_requests import BAD_NATIVE
+from tests.helpers.models import ROW, make_artifact, make_constant
+from tests.helpers.server import Server, total
+from tests.helpers.wire import JSON, Wire, message
 from training.__main__ import main as train
 
 BODY = json.dumps({"instances": [ROW]})
 METRICS = {"test": {"accuracy": 0.9, "rows": 100}}
-
-
-def _post(server: Server, path: str = "/predict", body: bytes | str = BODY) -> requests.Response:
-    return requests.post(server.url + path, data=body, headers={"Content-Type": JSON}, timeout=10)
 
 
 def test_predictions_are_the_networks_own_and_all_are_counted(server: Server, iris: Path) -> None:
@@ -40,7 +36,7 @@ def test_predictions_are_the_networks_own_and_all_are_counted(server: Server, ir
     batches = [np.round(rng.normal(size=(1 + i % 7, 4)), 3).astype(np.float32) for i in range(200)]
     bodies = [json.dumps({"instances": batch.astype(float).tolist()}) for batch in batches]
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda body: _post(server, body=body), bodies))
+        answers = list(pool.map(lambda body: server.post(body=body), bodies))
     model = read_version(iris, "iris", 1).artifact.model
     for batch, answer in zip(batches, answers, strict=True):
         assert answer.status_code == 200
@@ -72,21 +68,21 @@ def test_bad_input_is_answered_and_so_is_the_next_request(iris: Path, tmp_path: 
         requests.Session() as session,
     ):
         server.wait_until_ready()
-        for body, status, message in BAD_BODIES:
+        for body, status, message in BAD_NATIVE:
             answer = session.post(f"{server.url}/predict", data=body, headers={"Content-Type": JSON}, timeout=10)
             assert (answer.status_code, message in answer.json()["error"]) == (status, True), answer.text
             assert session.post(f"{server.url}/predict", data=BODY, headers={"Content-Type": JSON}).status_code == 200
         refused = total(server.scrape(), "npserve_rejected_inputs_total", model="iris")
-        assert refused == len(BAD_BODIES)
+        assert refused == len(BAD_NATIVE)
 
 
 def test_more_than_may_wait_for_a_long_pass_are_told_to_come_again(models: Path, rng: np.random.Generator) -> None:
     publish(models, "large", make_artifact(rng, (4, 2200, 2200, 3)), {}, {})
     with Server(models, workers=1, NPSERVE_MAX_WAITING="2") as server, ThreadPoolExecutor(6) as pool:
         server.wait_until_ready()
-        first = pool.submit(_post, server, body=json.dumps({"instances": [ROW] * 3000}))
+        first = pool.submit(server.post, body=json.dumps({"instances": [ROW] * 3000}))
         server.wait_for(lambda: total(server.scrape(), "npserve_requests_in_flight") == 1)
-        answers = list(pool.map(lambda _: _post(server), range(5)))
+        answers = list(pool.map(lambda _: server.post(), range(5)))
         assert sorted(answer.status_code for answer in [first.result(), *answers]) == [200] * 3 + [503] * 3
         refused = [answer for answer in answers if answer.status_code == 503]
         assert {answer.headers["Retry-After"] for answer in refused} == {"1"}
@@ -116,7 +112,7 @@ def test_a_body_that_is_too_large(chunked: bool, size: int, server: Server) -> N
     else:
         assert answer.status_code == 413
         assert "larger than 4194304 bytes" in answer.json()["error"]
-    assert _post(server).status_code == 200
+    assert server.post().status_code == 200
 
 
 class Load:
@@ -177,7 +173,7 @@ def test_all_workers_follow_within_two_seconds_and_no_request_fails(constants: P
                 changed = time.monotonic()
                 time.sleep(3)
                 assert load.since(changed + 2) == {version}
-            assert _post(server, "/models/abc/versions/3/predict").json()["predictions"] == ["c"]
+            assert server.post("/models/abc/versions/3/predict").json()["predictions"] == ["c"]
         assert load.failures == []
         assert len(load.versions) > 100
         info = {labels for (name, labels) in server.scrape() if name == "npserve_model_info"}
@@ -224,10 +220,10 @@ def test_a_worker_that_starts_while_the_store_is_gone_does_not_stop_the_others(i
         killed = server.workers()[0]
         os.kill(killed, signal.SIGKILL)
         server.wait_for(lambda: len(server.workers()) == 2 and killed not in server.workers())
-        assert {_post(server).status_code for _ in range(50)} <= {200, 503}
+        assert {server.post().status_code for _ in range(50)} <= {200, 503}
         assert server.process.poll() is None
         iris.with_name("elsewhere").rename(iris)
-        server.wait_for(lambda: all(_post(server).status_code == 200 for _ in range(30)))
+        server.wait_for(lambda: all(server.post().status_code == 200 for _ in range(30)))
 
 
 def test_workers_that_are_replaced_gracefully_have_counted_everything(constants: Path) -> None:
@@ -235,7 +231,7 @@ def test_workers_that_are_replaced_gracefully_have_counted_everything(constants:
         server.wait_until_ready()
         old = set(server.workers())
         for _ in range(10):
-            assert _post(server, "/models/abc/predict").status_code == 200
+            assert server.post("/models/abc/predict").status_code == 200
         server.process.send_signal(signal.SIGHUP)
         server.wait_for(lambda: len(server.workers()) == 2 and not old & set(server.workers()))
         assert total(server.scrape(), "npserve_request_seconds_count", outcome="ok") == 10
@@ -265,7 +261,7 @@ def test_it_starts_with_an_empty_store_and_gets_ready_by_itself(
         assert requests.get(f"{server.url}/readyz", timeout=5).status_code == 503
         publish(models / "later", "iris", artifact, {}, {})
         server.wait_until_ready()
-        server.wait_for(lambda: _post(server).status_code == 200)
+        server.wait_for(lambda: server.post().status_code == 200)
 
 
 def test_it_stops_gracefully_and_leaves_nothing_behind(iris: Path, tmp_path: Path) -> None:
@@ -311,10 +307,10 @@ def test_a_busy_port_is_one_sentence(server: Server, iris: Path) -> None:
 
 def test_an_error_is_one_line_of_json(iris: Path) -> None:
     with Server(iris) as server:
-        server.wait_for(lambda: all(_post(server).status_code == 200 for _ in range(50)))
+        server.wait_for(lambda: all(server.post().status_code == 200 for _ in range(50)))
         (iris / "iris/serving.json").write_text("{")
         time.sleep(2.5)
-        assert _post(server).status_code == 200
+        assert server.post().status_code == 200
         _, errors = server.stop()
     lines = [json.loads(line) for line in errors.splitlines()]
     assert len(lines) == 2  # once for each worker, not once a second
@@ -332,11 +328,11 @@ def test_mnist_from_the_command_line_to_predictions(data_folder: Path, models: P
     with Server(models, tmp_path / "metrics") as server:
         server.wait_until_ready()
         body = json.dumps({"instances": images.tolist()})
-        answer = _post(server, "/models/mnist/predict", body).json()
+        answer = server.post("/models/mnist/predict", body).json()
         assert np.mean(np.array(answer["predictions"]) == labels) >= 0.95
         expected = read_version(models, "mnist", 1).artifact.model.predict(images.astype(np.float32))
         np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-5)
-        single = _post(server, "/models/mnist/predict", json.dumps({"instances": images[:1].tolist()})).json()
+        single = server.post("/models/mnist/predict", json.dumps({"instances": images[:1].tolist()})).json()
         np.testing.assert_allclose(single["probabilities"][0], answer["probabilities"][0], atol=1e-5)
         assert {model["name"] for model in requests.get(f"{server.url}/models", timeout=5).json()["models"]} == {
             "digits",

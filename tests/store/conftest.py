@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -6,9 +5,7 @@ import pytest
 
 from nn import Artifact
 from store import Publication, publish
-
-MADE = {"command": "pytest", "seed": 0}
-Publish = Callable[..., Publication]
+from tests.helpers.publications import MADE, Publish
 
 
 @pytest.fixture

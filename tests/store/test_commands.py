@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from store.__main__ import main
-from tests.store.conftest import Publish
+from tests.helpers.publications import Publish
 
 
 @pytest.fixture(autouse=True)

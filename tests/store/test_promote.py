@@ -5,7 +5,7 @@ import pytest
 from nn import ArtifactError
 from store import StoreError, promote, set_alias
 from store.serving import Serving
-from tests.store.conftest import Publish
+from tests.helpers.publications import Publish
 
 
 def aliases(models: Path) -> dict[str, int]:

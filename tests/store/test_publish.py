@@ -11,8 +11,8 @@ import pytest
 from nn import Artifact, ArtifactError, Golden
 from store import StoreError, publish, read_version
 from store.serving import Serving
-from tests.models import make_artifact
-from tests.store.conftest import MADE, Publish
+from tests.helpers.models import make_artifact
+from tests.helpers.publications import MADE, Publish
 
 
 def test_the_first_version_becomes_stable(tmp_path: Path, publish_one: Publish) -> None:
@@ -147,7 +147,7 @@ def dying(function):
     return step
 
 from store import publish
-from tests.models import make_artifact
+from tests.helpers.models import make_artifact
 artifact = make_artifact(np.random.default_rng(0))
 steps = int(sys.argv[2])
 os.fsync = dying(os.fsync)

@@ -6,7 +6,7 @@ import pytest
 
 from nn import ArtifactError
 from store import read_version
-from tests.store.conftest import Publish
+from tests.helpers.publications import Publish
 
 
 def test_a_version_is_read_and_tried(tmp_path: Path, publish_one: Publish) -> None:

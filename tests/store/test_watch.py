@@ -6,7 +6,7 @@ import pytest
 
 from store import promote, set_alias
 from store.watch import Load, Watch
-from tests.store.conftest import Publish
+from tests.helpers.publications import Publish
 
 
 @pytest.fixture

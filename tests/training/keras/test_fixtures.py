@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tests.training.keras import keras_cases
-from tests.training.keras.keras_cases import BATCH_SIZE, CASES, EPOCHS, HIDDEN, ROWS, Case
+from tests.helpers import keras_cases
+from tests.helpers.keras_cases import BATCH_SIZE, CASES, EPOCHS, HIDDEN, ROWS, Case
 from training import keras
 from training.keras.engine.ops import Drop
 
-FIXTURES = Path(__file__).with_name("fixtures") / "keras.npz"
+FIXTURES = Path(keras_cases.__file__).with_name("keras.npz")
 TOLERANCE = 1e-5  # the largest difference in a tensor, as a share of its largest weight
 Vector = npt.NDArray[Any]
 

@@ -1,0 +1,44 @@
+"""Small models for tests, with weights that nobody trained."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from nn import Artifact, Dense, Features, Golden, Model, Network, Number
+from nn.model import Label
+
+ROW = [5.1, 3.5, 1.4, 0.2]  # as the models of four numbers take it
+
+
+def make_network(
+    rng: np.random.Generator, widths: Sequence[int], hidden: str = "relu", last: str = "softmax"
+) -> Network:
+    activations = [hidden] * (len(widths) - 2) + [last]
+    return Network(
+        Dense(rng.normal(size=shape), rng.normal(size=shape[1]), activation)
+        for shape, activation in zip(pairwise(widths), activations, strict=True)
+    )
+
+
+def make_artifact(
+    rng: np.random.Generator,
+    widths: Sequence[int] = (4, 8, 3),
+    labels: tuple[Label, ...] = ("setosa", "versicolor", "virginica"),
+    hidden: str = "relu",
+) -> Artifact:
+    """A classifier of I numbers; with no labels, a regression."""
+    rows = rng.normal(size=(5, widths[0])).astype(np.float32)
+    features = Features([Number(f"feature {i}", offset=0.25 * i, scale=1.5) for i in range(widths[0])])
+    task, last = ("classification", "softmax") if labels else ("regression", "linear")
+    model = Model(features, make_network(rng, widths, hidden, last), task, labels)
+    return Artifact(model, Golden.measure(model, rows.tolist()))
+
+
+def make_constant(answer: int, labels: tuple[Label, ...] = ("a", "b", "c"), inputs: int = 4) -> Artifact:
+    """A model that gives the same label for every row: its answers tell which version gave them."""
+    bias = np.zeros(len(labels))
+    bias[answer] = 10
+    network = Network([Dense(np.full((inputs, len(labels)), 1e-3), bias, "softmax")])
+    model = Model(Features.plain(inputs), network, "classification", labels)
+    return Artifact(model, Golden.measure(model, [[1.0] * inputs]))

@@ -1,0 +1,125 @@
+"""The real server, as a user starts it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+import service
+from service.server.batcher import COUNT_SECONDS
+from tests.helpers.models import ROW
+from tests.helpers.wire import JSON
+
+# What one body takes, in its own size: itself, unpacked, copied by NumPy's reader, float32 of each byte (4), whether
+# each is finite; and the pass. The limit of memory in k8s/ counts with it.
+TIMES_A_BODY = 9
+
+BODY = json.dumps({"instances": [ROW]})
+
+Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """`python -m service` on a free port, or gunicorn with another worker class; leaves nothing running."""
+
+    def __init__(
+        self, models: Path, metrics: Path | None = None, workers: int = 2, worker_class: str = "", **environment: str
+    ) -> None:
+        self.models, self.metrics = models, metrics
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        options = {"models": str(models), "bind": f"127.0.0.1:{self.port}", "workers": str(workers)}
+        if worker_class:
+            configuration = str(Path(service.__file__).with_name("gunicorn.conf.py"))
+            self._command = ["gunicorn", "-c", configuration, "-k", worker_class, "service.app:create_app()"]
+            environment |= {f"NPSERVE_{name.upper()}": value for name, value in options.items()}
+        else:
+            self._command = ["service", *(part for name, value in options.items() for part in (f"--{name}", value))]
+        own = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)} if metrics else {}
+        self._environment = {**os.environ, **own, **environment}
+
+    def __enter__(self) -> Self:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", *self._command],
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            self.stop()
+
+    def stop(self) -> tuple[str, str]:
+        """Stop gracefully; return what was printed on stdout and stderr."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.communicate(timeout=40)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+
+    def workers(self) -> list[int]:
+        """Return the process numbers of the living workers."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]
+
+    def wait_until_ready(self) -> None:
+        self.wait_for(lambda: requests.get(f"{self.url}/readyz", timeout=5).status_code == 200)
+
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 15) -> None:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                if condition():
+                    return
+            except requests.RequestException:
+                pass
+            if self.process.poll() is not None:
+                raise AssertionError(f"the server has stopped: {self.process.communicate()}")
+            assert time.monotonic() < deadline, "it did not come true in time"
+            time.sleep(0.05)
+
+    def post(self, path: str = "/predict", body: bytes | str = BODY) -> requests.Response:
+        return requests.post(self.url + path, data=body, headers={"Content-Type": JSON}, timeout=10)
+
+    def scrape(self) -> Series:
+        """Return every series of /metrics: (name, labels) -> value, with what other workers had still to count."""
+        if len(self.workers()) > 1:
+            time.sleep(2 * COUNT_SECONDS)
+        answer = requests.get(f"{self.url}/metrics", timeout=5)
+        assert answer.status_code == 200, answer.text
+        return parse(answer.text)
+
+
+def parse(exposition: str) -> Series:
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(exposition)
+        for sample in family.samples
+    }
+
+
+def total(series: Series, name: str, **labels: str) -> float:
+    """Add up the series of a name that carry these labels."""
+    return sum(value for (n, found), value in series.items() if n == name and labels.items() <= dict(found).items())

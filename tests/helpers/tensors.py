@@ -1,0 +1,94 @@
+"""Requests of the Open Inference Protocol as bytes, and what the answers to them hold."""
+
+import json
+import struct
+from typing import Any
+
+import numpy as np
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.helpers.models import ROW
+from tests.helpers.wire import JSON
+
+INFER = "/v2/models/iris/infer"
+LENGTH = "Inference-Header-Content-Length"
+ROWS = [ROW, [6.0, 2.0, 5.0, 1.5]]
+ALL_BINARY = {"binary_data_output": True}
+
+Sent = tuple[dict[str, str], bytes]
+
+
+def tensor(data: Any = None, shape: Any = (2, 4), name: Any = "input", datatype: Any = "FP32", **more: Any) -> Any:
+    """A tensor as JSON; with a size, one of bytes."""
+    parameters = {"parameters": {"binary_data_size": more.pop("size")}} if "size" in more else {}
+    given = {} if data is None else {"data": data}
+    return {"name": name, "shape": shape, "datatype": datatype, **given, **parameters, **more}
+
+
+def listed(*inputs: Any, **more: Any) -> Sent:
+    """A request that is JSON alone."""
+    return {}, json.dumps({"inputs": inputs, **more}).encode()
+
+
+def packed(raw: bytes, *inputs: Any, length: Any = None, **more: Any) -> Sent:
+    """A request with bytes after its JSON."""
+    head = json.dumps({"inputs": inputs, **more}).encode()
+    return {LENGTH: str(len(head) if length is None else length)}, head + raw
+
+
+def array(values: Any, datatype: str = "FP32", dtype: str = "<f4", name: str = "input", **more: Any) -> Sent:
+    """A request with one tensor as bytes."""
+    raw = np.asarray(values, dtype)
+    return packed(raw.tobytes(), tensor(shape=raw.shape, size=raw.nbytes, name=name, datatype=datatype), **more)
+
+
+def elements(*texts: str) -> bytes:
+    return b"".join(struct.pack("<I", len(raw)) + raw for raw in (text.encode() for text in texts))
+
+
+def post(client: FlaskClient, sent: Sent, path: str = INFER, **headers: str) -> TestResponse:
+    return client.post(path, data=sent[1], headers={**sent[0], **headers})
+
+
+def head(answer: TestResponse) -> dict[str, Any]:
+    """Return the JSON of an answer."""
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = json.loads(answer.data[: int(answer.headers.get(LENGTH, len(answer.data)))])
+    assert list(body) == ["model_name", "model_version", "id", "outputs"]
+    return body
+
+
+def read(answer: TestResponse) -> dict[str, Any]:
+    """Return the outputs of an answer by name, from the JSON or the bytes after it, which are used up."""
+    body, raw = head(answer), answer.data[int(answer.headers.get(LENGTH, len(answer.data))) :]
+    found = {}
+    for output in body["outputs"]:
+        values = output.get("data")
+        if "parameters" in output:
+            size = output["parameters"]["binary_data_size"]
+            values, raw = _unpack(raw[:size], output["datatype"]), raw[size:]
+        found[output["name"]] = np.array(values).reshape(output["shape"])
+    assert raw == b""
+    assert answer.content_type == ("application/octet-stream" if LENGTH in answer.headers else JSON)
+    return found
+
+
+def _unpack(raw: bytes, datatype: str) -> Any:
+    if datatype != "BYTES":
+        return np.frombuffer(raw, {"FP32": "<f4", "INT64": "<i8", "FP64": "<f8", "BOOL": "?"}[datatype])
+    texts = []
+    while raw:
+        size = 4 + int.from_bytes(raw[:4], "little")
+        texts.append(raw[4:size].decode())
+        raw = raw[size:]
+    return texts
+
+
+def error(answer: TestResponse) -> str:
+    """Assert the one shape of errors, and return the sentence."""
+    assert answer.content_type == JSON
+    assert answer.headers["X-Request-ID"]
+    body = answer.get_json()
+    assert list(body) == ["error"]
+    return str(body["error"])

@@ -1,0 +1,79 @@
+"""Counters of several processes: made by real ones, that write what a worker writes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from service.metrics.multiprocess import AllProcesses, bury, wipe
+from tests.helpers.server import Series, parse, total
+
+WORKER = """
+import sys
+from service.metrics.registry import Metrics
+metrics = Metrics()
+metrics.rows.labels("iris", "1").inc(float(sys.argv[1]))
+metrics.requests.labels("iris", "1", "native", "ok").observe(0.003)
+metrics.in_flight.inc()
+metrics.loaded_at.labels("iris", "1").set(float(sys.argv[1]))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    wipe(tmp_path / "metrics")
+    return tmp_path / "metrics"
+
+
+def _work(folder: Path, count: int) -> int:
+    """Run a worker that counts and dies; return its process number."""
+    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)}
+    with subprocess.Popen([sys.executable, "-c", WORKER, str(count)], env=environment) as worker:
+        assert worker.wait() == 0
+        return worker.pid
+
+
+def _scrape(folder: Path) -> Series:
+    registry = CollectorRegistry()
+    registry.register(AllProcesses(folder))
+    return parse(generate_latest(registry).decode())
+
+
+def test_what_the_dead_have_counted_stays(folder: Path) -> None:
+    for count in (1, 2, 3):
+        pid = _work(folder, count)
+        before = _scrape(folder)
+        bury(folder, pid)
+        after = _scrape(folder)
+        assert total(after, "npserve_rows_total") == sum(range(count + 1)) == total(before, "npserve_rows_total")
+        assert total(after, "npserve_request_seconds_count") == count
+        assert total(after, "npserve_request_seconds_bucket", le="0.005") == count
+        assert total(after, "npserve_request_seconds_bucket", le="0.002") == 0
+        assert total(after, "npserve_model_loaded_timestamp_seconds") == count
+        assert total(before, "npserve_requests_in_flight") == 1
+        assert total(after, "npserve_requests_in_flight") == 0
+        assert sorted(file.name for file in folder.iterdir()) == [
+            "counter_archive.db",
+            "gauge_max_archive.db",
+            "histogram_archive.db",
+            "lock",
+        ]
+
+
+def test_a_worker_that_died_while_it_made_its_files(folder: Path) -> None:
+    pid = _work(folder, 5)
+    (folder / f"counter_{pid}.db").write_bytes(b"")
+    (folder / "counter_123.db").write_bytes(b"\0" * 65536)
+    assert total(_scrape(folder), "npserve_rows_total") == 0
+    for dead in (pid, 123):
+        bury(folder, dead)
+    assert total(_scrape(folder), "npserve_request_seconds_count") == 1
+
+
+def test_a_new_start_begins_from_nothing(folder: Path) -> None:
+    _work(folder, 5)
+    wipe(folder)
+    assert _scrape(folder) == {}

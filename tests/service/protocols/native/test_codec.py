@@ -1,0 +1,135 @@
+"""What the native protocol has beside JSON rows and probabilities: NumPy's own format, and the best labels alone."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from nn import Artifact, Boolean, Features, Golden, Model
+from service.app import create_app
+from service.settings import Settings
+from store import publish, read_version
+from tests.helpers.models import make_artifact, make_network
+from tests.helpers.npy import NPY, write_npy
+
+ROWS = np.array([[5.1, 3.5, 1.4, 0.2], [6.0, 2.0, 5.0, 1.5]])
+
+
+def _post(client: FlaskClient, body: bytes, accept: str = "*/*", kind: str = NPY) -> TestResponse:
+    return client.post("/predict", data=body, content_type=kind, headers={"Accept": accept})
+
+
+def _expected(models: Path) -> np.ndarray:
+    return np.asarray(read_version(models, "iris", 1).artifact.model.predict(ROWS.astype(np.float32)))
+
+
+@pytest.mark.parametrize("dtype", ["<f4", "<f8", ">f8", "f2"])
+@pytest.mark.parametrize("version", [(1, 0), (2, 0)])
+def test_an_array_in_and_out(dtype: str, version: tuple[int, int], client: FlaskClient, iris: Path) -> None:
+    answer = _post(client, write_npy(np.asfortranarray(ROWS.astype(dtype)), version))
+    assert (answer.status_code, answer.content_type) == (200, NPY)
+    assert (answer.headers["X-Model-Name"], answer.headers["X-Model-Version"]) == ("iris", "1")
+    found = np.load(io.BytesIO(answer.data), allow_pickle=False)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, _expected(iris), atol=2e-3 if dtype == "f2" else 1e-6)
+
+
+def test_whole_numbers_are_numbers(client: FlaskClient) -> None:
+    answers = [_post(client, write_npy(np.array([[5, 3, 1, 0]], dtype))).data for dtype in ("u1", "<i8", "<f4")]
+    assert len(set(answers)) == 1
+
+
+def test_accept_says_which_form_comes_back(client: FlaskClient, iris: Path) -> None:
+    answer = _post(client, write_npy(ROWS), "application/json")
+    assert answer.content_type == "application/json"
+    np.testing.assert_allclose(answer.get_json()["probabilities"], _expected(iris), atol=1e-6)
+    answer = _post(client, b'{"instances": [[5.1, 3.5, 1.4, 0.2]]}', NPY, "application/json")
+    np.testing.assert_allclose(np.load(io.BytesIO(answer.data)), _expected(iris)[:1], atol=1e-6)
+
+
+class Trap:
+    """Whoever unpickles it makes a file."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (Path("/tmp/npserve-was-here"),))
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        (b"", 400, "not an array of numbers in NumPy's format"),
+        (b"hello", 400, "not an array of numbers in NumPy's format"),
+        (write_npy(ROWS)[:-1], 400, "expected as many bytes after the header"),
+        (write_npy(ROWS) + b"0", 400, "expected as many bytes after the header"),
+        (write_npy([["a", "b", "c", "d"]]), 400, "expected a type of numbers such as '<f4'"),
+        (write_npy([[True, False, True, True]]), 400, "expected a type of numbers such as '<f4'"),
+        (write_npy(np.array([[Trap()]], object)), 400, "expected a type of numbers such as '<f4'"),
+        (write_npy(ROWS).replace(b"(2, 4)", b"(-2,4)"), 400, "not an array"),
+        (write_npy(ROWS[:, :3]), 422, "expected an array of shape (n, 4), got one of shape (2, 3)"),
+        (write_npy(ROWS[0]), 422, "got one of shape (4,)"),
+        (write_npy(ROWS[:0]), 422, "got one of shape (0, 4)"),
+        (write_npy(ROWS[None]), 422, "got one of shape (1, 2, 4)"),
+        (write_npy([[1, 2, 3, np.nan]]), 422, "/instances/0/3: expected a number within"),
+        (write_npy([[1, 2, 3, 4], [1, np.inf, 1e39, 4]]), 422, "/instances/1/1: expected a number within"),
+        (write_npy(np.full((1, 4), 3e38, "f4")), 422, "numbers that the model can add up"),
+        (write_npy(np.zeros((51, 4), "u1")), 413, "51 rows; at most 50"),
+        (write_npy(np.zeros((1000, 4))), 413, "larger than 20000 bytes"),
+    ],
+)
+def test_what_is_no_such_array(body: bytes, status: int, message: str, iris: Path) -> None:
+    client = create_app(Settings(models=iris, max_binary_bytes=20_000, max_binary_rows=50)).test_client()
+    answer = _post(client, body)
+    assert (answer.status_code, message in answer.get_json()["error"]) == (status, True), answer.text
+    assert not Path("/tmp/npserve-was-here").exists()
+    assert _post(client, write_npy(ROWS)).status_code == 200
+
+
+def test_of_many_rows_the_answer_is_an_array(iris: Path) -> None:
+    """A few kB, unpacked, would else become hundreds of MB of JSON."""
+    client = create_app(Settings(models=iris, max_rows=50)).test_client()
+    for rows, accept, status in ((50, "application/json", 200), (51, "application/json", 413), (51, NPY, 200)):
+        answer = _post(client, write_npy(np.zeros((rows, 4))), accept)
+        assert answer.status_code == status
+        if status == 413:
+            assert answer.get_json()["error"] == f"51 rows; at most 50 are answered in JSON: send Accept: {NPY}"
+
+
+def test_a_model_of_more_than_numbers_takes_no_array(models: Path, rng: np.random.Generator) -> None:
+    model = Model(Features([Boolean("b")]), make_network(rng, (1, 2)), "classification", (0, 1))
+    publish(models, "m", Artifact(model, Golden.measure(model, [[True]])), {}, {})
+    answer = _post(create_app(Settings(models=models)).test_client(), write_npy([[1.0]]))
+    assert answer.status_code == 415
+    assert "send JSON" in answer.get_json()["error"]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 9])
+def test_the_best_labels(count: int, client: FlaskClient, iris: Path) -> None:
+    answer = client.post("/predict", json={"instances": ROWS.tolist(), "top": count}).get_json()
+    assert list(answer) == ["model", "version", "predictions", "top"]
+    labels = read_version(iris, "iris", 1).artifact.model.labels
+    for best, row, prediction in zip(answer["top"], _expected(iris), answer["predictions"], strict=True):
+        order = np.argsort(-row, kind="stable")[:count]
+        assert [entry["label"] for entry in best] == [labels[place] for place in order]
+        np.testing.assert_allclose([entry["probability"] for entry in best], row[order], atol=1e-6)
+        assert best[0]["label"] == prediction
+
+
+@pytest.mark.parametrize("top", [0, -1, 1.5, True, "2", None, [1]])
+def test_top_is_a_count(top: Any, client: FlaskClient) -> None:
+    answer = client.post("/predict", json={"instances": ROWS.tolist(), "top": top})
+    assert answer.status_code == 422
+    (problem,) = answer.get_json()["details"]
+    assert (problem["pointer"], problem["expected"]) == ("/top", "a whole number from 1 on")
+
+
+@pytest.mark.parametrize("top", [1, None])
+def test_a_regression_has_no_top(top: Any, models: Path, rng: np.random.Generator) -> None:
+    publish(models, "price", make_artifact(rng, (4, 1), labels=()), {}, {})
+    client = create_app(Settings(models=models)).test_client()
+    answer = client.post("/predict", json={"instances": [[1] * 4], "top": top})
+    assert answer.status_code == 422
+    assert "a regression has no labels" in answer.get_json()["error"]

@@ -1,0 +1,75 @@
+"""What is refused in the Open Inference Protocol: each time with its form of an error, counted, and without harm."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+
+from service.app import create_app
+from service.settings import Settings
+from tests.helpers.bad_requests import BAD_TENSORS, BYTES, PLAIN, with_one
+from tests.helpers.server import parse, total
+from tests.helpers.tensors import ALL_BINARY, INFER, ROWS, Sent, array, error, listed, post, tensor
+
+
+@pytest.fixture
+def client(iris: Path) -> FlaskClient:
+    limits = {"max_body_bytes": 10_000, "max_rows": 50, "max_binary_bytes": 20_000, "max_binary_rows": 60}
+    return create_app(Settings(models=iris, **limits)).test_client()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("sent", "status", "reason", "message"), BAD_TENSORS)
+def test_bad_input_is_refused_and_the_next_request_answered(
+    sent: Sent, status: int, reason: str, message: str, client: FlaskClient
+) -> None:
+    answer = post(client, sent)
+    assert (answer.status_code, message in (sentence := error(answer))) == (status, True), answer.text
+    assert len(sentence) < 400
+    assert "secret" not in sentence
+    series = parse(client.get("/metrics").text)
+    assert total(series, "npserve_rejected_inputs_total", model="iris", reason=reason) == 1
+    assert total(series, "npserve_rejected_inputs_total") == 1
+    assert total(series, "npserve_request_seconds_count", protocol="inference", outcome="invalid") == 1
+    assert post(client, array(ROWS)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/v2/models/rose/infer", "Request for unknown model: 'rose' is not found"),
+        ("/v2/models/iris/versions/9/infer", "Request for unknown model: 'iris' version 9 is not found"),
+        ("/v2/models/iris/versions/x/infer", "Request for unknown model: 'iris' version x is not found"),
+        ("/v2/models/iris/infer/", "there is no such path"),
+        ("/v2/models/iris/aliases/stable/infer", "there is no such path"),
+    ],
+)
+def test_what_is_not_there_is_404(path: str, message: str, client: FlaskClient) -> None:
+    answer = post(client, listed(tensor(ROWS)), path)
+    assert (answer.status_code, message in error(answer)) == (404, True), answer.text
+
+
+def test_other_methods_are_405(client: FlaskClient) -> None:
+    for method in ("GET", "PUT", "DELETE"):
+        answer = client.open(INFER, method=method)
+        assert (answer.status_code, error(answer)) == (405, f"{INFER} takes OPTIONS, POST")
+
+
+def test_nothing_loaded_is_503(iris: Path) -> None:
+    (iris / "iris/1/model.npz").unlink()
+    answer = post(create_app(Settings(models=iris)).test_client(), listed(tensor(ROWS)))
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert "iris has no stable version that could be loaded" in error(answer)
+
+
+def test_of_many_rows_the_outputs_are_bytes(client: FlaskClient) -> None:
+    for more in ({"parameters": ALL_BINARY}, {"outputs": [PLAIN | BYTES]}):
+        assert post(client, array(np.zeros((51, 4)), **more)).status_code == 200
+    assert post(client, array(np.zeros((50, 4)))).status_code == 200
+
+
+def test_a_single_true_among_thousands_of_numbers_is_found(iris: Path) -> None:
+    client = create_app(Settings(models=iris)).test_client()
+    body = json.dumps({"inputs": [tensor(with_one(True, 31_005, 40_000), [10_000, 4])]}).encode()
+    assert "row 7751, column 1: expected a number, got a boolean" in error(post(client, ({}, body)))

@@ -1,0 +1,84 @@
+"""KServe's own client speaks the Open Inference Protocol with the real server."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import requests
+
+from store import read_version
+from tests.helpers.models import ROW
+from tests.helpers.server import Server
+
+kserve = pytest.importorskip("kserve")
+infer_type = pytest.importorskip("kserve.protocol.infer_type")
+httpx = pytest.importorskip("httpx")
+
+ROWS = np.array([ROW, [6.0, 2.0, 5.0, 1.5]], np.float32)
+
+
+def _ask(call: Callable[[Any], Awaitable[Any]]) -> Any:
+    async def session() -> Any:
+        async with kserve.InferenceRESTClient(kserve.RESTConfig(protocol="v2")) as client:
+            return await call(client)
+
+    return asyncio.run(session())
+
+
+def _request(binary: bool, rows: np.ndarray = ROWS, dtype: str = "FP32", **options: Any) -> Any:
+    given = kserve.InferInput("input", list(rows.shape), dtype)
+    given.set_data_from_numpy(rows, binary_data=binary)
+    return kserve.InferRequest("iris", [given], request_id="7", **options)
+
+
+def _expected(models: Path) -> np.ndarray:
+    return np.asarray(read_version(models, "iris", 1).artifact.model.predict(ROWS))
+
+
+@pytest.mark.parametrize("binary_in", [True, False])
+@pytest.mark.parametrize("binary_out", [True, False])
+def test_it_predicts(binary_out: bool, binary_in: bool, server: Server, iris: Path) -> None:
+    request = _request(binary_in, parameters={"binary_data_output": binary_out})
+    answer = _ask(lambda client: client.infer(server.url, request, model_name="iris"))
+    assert (answer.model_name, answer.id) == ("iris", "7")
+    probabilities, predictions = answer.outputs
+    np.testing.assert_allclose(probabilities.as_numpy(), _expected(iris), atol=1e-6)
+    labels = read_version(iris, "iris", 1).artifact.model.best_labels(_expected(iris))
+    found = predictions.as_numpy().tolist()
+    assert [label.decode() if isinstance(label, bytes) else label for label in found] == labels
+
+
+def test_it_sends_half_precision_and_chooses_outputs(server: Server, iris: Path) -> None:
+    wanted = [infer_type.RequestedOutput("probabilities", {"binary_data": True})]
+    request = _request(True, ROWS.astype(np.float16), "FP16", request_outputs=wanted)
+    answer = _ask(lambda client: client.infer(server.url, request, model_name="iris"))
+    assert [output.name for output in answer.outputs] == ["probabilities"]
+    np.testing.assert_allclose(answer.outputs[0].as_numpy(), _expected(iris), atol=2e-3)
+
+
+def test_it_finds_the_server_alive_and_all_ready(server: Server) -> None:
+    assert _ask(lambda client: client.is_server_live(server.url)) is True
+    assert _ask(lambda client: client.is_server_ready(server.url)) is True
+    assert _ask(lambda client: client.is_model_ready(server.url, "iris")) is True
+    assert _ask(lambda client: client.is_model_ready(server.url, "rose")) is False
+
+
+def test_it_is_told_what_is_wrong(server: Server) -> None:
+    request = _request(True, ROWS[:, :3])
+    with pytest.raises(httpx.HTTPStatusError, match=r"Expected \[-1,4\], got \[2,3\], '400 Bad Request'"):
+        _ask(lambda client: client.infer(server.url, request, model_name="iris"))
+    with pytest.raises(httpx.HTTPStatusError, match="Request for unknown model: 'rose' is not found, '404 Not Found'"):
+        _ask(lambda client: client.infer(server.url, request, model_name="rose"))
+
+
+def test_a_model_that_does_not_load_is_not_ready(iris: Path) -> None:
+    (iris / "iris/1/model.npz").unlink()
+    with Server(iris) as server:
+        server.wait_for(lambda: requests.get(f"{server.url}/livez", timeout=5).ok)
+        assert _ask(lambda client: client.is_server_live(server.url)) is True
+        assert _ask(lambda client: client.is_model_ready(server.url, "iris")) is False
+        with pytest.raises(httpx.HTTPStatusError, match=r"not ready: .*No such file"):
+            _ask(lambda client: client.is_server_ready(server.url))

@@ -1,0 +1,51 @@
+"""KServe's own client speaks its V1 protocol with the real server."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import requests
+
+from store import read_version
+from tests.helpers.models import ROW
+from tests.helpers.server import Server
+
+kserve = pytest.importorskip("kserve")
+httpx = pytest.importorskip("httpx")
+
+
+def _ask(call: Callable[[Any], Awaitable[Any]]) -> Any:
+    async def session() -> Any:
+        async with kserve.InferenceRESTClient(kserve.RESTConfig(protocol="v1")) as client:
+            return await call(client)
+
+    return asyncio.run(session())
+
+
+def test_it_predicts(server: Server, iris: Path) -> None:
+    answer = _ask(lambda client: client.infer(server.url, {"instances": [ROW]}, model_name="iris"))
+    expected = read_version(iris, "iris", 1).artifact.model.predict(np.array([ROW], np.float32))
+    np.testing.assert_allclose(answer["predictions"], expected, atol=1e-6)
+
+
+def test_it_finds_the_server_alive_and_the_model_ready(server: Server) -> None:
+    assert _ask(lambda client: client.is_server_live(server.url)) is True
+    assert _ask(lambda client: client.is_model_ready(server.url, "iris")) is True
+
+
+def test_it_is_told_what_is_wrong(server: Server) -> None:
+    with pytest.raises(httpx.HTTPStatusError, match="Could not find any versions of model rose, '404 Not Found'"):
+        _ask(lambda client: client.is_model_ready(server.url, "rose"))
+    with pytest.raises(httpx.HTTPStatusError, match="/instances/0: expected 4 values, got 1 value, '400 Bad Request'"):
+        _ask(lambda client: client.infer(server.url, {"instances": [[1]]}, model_name="iris"))
+
+
+def test_a_model_that_does_not_load_is_not_ready(iris: Path) -> None:
+    (iris / "iris/1/model.npz").unlink()
+    with Server(iris) as server:
+        server.wait_for(lambda: requests.get(f"{server.url}/livez", timeout=5).ok)
+        assert _ask(lambda client: client.is_server_live(server.url)) is True
+        assert _ask(lambda client: client.is_model_ready(server.url, "iris")) is False

@@ -1,0 +1,410 @@
+"""Requests of one turn share a forward pass; a long one runs beside the loop, and those that wait share the next."""
+
+import asyncio
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import service.prediction.pipeline
+from nn import Artifact, Features, Golden, Model
+from service.app import create_app
+from service.prediction.forward import Predicted, forward
+from service.prediction.messages import Answer, Request
+from service.prediction.pipeline import Call
+from service.protocols import Asked
+from service.server.batcher import COUNT_SECONDS, COUNTED_TOGETHER, Turns, Visitor, is_long
+from service.server.memory_budget import Budget
+from service.settings import Settings
+from store import publish
+from tests.helpers.models import make_artifact, make_network
+from tests.helpers.server import parse, total
+
+Outcome = dict[int, tuple[int, Any]]
+
+
+class Passes:
+    """Notes the rows of every forward pass, and the thread it ran in; a pass may be held up."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.rows: list[int] = []
+        self.threads: list[str] = []
+        self.open = threading.Event()
+        self.open.set()
+        monkeypatch.setattr(service.prediction.pipeline, "forward", self)
+
+    def __call__(self, model: Model, codes: Any, **options: Any) -> Predicted:
+        self.open.wait(10)
+        self.rows.append(len(codes))
+        self.threads.append(threading.current_thread().name)
+        return forward(model, codes, **options)
+
+
+@pytest.fixture
+def passes(monkeypatch: pytest.MonkeyPatch) -> Passes:
+    return Passes(monkeypatch)
+
+
+def _publish(models: Path, rng: np.random.Generator, name: str, *hidden: int) -> Model:
+    model = Model(Features.plain(4), make_network(rng, (4, *hidden, 3)), "classification", ("a", "b", "c"))
+    publish(models, name, Artifact(model, Golden.measure(model, rng.normal(size=(2, 4)).tolist())), {}, {})
+    return model
+
+
+@pytest.fixture
+def small(models: Path, rng: np.random.Generator) -> Model:
+    # So wide that huge numbers always wake a unit, and overflow.
+    return _publish(models, rng, "small", 64)
+
+
+@pytest.fixture
+def large(models: Path, rng: np.random.Generator) -> Model:
+    """A network of 5 million weights: even one row is long."""
+    return _publish(models, rng, "large", 2200, 2200)
+
+
+class Room:
+    """A loop's turns, and what came of the requests that were submitted."""
+
+    def __init__(self, models: Path, most_waiting: int = 100, most_held: int = 10**9) -> None:
+        self.budget = Budget(most_held)
+        self.app = create_app(Settings(models=models))
+        self.calls = self.app.extensions["npserve"].calls
+        self.turns = Turns(self.calls, asyncio.get_running_loop(), most_waiting, self.budget)
+        self.outcomes: Outcome = {}
+        self.gone: set[int] = set()
+
+    def submit(self, number: int, model: str, rows: Any) -> None:
+        body = rows if isinstance(rows, bytes) else json.dumps({"instances": np.asarray(rows).tolist()}).encode()
+        request = Request(f"/models/{model}/predict", {}, body, 0.0)
+        self.budget.held += len(body)  # as a connection does
+
+        def reply(answer: Answer) -> None:
+            self.budget.held -= len(body)
+            self.outcomes[number] = (answer.status, json.loads(answer.body))
+
+        self.turns.submit(Visitor(request, reply, lambda: number in self.gone))
+
+    async def occupy(self, passes: Passes, model: str, rows: np.ndarray) -> None:
+        """Submit number 0, a long pass that does not end before `passes.open` is set."""
+        passes.open.clear()
+        self.submit(0, model, rows)
+        await asyncio.sleep(0.05)
+
+    async def wait_for(self, count: int) -> None:
+        async with asyncio.timeout(10):
+            while len(self.outcomes) < count:
+                await asyncio.sleep(0.005)
+
+    def counted(self, **labels: str) -> float:
+        self.turns.count()
+        return self.seen(**labels)
+
+    def seen(self, **labels: str) -> float:
+        text = self.app.test_client().get("/metrics").text
+        return total(parse(text), "npserve_request_seconds_count", **labels)
+
+
+def _check(outcome: tuple[int, Any], model: Model, rows: np.ndarray) -> None:
+    assert outcome[0] == 200
+    expected = model.predict(rows.astype(np.float32))
+    np.testing.assert_allclose(outcome[1]["probabilities"], expected, atol=1e-5)
+
+
+def _rows(rng: np.random.Generator, count: int) -> np.ndarray:
+    return np.round(rng.normal(size=(count, 4)), 3)
+
+
+def test_what_is_ready_together_is_computed_together(
+    models: Path, small: Model, passes: Passes, rng: np.random.Generator
+) -> None:
+    other = _publish(models, rng, "other", 5)
+    parts = [_rows(rng, count) for count in (1, 3, 2, 1)]
+
+    async def run() -> Room:
+        room = Room(models)
+        for number, part in enumerate(parts):
+            room.submit(number, "other" if number == 2 else "small", part)
+        await room.wait_for(4)
+        return room
+
+    room = asyncio.run(run())
+    assert sorted(passes.rows) == [2, 5]
+    for number, part in enumerate(parts):
+        _check(room.outcomes[number], other if number == 2 else small, part)
+    assert room.counted(outcome="ok") == 4
+
+
+def test_one_bad_request_spoils_no_other(models: Path, small: Model, passes: Passes, rng: np.random.Generator) -> None:
+    part = _rows(rng, 2)
+    bad = [b"hello", b'{"instances": [[1, 2, 3]]}', json.dumps({"instances": [[3e38] * 4]}).encode()]
+
+    async def run() -> Room:
+        room = Room(models)
+        for number, body in enumerate([*bad, part]):
+            room.submit(number, "small", body)
+        room.submit(4, "nobody", part)
+        await room.wait_for(5)
+        return room
+
+    room = asyncio.run(run())
+    assert [room.outcomes[number][0] for number in range(5)] == [400, 422, 422, 200, 404]
+    _check(room.outcomes[3], small, part)
+    assert (room.counted(outcome="ok"), room.counted(outcome="invalid")) == (1, 3)
+
+
+def test_a_pass_that_fails_is_tried_call_by_call(
+    models: Path, small: Model, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
+) -> None:
+    def fragile(model: Model, codes: Any, **options: Any) -> Predicted:
+        if (codes == 7).any():
+            raise RuntimeError("the secret of the house")
+        return forward(model, codes, **options)
+
+    monkeypatch.setattr(service.prediction.pipeline, "forward", fragile)
+    part = _rows(rng, 2)
+
+    async def run() -> Room:
+        room = Room(models)
+        for number, rows in enumerate((part, np.full((1, 4), 7.0), part)):
+            room.submit(number, "small", rows)
+        await room.wait_for(3)
+        return room
+
+    room = asyncio.run(run())
+    assert [room.outcomes[number][0] for number in range(3)] == [200, 500, 200]
+    assert room.outcomes[1][1] == {"error": "internal error"}
+    _check(room.outcomes[2], small, part)
+
+
+def test_a_long_pass_leaves_the_loop_free_and_the_next_takes_all_that_came(
+    models: Path, small: Model, large: Model, passes: Passes, rng: np.random.Generator
+) -> None:
+    parts = [_rows(rng, count) for count in (1, 2, 3, 1)]
+
+    async def run() -> Room:
+        room = Room(models)
+        await room.occupy(passes, "large", parts[0])
+        for number in (1, 2, 3):
+            room.submit(number, "large", parts[number])
+            await asyncio.sleep(0.01)
+        passes.open.set()
+        await room.wait_for(4)
+        return room
+
+    room = asyncio.run(run())
+    assert passes.rows == [1, 6]
+    assert all(name.startswith("forward") for name in passes.threads)
+    for number, part in enumerate(parts):
+        _check(room.outcomes[number], large, part)
+
+
+def test_short_passes_go_on_beside_a_long_one(
+    models: Path, small: Model, passes: Passes, rng: np.random.Generator
+) -> None:
+    """Many rows make a pass long, too: the few rows of others do not wait for them."""
+    many, few = _rows(rng, 9000), _rows(rng, 1)
+    wide = _publish(models, rng, "wide", 600)
+
+    async def run() -> list[int]:
+        room = Room(models)
+        room.submit(0, "wide", many)
+        room.submit(1, "wide", few)
+        order = []
+        async with asyncio.timeout(10):
+            while len(room.outcomes) < 2:
+                await asyncio.sleep(0)
+                order += [number for number in room.outcomes if number not in order]
+        _check(room.outcomes[0], wide, many)
+        _check(room.outcomes[1], wide, few)
+        return order
+
+    assert asyncio.run(run()) == [1, 0]
+    assert sorted(passes.rows) == [1, 9000]
+
+
+@pytest.mark.parametrize(
+    ("widths", "rows", "long"),
+    [
+        ((4, 16, 3), 100_000, True),  # 30 ms, though but 11 million multiplications
+        ((1, 2), 100_000, True),
+        ((1, 4, 50), 20_000, True),
+        ((64, 16, 10), 20_000, True),
+        ((64, 16, 10), 64, False),
+        ((784, 64, 10), 64, False),
+        ((4, 16, 3), 1000, False),
+        ((4, 2200, 2200, 3), 1, True),
+    ],
+)
+def test_what_is_done_besides_multiplying_makes_a_pass_long_too(
+    widths: tuple[int, ...], rows: int, long: bool, models: Path, rng: np.random.Generator
+) -> None:
+    labels = tuple(range(widths[-1]))
+    publish(models, "m", make_artifact(rng, widths, labels), {}, {})
+    endpoint = create_app(Settings(models=models)).extensions["npserve"].follower.catalogue.find("m")
+    codes = np.zeros((rows, widths[0]), np.float32)
+    assert is_long(Call(Request("", {}, b"", 0.0), endpoint=endpoint, asked=Asked(codes))) is long
+
+
+@pytest.mark.parametrize(
+    ("hidden", "count", "thread"),
+    [
+        ((1750, 1750), 1, "MainThread"),  # to read the weights takes as long as to multiply 8 rows
+        ((2000, 2000), 1, "forward"),
+    ],
+)
+def test_a_pass_of_more_than_two_milliseconds_leaves_the_loop(
+    hidden: tuple[int, ...], count: int, thread: str, models: Path, passes: Passes, rng: np.random.Generator
+) -> None:
+    _publish(models, rng, "model", *hidden)
+
+    async def run() -> Room:
+        room = Room(models)
+        room.submit(0, "model", _rows(rng, count))
+        await room.wait_for(1)
+        return room
+
+    assert asyncio.run(run()).outcomes[0][0] == 200
+    assert [name.partition("_")[0] for name in passes.threads] == [thread]
+
+
+def test_a_shared_pass_has_no_more_rows_than_others_can_wait_for(
+    models: Path, passes: Passes, rng: np.random.Generator
+) -> None:
+    """Only what is larger by itself, which nobody can split, is not held back."""
+    _publish(models, rng, "wide", 3000)
+
+    async def run() -> Room:
+        room = Room(models)
+        await room.occupy(passes, "wide", _rows(rng, 2000))
+        for number, count in enumerate((3000, 2000, 2000, 3000, 6000), 1):
+            room.submit(number, "wide", _rows(rng, count))
+            await asyncio.sleep(0.01)
+        passes.open.set()
+        await room.wait_for(6)
+        return room
+
+    room = asyncio.run(run())
+    assert passes.rows == [2000, 3000, 4000, 3000, 6000]
+    assert {status for status, _ in room.outcomes.values()} == {200}
+
+
+@pytest.mark.parametrize(("first", "rows"), [(1, [1, 1]), (2, [3])])
+def test_what_comes_while_several_are_read_is_computed_with_them(
+    first: int, rows: list[int], models: Path, small: Model, passes: Passes, rng: np.random.Generator
+) -> None:
+    """Who is alone is answered at once."""
+
+    async def run() -> Room:
+        room = Room(models)
+        for number in range(first):
+            room.submit(number, "small", _rows(rng, 1))
+        asyncio.get_running_loop().call_soon(room.submit, first, "small", _rows(rng, 1))
+        await room.wait_for(first + 1)
+        return room
+
+    room = asyncio.run(run())
+    assert {status for status, _ in room.outcomes.values()} == {200}
+    assert passes.rows == rows
+
+
+def test_between_large_bodies_the_loop_reads_from_others(
+    models: Path, small: Model, passes: Passes, rng: np.random.Generator
+) -> None:
+    large = json.dumps({"instances": _rows(rng, 1).tolist()}).encode().ljust(400_000)
+    turns = []
+
+    async def run() -> Room:
+        room = Room(models)
+        for number in range(3):
+            room.submit(number, "small", large)
+        async with asyncio.timeout(10):
+            while len(room.outcomes) < 3:
+                await asyncio.sleep(0)
+                turns.append(len(room.outcomes))
+        return room
+
+    assert {status for status, _ in asyncio.run(run()).outcomes.values()} == {200}
+    assert passes.rows == [1, 1, 1]
+    assert {1, 2, 3} <= {*turns}
+
+
+def test_the_queue_is_bounded(models: Path, large: Model, passes: Passes, rng: np.random.Generator) -> None:
+    async def run() -> Room:
+        room = Room(models, most_waiting=2)
+        await room.occupy(passes, "large", _rows(rng, 1))
+        for number in range(1, 5):
+            room.submit(number, "large", _rows(rng, 1))
+        await asyncio.sleep(0.05)
+        passes.open.set()
+        await room.wait_for(5)
+        return room
+
+    room = asyncio.run(run())
+    assert [room.outcomes[number][0] for number in range(5)] == [200, 200, 200, 503, 503]
+    assert "too many requests wait" in room.outcomes[4][1]["error"]
+    assert room.counted(outcome="shed") == 2
+
+
+def test_the_rows_that_wait_are_bounded(models: Path, large: Model, passes: Passes, rng: np.random.Generator) -> None:
+    async def run() -> Room:
+        room = Room(models, most_held=1_500_000)
+        await room.occupy(passes, "large", _rows(rng, 1))
+        # Each is a body of 340 kB, and an array and an answer of 520: of two both fit, of three only the bodies.
+        for number, count in enumerate((10_000, 10_000, 10_000, 1), 1):
+            room.submit(number, "large", _rows(rng, count))
+        await asyncio.sleep(0.2)
+        assert room.budget.held > 1_500_000
+        room.gone.add(2)
+        passes.open.set()
+        await room.wait_for(5)
+        return room
+
+    room = asyncio.run(run())
+    assert [room.outcomes[number][0] for number in range(5)] == [200, 200, 499, 503, 200]
+    assert room.budget.held == 0
+
+
+def test_nothing_is_computed_for_who_has_gone(
+    models: Path, large: Model, passes: Passes, rng: np.random.Generator
+) -> None:
+    async def run() -> Room:
+        room = Room(models)
+        passes.open.clear()
+        for number in range(4):
+            room.submit(number, "large", _rows(rng, 1))
+            await asyncio.sleep(0.02)
+        room.gone = {1, 3}
+        passes.open.set()
+        await room.wait_for(4)
+        return room
+
+    room = asyncio.run(run())
+    assert passes.rows == [1, 1]
+    assert room.counted(outcome="expired") == 2
+    assert {number: status for number, (status, _) in room.outcomes.items()} == {0: 200, 1: 499, 2: 200, 3: 499}
+
+
+def test_answers_are_counted_soon(models: Path, small: Model, rng: np.random.Generator) -> None:
+    async def run() -> Room:
+        room = Room(models)
+        room.submit(0, "small", _rows(rng, 1))
+        await room.wait_for(1)
+        await asyncio.sleep(3 * COUNT_SECONDS)
+        return room
+
+    assert asyncio.run(run()).seen(outcome="ok") == 1
+
+
+def test_many_answers_are_counted_at_once(models: Path, small: Model, rng: np.random.Generator) -> None:
+    async def run() -> Room:
+        room = Room(models)
+        for number in range(COUNTED_TOGETHER):
+            room.submit(number, "small", _rows(rng, 1))
+        await room.wait_for(COUNTED_TOGETHER)
+        return room
+
+    assert asyncio.run(run()).seen(outcome="ok") == COUNTED_TOGETHER

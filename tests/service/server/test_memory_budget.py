@@ -1,0 +1,149 @@
+"""However many send or take their bytes slowly, a worker holds only so many; small requests are always taken."""
+
+import gzip
+import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import numpy as np
+import pytest
+
+from store import publish
+from tests.helpers.models import ROW, make_artifact
+from tests.helpers.npy import NPY, write_npy
+from tests.helpers.server import Server, total
+from tests.helpers.wire import JSON, Received, Wire, chunked, message
+
+MOST, LARGEST = 8_000_000, 24_000_000
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("budget")
+    for name, labels in (("iris", "abc"), ("wide", range(32))):
+        artifact = make_artifact(np.random.default_rng(0), (4, 8, len(labels)), labels=tuple(labels))
+        publish(folder / "models", name, artifact, {}, {})
+    limits = {
+        "NPSERVE_DEFAULT_MODEL": "iris",
+        "NPSERVE_MAX_HELD_BYTES": str(MOST),
+        "NPSERVE_MAX_BINARY_BYTES": str(LARGEST),
+    }
+    with Server(folder / "models", folder / "metrics", workers=1, **limits) as server:
+        server.wait_until_ready()
+        yield server
+
+
+def _rows(size: int, path: str = "/predict") -> bytes:
+    """A request whose body is an array of about so many bytes."""
+    return message("POST", path, write_npy(np.ones((size // 16, 4), np.float32)), Content_Type=NPY)
+
+
+def _ask(server: Server, sent: bytes) -> Received:
+    with Wire(server.port) as wire:
+        answer = wire.send(sent).answer()
+        assert answer is not None
+        return answer
+
+
+def _is_taken(server: Server) -> bool:
+    return _ask(server, _rows(100_000)).status == 200
+
+
+def test_a_large_body_is_refused_while_others_hold_too_much(server: Server) -> None:
+    large, few = _rows(MOST * 2 // 3), json.dumps({"instances": [ROW]}).encode()
+    with Wire(server.port) as one, Wire(server.port) as other:
+        one.send(large[:-1])
+        other.send(large[:-1])
+        server.wait_for(lambda: not _is_taken(server))
+        refused = _ask(server, _rows(100_000))
+        assert (refused.status, refused.headers["retry-after"], refused.headers["connection"]) == (503, "1", "close")
+        assert json.loads(refused.body) == {"error": "too much is being sent at once: try again"}
+        offered = _ask(server, _rows(100_000).replace(b"Host: x", b"Host: x\r\nConnection: Upgrade\r\nUpgrade: h2c"))
+        assert (offered.status, offered.headers["retry-after"]) == (503, "1")
+        assert total(server.scrape(), "npserve_http_requests_total", route="/predict", code="503") >= 2
+        assert _ask(server, message("POST", "/predict", few, Content_Type=JSON)).status == 200
+        for wire in (one, other):
+            answer = wire.send(large[-1:]).answer()
+            assert answer is not None
+            assert answer.status == 200
+    assert _is_taken(server)
+
+
+def test_a_single_body_may_be_larger_than_the_budget(server: Server) -> None:
+    assert _ask(server, _rows(2 * MOST)).status == 200
+
+
+WHOLE = _rows(MOST * 2 // 3)
+LAST = message("GET", "/livez", Connection="close")
+BROKEN = chunked("POST", "/predict", b"x" * 1_000_000, 100_000, Content_Type=NPY)[:-5] + b"xyz\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        pytest.param(WHOLE, 200, id="answered"),
+        pytest.param(WHOLE[:-1], None, id="left half-way"),
+        pytest.param(LAST + WHOLE[:-1], 200, id="behind the last"),
+        pytest.param(BROKEN, 400, id="not in chunks"),
+        pytest.param(_rows(LARGEST + 100), 413, id="too large"),
+        pytest.param(WHOLE.replace(b"/predict", b"/nowhere"), 404, id="too large for a page"),
+        pytest.param(message("POST", "/nowhere", b" " * 3_000_000), 404, id="answered by a page"),
+        pytest.param(WHOLE[:-1] + b"!" + BROKEN, 200, id="refused behind another"),
+    ],
+)
+def test_what_has_ended_is_held_no_longer(sent: bytes, status: int | None, server: Server) -> None:
+    for _ in range(10):
+        with Wire(server.port) as wire:
+            wire.send(sent)
+            if status:
+                answer = wire.answer()
+                assert answer is not None
+                assert answer.status == status
+    server.wait_for(lambda: _is_taken(server))
+
+
+def test_a_connection_that_breaks_holds_nothing(server: Server) -> None:
+    for _ in range(3):
+        with Wire(server.port) as wire:
+            wire.send(WHOLE[:-1])
+            time.sleep(0.1)
+            wire.reset()
+    server.wait_for(lambda: _is_taken(server))
+
+
+def test_a_half_closed_connection_holds_nothing(server: Server) -> None:
+    with ExitStack() as wires:
+        for _ in range(3):
+            wire = wires.enter_context(Wire(server.port))
+            wire.send(WHOLE[:-1]).shut()
+            assert wire.answer() is None
+        assert _is_taken(server)
+
+
+def test_small_bodies_that_ask_for_large_answers_are_counted_too(server: Server) -> None:
+    body = gzip.compress(write_npy(np.zeros((60_000, 4), np.int8)))
+    fields = {"Content_Type": NPY, "Content_Encoding": "gzip"}
+    asked = message("POST", "/models/wide/predict", body, **fields)
+    assert len(asked) < 2000
+    with ExitStack() as stack:
+        wires = [stack.enter_context(Wire(server.port)).send(asked) for _ in range(12)]
+        answers = [wire.answer() for wire in wires]
+    assert {answer.status for answer in answers if answer} == {200, 503}
+    shed = [json.loads(answer.body)["error"] for answer in answers if answer and answer.status == 503]
+    assert {*shed} == {"too much is asked for at once: try again"}
+    assert total(server.scrape(), "npserve_request_seconds_count", model="wide", outcome="shed") == len(shed)
+    server.wait_for(lambda: _is_taken(server))
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_an_answer_that_nobody_takes_is_held_too(taken: bool, server: Server) -> None:
+    with Wire(server.port) as wire:
+        wire.send(_rows(MOST // 3, "/models/wide/predict"))  # the answer is eight times as large
+        server.wait_for(lambda: not _is_taken(server))
+        if taken:
+            answer = wire.answer()
+            assert answer is not None
+            assert answer.status == 200
+            server.wait_for(lambda: _is_taken(server))
+    server.wait_for(lambda: _is_taken(server))

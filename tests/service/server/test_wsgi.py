@@ -1,0 +1,95 @@
+"""The app behind the fast lane is called as WSGI says, and never raises."""
+
+import asyncio
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from service.prediction.messages import Answer
+from service.server.request_head import Fields, Head
+from service.server.wsgi import Pages, call, make_environ
+from tests.helpers.wire import JSON
+
+ADDRESS = ("127.0.0.1", 8000)
+
+
+def _head(**fields: str) -> Head:
+    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in fields.items()]
+    return Head("POST", "/a/ü", "b=%20", Fields(raw), keep_alive=True)
+
+
+def test_what_the_app_is_told() -> None:
+    fields = {"host": "here", "content_type": JSON, "content_length": "9", "transfer_encoding": "chunked", "x_y": "z"}
+    environ = make_environ(_head(**fields), b"body", ADDRESS, ("10.0.0.1", 5))
+    assert environ.pop("wsgi.input").read() == b"body"
+    told = {name: value for name, value in environ.items() if not name.startswith("wsgi.")}
+    assert told == {
+        "REQUEST_METHOD": "POST",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": "/a/Ã¼",
+        "QUERY_STRING": "b=%20",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": "8000",
+        "REMOTE_ADDR": "10.0.0.1",
+        "HTTP_HOST": "here",
+        "HTTP_X_Y": "z",
+        "CONTENT_TYPE": JSON,
+        "CONTENT_LENGTH": "4",
+    }
+
+
+def test_a_request_on_a_unix_socket_without_a_body() -> None:
+    environ = make_environ(_head(), b"", "/run/socket", "")
+    assert (environ["SERVER_NAME"], environ["SERVER_PORT"], environ["REMOTE_ADDR"]) == ("localhost", "", "")
+    assert "CONTENT_LENGTH" not in environ
+
+
+def _broken(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    raise RuntimeError("beyond Flask")
+
+
+def _broken_later(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    start_response("200 OK", [])
+    yield b"half"
+    raise RuntimeError("beyond Flask")
+
+
+@pytest.mark.parametrize("app", [_broken, _broken_later])
+def test_a_mistake_beyond_the_app_is_an_answer_too(app: Any, caplog: pytest.LogCaptureFixture) -> None:
+    answer = call(app, {})
+    assert (answer.status, json.loads(answer.body)) == (500, {"error": "internal error"})
+    assert "a page failed" in caplog.text
+
+
+def test_what_the_app_opened_is_closed() -> None:
+    closed = []
+
+    class Parts(list[bytes]):
+        def close(self) -> None:
+            closed.append(True)
+
+    def app(environ: dict[str, Any], start_response: Any) -> Parts:
+        start_response("201 Created", [("A", "b")])
+        return Parts([b"one", b"two"])
+
+    assert call(app, {}) == Answer(201, {"A": "b"}, b"onetwo")
+    assert closed == [True]
+
+
+def test_answers_come_back_to_the_loop() -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return [environ["PATH_INFO"].encode("latin1")]
+
+    async def run() -> Answer:
+        loop = asyncio.get_running_loop()
+        answer = loop.create_future()
+        transport: Any = asyncio.Transport({"sockname": ADDRESS, "peername": ADDRESS})
+        Pages(app, loop).submit(_head(), b"", transport, answer.set_result)
+        received: Answer = await answer
+        return received
+
+    assert asyncio.run(run()).body.decode() == "/a/ü"

@@ -1,0 +1,202 @@
+"""One corpus through both doors: the same status, bytes, headers and counts, whatever is sent."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nn import Artifact
+from store import publish
+from tests.helpers.bad_requests import BAD_NATIVE, BAD_TENSORFLOW, BAD_TENSORS
+from tests.helpers.models import ROW, make_artifact
+from tests.helpers.npy import NPY, write_npy
+from tests.helpers.server import Series, Server
+from tests.helpers.tensors import ALL_BINARY, INFER, ROWS, Sent, array, listed, tensor
+from tests.helpers.wire import JSON, Received, Wire, chunked, message
+
+BODY = json.dumps({"instances": [ROW, [6.0, 2.0, 5.0, 1.5]]}).encode()
+# What a door adds of its own.
+OWN = {"date", "server", "connection", "keep-alive", "x-request-id", "transfer-encoding"}
+LIMITS = {"NPSERVE_MAX_BODY_BYTES": "10000", "NPSERVE_MAX_ROWS": "50"}
+
+
+PREDICT = "/v1/models/iris:predict"
+PATHS = (
+    PREDICT,
+    "/v1/models/iris/versions/1:predict",
+    "/v1/models/iris/labels/stable:predict",
+    "/invocations",
+    *("/predict", *(f"/models/iris{path}/predict" for path in ("", "/versions/1", "/aliases/stable"))),
+)
+MISSING = (
+    *("/v1/models/rose:predict", "/v1/models/iris/labels/x:predict", "/v1/models/iris/versions/2:predict"),
+    *("/v1/models/iris:classify", "/v1/models/:predict", "/v1/nowhere"),
+    *(f"/models/{name}/predict" for name in ("rose", "a:b", "%2e%2e", "iris%2f1", "%C3%A9", "%ff", "")),
+    *(f"/models/iris/{name}/predict" for name in ("versions/2", "versions/01", "aliases/x", "versions/")),
+    *("//predict", "/predict/", "/Predict", "/predict%00", "/nowhere"),
+)
+
+
+def _tensors() -> dict[str, bytes]:
+    """The same for the Open Inference Protocol; where none is given, an ID is told in the body."""
+    sent: dict[str, Sent] = {f"bad tensors {number}": bad for number, (bad, *_) in enumerate(BAD_TENSORS)}
+    sent |= {"tensors": listed(tensor(ROWS)), "bytes": array(ROWS, parameters=ALL_BINARY)}
+    posts = {name: message("POST", INFER, body, **headers, X_Request_ID="1") for name, (headers, body) in sent.items()}
+    headers, body = sent["bytes"]
+    posts["chunked bytes"] = chunked("POST", INFER, body, 7, **headers, X_Request_ID="1")
+    posts["zipped bytes"] = message(
+        "POST", INFER, gzip.compress(body), **headers, Content_Encoding="gzip", X_Request_ID="1"
+    )
+    for path in (
+        "",
+        "/",
+        "/health/live",
+        "/health/ready",
+        "/models",
+        "/models/iris",
+        "/models/rose",
+        "/models/iris/ready",
+    ):
+        posts[f"/v2{path}"] = message("GET", f"/v2{path}")
+    for path in ("index", "models/iris/load"):
+        posts[path] = message("POST", f"/v2/repository/{path}", b"")
+    return posts
+
+
+def _corpus() -> dict[str, bytes]:
+    """Requests by what is special about them."""
+    posts = {
+        f"bad body {number} to {path}": message("POST", path, body, Content_Type=JSON)
+        for path, bad in (("/predict", BAD_NATIVE), (PREDICT, BAD_TENSORFLOW))
+        for number, (body, *_) in enumerate(bad)
+    }
+    posts |= {path: message("POST", path, BODY, Content_Type=JSON) for path in (*PATHS, *MISSING)}
+    for method in ("GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"):
+        for path in ("/predict", "/models/iris/predict", PREDICT, "/livez", "/models/iris", "/nowhere", "/v1/nowhere"):
+            posts[f"{method} {path}"] = message(method, path, BODY if method == "PUT" else None)
+    return posts | {
+        "query": message("POST", "/predict?a=1&b=%20", BODY, Content_Type=JSON),
+        "absolute": message("POST", "http://x/predict", BODY, Content_Type=JSON),
+        "no content type": message("POST", "/predict", BODY),
+        "form": message("POST", "/predict", BODY, Content_Type="application/x-www-form-urlencoded"),
+        "text": message("POST", "/predict", BODY, Content_Type="text/plain"),
+        "chunked": chunked("POST", "/predict", BODY, Content_Type=JSON),
+        "chunked and large": chunked("POST", "/predict", b" " * 30_000, 4096, Content_Type=JSON),
+        "chunked elsewhere": chunked("POST", "/nowhere", BODY, Content_Type=JSON),
+        "no body": message("POST", "/predict", Content_Type=JSON),
+        "gzip": message("POST", "/predict", gzip.compress(BODY), Content_Type=JSON, Content_Encoding="gzip"),
+        "no gzip": message("POST", "/predict", BODY, Content_Type=JSON, Content_Encoding="gzip"),
+        "brotli": message("POST", "/predict", BODY, Content_Type=JSON, Content_Encoding="br"),
+        "bomb": message("POST", "/predict", gzip.compress(b" " * 10**6), Content_Type=JSON, Content_Encoding="gzip"),
+        "array": message("POST", "/predict", write_npy([ROW]), Content_Type=NPY),
+        "array for json": message("POST", "/predict", write_npy([ROW]), Content_Type=NPY, Accept=JSON),
+        "half an array": message("POST", "/predict", write_npy([ROW])[:-4], Content_Type=NPY),
+        "top": message("POST", "/predict", BODY[:-1] + b', "top": 2}', Content_Type=JSON),
+        "no id": message("POST", "/predict", BODY, Content_Type=JSON, X_Request_ID="<script>"),
+        "expect": message("POST", "/predict", BODY, Content_Type=JSON, Expect="100-continue"),
+        "root": message("GET", "/", Accept=JSON),
+        "page": message("GET", "/", Accept="text/html"),
+        "models": message("GET", "/models"),
+        "ready": message("GET", "/readyz"),
+        "status": message("GET", "/v1/models/iris"),
+        "metadata": message("GET", "/v1/models/iris/metadata"),
+        "no metadata": message("GET", "/v1/models/rose/metadata"),
+        "described": message("GET", "/openapi.json"),
+        "reference": message("GET", "/docs"),
+        "ping": message("GET", "/ping"),
+        "form to TensorFlow": message("POST", PREDICT, BODY, Content_Type="application/x-www-form-urlencoded"),
+        "unready version": message("GET", "/models/iris/versions/9"),
+    }
+
+
+CORPUS = _corpus() | _tensors()
+
+
+@pytest.fixture(scope="module")
+def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
+    """Both doors to the same store, one worker each."""
+    folder = tmp_path_factory.mktemp("doors")
+    artifact: Artifact = make_artifact(np.random.default_rng(0))
+    publish(folder / "models", "iris", artifact, {"test": {"accuracy": 0.9, "rows": 100}}, {})
+    with (
+        Server(folder / "models", folder / "fast", workers=1, **LIMITS) as fast,
+        Server(folder / "models", folder / "flask", workers=1, worker_class="gthread", **LIMITS) as flask,
+    ):
+        fast.wait_until_ready()
+        flask.wait_until_ready()
+        yield {"fast": fast, "flask": flask}
+
+
+def _counts(before: Series, after: Series) -> dict[str, float]:
+    """What was counted between two scrapes: not how long it took, nor the scrapes."""
+    changes = {}
+    for (name, labels), value in after.items():
+        timed = name.endswith(("_sum", "_created", "_bucket"))
+        if not timed and dict(labels).get("route") != "/metrics" and (gain := value - before.get((name, labels), 0)):
+            changes[f"{name} {labels}"] = gain
+    return changes
+
+
+def _ask(server: Server, request: bytes) -> tuple[Received, dict[str, float]]:
+    before = server.scrape()
+    with Wire(server.port) as wire:
+        answer = wire.send(request).answer(request.split()[0].decode())
+    assert answer is not None
+    return answer, _counts(before, server.scrape())
+
+
+@pytest.mark.parametrize("name", CORPUS)
+def test_both_doors_give_the_same(name: str, doors: dict[str, Server]) -> None:
+    request = CORPUS[name]
+    (fast, fast_counts), (flask, flask_counts) = (_ask(server, request) for server in doors.values())
+    assert fast.status == flask.status
+    own = {str(server.port): "PORT" for server in doors.values()}
+    bodies = [answer.body.decode("latin1") for answer in (fast, flask)]
+    for port, word in own.items():
+        bodies = [body.replace(port, word) for body in bodies]
+    assert bodies[0] == bodies[1]
+    headers = [{name: value for name, value in answer.headers.items() if name not in OWN} for answer in (fast, flask)]
+    assert headers[0] == headers[1]
+    assert fast_counts == flask_counts
+    assert sum(fast_counts.values()) > 0
+    if fast.status >= 400 and not request.startswith(b"HEAD"):
+        assert set(json.loads(fast.body)) <= {"error", "details"}
+
+
+def test_ids_are_given_and_taken(doors: dict[str, Server]) -> None:
+    for server in doors.values():
+        for path in ("/predict", "/nowhere"):
+            with Wire(server.port) as wire:
+                answer = wire.send(message("POST", path, BODY, Content_Type=JSON, X_Request_ID="mine-1")).answer()
+                assert answer is not None
+                assert answer.headers["x-request-id"] == "mine-1"
+                answers = [wire.send(message("POST", path, BODY, Content_Type=JSON)).answer() for _ in range(2)]
+                ids = {answer.headers["x-request-id"] for answer in answers if answer}
+                assert len(ids) == 2
+
+
+def test_the_app_reads_a_chunked_body(doors: dict[str, Server]) -> None:
+    """The index takes no body too: one that got lost would be answered."""
+    for server in doors.values():
+        answer, _ = _ask(server, chunked("POST", "/v2/repository/index", b'{"ready": 5}'))
+        assert answer.status == 400
+        assert "expected no body, or an object" in json.loads(answer.body)["error"]
+
+
+def _contents(folder: Path) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_the_store_is_as_it_was(doors: dict[str, Server]) -> None:
+    """Whatever is sent, a server only reads it; and both doors still answer."""
+    for server in doors.values():
+        before = _contents(server.models)
+        for request in CORPUS.values():
+            with Wire(server.port) as wire:
+                assert wire.send(request).answer(request.split()[0].decode())
+        assert _contents(server.models) == before != {}
+        answer, _ = _ask(server, message("POST", "/predict", BODY, Content_Type=JSON))
+        assert answer.status == 200

@@ -1,0 +1,91 @@
+"""Freed memory stays with the process, where the C library can do that."""
+
+import ctypes
+import gzip
+import io
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import requests
+
+from service.malloc import keep_freed_memory
+from store import publish
+from tests.helpers.models import make_artifact
+from tests.helpers.npy import NPY, write_npy
+from tests.helpers.server import TIMES_A_BODY, Server
+
+FAULTS = """
+import resource, sys
+import numpy as np
+from service.malloc import keep_freed_memory
+if sys.argv[1] == "kept":
+    keep_freed_memory()
+def work():
+    blocks = [np.ones(100_000, np.float32) for _ in range(10)]
+work()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(100):
+    work()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def _faults(how: str) -> int:
+    return int(subprocess.run([sys.executable, "-c", FAULTS, how], capture_output=True, check=True).stdout)
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="the C library has no mallopt")
+def test_blocks_that_were_freed_are_not_faulted_in_again() -> None:
+    assert _faults("kept") < 100 < 10_000 < _faults("given back")
+
+
+def test_another_c_library_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    keep_freed_memory()
+
+
+def _peak(server: Server) -> int:
+    """Return the most bytes that the worker has had."""
+    (worker,) = server.workers()
+    line = Path(f"/proc/{worker}/status").read_text().split("VmHWM:")[1]
+    return int(line.split()[0]) * 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process takes is read from /proc")
+def test_the_dearest_bodies_take_no_more_than_they_are_given(models: Path, rng: np.random.Generator) -> None:
+    """Bytes, zipped: each becomes a float32. Of many at once one is computed, one read, and few are held."""
+    size, held = 2**23, 2**24
+    publish(models, "wide", make_artifact(rng, (256, 8, 3)), {}, {})
+    body = gzip.compress(write_npy(rng.integers(0, 127, (size // 256 - 1, 256), np.int8)), 1)
+    headers = {"Content-Type": NPY, "Content-Encoding": "gzip"}
+    limits = {"NPSERVE_MAX_BINARY_BYTES": str(size), "NPSERVE_MAX_HELD_BYTES": str(held)}
+    with Server(models, None, 1, **limits) as server, ThreadPoolExecutor(12) as pool:
+
+        def ask(_: int = 0) -> requests.Response:
+            return requests.post(f"{server.url}/predict", data=body, headers=headers, timeout=20)
+
+        server.wait_until_ready()
+        before, answer = _peak(server), ask()
+        assert (answer.status_code, len(np.load(io.BytesIO(answer.content)))) == (200, size // 256 - 1)
+        assert _peak(server) - before < TIMES_A_BODY * size
+        statuses = [answer.status_code for answer in pool.map(ask, range(36))]
+        assert {*statuses} <= {200, 503}
+        assert statuses.count(200) > 1
+        assert _peak(server) - before < 2 * TIMES_A_BODY * size + held
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process takes is read from /proc")
+def test_a_closed_connection_keeps_no_body(iris: Path) -> None:
+    body = write_npy(np.zeros((2**18, 4), np.float32))
+    with Server(iris, workers=1) as server:
+        server.wait_until_ready()
+        for number in range(12):
+            answer = requests.post(f"{server.url}/predict", data=body, headers={"Content-Type": NPY}, timeout=20)
+            assert answer.status_code == 200
+            if number == 3:
+                before = _peak(server)
+        assert _peak(server) - before < 3 * len(body)
