@@ -3,12 +3,12 @@
 # 3.11 is the Python that the tests run on.
 FROM python:3.11-slim-bookworm AS dependencies
 WORKDIR /build
-COPY requirements.lock ./
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY requirements/service.lock ./
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --require-hashes -r service.lock
 
 FROM dependencies AS training-dependencies
-COPY requirements-training.lock ./
-RUN /venv/bin/pip install --no-cache-dir --require-hashes -r requirements-training.lock
+COPY requirements/training.lock ./
+RUN /venv/bin/pip install --no-cache-dir --require-hashes -r training.lock
 
 FROM python:3.11-slim-bookworm AS base
 RUN useradd --uid 10001 --no-create-home npserve && install -d -o npserve /models

@@ -12,13 +12,13 @@ run: setup
 
 setup: .venv/.ready
 
-.venv/.ready: requirements-dev.lock pyproject.toml
+.venv/.ready: requirements/dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "npserve needs Python 3.11 or newer as $(PYTHON): install it, or name yours with make PYTHON=/path/to/python3." >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "Python's venv module is missing: install it (on Debian and Ubuntu: apt install python3-venv), then run make again." >&2; exit 2; }
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -36,6 +36,6 @@ LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gene
        --custom-compile-command "make lock" pyproject.toml
 lock: setup
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-	$(LOCK) --output-file requirements.lock
-	$(LOCK) --output-file requirements-training.lock --extra training
-	$(LOCK) --output-file requirements-dev.lock --all-extras --group build
+	$(LOCK) --output-file requirements/service.lock
+	$(LOCK) --output-file requirements/training.lock --extra training
+	$(LOCK) --output-file requirements/dev.lock --all-extras --group build

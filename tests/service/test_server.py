@@ -23,11 +23,10 @@ from service.server.batcher import COUNTED_TOGETHER
 from store import promote, publish, read_version
 from tests.helpers.bad_requests import BAD_NATIVE
 from tests.helpers.models import ROW, make_artifact, make_constant
-from tests.helpers.server import Server, total
+from tests.helpers.server import BODY, Server, total
 from tests.helpers.wire import JSON, Wire, message
 from training.__main__ import main as train
 
-BODY = json.dumps({"instances": [ROW]})
 METRICS = {"test": {"accuracy": 0.9, "rows": 100}}
 
 
@@ -128,7 +127,7 @@ class Load:
     def _run(self) -> None:
         while not self._over.is_set():
             try:
-                answer = _post(self._server)
+                answer = self._server.post()
                 answer.raise_for_status()
             except requests.RequestException as error:
                 self.failures.append(str(error))
