@@ -2,13 +2,13 @@
 
 A code is one number for one cell: the number itself, the place of a category among its values, 0 or
 1 for a boolean, the seconds since 1970 for a date; NaN is a missing value of any kind. What becomes
-of the codes is said here column by column (`pieces`, `places`) and done in `nn.features` for all
-columns at once.
+of the codes is declared here column by column (`transforms`, `one_hot_width`) and computed in `nn.features`
+for all columns at once.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
@@ -25,7 +25,7 @@ EPOCH = datetime(1970, 1, 1)
 EARLIEST, LATEST = ((when - EPOCH).total_seconds() for when in (datetime.min, datetime(9999, 12, 31)))
 
 
-class Piece(NamedTuple):
+class LinearTransform(NamedTuple):
     """One input made of one of a column's values v: (v - offset) * scale, held between low and high."""
 
     value: int = 0
@@ -48,7 +48,7 @@ class Column:
 
     name: str
     missing: bool = False
-    fill: float = 0.0
+    fill_value: float = field(default=0.0, metadata={"key": "fill"})  # as format 1 of the artifact calls it
 
     kind: ClassVar[str]
     expected: ClassVar[str]
@@ -57,17 +57,17 @@ class Column:
         if not isinstance(self.name, str) or not isinstance(self.missing, bool):
             raise TypeError(f"column {self.name!r} needs a text as its name")
         with np.errstate(over="ignore"):
-            pieces = np.array([(piece.offset, piece.scale) for piece in self.pieces]).astype(np.float32)
-        if not math.isfinite(self.fill) or not np.isfinite(pieces).all():
+            transforms = np.array([(t.offset, t.scale) for t in self.transforms]).astype(np.float32)
+        if not math.isfinite(self.fill_value) or not np.isfinite(transforms).all():
             raise ValueError(f"column {self.name!r} needs a finite fill, offset and scale")
 
     @property
-    def pieces(self) -> list[Piece]:
+    def transforms(self) -> list[LinearTransform]:
         """The inputs that are made of the column's values."""
         return []
 
     @property
-    def places(self) -> int:
+    def one_hot_width(self) -> int:
         """How many inputs there are of which the code sets one to 1."""
         return 0
 
@@ -79,26 +79,26 @@ class Column:
             return None
         return None if None in cells and not self.missing else codes
 
-    def cell(self, code: float) -> Cell:
+    def to_cell(self, code: float) -> Cell:
         """Return a cell that reads as this code."""
-        return None if math.isnan(code) else self._cell(code)
+        return None if math.isnan(code) else self._to_cell(code)
 
     def values(self, codes: Codes) -> Codes:
-        """Turn codes (B,), none of them missing, into values (B, V) for the pieces."""
+        """Turn codes (B,), none of them missing, into values (B, V) for the transforms."""
         return codes[:, None]
 
     def _code(self, cell: Any) -> float:
         raise NotImplementedError
 
-    def _cell(self, code: float) -> Cell:
+    def _to_cell(self, code: float) -> Cell:
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class Number(Column):
-    """A number, scaled to (value - offset) * scale; between `edges` also piece by piece.
+    """A number, scaled to (value - offset) * scale; between `edges` also bin by bin.
 
-    The pieces are the piecewise-linear encoding of Gorishniy et al. 2022, "On Embeddings for
+    The bins are the piecewise-linear encoding of Gorishniy et al. 2022, "On Embeddings for
     Numerical Features in Tabular Deep Learning": one input a bin, 0 below it, 1 above it.
     """
 
@@ -117,12 +117,12 @@ class Number(Column):
         super().__post_init__()
 
     @property
-    def pieces(self) -> list[Piece]:
+    def transforms(self) -> list[LinearTransform]:
         """The scaled value, and the share of each bin that lies below it."""
         limit = math.inf if self.limit is None else self.limit
         bins = zip(self.edges, self.edges[1:], strict=False)
-        scaled = Piece(0, self.offset, self.scale, -limit, limit)
-        return [scaled, *(Piece(0, left, 1 / (right - left), 0.0, 1.0) for left, right in bins)]
+        scaled = LinearTransform(0, self.offset, self.scale, -limit, limit)
+        return [scaled, *(LinearTransform(0, left, 1 / (right - left), 0.0, 1.0) for left, right in bins)]
 
     def read(self, cells: Sequence[Cell]) -> Codes | None:
         """Take numbers, finite in float32, and nothing that only looks like one."""
@@ -135,7 +135,7 @@ class Number(Column):
         wrong = np.isinf(codes) if self.missing else ~np.isfinite(codes)
         return None if wrong.any() else codes
 
-    def _cell(self, code: float) -> Cell:
+    def _to_cell(self, code: float) -> Cell:
         # The shortest decimal that reads back as the same float32, as people would write it.
         number = float(str(np.float32(code)))
         return int(number) if number.is_integer() and abs(number) < 2**53 else number
@@ -149,16 +149,16 @@ class Boolean(Column):
     expected = "true or false"
 
     @property
-    def pieces(self) -> list[Piece]:
+    def transforms(self) -> list[LinearTransform]:
         """The code itself."""
-        return [Piece()]
+        return [LinearTransform()]
 
     def _code(self, cell: Any) -> float:
         if type(cell) is not bool:
             raise ValueError(cell)
         return float(cell)
 
-    def _cell(self, code: float) -> Cell:
+    def _to_cell(self, code: float) -> Cell:
         return bool(code)
 
 
@@ -178,7 +178,7 @@ class Category(Column):
         super().__post_init__()
 
     @property
-    def places(self) -> int:
+    def one_hot_width(self) -> int:
         """One for each value, and one for the unseen."""
         return len(self.categories) + 1
 
@@ -189,7 +189,7 @@ class Category(Column):
     def _code(self, cell: Any) -> float:
         return self._codes.get(cell if type(cell) is str else text(cell), len(self.categories))
 
-    def _cell(self, code: float) -> Cell:
+    def _to_cell(self, code: float) -> Cell:
         if code < len(self.categories):
             return self.categories[int(code)]
         unseen = "unseen"
@@ -232,9 +232,12 @@ class Date(Column):
         super().__post_init__()
 
     @property
-    def pieces(self) -> list[Piece]:
+    def transforms(self) -> list[LinearTransform]:
         """How far along, then sine and cosine of each period."""
-        return [Piece(scale=self.scale), *(Piece(1 + wave) for wave in range(2 * len(self.periods)))]
+        return [
+            LinearTransform(scale=self.scale),
+            *(LinearTransform(1 + wave) for wave in range(2 * len(self.periods))),
+        ]
 
     def values(self, codes: Codes) -> Codes:
         """Turn codes (B,) into values (B, V). The offset goes first: seconds since 1970 are too many for float32."""
@@ -250,7 +253,7 @@ class Date(Column):
             when = when.astimezone(UTC).replace(tzinfo=None)
         return (when - EPOCH).total_seconds()
 
-    def _cell(self, code: float) -> Cell:
+    def _to_cell(self, code: float) -> Cell:
         code = min(max(code, EARLIEST), LATEST)
         when = EPOCH + timedelta(seconds=code)
         return (when.date() if code % 86400 == 0 else when).isoformat()

@@ -28,10 +28,10 @@ class Features:
             raise ValueError("two features have the same name" if self.columns else "there are no features")
         # Rows of numbers alone are read and scaled as one block: most are, and images are wide.
         self.only_numbers = all(type(column) is Number and not column.missing for column in self.columns)
-        self._lay_out_pieces()
-        self._lay_out_places()
-        self._marked = np.array([j for j, column in enumerate(self.columns) if column.missing], np.intp)
-        self.width = len(self._offset) + self._places + len(self._marked)
+        self._prepare_transforms()
+        self._prepare_one_hot()
+        self._optional = np.array([j for j, column in enumerate(self.columns) if column.missing], np.intp)
+        self.width = len(self._offset) + self._one_hot_width + len(self._optional)
 
     @classmethod
     def plain(cls, width: int) -> Self:
@@ -56,9 +56,9 @@ class Features:
             codes[:, j] = read
         return codes
 
-    def cells(self, codes: Codes) -> list[list[Cell]]:
+    def to_cells(self, codes: Codes) -> list[list[Cell]]:
         """Return rows that read as these codes (B, K)."""
-        return [[column.cell(float(code)) for column, code in zip(self.columns, row, strict=True)] for row in codes]
+        return [[column.to_cell(float(code)) for column, code in zip(self.columns, row, strict=True)] for row in codes]
 
     def inputs(self, codes: Codes) -> Float32:
         """Turn codes (B, K) into the network's inputs (B, I)."""
@@ -67,22 +67,22 @@ class Features:
         return x
 
     def encode(self, codes: Codes, out: Float32) -> None:
-        """Write the inputs that belong to codes (B, K) into `out` (B, I): pieces, then places, then marks."""
-        ends = len(self._offset), len(self._offset) + self._places
-        pieces, places, marks = out[:, : ends[0]], out[:, ends[0] : ends[1]], out[:, ends[1] :]
+        """Write the inputs of codes (B, K) into `out` (B, I): transforms, then one-hot, then missing indicators."""
+        ends = len(self._offset), len(self._offset) + self._one_hot_width
+        scaled, one_hot, missing_indicators = out[:, : ends[0]], out[:, ends[0] : ends[1]], out[:, ends[1] :]
         values = codes if self.only_numbers else self._values(codes)
         with np.errstate(over="ignore", invalid="ignore"):
-            np.subtract(values if self._source is None else values[:, self._source], self._offset, out=pieces)
-            np.multiply(pieces, self._scale, out=pieces)
+            np.subtract(values if self._source is None else values[:, self._source], self._offset, out=scaled)
+            np.multiply(scaled, self._scale, out=scaled)
         if self._bounded:
-            np.clip(pieces, self._low, self._high, out=pieces)
-        if self._places:
-            places[:] = 0
+            np.clip(scaled, self._low, self._high, out=scaled)
+        if self._one_hot_width:
+            one_hot[:] = 0
             chosen = codes[:, self._categories]
-            rows, which = np.nonzero(chosen == chosen)  # what is missing is unlike itself, and takes no place
-            places[rows, self._first[which] + chosen[rows, which].astype(np.intp)] = 1
-        if len(self._marked):
-            np.isnan(codes[:, self._marked], out=marks)
+            rows, which = np.nonzero(chosen == chosen)  # NaN, a missing value, is unequal to itself: no 1 for it
+            one_hot[rows, self._first[which] + chosen[rows, which].astype(np.intp)] = 1
+        if len(self._optional):
+            np.isnan(codes[:, self._optional], out=missing_indicators)
 
     def to_config(self) -> dict[str, Any]:
         """Return what the artifact keeps: of each column what differs from the defaults of its kind."""
@@ -97,7 +97,8 @@ class Features:
             kind = fields.pop("kind")
             if kind not in KINDS:
                 raise ValueError(f"feature {fields.get('name')!r} is of the unknown kind {kind!r}")
-            columns.append(KINDS[kind](**fields))
+            names = {field.metadata.get("key", field.name): field.name for field in dataclasses.fields(KINDS[kind])}
+            columns.append(KINDS[kind](**{names[key]: value for key, value in fields.items()}))
         return cls(columns, config["dropped"])
 
     def _values(self, codes: Codes) -> Float32:
@@ -105,37 +106,39 @@ class Features:
         values = np.empty((len(codes), self._value_count), np.float32)
         for j, column, part in self._valued:
             cells = codes[:, j]
-            values[:, part] = column.values(np.where(np.isnan(cells), column.fill, cells) if column.missing else cells)
+            values[:, part] = column.values(
+                np.where(np.isnan(cells), column.fill_value, cells) if column.missing else cells
+            )
         return values
 
-    def _lay_out_pieces(self) -> None:
-        """Prepare the arithmetic of all pieces at once: which value each is made of, offset, scale and bounds."""
+    def _prepare_transforms(self) -> None:
+        """Lay out the arithmetic of all transforms at once: which value each takes, offset, scale and bounds."""
         self._valued: list[tuple[int, Column, slice]] = []
-        pieces, source, first = [], [], 0
+        transforms, source, first = [], [], 0
         for j, column in enumerate(self.columns):
-            if column.pieces:
-                pieces += column.pieces
-                source += [first + piece.value for piece in column.pieces]
+            if column.transforms:
+                transforms += column.transforms
+                source += [first + transform.value for transform in column.transforms]
                 self._valued.append((j, column, slice(first, max(source) + 1)))
                 first = max(source) + 1
         self._value_count = first
-        # Where each value is one piece, there is nothing to pick.
+        # Where each value has one transform, there is nothing to select.
         self._source = None if source == [*range(first)] else np.array(source, np.intp)
-        table = np.array([piece[1:] for piece in pieces], np.float32).reshape(-1, 4)
+        table = np.array([transform[1:] for transform in transforms], np.float32).reshape(-1, 4)
         self._offset, self._scale, self._low, self._high = (np.ascontiguousarray(part) for part in table.T)
         self._bounded = bool(np.isfinite(table[:, 2:]).any())
 
-    def _lay_out_places(self) -> None:
-        """Prepare the places of all categories: the first of each."""
-        counts = [column.places for column in self.columns]
-        self._categories = np.flatnonzero(counts)
-        self._places = sum(counts)
-        self._first = np.cumsum([0, *counts])[:-1][self._categories]
+    def _prepare_one_hot(self) -> None:
+        """Find where the one-hot inputs of each category begin."""
+        widths = [column.one_hot_width for column in self.columns]
+        self._categories = np.flatnonzero(widths)
+        self._one_hot_width = sum(widths)
+        self._first = np.cumsum([0, *widths])[:-1][self._categories]
 
 
 def _record(column: Column) -> dict[str, Any]:
     given = {
-        field.name: value
+        field.metadata.get("key", field.name): value
         for field in dataclasses.fields(column)
         if (value := getattr(column, field.name)) != field.default
     }

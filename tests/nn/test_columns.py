@@ -37,7 +37,7 @@ def test_a_number_in_bins() -> None:
 
 
 def test_a_missing_number_is_filled_and_marked() -> None:
-    assert _inputs(Number("a", missing=True, fill=7, offset=5), 6, None) == [[1, 0], [2, 1]]
+    assert _inputs(Number("a", missing=True, fill_value=7, offset=5), 6, None) == [[1, 0], [2, 1]]
 
 
 def test_a_category_takes_one_place() -> None:
@@ -114,12 +114,12 @@ def test_what_is_not_taken(column: Column, cell: Any) -> None:
 def test_a_cell_can_be_had_from_its_code(column: Column, cells: list[Any]) -> None:
     codes = column.read(cells)
     assert codes is not None
-    assert [column.cell(code) for code in codes.tolist()] == cells
+    assert [column.to_cell(code) for code in codes.tolist()] == cells
 
 
 def test_mixed_rows_after_a_round_trip(rng: np.random.Generator) -> None:
     columns = [
-        Number("n", missing=True, fill=0.3, offset=0.1, scale=3.3, limit=2.5, edges=(-1, 0, 0.7)),
+        Number("n", missing=True, fill_value=0.3, offset=0.1, scale=3.3, limit=2.5, edges=(-1, 0, 0.7)),
         COLOURS,
         Boolean("b", missing=True),
         Date("d", scale=1e-7, periods=("year",)),
@@ -146,7 +146,7 @@ def test_mixed_rows_after_a_round_trip(rng: np.random.Generator) -> None:
     assert again.dropped == ("id",)
     np.testing.assert_array_equal(again.inputs(codes), inputs)
     # A row gives the same bits alone and in company.
-    for row, expected in zip(features.cells(codes), inputs, strict=True):
+    for row, expected in zip(features.to_cells(codes), inputs, strict=True):
         alone = features.read([row])
         assert alone is not None
         np.testing.assert_array_equal(features.inputs(alone)[0], expected)
@@ -162,8 +162,8 @@ def test_numbers_are_rounded_as_a_reader_of_json_rounds_them(rng: np.random.Gene
 
 def test_a_date_out_of_reach_becomes_the_last_there_is() -> None:
     column = Date("d")
-    assert column.cell(1e12) == "9999-12-31"
-    assert column.cell(-1e12) == "0001-01-01"
+    assert column.to_cell(1e12) == "9999-12-31"
+    assert column.to_cell(-1e12) == "0001-01-01"
 
 
 def test_a_bin_too_narrow_for_float32_is_refused() -> None:

@@ -41,7 +41,7 @@ def test_the_same_bits_after_a_round_trip(rng: np.random.Generator) -> None:
         (lambda: Features([Number("a")], dropped=["a"]), "same name"),
         (lambda: Features([]), "no features"),
         (lambda: Number("a", offset=float("nan")), "finite"),
-        (lambda: Number("a", fill=float("inf")), "finite"),
+        (lambda: Number("a", fill_value=float("inf")), "finite"),
         (lambda: Number("a", edges=(1, 1)), "do not rise"),
         (lambda: Category("a", categories=("x", "x")), "not different texts"),
         (lambda: Category("a", categories=("x", 1)), "not different texts"),  # type: ignore[arg-type]

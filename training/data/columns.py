@@ -126,7 +126,7 @@ def fit_number(name: str, values: Float32, missing: bool = False, bins: int = 0)
     return Number(
         name,
         missing,
-        fill=_rounded(median),
+        fill_value=_rounded(median),
         offset=_rounded(median),
         scale=_rounded(scale),
         edges=_edges(values, bins) if bins > 1 else (),
@@ -167,7 +167,7 @@ def _fit_date(name: str, cells: pyarrow.ChunkedArray, missing: bool) -> Date:
     # A period that no two rows tell apart, such as the time of day of plain dates, would say nothing.
     periods = [period for period, length in Date.SECONDS.items() if np.ptp(seconds % length) > 0]
     scale = 2 / (high - low) if high > low else 0.0
-    return Date(name, missing, fill=median, offset=median, scale=_rounded(scale), periods=tuple(periods))
+    return Date(name, missing, fill_value=median, offset=median, scale=_rounded(scale), periods=tuple(periods))
 
 
 def read_seconds(cells: pyarrow.ChunkedArray) -> npt.NDArray[np.float64]:

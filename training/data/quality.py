@@ -117,7 +117,7 @@ def _places(column: Column, codes: Codes, reference: Codes) -> npt.NDArray[np.in
     """Sort codes into places: the categories, or bins of equally many training rows; one for what is missing."""
     missing = np.isnan(codes)
     if isinstance(column, Category):
-        places = np.where(missing, column.places, codes)
+        places = np.where(missing, column.one_hot_width, codes)
     else:
         edges = np.unique(np.nanquantile(reference, np.linspace(0, 1, BINS + 1)[1:]))
         # What lies beyond all training rows belongs to the last bin.

@@ -54,7 +54,7 @@ def _choose(model: Model, codes: Codes, rng: np.random.Generator) -> Golden:
             best = int(gains.argmax())
             exercise.strike(wanted, best)
             chosen.append(candidates[best])
-    return Golden.measure(model, model.features.cells(np.stack(chosen)))
+    return Golden.measure(model, model.features.to_cells(np.stack(chosen)))
 
 
 def _candidates(model: Model, codes: Codes, rng: np.random.Generator) -> Iterator[Codes]:
@@ -77,7 +77,7 @@ def _candidates(model: Model, codes: Codes, rng: np.random.Generator) -> Iterato
 
 def _unit(column: Column) -> float:
     """Return one unit of the scaled input in the units of the codes; 0 for what can't be moved a little."""
-    scale = 0.0 if isinstance(column, Boolean | Category) else column.pieces[0].scale
+    scale = 0.0 if isinstance(column, Boolean | Category) else column.transforms[0].scale
     return 1 / scale if scale else 0.0
 
 
@@ -85,7 +85,7 @@ def _exchange(column: Column, codes: Codes, rng: np.random.Generator) -> Codes:
     """Put another value in the place of some, and nothing in the place of others where that may be."""
     changed = rng.random(len(codes)) < CHANGED
     if isinstance(column, Boolean | Category):
-        codes = np.where(changed, rng.integers(0, column.places or 2, len(codes)), codes)
+        codes = np.where(changed, rng.integers(0, column.one_hot_width or 2, len(codes)), codes)
     if column.missing:
         codes = np.where(rng.random(len(codes)) < CHANGED, np.nan, codes)
     return codes

@@ -161,7 +161,7 @@ def _with_cells(run: Run, rows: npt.NDArray[np.intp], errors: list[dict[str, Any
     columns = run.data.features.columns[:MOST_CELLS]
     for error, codes in zip(errors, _test_codes(run, rows), strict=True):
         cells = zip(columns, codes[: len(columns)], strict=True)
-        error["cells"] = [(column.name, column.cell(float(code))) for column, code in cells]
+        error["cells"] = [(column.name, column.to_cell(float(code))) for column, code in cells]
     return {"picture": None, "rows": errors}
 
 

@@ -117,7 +117,7 @@ def test_too_many_rows() -> None:
 
 MIXED = Features(
     [
-        Number("age", fill=40.0),
+        Number("age", fill_value=40.0),
         Category("work", missing=True, categories=("private", "public")),
         Boolean("member"),
         Date("since", missing=True),

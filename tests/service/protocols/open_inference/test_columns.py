@@ -26,7 +26,7 @@ INFER = "/v2/models/people/infer"
 PEOPLE = Features(
     [
         Number("age"),
-        Number("income", missing=True, fill=1.0),
+        Number("income", missing=True, fill_value=1.0),
         Category("work", missing=True, categories=("private", "3", "0.1", "true")),
         Category("home", categories=("", "1970", "grün")),
         Boolean("member"),
