@@ -33,7 +33,7 @@ def publish(
     name: str,
     artifact: Artifact,
     metrics: Metrics,
-    made: Mapping[str, Any],
+    provenance: Mapping[str, Any],
     *,
     files: Mapping[str, bytes] | None = None,
     promote: bool = True,
@@ -41,7 +41,7 @@ def publish(
 ) -> Publication:
     """Publish a model as the next version of a name.
 
-    `metrics` are figures by part of the data, `made` says how the model came to be (command, seed,
+    `metrics` are figures by part of the data, `provenance` says how the model was made (command, seed,
     data, libraries, commit), `files` are further files to keep beside it. The version becomes
     `stable` where it passes the gate, else `candidate`; `force` overrules the gate, and
     `promote=False` leaves stable alone. Raises StoreError, or ArtifactError where what
@@ -51,7 +51,7 @@ def publish(
     contents = {MODEL: to_bytes(artifact), **(files or {})}
     manifest = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        **made,
+        **provenance,
         "metrics": metrics,
         "files": {name: fingerprint(content) for name, content in contents.items()},
     }
@@ -78,7 +78,7 @@ def _publish(folder: Path, contents: dict[str, bytes], metrics: Metrics, *, prom
 
 def _write_version(target: Path, contents: dict[str, bytes]) -> None:
     """Write under a name that no reader looks at, read it back and check it, and rename."""
-    _remove_litter(target.parent)
+    _remove_stale_files(target.parent)
     temporary = temporary_beside(target)
     temporary.mkdir()
     try:
@@ -93,13 +93,13 @@ def _write_version(target: Path, contents: dict[str, bytes]) -> None:
     sync_folder(target.parent)
 
 
-def _remove_litter(folder: Path) -> None:
-    """Remove what dead publishers left: whoever holds the lock is the only one alive."""
-    for litter in folder.glob(f"{TEMPORARY}*"):
-        if litter.is_dir():
-            shutil.rmtree(litter, ignore_errors=True)
+def _remove_stale_files(folder: Path) -> None:
+    """Remove what crashed publishers left behind; the lock keeps out those that are running."""
+    for stale in folder.glob(f"{TEMPORARY}*"):
+        if stale.is_dir():
+            shutil.rmtree(stale, ignore_errors=True)
         else:
-            litter.unlink(missing_ok=True)
+            stale.unlink(missing_ok=True)
 
 
 def _make_folder(folder: Path) -> None:

@@ -15,12 +15,12 @@ from store.layout import StoreError, model_folder, model_names
 from store.serving import SERVING, Serving
 from store.version import Version, read_version
 
-LONGEST_WAIT = 60.0
+MAX_WAIT_SECONDS = 60.0
 WHOLE_STORE = ""  # stands where a problem has a model's name
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedModel:
     """One model at one moment: its loaded versions, what the aliases name, what is missing and why."""
 
     aliases: Mapping[str, int] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Served:
 
 
 @dataclass(frozen=True)
-class Load:
+class LoadAttempt:
     """One attempt to load a version: `error` is None where it worked."""
 
     name: str
@@ -49,7 +49,7 @@ class _Failure:
     retry_at: float
 
 
-class Watch:
+class StoreWatcher:
     """The served models of a store, and the problems of those that can't be followed, by name.
 
     `poll` looks for changes; `served` and `problems` are replaced whole, and read by any thread.
@@ -57,14 +57,14 @@ class Watch:
 
     def __init__(self, models: Path) -> None:
         self.models = models
-        self.served: Mapping[str, Served] = {}
+        self.served: Mapping[str, ServedModel] = {}
         self.problems: Mapping[str, str] = {}
         self._failures: dict[tuple[str, int], _Failure] = {}
-        self._loads: list[Load] = []
+        self._attempts: list[LoadAttempt] = []
 
-    def poll(self) -> list[Load]:
+    def poll(self) -> list[LoadAttempt]:
         """Look at the store once; return the versions that this look has tried to load."""
-        self._loads = []
+        self._attempts = []
         names, problems, served = [], {}, dict(self.served)
         try:
             names = model_names(self.models)
@@ -75,14 +75,14 @@ class Watch:
             try:
                 # Nothing promoted yet, or a folder whose disk is gone: neither takes anything away.
                 if (folder / SERVING).exists():
-                    served[name] = self._follow(name, Serving.read(folder), served.get(name, Served()))
+                    served[name] = self._follow(name, Serving.read(folder), served.get(name, ServedModel()))
             except (StoreError, OSError) as error:
                 problems[name] = str(error)
         self.problems = problems
         self.served = {name: model for name, model in served.items() if model.versions or model.missing}
-        return self._loads
+        return self._attempts
 
-    def _follow(self, name: str, serving: Serving, before: Served) -> Served:
+    def _follow(self, name: str, serving: Serving, before: ServedModel) -> ServedModel:
         """Load what is new; an alias whose version can't be loaded stays where it was."""
         versions, missing, aliases = {}, {}, {}
         for number in sorted(set(serving.aliases.values())):
@@ -95,7 +95,7 @@ class Watch:
             kept = number if number in versions else before.aliases.get(alias, 0)
             if version := versions.get(kept) or before.versions.get(kept):
                 aliases[alias], versions[kept] = kept, version
-        return Served(aliases, versions, missing)
+        return ServedModel(aliases, versions, missing)
 
     def _load(self, name: str, number: int) -> Version | str:
         """Load a version, or say why not; a version that failed is tried again after 1, 2, 4 … 60 s."""
@@ -105,10 +105,10 @@ class Watch:
         try:
             version = read_version(self.models, name, number)
         except (ArtifactError, StoreError, OSError) as error:
-            wait = min(failure.wait * 2, LONGEST_WAIT) if failure else 1.0
+            wait = min(failure.wait * 2, MAX_WAIT_SECONDS) if failure else 1.0
             self._failures[name, number] = _Failure(str(error), wait, time.monotonic() + wait)
-            self._loads.append(Load(name, number, str(error)))
+            self._attempts.append(LoadAttempt(name, number, str(error)))
             return str(error)
         self._failures.pop((name, number), None)
-        self._loads.append(Load(name, number, None))
+        self._attempts.append(LoadAttempt(name, number, None))
         return version

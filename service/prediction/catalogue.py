@@ -10,7 +10,7 @@ from service.protocols import CODECS, Codec
 from service.settings import Settings
 from store import Version
 from store.layout import NUMBER
-from store.watch import WHOLE_STORE, Served
+from store.watch import WHOLE_STORE, ServedModel
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Endpoint:
 class Catalogue:
     """The served models and their endpoints by (name, number); replaced whole, never changed."""
 
-    models: Mapping[str, Served] = field(default_factory=dict)
+    models: Mapping[str, ServedModel] = field(default_factory=dict)
     endpoints: Mapping[tuple[str, int], Endpoint] = field(default_factory=dict)
     default_model: str = ""
     problems: Mapping[str, str] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Catalogue:
             raise NotLoaded(f"{name} has no stable version: python -m store promote makes one")
         raise NotFound(f"{name} serves no {what}: GET /models/{name} lists what it serves", name, version, alias)
 
-    def model(self, name: str) -> Served:
+    def model(self, name: str) -> ServedModel:
         """Return what is served of a model."""
         if name not in self.models:
             self._raise_problem(name)

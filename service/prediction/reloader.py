@@ -6,7 +6,7 @@ import threading
 from service.metrics.registry import Metrics
 from service.prediction.catalogue import Catalogue, Endpoint
 from service.settings import Settings
-from store.watch import Watch
+from store.watch import StoreWatcher
 
 SECONDS = 1.0
 log = logging.getLogger("npserve")
@@ -17,7 +17,7 @@ class Follower:
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings, self._metrics = settings, metrics
-        self._watch = Watch(settings.models)
+        self._watch = StoreWatcher(settings.models)
         self._stopped = threading.Event()
         self.catalogue = Catalogue(default_model=settings.default_model)
         self.look()

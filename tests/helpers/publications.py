@@ -4,5 +4,5 @@ from collections.abc import Callable
 
 from store import Publication
 
-MADE = {"command": "pytest", "seed": 0}
+PROVENANCE = {"command": "pytest", "seed": 0}
 Publish = Callable[..., Publication]

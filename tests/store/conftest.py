@@ -5,7 +5,7 @@ import pytest
 
 from nn import Artifact
 from store import Publication, publish
-from tests.helpers.publications import MADE, Publish
+from tests.helpers.publications import PROVENANCE, Publish
 
 
 @pytest.fixture
@@ -14,6 +14,6 @@ def publish_one(tmp_path: Path, artifact: Artifact) -> Publish:
 
     def publish_it(accuracy: float | None = 0.9, **options: Any) -> Publication:
         metrics = {} if accuracy is None else {"test": {"accuracy": accuracy, "loss": 0.1, "rows": 1000}}
-        return publish(tmp_path, "iris", artifact, metrics, MADE, **options)
+        return publish(tmp_path, "iris", artifact, metrics, PROVENANCE, **options)
 
     return publish_it

@@ -12,7 +12,7 @@ from nn import Artifact, ArtifactError, Golden
 from store import StoreError, publish, read_version
 from store.serving import Serving
 from tests.helpers.models import make_artifact
-from tests.helpers.publications import MADE, Publish
+from tests.helpers.publications import PROVENANCE, Publish
 
 
 def test_the_first_version_becomes_stable(tmp_path: Path, publish_one: Publish) -> None:
@@ -54,7 +54,7 @@ def test_the_gate_of_a_regression(tmp_path: Path, rng: np.random.Generator) -> N
 
     def alias(mae: float) -> str:
         metrics = {"test": {"mae": mae, "rmse": 1.25 * mae, "rows": 100}}
-        return publish(tmp_path, "price", artifact, metrics, MADE).alias
+        return publish(tmp_path, "price", artifact, metrics, PROVENANCE).alias
 
     assert alias(1.0) == "stable"
     # rmse² - mae² = 0.5625 mae², so the margin from 1.0 to 1.2 is 2 sqrt(0.5625 (1 + 1.44) / 100) = 0.234.
@@ -83,7 +83,7 @@ def test_no_number_is_used_twice(tmp_path: Path, publish_one: Publish) -> None:
 @pytest.mark.parametrize("name", ["", "Iris", "../iris", "a/b", ".iris", "x" * 64, "iris\n", "ä"])
 def test_names_that_can_not_be(name: str, tmp_path: Path, artifact: Artifact) -> None:
     with pytest.raises(StoreError, match="is no name for a model: 1 to 63 small letters"):
-        publish(tmp_path / "store", name, artifact, {}, MADE)
+        publish(tmp_path / "store", name, artifact, {}, PROVENANCE)
     assert not (tmp_path / "store").exists()
 
 
@@ -97,7 +97,7 @@ def test_two_publishers_get_two_numbers(tmp_path: Path, publish_one: Publish) ->
 def test_a_model_that_does_not_work_is_not_published(tmp_path: Path, artifact: Artifact) -> None:
     wrong = Golden(artifact.golden.rows, artifact.golden.logits + 1, 1e-6)
     with pytest.raises(ArtifactError, match="golden rows are off by 1"):
-        publish(tmp_path, "iris", Artifact(artifact.model, wrong), {}, MADE)
+        publish(tmp_path, "iris", Artifact(artifact.model, wrong), {}, PROVENANCE)
     assert [entry.name for entry in (tmp_path / "iris").iterdir()] == [".lock"]
 
 
@@ -128,7 +128,7 @@ def test_a_full_disk_leaves_nothing_half_done(
 def test_a_store_that_is_a_file(tmp_path: Path, artifact: Artifact) -> None:
     (tmp_path / "store").touch()
     with pytest.raises(StoreError, match="could not be published"):
-        publish(tmp_path / "store", "iris", artifact, {}, MADE)
+        publish(tmp_path / "store", "iris", artifact, {}, PROVENANCE)
 
 
 # Dies (without a clean-up, as from a power cut) before the nth step that touches the disk.

@@ -5,37 +5,37 @@ from pathlib import Path
 import pytest
 
 from store import promote, set_alias
-from store.watch import Load, Watch
+from store.watch import LoadAttempt, StoreWatcher
 from tests.helpers.publications import Publish
 
 
 @pytest.fixture
-def watch(tmp_path: Path) -> Watch:
-    return Watch(tmp_path)
+def watch(tmp_path: Path) -> StoreWatcher:
+    return StoreWatcher(tmp_path)
 
 
-def test_an_empty_store_serves_nothing(watch: Watch) -> None:
+def test_an_empty_store_serves_nothing(watch: StoreWatcher) -> None:
     assert watch.poll() == []
     assert watch.served == {}
     assert watch.problems == {}
 
 
 def test_a_missing_store_is_a_problem_that_passes(tmp_path: Path, publish_one: Publish) -> None:
-    watch = Watch(tmp_path / "late")
+    watch = StoreWatcher(tmp_path / "late")
     watch.poll()
     assert watch.problems == {"": f"the store {tmp_path / 'late'} can't be read: No such file or directory"}
     publish_one()
     (tmp_path / "late").symlink_to(tmp_path)
-    assert watch.poll() == [Load("iris", 1, None)]
+    assert watch.poll() == [LoadAttempt("iris", 1, None)]
     assert watch.problems == {}
 
 
-def test_publish_promote_and_roll_back(tmp_path: Path, watch: Watch, publish_one: Publish) -> None:
+def test_publish_promote_and_roll_back(tmp_path: Path, watch: StoreWatcher, publish_one: Publish) -> None:
     publish_one()
-    assert watch.poll() == [Load("iris", 1, None)]
+    assert watch.poll() == [LoadAttempt("iris", 1, None)]
     first = watch.served["iris"]
     publish_one()
-    assert watch.poll() == [Load("iris", 2, None)]
+    assert watch.poll() == [LoadAttempt("iris", 2, None)]
     assert watch.served["iris"].aliases == {"stable": 2, "previous": 1}
     assert watch.served["iris"].versions[1] is first.stable  # not loaded again
     assert first.aliases == {"stable": 1}  # who holds the old snapshot goes on with it
@@ -50,7 +50,7 @@ def test_publish_promote_and_roll_back(tmp_path: Path, watch: Watch, publish_one
 
 
 def test_a_bad_version_never_unseats_one_that_works(
-    tmp_path: Path, watch: Watch, publish_one: Publish, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, watch: StoreWatcher, publish_one: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
@@ -74,12 +74,12 @@ def test_a_bad_version_never_unseats_one_that_works(
     assert watch.poll() == []
     model.write_bytes(content)
     now = 3.2
-    assert watch.poll() == [Load("iris", 3, None)]
+    assert watch.poll() == [LoadAttempt("iris", 3, None)]
     assert watch.served["iris"].aliases == {"stable": 3, "previous": 2}
     assert watch.served["iris"].missing == {}
 
 
-def test_a_store_that_goes_away_takes_nothing_away(tmp_path: Path, watch: Watch, publish_one: Publish) -> None:
+def test_a_store_that_goes_away_takes_nothing_away(tmp_path: Path, watch: StoreWatcher, publish_one: Publish) -> None:
     publish_one()
     watch.poll()
     served = watch.served
@@ -108,7 +108,7 @@ def test_a_store_that_goes_away_takes_nothing_away(tmp_path: Path, watch: Watch,
     assert watch.served == {}
 
 
-def test_aliases_of_ones_own_are_served(tmp_path: Path, watch: Watch, publish_one: Publish) -> None:
+def test_aliases_of_ones_own_are_served(tmp_path: Path, watch: StoreWatcher, publish_one: Publish) -> None:
     for _ in range(3):
         publish_one()
     set_alias(tmp_path, "iris", "berlin", 1)
@@ -116,7 +116,7 @@ def test_aliases_of_ones_own_are_served(tmp_path: Path, watch: Watch, publish_on
     assert watch.served["iris"].aliases == {"stable": 3, "previous": 2, "berlin": 1}
 
 
-def test_other_things_in_the_store_are_passed_over(tmp_path: Path, watch: Watch, publish_one: Publish) -> None:
+def test_other_things_in_the_store_are_passed_over(tmp_path: Path, watch: StoreWatcher, publish_one: Publish) -> None:
     publish_one()
     (tmp_path / "README.md").touch()
     (tmp_path / ".hidden").mkdir()
@@ -128,7 +128,7 @@ def test_other_things_in_the_store_are_passed_over(tmp_path: Path, watch: Watch,
 
 
 def test_one_model_that_can_not_be_looked_at_hides_no_other(
-    tmp_path: Path, watch: Watch, publish_one: Publish, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, watch: StoreWatcher, publish_one: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish_one()
     shutil.copytree(tmp_path / "iris", tmp_path / "aster")
