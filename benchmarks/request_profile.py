@@ -1,8 +1,8 @@
 """Where the microseconds of one request go, from its body to its answer: `python -m benchmarks.request_profile`.
 
-Requests are handed to `Calls` in this process, with the metrics of several processes as users have them. Figures are
-medians; the clocks themselves cost some 2 microseconds, in the rest. What is before `Calls` (HTTP, the socket, the
-event loop) is not in it: `hello` in `python -m benchmarks.serving` shows that.
+Requests are handed to `PredictionPipeline` in this process, with the metrics of several processes as users have them.
+Figures are medians; the clocks themselves cost some 2 microseconds, in the rest. What comes before the pipeline (HTTP,
+the socket, the event loop) is not included: `hello` in `python -m benchmarks.serving` shows that.
 """
 
 import os
@@ -26,7 +26,7 @@ from service.metrics.registry import Metrics  # noqa: E402
 from service.prediction import pipeline  # noqa: E402
 from service.prediction.catalogue import Catalogue  # noqa: E402
 from service.prediction.messages import Request  # noqa: E402
-from service.prediction.reloader import Follower  # noqa: E402
+from service.prediction.reloader import CatalogueReloader  # noqa: E402
 from service.protocols.native import codec as native  # noqa: E402
 from service.settings import Settings  # noqa: E402
 
@@ -37,8 +37,8 @@ STAGES: dict[str, list[tuple[Any, str]]] = {
     "parse": [(native, "parse_rows"), (native, "parse_json")],
     "schema": [(native, "read_body")],
     "forward": [(pipeline, "forward")],
-    "encode": [(native.Native, "encode")],
-    "metrics": [(pipeline.Calls, "count")],
+    "encode": [(native.NativeCodec, "encode")],
+    "metrics": [(pipeline.PredictionPipeline, "count")],
 }
 SECONDS = 1.0  # of each measurement
 
@@ -59,8 +59,8 @@ def main() -> None:
 def _handler(body: Body, together: int, metrics: Metrics) -> Callable[[], None]:
     """Return what answers so many requests with this body, once a call."""
     settings = Settings(models=publish_network(Path(_folder.name) / f"{body}-{together}", body.network))
-    follower = Follower(settings, metrics)
-    answering = pipeline.Calls(settings, lambda: follower.catalogue, metrics)
+    reloader = CatalogueReloader(settings, metrics)
+    answering = pipeline.PredictionPipeline(settings, lambda: reloader.catalogue, metrics)
     path, written = NATIVE.path.format(network=body.network), NATIVE.write(make_rows(body.network, body.rows))
     headers = {name.lower(): value for name, value in written.headers.items()}
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 Cell = str | int | float | bool | None
-Codes = npt.NDArray[np.float64]
+ColumnCodes = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
 
 NUMBERS = {int, float}
@@ -71,7 +71,7 @@ class Column:
         """How many inputs there are of which the code sets one to 1."""
         return 0
 
-    def read(self, cells: Sequence[Cell]) -> Codes | None:
+    def read(self, cells: Sequence[Cell]) -> ColumnCodes | None:
         """Turn cells into codes (B,), or return None where one of them is not what this column takes."""
         try:
             codes = np.array([math.nan if cell is None else self._code(cell) for cell in cells], np.float64)
@@ -83,7 +83,7 @@ class Column:
         """Return a cell that reads as this code."""
         return None if math.isnan(code) else self._to_cell(code)
 
-    def values(self, codes: Codes) -> Codes:
+    def values(self, codes: ColumnCodes) -> ColumnCodes:
         """Turn codes (B,), none of them missing, into values (B, V) for the transforms."""
         return codes[:, None]
 
@@ -124,7 +124,7 @@ class Number(Column):
         scaled = LinearTransform(0, self.offset, self.scale, -limit, limit)
         return [scaled, *(LinearTransform(0, left, 1 / (right - left), 0.0, 1.0) for left, right in bins)]
 
-    def read(self, cells: Sequence[Cell]) -> Codes | None:
+    def read(self, cells: Sequence[Cell]) -> ColumnCodes | None:
         """Take numbers, finite in float32, and nothing that only looks like one."""
         if self.missing:
             cells = [math.nan if cell is None else cell for cell in cells]
@@ -239,7 +239,7 @@ class Date(Column):
             *(LinearTransform(1 + wave) for wave in range(2 * len(self.periods))),
         ]
 
-    def values(self, codes: Codes) -> Codes:
+    def values(self, codes: ColumnCodes) -> ColumnCodes:
         """Turn codes (B,) into values (B, V). The offset goes first: seconds since 1970 are too many for float32."""
         angles = [2 * np.pi / self.SECONDS[period] * codes for period in self.periods]
         waves = [wave(angle) for angle in angles for wave in (np.sin, np.cos)]

@@ -79,7 +79,7 @@ class Network:
         """Return what the last activation is applied to: x (B, I) -> (B, C)."""
         if x.ndim != 2 or x.shape[1] != self.inputs:
             raise NetworkError(f"expected rows of shape (n, {self.inputs}), got {x.shape}")
-        # Rows near the end of float32 may overflow; whoever asks looks at the result.
+        # Rows near the end of float32 may overflow; the caller checks the result.
         with np.errstate(over="ignore", invalid="ignore"):
             for layer in self.layers[:-1]:
                 x = layer.function.forward(layer.preactivation(x))

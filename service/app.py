@@ -1,4 +1,4 @@
-"""The Flask app: the whole API under any WSGI server. Its predictions go through `Calls.handle`."""
+"""The Flask app: the whole API under any WSGI server. Predictions go through `PredictionPipeline.handle`."""
 
 import logging
 import os
@@ -9,94 +9,94 @@ from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
-from service.errors import NO_SUCH_PATH, CallError, Unexpected
+from service.errors import NO_SUCH_PATH, RequestError, Unexpected
 from service.metrics.registry import Metrics
-from service.openapi.views import reference_pages
-from service.prediction.messages import Request, request_id
-from service.prediction.pipeline import Calls
-from service.prediction.reloader import Follower
+from service.openapi.views import openapi_views
+from service.prediction.messages import Request, read_request_id
+from service.prediction.pipeline import PredictionPipeline
+from service.prediction.reloader import CatalogueReloader
 from service.protocols import ROUTES
 from service.protocols.body import read_stream
 from service.protocols.native import describe
-from service.protocols.native.codec import Native
-from service.protocols.open_inference.views import inference_pages
-from service.protocols.tensorflow.views import tensorflow_pages
-from service.responses import json_response, refusal
+from service.protocols.native.codec import NativeCodec
+from service.protocols.open_inference.views import open_inference_views
+from service.protocols.tensorflow.views import tensorflow_views
+from service.responses import error_response, json_response
 from service.settings import Settings
 
 log = logging.getLogger("npserve")
 
 
 class Service(NamedTuple):
-    """What stands behind the app, for whatever runs it."""
+    """What the app is made of, for the server that runs it."""
 
     settings: Settings
     metrics: Metrics
-    follower: Follower
-    calls: Calls
+    reloader: CatalogueReloader
+    pipeline: PredictionPipeline
 
 
-class Word(BaseConverter):
-    """A word in a path, as `find_route` takes it."""
+class PathSegment(BaseConverter):
+    """A segment of a path, as `find_route` matches it."""
 
     regex = "[^/:]+"
     part_isolating = True
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Load what the store serves, follow it from then on, and return the application."""
+    """Load what the store serves, keep following the store, and return the application."""
     settings = settings or Settings.from_environment(os.environ)
     metrics = Metrics()
-    follower = Follower(settings, metrics)
-    calls = Calls(settings, lambda: follower.catalogue, metrics)
+    reloader = CatalogueReloader(settings, metrics)
+    pipeline = PredictionPipeline(settings, lambda: reloader.catalogue, metrics)
     app = Flask(__name__, static_folder=None)
-    # A path is taken as it is: no redirect turns //predict into something else.
+    # Paths are not normalised: no redirect turns //predict into another path.
     app.url_map.merge_slashes = False
-    app.url_map.converters["default"] = Word
-    app.extensions["npserve"] = Service(settings, metrics, follower, calls)
-    _add_predictions(app, calls)
-    _add_pages(app, follower, metrics)
+    app.url_map.converters["default"] = PathSegment
+    app.extensions["npserve"] = Service(settings, metrics, reloader, pipeline)
+    _add_predictions(app, pipeline)
+    _add_views(app, reloader, metrics)
     _add_errors(app)
     _add_requests(app, metrics)
-    app.register_blueprint(tensorflow_pages(follower))
-    app.register_blueprint(inference_pages(follower))
-    app.register_blueprint(reference_pages(follower))
-    follower.start()
+    app.register_blueprint(tensorflow_views(reloader))
+    app.register_blueprint(open_inference_views(reloader))
+    app.register_blueprint(openapi_views(reloader))
+    reloader.start()
     return app
 
 
-def _add_predictions(app: Flask, calls: Calls) -> None:
+def _add_predictions(app: Flask, pipeline: PredictionPipeline) -> None:
     def predict(**_: str) -> Response:
         # One byte more than is allowed shows that there is too much; the rest is never read.
-        body = read_stream(request.stream, calls.most_bytes(request.path, request.headers) + 1)
-        answer = calls.handle(Request(request.path, request.headers, body, g.began))
-        return Response(answer.body, answer.status, dict(answer.headers))
+        body = read_stream(request.stream, pipeline.body_limit(request.path, request.headers) + 1)
+        response = pipeline.handle(Request(request.path, request.headers, body, g.began))
+        return Response(response.body, response.status, dict(response.headers))
 
     for template in ROUTES:
         app.add_url_rule(template, "predict", predict, methods=["POST"])
 
 
-def _add_pages(app: Flask, follower: Follower, metrics: Metrics) -> None:
+def _add_views(app: Flask, reloader: CatalogueReloader, metrics: Metrics) -> None:
     @app.get("/")
     def index() -> Response:
         # Not host_url, which decodes international names, and raises where they are none.
-        described = describe.index(follower.catalogue, f"{request.scheme}://{request.host}")
+        described = describe.describe_service(reloader.catalogue, f"{request.scheme}://{request.host}")
         if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
             return Response(render_template("index.html", **described), mimetype="text/html")
         return json_response(described)
 
     @app.get("/models")
     def models() -> Response:
-        catalogue = follower.catalogue
+        catalogue = reloader.catalogue
         return json_response({"models": [describe.summary(catalogue, name) for name in catalogue.models]})
 
     @app.get("/models/<name>")
     def model(name: str) -> Response:
-        return json_response(describe.model(follower.catalogue, name))
+        return json_response(describe.model(reloader.catalogue, name))
 
     @app.get("/models/<name>/versions/<version>")
     def version(name: str, version: str) -> Response:
-        return json_response(describe.version(follower.catalogue.find(name, version=version)))
+        return json_response(describe.version(reloader.catalogue.find(name, version=version)))
 
     @app.get("/livez")
     def livez() -> Response:
@@ -105,7 +105,7 @@ def _add_pages(app: Flask, follower: Follower, metrics: Metrics) -> None:
     @app.get("/ping")  # SageMaker asks here
     @app.get("/readyz")
     def readyz() -> Response:
-        catalogue = follower.catalogue
+        catalogue = reloader.catalogue
         if catalogue.ready:
             return json_response({"status": "ready"})
         return json_response({"error": f"not ready: {catalogue.why_not_ready()}"}, 503, {"Retry-After": "1"})
@@ -117,9 +117,9 @@ def _add_pages(app: Flask, follower: Follower, metrics: Metrics) -> None:
 
 
 def _add_errors(app: Flask) -> None:
-    @app.errorhandler(CallError)
-    def refused(error: CallError) -> Response:
-        return refusal(Native, error)
+    @app.errorhandler(RequestError)
+    def request_error(error: RequestError) -> Response:
+        return error_response(NativeCodec, error)
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
@@ -139,12 +139,12 @@ def _add_errors(app: Flask) -> None:
 
 
 def _add_requests(app: Flask, metrics: Metrics) -> None:
-    """Give every request a clock and an ID, and count every answer that `handle` has not counted."""
+    """Give every request a clock and an ID, and count every response that `handle` has not counted."""
 
     @app.before_request
     def begin() -> None:
         g.began = time.perf_counter()
-        g.request_id = request_id(request.headers)
+        g.request_id = read_request_id(request.headers)
 
     @app.after_request
     def finish(response: Response) -> Response:

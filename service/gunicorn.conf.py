@@ -24,7 +24,7 @@ import service.server.worker  # noqa: E402, F401  # by the master, once: workers
 from service.app import create_app  # noqa: E402, F401
 from service.logs import LOGGING  # noqa: E402
 from service.malloc import keep_freed_memory  # noqa: E402
-from service.metrics.multiprocess import bury, wipe  # noqa: E402
+from service.metrics.multiprocess import merge_dead_worker, reset  # noqa: E402
 from service.settings import Settings, SettingsError  # noqa: E402
 
 try:
@@ -50,7 +50,7 @@ control_socket_disable = True
 def on_starting(server: Any) -> None:
     """Begin to count from nothing."""
     try:
-        wipe(_metrics)
+        reset(_metrics)
     except OSError as error:
         sys.exit(f"Error: PROMETHEUS_MULTIPROC_DIR={_metrics}: {error.strerror}")
 
@@ -63,17 +63,17 @@ def pre_fork(server: Any, worker: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Let the first worker say, once, where it serves and how to try it."""
     if worker.age == 1:
-        from service.protocols.native.describe import greeting
+        from service.protocols.native.describe import startup_message
 
         address = worker.sockets[0].getsockname()
         host, port = (address[0], address[1]) if isinstance(address, tuple) else (address, None)
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}" if port else f"unix:{host}"
-        print(greeting(worker.wsgi.extensions["npserve"].follower.catalogue, url), flush=True)
+        print(startup_message(worker.wsgi.extensions["npserve"].reloader.catalogue, url), flush=True)
 
 
 def child_exit(server: Any, worker: Any) -> None:
     """Keep what a dead worker counted."""
-    bury(_metrics, worker.pid)
+    merge_dead_worker(_metrics, worker.pid)
 
 
 def on_exit(server: Any) -> None:

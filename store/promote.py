@@ -8,7 +8,7 @@ from nn import ArtifactError
 from store.durable import locked
 from store.layout import NAME, NAME_RULE, StoreError, model_folder
 from store.serving import Serving
-from store.version import Metrics, read_manifest, read_version, version_folder
+from store.version import SplitMetrics, read_manifest, read_version, version_folder
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def promote(models: Path, name: str, number: int, *, force: bool = False) -> Ver
     return verdict
 
 
-def judge(folder: Path, serving: Serving, number: int, metrics: Metrics, *, force: bool) -> Verdict:
+def judge(folder: Path, serving: Serving, number: int, metrics: SplitMetrics, *, force: bool) -> Verdict:
     """Decide whether a version that verifies may become stable."""
     stable = serving.aliases.get("stable")
     if stable is None:

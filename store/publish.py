@@ -14,7 +14,7 @@ from store.durable import TEMPORARY, locked, sync_folder, temporary_beside, writ
 from store.layout import StoreError, model_folder
 from store.promote import Verdict, judge
 from store.serving import Serving, next_number
-from store.version import MANIFEST, MODEL, Metrics, fingerprint, read_folder
+from store.version import MANIFEST, MODEL, SplitMetrics, fingerprint, read_folder
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,14 @@ class Publication:
     version: int
     alias: str
     reason: str
-    metrics: Metrics
+    metrics: SplitMetrics
 
 
 def publish(
     models: Path,
     name: str,
     artifact: Artifact,
-    metrics: Metrics,
+    metrics: SplitMetrics,
     provenance: Mapping[str, Any],
     *,
     files: Mapping[str, bytes] | None = None,
@@ -64,7 +64,9 @@ def publish(
         raise StoreError(f"{name} could not be published in {models}: {error.strerror or error}") from error
 
 
-def _publish(folder: Path, contents: dict[str, bytes], metrics: Metrics, *, promote: bool, force: bool) -> Publication:
+def _publish(
+    folder: Path, contents: dict[str, bytes], metrics: SplitMetrics, *, promote: bool, force: bool
+) -> Publication:
     serving = Serving.read(folder)
     number = next_number(folder, serving)
     _write_version(folder / str(number), contents)

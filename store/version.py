@@ -12,7 +12,7 @@ from nn.artifact import from_bytes
 from store.layout import StoreError, model_folder
 
 MODEL, MANIFEST = "model.npz", "manifest.json"
-Metrics = dict[str, dict[str, float]]
+SplitMetrics = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Version:
         return str(self.manifest["files"][MODEL]["sha256"])
 
     @property
-    def metrics(self) -> Metrics:
+    def metrics(self) -> SplitMetrics:
         """Figures by part of the data, such as {"test": {"accuracy": 0.974, "rows": 10000}}."""
         return dict(self.manifest["metrics"])
 

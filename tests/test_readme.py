@@ -18,7 +18,7 @@ import requests
 import yaml
 
 from service.app import create_app
-from service.errors import CallError, ClientGone
+from service.errors import ClientGone, RequestError
 from service.metrics.registry import Metrics
 from service.protocols.codec import STATUSES
 from service.settings import Settings, option, variable
@@ -165,7 +165,7 @@ def test_every_setting_is_in_its_table() -> None:
 
 def test_every_route_is_in_its_table(tmp_path: Path) -> None:
     app = create_app(Settings(models=tmp_path))
-    app.extensions["npserve"].follower.stop()
+    app.extensions["npserve"].reloader.stop()
     routes = {
         f"`{method} {rule.rule}`"
         for rule in app.url_map.iter_rules()
@@ -182,11 +182,9 @@ def test_every_status_is_in_its_table() -> None:
         for statuses, meaning in re.findall(r"^\| (\d{3}(?:, \d{3})*) \| (.+) \|$", README, re.MULTILINE)
         for status in statuses.split(", ")
     }
-    connection = (ROOT / "service/server/request_head.py").read_text() + (
-        ROOT / "service/server/connection.py"
-    ).read_text()
-    refused = re.findall(r"\(([45]\d\d), ", connection)
-    sent = {CallError.status, *(error.status for error in CallError.__subclasses__())} - {ClientGone.status}
+    server = "".join(file.read_text() for file in (ROOT / "service/server").glob("*.py"))
+    refused = re.findall(r"RequestRejected\(([45]\d\d), ", server)
+    sent = {RequestError.status, *(error.status for error in RequestError.__subclasses__())} - {ClientGone.status}
     assert named.keys() == sent | STATUSES.keys() | {405} | {*map(int, refused)}
     for meaning in (named[503], STATUSES[503]):
         assert "loaded" in meaning

@@ -1,4 +1,4 @@
-"""Metrics of several processes: a folder of counters that is wiped at start and scraped as one.
+"""Metrics of several processes: a folder of counters that is reset at start and scraped as one.
 
 Each worker counts in files of its own (`counter_PID.db`, …). When one dies its counts must not be
 lost, or counters would go backwards; kept in a file for each dead worker they would pile up. So the
@@ -21,15 +21,15 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 ARCHIVE = "archive"  # stands where other files have a process number
 
 
-def wipe(folder: Path) -> None:
+def reset(folder: Path) -> None:
     """Make the folder, and remove what an earlier server counted: process numbers come again."""
     folder.mkdir(0o700, parents=True, exist_ok=True)
     for file in folder.glob("*.db"):
         file.unlink(missing_ok=True)
 
 
-def bury(folder: Path, pid: int) -> None:
-    """Move what a dead worker counted into the archive, and forget its living gauges."""
+def merge_dead_worker(folder: Path, pid: int) -> None:
+    """Move what a dead worker counted into the archive, and drop its live gauges."""
     with _locked(folder, fcntl.LOCK_EX):
         mark_process_dead(pid, str(folder))
         for file in folder.glob(f"*_{pid}.db"):
@@ -51,16 +51,16 @@ def _merge(file: Path, archive: Path, combine: Callable[[tuple[float, float]], f
 
 
 @contextmanager
-def _locked(folder: Path, how: int) -> Iterator[None]:
+def _locked(folder: Path, operation: int) -> Iterator[None]:
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, how)
+        fcntl.flock(descriptor, operation)
         yield
     finally:
         os.close(descriptor)
 
 
-class AllProcesses(Collector):
+class AllProcessesCollector(Collector):
     """Collects what all workers, living and dead, have counted."""
 
     def __init__(self, folder: Path) -> None:

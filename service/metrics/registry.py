@@ -1,7 +1,7 @@
 """What the service counts and times, for Prometheus.
 
 Labels are bounded: route templates, served models and versions, fixed outcomes, and of a
-classifier's labels the first 50. Nothing that a caller may choose becomes a label.
+classifier's labels the first 50. Nothing that a client may choose becomes a label.
 """
 
 import os
@@ -22,11 +22,11 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from service.metrics.multiprocess import VARIABLE, AllProcesses
+from service.metrics.multiprocess import VARIABLE, AllProcessesCollector
 from store import Version
 
-MOST_LABELS = 50
-MOST_VERSIONS = 20
+MAX_LABEL_VALUES = 50
+MAX_VERSIONS = 20
 OTHER = "other"
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 UNMATCHED = "unmatched"
@@ -130,13 +130,13 @@ class Metrics:
         """Return the exposition of all processes, and its content type."""
         folder = os.environ.get(VARIABLE)
         scrape = CollectorRegistry()
-        scrape.register(_Recent(AllProcesses(Path(folder)) if folder else self._registry))
+        scrape.register(_RecentVersions(AllProcessesCollector(Path(folder)) if folder else self._registry))
         encode, content_type = choose_encoder("" if _ODD_VERSION.search(accept) else accept)
         return encode(scrape), content_type
 
 
-class VersionMeters:
-    """The metrics of one version with their labels bound, so that a request looks nothing up."""
+class VersionMetrics:
+    """The metrics of one version with their labels bound, so that a request needs no look-up."""
 
     def __init__(self, metrics: Metrics, version: Version) -> None:
         name, number = version.name, str(version.number)
@@ -146,7 +146,7 @@ class VersionMeters:
         self.rows = metrics.rows.labels(name, number)
         labels = [_label_text(label) for label in version.artifact.model.labels]
         self.predictions = [
-            metrics.predictions.labels(name, number, label if i < MOST_LABELS else OTHER)
+            metrics.predictions.labels(name, number, label if i < MAX_LABEL_VALUES else OTHER)
             for i, label in enumerate(labels)
         ]
 
@@ -154,16 +154,16 @@ class VersionMeters:
         """Count rows and predicted classes, in parts (B,)."""
         self.rows.inc(sum(map(len, parts)))
         if self.predictions:
-            for meter, count in zip(self.predictions, np.bincount(np.concatenate(parts)).tolist(), strict=False):
+            for counter, count in zip(self.predictions, np.bincount(np.concatenate(parts)).tolist(), strict=False):
                 if count:
-                    meter.inc(count)
+                    counter.inc(count)
 
 
 def _label_text(label: object) -> str:
     return str(label).lower() if isinstance(label, bool) else str(label)
 
 
-class _Recent(Collector):
+class _RecentVersions(Collector):
     """Leaves out what is no longer served: aliases that moved on, and all but the latest versions."""
 
     def __init__(self, source: Collector | CollectorRegistry) -> None:
@@ -197,4 +197,4 @@ def _recent_versions(metrics: list[Metric]) -> set[tuple[str, str]]:
     by_model: dict[str, list[str]] = defaultdict(list)
     for model, number in sorted(ranks, key=lambda version: ranks[version], reverse=True):
         by_model[model].append(number)
-    return {(model, number) for model, numbers in by_model.items() for number in numbers[:MOST_VERSIONS]}
+    return {(model, number) for model, numbers in by_model.items() for number in numbers[:MAX_VERSIONS]}

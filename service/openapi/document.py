@@ -1,6 +1,6 @@
 """The service in OpenAPI 3.1: every route, with the features of what is served now, and examples that work.
 
-What is there describes itself: a codec (`describe`), a page (`service.openapi.routes`).
+Codecs describe themselves (`describe`); the other routes are in `service.openapi.routes`.
 """
 
 import re
@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
-from service.errors import CallError
-from service.openapi.routes import PAGES, SERVICE, Page
+from service.errors import RequestError
+from service.openapi.routes import PAGES, SERVICE, PageRoute
 from service.prediction.catalogue import Catalogue, Endpoint
 from service.protocols import CODECS, ROUTES
 from service.protocols.codec import ERROR, Codec
 from service.protocols.json_schema import JsonSchema
 
 JSON = "application/json"
-_WORD = re.compile(r"<(\w+)>")
+_SEGMENT = re.compile(r"<(\w+)>")
 ABOUT = (
     "Predictions of small neural networks. Every answer carries X-Request-ID, and a prediction says in X-Model-Name "
     "and X-Model-Version which model gave it. Bodies may be compressed, with gzip or deflate. Errors are JSON: error "
@@ -27,19 +27,19 @@ ABOUT = (
 
 
 class Target(NamedTuple):
-    """What the words of a route may be, and what answers there."""
+    """Values for the segments of a route, and the endpoint that then answers."""
 
-    words: Mapping[str, str]
+    segments: Mapping[str, str]
     endpoint: Endpoint
 
     @property
     def label(self) -> str:
         """Name it in a list."""
-        return " ".join(self.words.values()) or self.endpoint.version.name
+        return " ".join(self.segments.values()) or self.endpoint.version.name
 
     def path(self, template: str) -> str:
-        """Put the words in."""
-        return _WORD.sub(lambda found: self.words[found[1]], template)
+        """Return the path with the segments filled in."""
+        return _SEGMENT.sub(lambda found: self.segments[found[1]], template)
 
 
 def openapi(catalogue: Catalogue) -> dict[str, Any]:
@@ -65,35 +65,35 @@ def openapi(catalogue: Catalogue) -> dict[str, Any]:
 
 
 def targets(catalogue: Catalogue, template: str) -> Iterator[Target]:
-    """Yield what may stand for the words of a route, and the endpoint that then answers."""
-    words = _words(template)
+    """Yield the possible values for the segments of a route."""
+    segments = _segments(template)
     for (name, number), endpoint in catalogue.endpoints.items():
         aliases = [alias for alias, named in catalogue.models[name].aliases.items() if named == number]
-        if "version" in words:
+        if "version" in segments:
             yield Target({"name": name, "version": str(number)}, endpoint)
-        elif "alias" in words:
+        elif "alias" in segments:
             yield from (Target({"name": name, "alias": alias}, endpoint) for alias in aliases)
-        elif "name" in words and "stable" in aliases:
+        elif "name" in segments and "stable" in aliases:
             yield Target({"name": name}, endpoint)
-    if not words and (default := _default(catalogue)):
+    if not segments and (default := _default(catalogue)):
         yield Target({}, default)
 
 
 def predict_summary(template: str) -> str:
-    """Say in a few words who predicts there."""
+    """Say in a few words which version predicts there."""
     who = {
         "version": "a version by its number",
         "alias": "the version that an alias names",
         "name": "a model's stable version",
     }
-    words = _words(template)
-    return f"Predict with {who[words[-1]] if words else 'the default model, or the only one'}"
+    segments = _segments(template)
+    return f"Predict with {who[segments[-1]] if segments else 'the default model, or the only one'}"
 
 
 def _default(catalogue: Catalogue) -> Endpoint | None:
     try:
         return catalogue.find(None)
-    except CallError:
+    except RequestError:
         return None
 
 
@@ -106,7 +106,7 @@ def _own_schema(_: Any, field: Any, **__: Any) -> JsonSchema:
 def _add_codec(spec: APISpec, codec: Codec, endpoint: Endpoint) -> None:
     described, name = codec.describe(), _component(codec, endpoint)
     spec.components.schema(f"{name}.request", described.request, schema=described.schema)
-    spec.components.schema(f"{name}.answer", described.answer)
+    spec.components.schema(f"{name}.answer", described.response)
     spec.components.example(name, {"value": described.example})
 
 
@@ -134,7 +134,7 @@ def _prediction(template: str, codec: type[Codec], found: list[Target]) -> dict[
     }
 
 
-def _page(template: str, page: Page, found: list[Target]) -> dict[str, Any]:
+def _page(template: str, page: PageRoute, found: list[Target]) -> dict[str, Any]:
     content = {JSON: {"schema": page.schema}} if page.schema else {}
     content |= {text: {"schema": {"type": "string"}} for text in page.texts}
     answers = {"200": {"description": page.summary, "content": content}} if content else {}
@@ -153,7 +153,7 @@ def _errors(statuses: Mapping[int, str], schema: str) -> dict[str, Any]:
 
 
 def _parameters(template: str, found: list[Target]) -> list[dict[str, Any]]:
-    return [_parameter(word, sorted({target.words[word] for target in found})) for word in _words(template)]
+    return [_parameter(word, sorted({target.segments[word] for target in found})) for word in _segments(template)]
 
 
 def _parameter(word: str, known: list[str]) -> dict[str, Any]:
@@ -167,9 +167,9 @@ def _any_of(names: Iterable[str]) -> JsonSchema:
     return {"anyOf": references} if len(references) > 1 else dict(*references)
 
 
-def _words(template: str) -> list[str]:
-    return _WORD.findall(template)
+def _segments(template: str) -> list[str]:
+    return _SEGMENT.findall(template)
 
 
 def _path(template: str) -> str:
-    return _WORD.sub(r"{\1}", template)
+    return _SEGMENT.sub(r"{\1}", template)

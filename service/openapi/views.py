@@ -9,14 +9,14 @@ from nn import Features
 from service.openapi.document import ABOUT, openapi, predict_summary, targets
 from service.openapi.routes import PAGES, SERVICE
 from service.prediction.catalogue import Catalogue
-from service.prediction.reloader import Follower
+from service.prediction.reloader import CatalogueReloader
 from service.protocols import CODECS, ROUTES
 from service.responses import json_response
 
-MOST_COLUMNS = 8  # that are named in the table of models
+MAX_COLUMNS = 8  # that are named in the table of models
 
 
-class Try(NamedTuple):
+class Example(NamedTuple):
     """A request that works; the body is None where there is none."""
 
     label: str
@@ -24,27 +24,27 @@ class Try(NamedTuple):
     body: Any
 
 
-class Entry(NamedTuple):
+class RouteEntry(NamedTuple):
     """A route in the reference."""
 
     method: str
     route: str
     summary: str
     statuses: Mapping[int, str]
-    tries: Sequence[Try]
+    tries: Sequence[Example]
 
 
-def reference_pages(follower: Follower) -> Blueprint:
+def openapi_views(reloader: CatalogueReloader) -> Blueprint:
     """Return the pages."""
     pages = Blueprint("reference", __name__)
 
     @pages.get("/openapi.json")
     def described() -> Response:
-        return json_response(openapi(follower.catalogue))
+        return json_response(openapi(reloader.catalogue))
 
     @pages.get("/docs")
     def docs() -> str:
-        catalogue = follower.catalogue
+        catalogue = reloader.catalogue
         sections = _sections(catalogue)
         shown = next(entry for entries in sections.values() for entry in entries if entry.tries)
         return render_template("docs.html", about=ABOUT, models=_models(catalogue), sections=sections, shown=shown)
@@ -52,27 +52,27 @@ def reference_pages(follower: Follower) -> Blueprint:
     return pages
 
 
-def _sections(catalogue: Catalogue) -> dict[str, list[Entry]]:
-    """Sort all routes by who speaks there: title -> routes."""
+def _sections(catalogue: Catalogue) -> dict[str, list[RouteEntry]]:
+    """Group all routes by protocol: title -> routes."""
     predictions = {
         codec.title: [_prediction(catalogue, route) for route in ROUTES if ROUTES[route] is codec] for codec in CODECS
     }
     sections = predictions | {"The service": []}
     titles = {codec.name: codec.title for codec in CODECS} | {SERVICE: "The service"}
     for route, page in PAGES.items():
-        tries = [Try(target.label, target.path(route), None) for target in targets(catalogue, route)]
-        tries = tries if "<" in route else [Try("", route, None)]
-        sections[titles[page.tag]].append(Entry(page.method, route, page.summary, page.statuses, tries))
+        tries = [Example(target.label, target.path(route), None) for target in targets(catalogue, route)]
+        tries = tries if "<" in route else [Example("", route, None)]
+        sections[titles[page.tag]].append(RouteEntry(page.method, route, page.summary, page.statuses, tries))
     return sections
 
 
-def _prediction(catalogue: Catalogue, route: str) -> Entry:
+def _prediction(catalogue: Catalogue, route: str) -> RouteEntry:
     codec = ROUTES[route]
     tries = [
-        Try(target.label, target.path(route), target.endpoint.codecs[codec].describe().example)
+        Example(target.label, target.path(route), target.endpoint.codecs[codec].describe().example)
         for target in targets(catalogue, route)
     ]
-    return Entry("POST", route, predict_summary(route), codec.statuses, tries)
+    return RouteEntry("POST", route, predict_summary(route), codec.statuses, tries)
 
 
 def _models(catalogue: Catalogue) -> list[dict[str, Any]]:
@@ -85,11 +85,11 @@ def _models(catalogue: Catalogue) -> list[dict[str, Any]]:
 
 
 def _takes(features: Features) -> str:
-    if features.only_numbers and len(features) > MOST_COLUMNS:
+    if features.only_numbers and len(features) > MAX_COLUMNS:
         return f"{len(features)} numbers"
     return _few([f"{c.name} ({c.kind}{' or null' if c.missing else ''})" for c in features.columns])
 
 
 def _few(words: Sequence[str]) -> str:
-    more = f", and {len(words) - MOST_COLUMNS} more" if len(words) > MOST_COLUMNS else ""
-    return ", ".join(words[:MOST_COLUMNS]) + more
+    more = f", and {len(words) - MAX_COLUMNS} more" if len(words) > MAX_COLUMNS else ""
+    return ", ".join(words[:MAX_COLUMNS]) + more

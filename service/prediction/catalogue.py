@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from service.errors import NotFound, NotLoaded
-from service.metrics.registry import Metrics, VersionMeters
+from service.metrics.registry import Metrics, VersionMetrics
 from service.prediction.forward import row_cost
 from service.protocols import CODECS, Codec
 from service.settings import Settings
@@ -21,14 +21,14 @@ class Endpoint:
     codecs: Mapping[type[Codec], Codec]
     headers: Mapping[str, str]
     row_cost: int
-    meters: VersionMeters
+    metrics: VersionMetrics
 
     @classmethod
     def make(cls, version: Version, settings: Settings, metrics: Metrics) -> "Endpoint":
         """Prepare a version once, when it is loaded."""
         codecs = {codec: codec(version, settings) for codec in CODECS}
         headers = {"X-Model-Name": version.name, "X-Model-Version": str(version.number)}
-        return cls(version, codecs, headers, row_cost(version.artifact.model.network), VersionMeters(metrics, version))
+        return cls(version, codecs, headers, row_cost(version.artifact.model.network), VersionMetrics(metrics, version))
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Catalogue:
     def find(self, name: str | None, version: str | None = None, alias: str | None = None) -> Endpoint:
         """Return what answers: a version, an alias, or the stable version of a model or of the default.
 
-        The words come from a request. They are only ever looked up here, never in a file system.
+        The names come from a request. They are only ever looked up here, never in a file system.
         """
         name = self._default() if name is None else name
         served = self.model(name)

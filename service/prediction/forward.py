@@ -1,4 +1,4 @@
-"""The forward pass of the service: rows of several requests at once, each answer the same as if it came alone."""
+"""The forward pass of the service: rows of several requests at once, each predicted as if it came alone."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -21,16 +21,16 @@ CHUNK = 1024
 PER_UNIT, ROW_UNITS = 128, 16
 
 
-class Predicted(NamedTuple):
+class Predictions(NamedTuple):
     """Probabilities or values (B, C), the most probable class of each row (B,), whether its sums are finite (B,)."""
 
     outputs: Array
     classes: npt.NDArray[np.intp]
     finite: npt.NDArray[np.bool_]
 
-    def part(self, rows: slice) -> "Predicted":
-        """Return that of some rows."""
-        return Predicted(self.outputs[rows], self.classes[rows], self.finite[rows])
+    def take(self, rows: slice) -> "Predictions":
+        """Return those of some rows."""
+        return Predictions(self.outputs[rows], self.classes[rows], self.finite[rows])
 
 
 def row_cost(network: Network) -> int:
@@ -40,20 +40,20 @@ def row_cost(network: Network) -> int:
     return multiplications + PER_UNIT * (units + ROW_UNITS)
 
 
-def forward(model: Model, codes: Codes, *, deterministic: bool = False) -> Predicted:
-    """Run codes (B, K) through a model. Float32 sums depend on the company of a row unless `deterministic`."""
+def forward(model: Model, codes: Codes, *, deterministic: bool = False) -> Predictions:
+    """Run codes (B, K) through a model. Float32 sums depend on the batch of a row unless `deterministic`."""
     logits_of = _tiled_logits if deterministic else Network.logits
     parts = [_pass(model, codes[start : start + CHUNK], logits_of) for start in range(0, len(codes), CHUNK)]
-    return parts[0] if len(parts) == 1 else Predicted(*map(np.concatenate, zip(*parts, strict=True)))
+    return parts[0] if len(parts) == 1 else Predictions(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-def _pass(model: Model, codes: Codes, logits_of: Callable[[Network, Array], Array]) -> Predicted:
+def _pass(model: Model, codes: Codes, logits_of: Callable[[Network, Array], Array]) -> Predictions:
     logits = logits_of(model.network, model.features.inputs(codes))
     finite = np.asarray(np.isfinite(logits).all(axis=1))
     if not finite.all():
-        logits[~finite] = 0  # whoever asks looks at `finite`; softmax would warn
+        logits[~finite] = 0  # the caller checks `finite`; softmax would warn
     outputs = model.network.activate(logits)
-    return Predicted(outputs, outputs.argmax(axis=1), finite)
+    return Predictions(outputs, outputs.argmax(axis=1), finite)
 
 
 @np.errstate(over="ignore", invalid="ignore")

@@ -1,4 +1,4 @@
-"""A request and its answer, whatever door it came through."""
+"""A prediction request and its response, whichever adapter carries them."""
 
 import os
 import random
@@ -9,13 +9,13 @@ from time import perf_counter
 from typing import Protocol
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-# An ID has to be unlike others, not unguessable: this costs a fifth of a UUID. No two workers draw the same.
+# An ID has to be unique, not unguessable: this costs a fifth of a UUID. No two workers draw the same.
 _random = random.Random()
 os.register_at_fork(after_in_child=_random.seed)
 
 
 class Headers(Protocol):
-    """Header fields by name, in any case of letters."""
+    """Header fields by name, case-insensitive."""
 
     def get(self, name: str, /) -> str | None:
         """Return a field, or None."""
@@ -23,23 +23,23 @@ class Headers(Protocol):
 
 @dataclass(slots=True)
 class Request:
-    """A request whose body has been read: `began` and `whole` are the perf_counter when its headers and body ended."""
+    """A request whose body is read. `began` and `completed`: the perf_counter when its headers and its body ended."""
 
     path: str
     headers: Headers
     body: bytes | bytearray
     began: float
     method: str = "POST"
-    identity: str = field(init=False)
-    whole: float = field(init=False)
+    request_id: str = field(init=False)
+    completed: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.whole = perf_counter()
-        self.identity = request_id(self.headers)
+        self.completed = perf_counter()
+        self.request_id = read_request_id(self.headers)
 
 
 @dataclass(slots=True)
-class Answer:
+class Response:
     """What is sent back."""
 
     status: int
@@ -47,12 +47,12 @@ class Answer:
     body: bytes
 
 
-def request_id(headers: Headers) -> str:
-    """Return the caller's X-Request-ID where it is a harmless word, else a new one."""
+def read_request_id(headers: Headers) -> str:
+    """Return the client's X-Request-ID where it is safe to repeat, else a new one."""
     given = headers.get("x-request-id")
     return given if given and _ID.fullmatch(given) else f"{_random.getrandbits(128):032x}"
 
 
 def content_type(headers: Headers) -> str:
-    """Return the media type of a body in small letters, without parameters; "" where none is given."""
+    """Return the media type of a body in lower case, without parameters; "" where none is given."""
     return (headers.get("content-type") or "").partition(";")[0].strip().lower()

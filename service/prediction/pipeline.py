@@ -1,9 +1,8 @@
-"""One prediction, whatever door it came through: route, decode, validate, predict, encode, count.
+"""One prediction, whichever adapter carries it: route, decode, validate, predict, encode, count.
 
-A call goes through four stages: `begin` reads it, `compute` runs calls to the same version through
-the network together, `finish` answers, `count` counts. `handle` takes one call through all four.
-What is behind a door knows no framework; a door reads the body, at most one byte more than
-`most_bytes` says, and decides nothing.
+A call goes through four stages: `begin` decodes it, `compute` runs calls to the same version through the network
+together, `finish` encodes, `count` counts. `handle` takes one call through all four. Nothing here knows a framework;
+an adapter reads the body, at most one byte more than `body_limit` allows, and decides nothing.
 """
 
 import logging
@@ -15,31 +14,31 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from service.errors import MOST_DETAILS, NO_SUCH_PATH, CallError, InvalidInput, NotFound, Problem, Unexpected
+from service.errors import MAX_DETAILS, NO_SUCH_PATH, InvalidInput, NotFound, Problem, RequestError, Unexpected
 from service.metrics.registry import Metrics
 from service.prediction.catalogue import Catalogue, Endpoint
-from service.prediction.forward import Predicted, forward
-from service.prediction.messages import Answer, Headers, Request
-from service.protocols import Asked, Codec, find_route
-from service.protocols.codec import JSON, Reply
-from service.protocols.native.codec import Native
+from service.prediction.forward import Predictions, forward
+from service.prediction.messages import Headers, Request, Response
+from service.protocols import Codec, DecodedRequest, EncodedResponse, find_route
+from service.protocols.codec import JSON_HEADERS
+from service.protocols.native.codec import NativeCodec
 from service.settings import Settings
 
 log = logging.getLogger("npserve")
 
 
 @dataclass(slots=True)
-class Call:
-    """A request on its way: what is known of it so far, and when it got there."""
+class PredictionCall:
+    """A request on its way through the stages: what is known of it so far, and the perf_counter at each of them."""
 
     request: Request
-    speaks: type[Codec] = Native
+    codec: type[Codec] = NativeCodec
     template: str | None = None
     endpoint: Endpoint | None = None
-    asked: Asked | None = None
-    predicted: Predicted | None = None
+    decoded: DecodedRequest | None = None
+    predictions: Predictions | None = None
     classes: npt.NDArray[np.intp] | None = None
-    error: CallError | None = None
+    error: RequestError | None = None
     decode_began: float = 0.0
     decode_ended: float = 0.0
     forward_began: float = 0.0
@@ -49,58 +48,58 @@ class Call:
     status: int = 200
 
     @property
-    def waited(self) -> float:
-        """Seconds between its last byte and its reading, and between that and its forward pass."""
-        return self.decode_began - self.request.whole + self.forward_began - self.decode_ended
+    def queue_seconds(self) -> float:
+        """Seconds between its last byte and its decoding, and between that and its forward pass."""
+        return self.decode_began - self.request.completed + self.forward_began - self.decode_ended
 
 
-class Calls:
+class PredictionPipeline:
     """Answers prediction requests from what the catalogue holds at that moment."""
 
     def __init__(self, settings: Settings, catalogue: Callable[[], Catalogue], metrics: Metrics) -> None:
         self._settings, self._catalogue, self._metrics = settings, catalogue, metrics
 
-    def handle(self, request: Request) -> Answer:
+    def handle(self, request: Request) -> Response:
         """Answer one request; never raises."""
-        (answer,) = self.handle_many([request])
-        return answer
+        (response,) = self.handle_many([request])
+        return response
 
-    def handle_many(self, requests: Sequence[Request]) -> list[Answer]:
-        """Answer requests that came together; those to the same version share a forward pass."""
+    def handle_many(self, requests: Sequence[Request]) -> list[Response]:
+        """Answer requests that arrived together; those to the same version share a forward pass."""
         calls = [*self.begin(requests)]
-        for together in group(calls):
-            self.compute(together)
-        answers = self.finish(calls)
+        for batch in group_by_version(calls):
+            self.compute(batch)
+        responses = self.finish(calls)
         self.count(calls)
-        return answers
+        return responses
 
-    def most_bytes(self, path: str, headers: Headers) -> int:
-        """Return how long the body of a request may be."""
+    def body_limit(self, path: str, headers: Headers) -> int:
+        """Return the largest body, in bytes, that a request with this path and these headers may have."""
         route = find_route(path)
         binary = route is not None and route.codec.is_binary(headers)
         return self._settings.max_binary_bytes if binary else self._settings.max_body_bytes
 
-    def begin(self, requests: Sequence[Request]) -> Iterator[Call]:
-        """Find what answers, and read the bodies, each when it is asked for; a call that fails carries its error."""
+    def begin(self, requests: Sequence[Request]) -> Iterator[PredictionCall]:
+        """Find the endpoints and decode the bodies, each as it is taken; a call that fails carries its error."""
         self._metrics.in_flight.inc(len(requests))
-        return (self._begin(Call(request)) for request in requests)
+        return (self._begin(PredictionCall(request)) for request in requests)
 
-    def _begin(self, call: Call) -> Call:
+    def _begin(self, call: PredictionCall) -> PredictionCall:
         request = call.request
         try:
             route = find_route(request.path)
             if route is None:
                 raise NotFound(NO_SUCH_PATH)
-            call.speaks, call.template = route.codec, route.template
-            call.endpoint = endpoint = self._catalogue().find(**route.words)
+            call.codec, call.template = route.codec, route.template
+            call.endpoint = endpoint = self._catalogue().find(**route.segments)
             call.decode_began = time.perf_counter()
-            call.asked = endpoint.codecs[route.codec].decode(request)
+            call.decoded = endpoint.codecs[route.codec].decode(request)
             call.decode_ended = time.perf_counter()
         except Exception as error:
             _fail(call, error)
         return call
 
-    def compute(self, calls: Sequence[Call]) -> None:
+    def compute(self, calls: Sequence[PredictionCall]) -> None:
         """Run the rows of calls to one version through its network in one pass. Any thread may do it."""
         try:
             self._compute(calls)
@@ -108,107 +107,106 @@ class Calls:
             if len(calls) == 1:
                 _fail(calls[0], error)
                 return
-            for call in calls:  # one of them spoils no other
+            for call in calls:  # one failing call does not fail the others
                 self.compute([call])
 
-    def _compute(self, calls: Sequence[Call]) -> None:
+    def _compute(self, calls: Sequence[PredictionCall]) -> None:
         endpoint = calls[0].endpoint
-        rows = [call.asked.codes for call in calls if call.asked]
+        rows = [call.decoded.codes for call in calls if call.decoded]
         assert endpoint is not None
         began = time.perf_counter()
         model = endpoint.version.artifact.model
         codes = rows[0] if len(rows) == 1 else np.concatenate(rows)
-        predicted = forward(model, codes, deterministic=bool(self._settings.deterministic))
+        predictions = forward(model, codes, deterministic=bool(self._settings.deterministic))
         ended = time.perf_counter()
-        whole, start = predicted.finite.all(), 0
+        all_finite, start = predictions.finite.all(), 0
         for call, own in zip(calls, rows, strict=True):
-            call.predicted = predicted.part(slice(start, start := start + len(own)))
-            call.classes, call.forward_began, call.forward_ended = call.predicted.classes, began, ended
-            if not whole and not call.predicted.finite.all():
-                wrong = np.flatnonzero(~call.predicted.finite)[: MOST_DETAILS + 1]  # no more are told
-                call.error = _too_large(call, wrong.tolist())
+            call.predictions = predictions.take(slice(start, start := start + len(own)))
+            call.classes, call.forward_began, call.forward_ended = call.predictions.classes, began, ended
+            if not all_finite and not call.predictions.finite.all():
+                overflowed = np.flatnonzero(~call.predictions.finite)[: MAX_DETAILS + 1]  # no more are reported
+                call.error = _overflow_error(call, overflowed.tolist())
 
-    def finish(self, calls: Sequence[Call]) -> list[Answer]:
-        """Write the answers."""
-        answers = [self._answer(call) for call in calls]
+    def finish(self, calls: Sequence[PredictionCall]) -> list[Response]:
+        """Encode the responses."""
+        responses = [self._respond(call) for call in calls]
         self._metrics.in_flight.dec(len(calls))
-        return answers
+        return responses
 
-    def _answer(self, call: Call) -> Answer:
+    def _respond(self, call: PredictionCall) -> Response:
         call.encode_began = time.perf_counter()
         if call.error is None:
             try:
-                reply = _encode(call)
+                encoded = _encode(call)
             except Exception as error:
                 _fail(call, error)
         if call.error is not None:
-            call.status, body = call.speaks.refuse(call.error)
-            reply = Reply(body, {**JSON, **call.error.headers})
+            call.status, body = call.codec.encode_error(call.error)
+            encoded = EncodedResponse(body, {**JSON_HEADERS, **call.error.headers})
         call.ended = time.perf_counter()
         # It may be counted much later: until then only what is small is kept.
-        call.request.body, call.asked, call.predicted = b"", None, None
-        return Answer(call.status, {**reply.headers, "X-Request-ID": call.request.identity}, reply.body)
+        call.request.body, call.decoded, call.predictions = b"", None, None
+        return Response(call.status, {**encoded.headers, "X-Request-ID": call.request.request_id}, encoded.body)
 
-    def count(self, calls: Sequence[Call]) -> None:
-        """Count calls together: each write goes to pages that all workers share, and takes longer than all else."""
-        for alike in _alike(calls, _kind):
-            self._count_alike(alike)
+    def count(self, calls: Sequence[PredictionCall]) -> None:
+        """Count calls together: each write goes to pages that all workers share, and costs more than all else."""
+        for batch in _group_by(calls, _metric_key):
+            self._count_batch(batch)
 
-    def _count_alike(self, calls: Sequence[Call]) -> None:
+    def _count_batch(self, calls: Sequence[PredictionCall]) -> None:
         first = calls[0]
         self._metrics.count_http(first.request.method, first.template, first.status, len(calls))
         if first.endpoint is None:
             return
-        meters, error = first.endpoint.meters, first.error
+        metrics, error = first.endpoint.metrics, first.error
         outcome = error.outcome if error else "ok"
-        meters.requests(first.speaks.name, outcome).observe_many([call.ended - call.request.began for call in calls])
+        metrics.requests(first.codec.name, outcome).observe_many([call.ended - call.request.began for call in calls])
         if error:
             self._metrics.rejected.labels(first.endpoint.version.name, error.reason).inc(len(calls))
             return
-        stages = meters.stages
+        stages = metrics.stages
         stages["decode"].observe_many([call.decode_ended - call.decode_began for call in calls])
-        stages["queue"].observe_many([call.waited for call in calls])
+        stages["queue"].observe_many([call.queue_seconds for call in calls])
         stages["forward"].observe_many([call.forward_ended - call.forward_began for call in calls])
         stages["encode"].observe_many([call.ended - call.encode_began for call in calls])
-        meters.count_predictions([call.classes for call in calls if call.classes is not None])
+        metrics.count_predictions([call.classes for call in calls if call.classes is not None])
 
 
-def _encode(call: Call) -> Reply:
+def _encode(call: PredictionCall) -> EncodedResponse:
     assert call.endpoint is not None
-    assert call.asked is not None
-    assert call.predicted is not None
-    reply = call.endpoint.codecs[call.speaks].encode(call.asked, call.predicted)
-    return Reply(reply.body, {**reply.headers, **call.endpoint.headers})
+    assert call.decoded is not None
+    assert call.predictions is not None
+    encoded = call.endpoint.codecs[call.codec].encode(call.decoded, call.predictions)
+    return EncodedResponse(encoded.body, {**encoded.headers, **call.endpoint.headers})
 
 
-def _kind(call: Call) -> Hashable:
+def _metric_key(call: PredictionCall) -> Hashable:
     """Return what calls have in common that are counted together."""
     error = call.error and (call.error.outcome, call.error.reason)
-    return id(call.endpoint), call.speaks, error, call.request.method, call.template, call.status
+    return id(call.endpoint), call.codec, error, call.request.method, call.template, call.status
 
 
-def _alike(calls: Sequence[Call], key: Callable[[Call], Hashable]) -> list[list[Call]]:
-    """Put calls of the same key together."""
-    groups: dict[Hashable, list[Call]] = defaultdict(list)
+def _group_by(calls: Sequence[PredictionCall], key: Callable[[PredictionCall], Hashable]) -> list[list[PredictionCall]]:
+    groups: dict[Hashable, list[PredictionCall]] = defaultdict(list)
     for call in calls:
         groups[key(call)].append(call)
     return [*groups.values()]
 
 
-def group(calls: Sequence[Call]) -> list[list[Call]]:
-    """Put calls that are read without an error together by the version that they go to."""
-    return _alike([call for call in calls if call.error is None], lambda call: id(call.endpoint))
+def group_by_version(calls: Sequence[PredictionCall]) -> list[list[PredictionCall]]:
+    """Group the calls that were decoded without an error by the version that they go to."""
+    return _group_by([call for call in calls if call.error is None], lambda call: id(call.endpoint))
 
 
-def _fail(call: Call, error: Exception) -> None:
-    if not isinstance(error, CallError):
-        log.error("a prediction failed", exc_info=error, extra={"request_id": call.request.identity})
+def _fail(call: PredictionCall, error: Exception) -> None:
+    if not isinstance(error, RequestError):
+        log.error("a prediction failed", exc_info=error, extra={"request_id": call.request.request_id})
         error = Unexpected()
     call.error = error
 
 
-def _too_large(call: Call, rows: list[int]) -> InvalidInput:
-    """Numbers so large that the sums overflow are refused."""
+def _overflow_error(call: PredictionCall, rows: list[int]) -> InvalidInput:
+    """Return the error for rows whose numbers are so large that the sums overflow."""
     return InvalidInput(
-        [Problem(call.speaks.place(row), "numbers that the model can add up", "numbers too large") for row in rows]
+        [Problem(call.codec.location(row), "numbers that the model can add up", "numbers too large") for row in rows]
     )

@@ -1,4 +1,4 @@
-"""Following the store off the request path: load, check, make ready, swap one reference."""
+"""Reloads the catalogue from the store, off the request path: load, check, make ready, swap one reference."""
 
 import logging
 import threading
@@ -8,63 +8,63 @@ from service.prediction.catalogue import Catalogue, Endpoint
 from service.settings import Settings
 from store.watch import StoreWatcher
 
-SECONDS = 1.0
+POLL_SECONDS = 1.0
 log = logging.getLogger("npserve")
 
 
-class Follower:
-    """Keeps `catalogue` as the store says. Whatever happens to the store, what is loaded stays."""
+class CatalogueReloader:
+    """Keeps `catalogue` in step with the store. A broken store takes nothing away that is loaded."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings, self._metrics = settings, metrics
-        self._watch = StoreWatcher(settings.models)
+        self._watcher = StoreWatcher(settings.models)
         self._stopped = threading.Event()
         self.catalogue = Catalogue(default_model=settings.default_model)
-        self.look()
+        self.poll()
 
     def start(self) -> None:
-        """Look about once a second, from a thread of its own."""
+        """Poll about once a second, from a thread of its own."""
         threading.Thread(target=self._run, name="follow-the-store", daemon=True).start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Poll no more."""
         self._stopped.set()
 
-    def look(self) -> None:
-        """Look once. A mistake of ours is logged; it must not end the worker, nor the following."""
+    def poll(self) -> None:
+        """Poll the store once. An unexpected error is logged: it must end neither the worker nor the polling."""
         try:
-            self._look()
+            self._poll()
         except Exception:
             log.exception("looking at the store failed")
 
     def _run(self) -> None:
-        while not self._stopped.wait(SECONDS):
-            self.look()
+        while not self._stopped.wait(POLL_SECONDS):
+            self.poll()
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         before = self.catalogue
-        for load in self._watch.poll():
-            self._metrics.loads.labels(load.name, "failed" if load.error else "loaded").inc()
-            if load.error:
-                log.error("could not load %s %d: %s", load.name, load.number, load.error)
+        for attempt in self._watcher.poll():
+            self._metrics.loads.labels(attempt.name, "failed" if attempt.error else "loaded").inc()
+            if attempt.error:
+                log.error("could not load %s %d: %s", attempt.name, attempt.number, attempt.error)
             else:
-                # Of what is there at the start, the greeting speaks.
-                log.log(logging.INFO if before.models else logging.DEBUG, "loaded %s %d", load.name, load.number)
-        problems = self._watch.problems
+                # What is loaded at startup is in the startup message.
+                log.log(logging.INFO if before.models else logging.DEBUG, "loaded %s %d", attempt.name, attempt.number)
+        problems = self._watcher.problems
         for name, problem in problems.items():
             if problem != before.problems.get(name):
                 log.error("%s", problem)
-        if self._watch.served == before.models and problems == before.problems:
+        if self._watcher.served == before.models and problems == before.problems:
             return
         endpoints = {
             (name, number): before.endpoints.get((name, number))
             or Endpoint.make(version, self._settings, self._metrics)
-            for name, served in self._watch.served.items()
+            for name, served in self._watcher.served.items()
             for number, version in served.versions.items()
         }
-        self.catalogue = Catalogue(self._watch.served, endpoints, self._settings.default_model, problems)
+        self.catalogue = Catalogue(self._watcher.served, endpoints, self._settings.default_model, problems)
         self._metrics.show_served(
             (served.versions[number], alias)
-            for served in self._watch.served.values()
+            for served in self._watcher.served.values()
             for alias, number in served.aliases.items()
         )

@@ -1,4 +1,4 @@
-"""How clients speak: a file for each protocol, and the table of their routes.
+"""What bodies mean: a room for each protocol, and the table of their routes.
 
 To add a protocol is to add a file with a `Codec`, and a row for each of its routes.
 """
@@ -7,39 +7,39 @@ import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from service.protocols.codec import Asked, Codec, Reply
-from service.protocols.native.codec import Native
-from service.protocols.open_inference.codec import Inference
-from service.protocols.tensorflow.codec import TensorFlow
+from service.protocols.codec import Codec, DecodedRequest, EncodedResponse
+from service.protocols.native.codec import NativeCodec
+from service.protocols.open_inference.codec import OpenInferenceCodec
+from service.protocols.tensorflow.codec import TensorFlowCodec
 
-__all__ = ["CODECS", "ROUTES", "Asked", "Codec", "Reply", "Route", "find_route"]
+__all__ = ["CODECS", "ROUTES", "Codec", "DecodedRequest", "EncodedResponse", "Route", "find_route"]
 
-# The templates name the routes in the metrics; a word in brackets is looked up in the catalogue.
+# The templates name the routes in the metrics; a segment in brackets is looked up in the catalogue.
 ROUTES: dict[str, type[Codec]] = {
-    "/predict": Native,
-    "/invocations": Native,  # SageMaker's name for it
-    "/models/<name>/predict": Native,
-    "/models/<name>/versions/<version>/predict": Native,
-    "/models/<name>/aliases/<alias>/predict": Native,
-    "/v1/models/<name>:predict": TensorFlow,
-    "/v1/models/<name>/versions/<version>:predict": TensorFlow,
-    "/v1/models/<name>/labels/<alias>:predict": TensorFlow,
-    "/v2/models/<name>/infer": Inference,
-    "/v2/models/<name>/versions/<version>/infer": Inference,
+    "/predict": NativeCodec,
+    "/invocations": NativeCodec,  # SageMaker's name for it
+    "/models/<name>/predict": NativeCodec,
+    "/models/<name>/versions/<version>/predict": NativeCodec,
+    "/models/<name>/aliases/<alias>/predict": NativeCodec,
+    "/v1/models/<name>:predict": TensorFlowCodec,
+    "/v1/models/<name>/versions/<version>:predict": TensorFlowCodec,
+    "/v1/models/<name>/labels/<alias>:predict": TensorFlowCodec,
+    "/v2/models/<name>/infer": OpenInferenceCodec,
+    "/v2/models/<name>/versions/<version>/infer": OpenInferenceCodec,
 }
 CODECS = tuple(dict.fromkeys(ROUTES.values()))
 _PATTERNS = {template: re.compile(re.sub(r"<(\w+)>", r"(?P<\1>[^/:]+)", template)) for template in ROUTES}
 
 
 class Route(NamedTuple):
-    """A template that a path fits, who speaks there, and the words that say which version is meant."""
+    """A template that a path matches, its codec, and the segments that name the version."""
 
     template: str
     codec: type[Codec]
-    words: dict[str, Any]
+    segments: dict[str, Any]
 
 
-@lru_cache(1024)  # what is asked for is asked for again
+@lru_cache(1024)  # the same paths are requested again and again
 def find_route(path: str) -> Route | None:
     """Return where a POST to this path makes a prediction, or None."""
     for template, pattern in _PATTERNS.items():

@@ -10,7 +10,7 @@ from service.prediction.messages import Headers, Request, content_type
 
 # zlib's words for the two formats; "deflate" is zlib's own in HTTP (RFC 9110, 8.4.1.2).
 ENCODINGS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
-MOST_MEMBERS = 16  # of gzip, one after the other (RFC 1952, 2.2): each is a copy of all that follow it
+MAX_MEMBERS = 16  # of gzip, one after the other (RFC 1952, 2.2): each is a copy of all that follow it
 
 
 def read_stream(stream: IO[bytes], most: int) -> bytes:
@@ -23,7 +23,7 @@ def read_stream(stream: IO[bytes], most: int) -> bytes:
 
 
 def unpack(request: Request, limit: int) -> bytes | bytearray:
-    """Return the body, decompressed; neither form may have more bytes than `limit`. Raises CallError."""
+    """Return the body, decompressed; neither form may have more bytes than `limit`. Raises RequestError."""
     body = request.body
     encoding = (request.headers.get("content-encoding") or "identity").strip().lower()
     if len(body) <= limit and encoding != "identity":
@@ -38,7 +38,7 @@ def unpack(request: Request, limit: int) -> bytes | bytearray:
 def _inflate(body: bytes | bytearray, window: int, limit: int) -> bytes:
     """Decompress at most one byte more than the limit: a bomb never unfolds."""
     plain = b""
-    for _ in range(MOST_MEMBERS if window == ENCODINGS["gzip"] else 1):
+    for _ in range(MAX_MEMBERS if window == ENCODINGS["gzip"] else 1):
         stream = zlib.decompressobj(window)
         try:
             plain += stream.decompress(body, limit + 1 - len(plain))

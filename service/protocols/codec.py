@@ -1,4 +1,4 @@
-"""What a protocol has to say: which bodies it takes, what they ask, how they are answered, and how errors look."""
+"""The interface of a protocol: how bodies are decoded, responses encoded, errors written, and all of it described."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,16 +8,16 @@ import orjson
 from marshmallow import Schema
 
 from nn.features import Codes
-from service.errors import CallError, pointer
-from service.prediction.forward import Predicted
+from service.errors import RequestError, pointer
+from service.prediction.forward import Predictions
 from service.prediction.messages import Headers, Request
 from service.protocols.json_schema import JsonSchema, record
-from service.protocols.rows import KEY
+from service.protocols.rows import INSTANCES_KEY
 from service.settings import Settings
 from store import Version
 
-JSON = {"Content-Type": "application/json"}
-# What OpenAPI says of errors.
+JSON_HEADERS = {"Content-Type": "application/json"}
+# Errors in OpenAPI.
 ERROR = record({"error": {"type": "string"}})
 STATUSES = {
     400: "The body is not JSON, or not what its headers say.",
@@ -30,36 +30,36 @@ STATUSES = {
 
 
 @dataclass(slots=True)
-class Asked:
-    """The codes (B, K) of the rows of a request, and whatever the codec needs to answer it."""
+class DecodedRequest:
+    """The codes (B, K) of the rows of a request, and the options that the codec needs to encode its response."""
 
     codes: Codes
-    how: Any = None
+    options: Any = None
 
 
 @dataclass(slots=True)
-class Reply:
-    """The body of an answer, and headers besides those that every answer has."""
+class EncodedResponse:
+    """The body of a response, and headers besides those that every response has."""
 
     body: bytes
-    headers: Mapping[str, str] = field(default_factory=lambda: JSON)
+    headers: Mapping[str, str] = field(default_factory=lambda: JSON_HEADERS)
 
 
-class Described(NamedTuple):
-    """How a codec speaks for its version: JSON Schema, of the request what its marshmallow `schema` leaves out."""
+class CodecDescription(NamedTuple):
+    """A codec for one version in JSON Schema; of the request only what its marshmallow `schema` leaves out."""
 
     request: JsonSchema
-    answer: JsonSchema
+    response: JsonSchema
     example: JsonSchema
     schema: Schema | None = None
 
 
 class Codec:
-    """Speaks one protocol for one version; made when the version is loaded. It keeps nothing of a request."""
+    """One protocol for one version, made when the version is loaded. It keeps nothing of a request."""
 
     name: ClassVar[str]  # in the metrics
     title: ClassVar[str]  # for people
-    binary: ClassVar[str | None] = None  # the content type that it takes and gives beside JSON
+    binary: ClassVar[str | None] = None  # the content type of requests and responses beside JSON
     statuses: ClassVar[Mapping[int, str]] = STATUSES
     error: ClassVar[JsonSchema] = ERROR
 
@@ -68,27 +68,27 @@ class Codec:
 
     @staticmethod
     def is_binary(headers: Headers) -> bool:
-        """Tell whether a body with these headers holds binary numbers, of which more bytes are taken."""
+        """Tell whether a body with these headers is binary, and so may be larger."""
         return False
 
-    def decode(self, request: Request) -> Asked:
-        """Read the body. Raises CallError."""
+    def decode(self, request: Request) -> DecodedRequest:
+        """Decode the body. Raises RequestError."""
         raise NotImplementedError
 
-    def encode(self, asked: Asked, predicted: Predicted) -> Reply:
-        """Write the answer."""
+    def encode(self, decoded: DecodedRequest, predictions: Predictions) -> EncodedResponse:
+        """Encode the response."""
         raise NotImplementedError
 
-    def describe(self) -> Described:
-        """Say what it takes and gives, with an example that works."""
+    def describe(self) -> CodecDescription:
+        """Describe requests and responses, with an example that works."""
         raise NotImplementedError
 
     @staticmethod
-    def place(row: int) -> str:
+    def location(row: int) -> str:
         """Name a row in an error, such as by a JSON pointer."""
-        return pointer(KEY, row)
+        return pointer(INSTANCES_KEY, row)
 
     @staticmethod
-    def refuse(error: CallError) -> tuple[int, bytes]:
+    def encode_error(error: RequestError) -> tuple[int, bytes]:
         """Return status and JSON of an error."""
         return error.status, orjson.dumps(error.body())

@@ -13,7 +13,7 @@ import simdjson
 
 from nn import Features
 from nn.features import Codes
-from service.protocols.rows import KEY
+from service.protocols.rows import INSTANCES_KEY
 
 LARGEST = float(np.finfo(np.float32).max)
 BRACKET = ord("[")
@@ -41,7 +41,7 @@ def parse_rows(body: bytes | bytearray, features: Features, max_rows: int) -> Co
 def _read(body: bytes | bytearray, columns: int) -> np.ndarray[Any, Any] | None:
     """Return rows (B, K) of an object that has no other key, each a list of K numbers."""
     document = parse(body)
-    rows = document[KEY]
+    rows = document[INSTANCES_KEY]
     # Simdjson would flatten whatever lists it finds, and of two keys take the first.
     flat = np.frombuffer(rows.as_buffer(of_type="d"))
     if len(document) != 1 or {len(row) for row in rows} != {columns} or count_brackets(body) != len(rows) + 1:

@@ -10,7 +10,7 @@ from store import Version
 JsonSchema = dict[str, Any]
 
 TYPES = {"number": ["number"], "category": ["string", "number", "boolean"], "boolean": ["boolean"], "date": ["string"]}
-MOST_CATEGORIES = 10  # that are named in a description
+MAX_CATEGORIES = 10  # that are named in a description
 
 
 def record(properties: Mapping[str, JsonSchema], *optional: str) -> JsonSchema:
@@ -53,8 +53,8 @@ def cell_schema(column: Column) -> JsonSchema:
     types = [*TYPES[column.kind], *(["null"] if column.missing else [])]
     schema: JsonSchema = {"type": types if len(types) > 1 else types[0]}
     if isinstance(column, Category):
-        more = ", …" if len(column.categories) > MOST_CATEGORIES else ""
-        schema["description"] = f"{', '.join(column.categories[:MOST_CATEGORIES])}{more}; any other counts as unseen"
+        more = ", …" if len(column.categories) > MAX_CATEGORIES else ""
+        schema["description"] = f"{', '.join(column.categories[:MAX_CATEGORIES])}{more}; any other counts as unseen"
     elif column.kind == "date":
         schema["description"] = column.expected
     return schema

@@ -1,8 +1,8 @@
 """The body of a prediction request: marshmallow checks the envelope, one field turns rows into an array.
 
 The field looks at the types of all cells at once; only where one is wrong does it go from cell to
-cell to say which. As no more than a few problems are told, no more are looked for: a body of nothing
-but mistakes costs little more than its parsing.
+cell to say which. Only a few problems are reported, so no more are looked for: a body of nothing
+but errors costs little more than its parsing.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,12 +18,12 @@ from nn.features import Codes
 from service.errors import InvalidInput, Problem, TooLarge, first_problems, pointer
 from service.protocols.json_schema import JsonSchema, rows_schema
 
-KEY, TOP = "instances", "top"
-PLACE = partial(pointer, KEY)
-KINDS = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
+INSTANCES_KEY, TOP_KEY = "instances", "top"
+row_location = partial(pointer, INSTANCES_KEY)
+JSON_KINDS = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
 
 
-class Rows(fields.Field[Codes]):
+class RowsField(fields.Field[Codes]):
     """A list of rows, each a list of cells or an object by feature name -> codes (B, K)."""
 
     def __init__(
@@ -31,17 +31,17 @@ class Rows(fields.Field[Codes]):
         features: Features,
         max_rows: int,
         *,
-        place: Callable[..., str] = PLACE,
+        location: Callable[..., str] = row_location,
         required: bool = True,
     ) -> None:
-        super().__init__(required=required, error_messages=absent("a list of rows", place()))
-        self.features, self.max_rows, self.place = features, max_rows, place
+        super().__init__(required=required, error_messages=missing_messages("a list of rows", location()))
+        self.features, self.max_rows, self.location = features, max_rows, location
         self._names = [column.name for column in features.columns]
         self._known = frozenset([*self._names, *features.dropped])
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Codes:
         if type(value) is list:
-            check_count(len(value), self.max_rows)
+            check_row_count(len(value), self.max_rows)
         cells = self._cells(value)
         codes = None if cells is None else self.features.read(cells)
         if codes is None:
@@ -49,7 +49,7 @@ class Rows(fields.Field[Codes]):
         return codes
 
     def json_schema(self) -> JsonSchema:
-        """Describe what it takes."""
+        """Return the JSON Schema of the field."""
         return rows_schema(self.features, self.max_rows)
 
     def _cells(self, rows: Any) -> list[list[Cell]] | None:
@@ -64,110 +64,114 @@ class Rows(fields.Field[Codes]):
         return None
 
     def _problems(self, rows: Any) -> Iterator[Problem]:
-        """Go from row to row, and where one does not read from cell to cell, and say what is wrong."""
+        """Yield what is wrong, row by row, and cell by cell in a row that cannot be read."""
         if type(rows) is not list or not rows:
-            yield Problem(self.place(), "a list of at least one row", kind(rows) if rows != [] else "an empty list")
+            yield Problem(
+                self.location(), "a list of at least one row", json_kind(rows) if rows != [] else "an empty list"
+            )
             return
         shape = dict if type(rows[0]) is dict else list
         for number, row in enumerate(rows):
             if type(row) is not shape:
-                expected = f"a list of {values(len(self._names))}" if shape is list else "an object like the first row"
-                yield Problem(self.place(number), expected, kind(row))
+                expected = (
+                    f"a list of {count_values(len(self._names))}" if shape is list else "an object like the first row"
+                )
+                yield Problem(self.location(number), expected, json_kind(row))
             elif (cells := self._cells([row])) is None or self.features.read(cells) is None:
                 yield from self._row_problems(number, row)
 
     def _row_problems(self, number: int, row: Any) -> Iterator[Problem]:
         if type(row) is list and len(row) != len(self._names):
-            yield Problem(self.place(number), values(len(self._names)), values(len(row)))
+            yield Problem(self.location(number), count_values(len(self._names)), count_values(len(row)))
             return
         if type(row) is dict:
             for key in row:
                 if key not in self._known:
-                    yield Problem(self.place(number, key), "the name of a feature", "an unknown key")
+                    yield Problem(self.location(number, key), "the name of a feature", "an unknown key")
         keys: Sequence[Any] = self._names if type(row) is dict else range(len(row))
         for key, column in zip(keys, self.features.columns, strict=True):
-            place = self.place(number, key)
+            location = self.location(number, key)
             if type(row) is list or key in row:
-                yield from _cell_problems(column, row[key], place)
+                yield from _cell_problems(column, row[key], location)
             elif not column.missing:
-                yield Problem(place, column.expected, "nothing")
+                yield Problem(location, column.expected, "nothing")
 
 
-class Top(fields.Field[int]):
-    """How many of the best labels of each row are wanted."""
+class TopField(fields.Field[int]):
+    """How many of the most probable labels of each row are requested."""
 
     def __init__(self, labels: int) -> None:
         self.expected = "a whole number from 1 on" if labels else "no such key: a regression has no labels"
-        super().__init__(error_messages=absent(self.expected, pointer(TOP)))
+        super().__init__(error_messages=missing_messages(self.expected, pointer(TOP_KEY)))
         self.labels = labels
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if type(value) is not int or value < 1 or not self.labels:
-            raise ValidationError([Problem(pointer(TOP), self.expected, kind(value))])
+            raise ValidationError([Problem(pointer(TOP_KEY), self.expected, json_kind(value))])
         return value
 
     def json_schema(self) -> JsonSchema:
-        """Describe what it takes; of a regression nothing."""
+        """Return the JSON Schema of the field; a regression accepts no value."""
         return {"type": "integer", "minimum": 1} if self.labels else {"not": {}}
 
 
 def request_schema(features: Features, max_rows: int, labels: int) -> Schema:
     """Return the schema of the requests to a model of so many labels: an object with `instances`, perhaps `top`."""
-    return Schema.from_dict({KEY: Rows(features, max_rows), TOP: Top(labels)})()
+    return Schema.from_dict({INSTANCES_KEY: RowsField(features, max_rows), TOP_KEY: TopField(labels)})()
 
 
 def read_body(schema: Schema, body: Any) -> dict[str, Any]:
-    """Turn a parsed body into the codes of its rows (B, K), and what else is asked.
+    """Turn a parsed body into the codes of its rows (B, K), and the values of its other keys.
 
     Raises InvalidInput with every place that is wrong.
     """
     if type(body) is not dict:
-        raise InvalidInput([Problem("", f"an object with the key {KEY}", kind(body))])
+        raise InvalidInput([Problem("", f"an object with the key {INSTANCES_KEY}", json_kind(body))])
     loaded: dict[str, Any] = {}
     problems: Iterable[Problem] = ()
     try:
-        loaded = schema.load(body, unknown=EXCLUDE)  # its own way with unknown keys takes some 6 µs for each
+        loaded = schema.load(body, unknown=EXCLUDE)  # marshmallow takes 6 µs for each unknown key
     except ValidationError as error:
         problems = chain.from_iterable(error.messages_dict.values())
     if schema.unknown == RAISE:
         problems = chain(problems, _unknown_keys(schema, body))
-    if told := first_problems(problems):
-        raise InvalidInput(told)
+    if reported := first_problems(problems):
+        raise InvalidInput(reported)
     return loaded
 
 
 def _unknown_keys(schema: Schema, body: dict[str, Any]) -> Iterator[Problem]:
     for key in body:
         if key not in schema.fields:
-            yield Problem(pointer(key), f"no key but {KEY} and {TOP}", "another key")
+            yield Problem(pointer(key), f"no key but {INSTANCES_KEY} and {TOP_KEY}", "another key")
 
 
-def check_count(rows: int, most: int, limit: str = "are taken in a request") -> None:
+def check_row_count(rows: int, max_rows: int, limit: str = "are taken in a request") -> None:
     """Raise TooLarge where there are more rows than a limit allows, which is said in words."""
-    if rows > most:
-        raise TooLarge(f"{rows} rows; at most {most} {limit}")
+    if rows > max_rows:
+        raise TooLarge(f"{rows} rows; at most {max_rows} {limit}")
 
 
-def absent(expected: str, place: str) -> dict[str, Any]:
-    """Return what marshmallow finds wrong with a field that is not there, or is null."""
-    return {"required": [Problem(place, expected, "nothing")], "null": [Problem(place, expected, "null")]}
+def missing_messages(expected: str, location: str) -> dict[str, Any]:
+    """Return marshmallow's messages for a field that is missing or null."""
+    return {"required": [Problem(location, expected, "nothing")], "null": [Problem(location, expected, "null")]}
 
 
-def _cell_problems(column: Column, cell: Any, place: str) -> Iterator[Problem]:
+def _cell_problems(column: Column, cell: Any, location: str) -> Iterator[Problem]:
     if column.read([cell]) is not None:
         return
     if column.kind == "number" and type(cell) in NUMBERS:
-        yield Problem(place, "a number within ±3.4e38 (float32)", "a larger one")
+        yield Problem(location, "a number within ±3.4e38 (float32)", "a larger one")
     else:
         or_null = " or null" if column.missing else ""
-        yield Problem(place, column.expected + or_null, kind(cell))
+        yield Problem(location, column.expected + or_null, json_kind(cell))
 
 
-def values(count: int) -> str:
+def count_values(count: int) -> str:
     """Say how many values."""
     return "1 value" if count == 1 else f"{count} values"
 
 
-def kind(value: Any) -> str:
+def json_kind(value: Any) -> str:
     """Name the kind of a JSON value."""
-    return KINDS.get(type(value), "a number")
+    return JSON_KINDS.get(type(value), "a number")

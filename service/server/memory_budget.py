@@ -1,21 +1,22 @@
-"""How many bytes a worker keeps for its clients: large bodies until they are answered, answers until they are taken.
+"""How many bytes a worker holds for its clients: large bodies until they are answered, responses until they are read.
 
-Who sends too slowly, or takes nothing, is cut in the end; until then a dozen such clients could fill the memory.
+Clients that send too slowly or read nothing are disconnected in the end; until then a dozen of them could fill the
+memory.
 """
 
 from dataclasses import dataclass
 
-# What takes no more bytes than this is taken all the same: however many hold much, a few rows are always answered.
+# What takes no more bytes than this is always accepted: however much others hold, a few rows are always answered.
 SMALL = 2**16
 
 
 @dataclass(slots=True)
-class Budget:
-    """The bytes that are held, and the most that others may hold of them when a client begins to hold more."""
+class MemoryBudget:
+    """The bytes held, and the most that other clients may hold when one begins to hold more."""
 
-    most: int
+    max_bytes: int
     held: int = 0
 
-    def is_spent(self, own: int) -> bool:
-        """Tell whether too much is held by others than the client that holds `own` bytes of it."""
-        return self.held - own > self.most
+    def is_exhausted(self, own: int) -> bool:
+        """Tell whether clients other than the one that holds `own` bytes hold too much."""
+        return self.held - own > self.max_bytes

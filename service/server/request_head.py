@@ -1,4 +1,4 @@
-"""The head of a request: what is let in, within the limits that gunicorn has, and what it says."""
+"""The head of a request: the request line and the header fields, within the limits that gunicorn has."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,28 +7,28 @@ from urllib.parse import unquote
 
 import httptools
 
-from service.errors import CallError
+from service.errors import RequestError
 
 # gunicorn's limit_request_line, limit_request_fields and limit_request_field_size.
-MOST_LINE, MOST_FIELDS, MOST_FIELD = 4094, 100, 8190
-MOST_HEAD = 65536
+MAX_LINE_BYTES, MAX_FIELDS, MAX_FIELD_BYTES = 4094, 100, 8190
+MAX_HEAD_BYTES = 65536
 VERSIONS = ("1.1", "1.0")
 
-Raw = list[tuple[bytes, bytes]]
+RawHeaders = list[tuple[bytes, bytes]]
 
 
-class Refused(CallError):
-    """A request that is not let in: status and sentence."""
+class RequestRejected(RequestError):
+    """A request that is rejected by its head or its framing: status and message."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
         self.status = status
 
 
-class Fields(dict[str, str]):
-    """Header fields by their names in small letters; of one that comes twice all values, as WSGI has them.
+class HeaderFields(dict[str, str]):
+    """Header fields by their names in lower case; the values of a repeated one are joined, as in WSGI.
 
-    Those with an underscore are left out, as gunicorn does it: in WSGI one could pass for another.
+    Names with an underscore are left out, as gunicorn does: in WSGI one could be taken for another.
     """
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]] = ()) -> None:
@@ -39,57 +39,57 @@ class Fields(dict[str, str]):
 
 
 @dataclass(slots=True)
-class Head:
-    """What a request says of itself: method, path without escapes, query, fields, and what its client expects."""
+class RequestHead:
+    """Method, path without escapes, query and header fields of a request, and what its client expects."""
 
     method: str
     path: str
     query: str
-    fields: Fields
+    fields: HeaderFields
     keep_alive: bool
     expects_continue: bool = False
 
 
-def read_head(parser: httptools.HttpRequestParser, target: bytes, raw: Raw) -> Head:
-    """Read what the parser has found at the end of a head. Raises Refused."""
+def read_head(parser: httptools.HttpRequestParser, target: bytes, raw: RawHeaders) -> RequestHead:
+    """Return what the parser has found at the end of a head. Raises RequestRejected."""
     method = parser.get_method().decode()
     if method == "CONNECT":
-        raise Refused(405, "this is no proxy: CONNECT is not taken")
+        raise RequestRejected(405, "this is no proxy: CONNECT is not taken")
     version = parser.get_http_version()
     if version not in VERSIONS:
-        raise Refused(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
-    path, query = _split(target)
+        raise RequestRejected(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
+    path, query = _split_target(target)
     fields = check_fields(raw)
     newer = version != "1.0"
     expects_continue = newer and fields.get("expect", "").lower() == "100-continue"
-    return Head(method, path, query, fields, newer and parser.should_keep_alive(), expects_continue)
+    return RequestHead(method, path, query, fields, newer and parser.should_keep_alive(), expects_continue)
 
 
-def check_line(target: bytes) -> None:
-    """Raises Refused if the target of a request, or what came of it so far, is too long."""
-    if len(target) > MOST_LINE:
-        raise Refused(414, f"the request line is longer than {MOST_LINE} bytes")
+def check_target(target: bytes) -> None:
+    """Raises RequestRejected if the target of a request, or its part received so far, is too long."""
+    if len(target) > MAX_LINE_BYTES:
+        raise RequestRejected(414, f"the request line is longer than {MAX_LINE_BYTES} bytes")
 
 
-def check_fields(raw: Raw) -> Fields:
-    """Return the fields. Raises Refused where there are too many, one is too long, or two contradict each other."""
-    if len(raw) > MOST_FIELDS:
-        raise Refused(431, f"there are more than {MOST_FIELDS} headers")
-    if max([len(name) + len(value) for name, value in raw], default=0) > MOST_FIELD:
-        raise Refused(431, f"a header is longer than {MOST_FIELD} bytes")
+def check_fields(raw: RawHeaders) -> HeaderFields:
+    """Return the fields. Raises RequestRejected where they are too many, too long, or contradict each other."""
+    if len(raw) > MAX_FIELDS:
+        raise RequestRejected(431, f"there are more than {MAX_FIELDS} headers")
+    if max([len(name) + len(value) for name, value in raw], default=0) > MAX_FIELD_BYTES:
+        raise RequestRejected(431, f"a header is longer than {MAX_FIELD_BYTES} bytes")
     if [name for name, _ in raw].count(b"host") > 1:
-        raise Refused(400, "there are two Host headers")
-    fields = Fields(raw)
+        raise RequestRejected(400, "there are two Host headers")
+    fields = HeaderFields(raw)
     if "transfer-encoding" in fields and "content-length" in fields:
-        raise Refused(400, "there are both Transfer-Encoding and Content-Length")
+        raise RequestRejected(400, "there are both Transfer-Encoding and Content-Length")
     return fields
 
 
-@lru_cache(256)  # what is asked for is asked for again
-def _split(target: bytes) -> tuple[str, str]:
+@lru_cache(256)  # the same targets are requested again and again
+def _split_target(target: bytes) -> tuple[str, str]:
     """Return path and query of a target, which may be a whole URL (RFC 9112, 3.2.2)."""
     try:
         url = httptools.parse_url(target)
     except httptools.HttpParserInvalidURLError as error:
-        raise Refused(400, "the target of the request is no URL") from error
+        raise RequestRejected(400, "the target of the request is no URL") from error
     return unquote((url.path or b"/").decode("latin1")), (url.query or b"").decode("latin1")

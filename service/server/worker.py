@@ -1,4 +1,4 @@
-"""The gunicorn worker of the fast lane: uvicorn's, with our protocol before the Flask app."""
+"""The gunicorn worker of the event-loop server: uvicorn's, with our connections instead of an ASGI app."""
 
 import asyncio
 from functools import partial
@@ -6,14 +6,14 @@ from typing import Any
 
 from uvicorn_worker import UvicornWorker
 
-from service.server.batcher import Turns
-from service.server.connection import FastLane
-from service.server.memory_budget import Budget
-from service.server.wsgi import Pages
+from service.server.batcher import Batcher
+from service.server.connection import HTTPConnection
+from service.server.memory_budget import MemoryBudget
+from service.server.wsgi import WSGIBridge
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]  # it has no types
-    """Serves predictions from the event loop, and everything else from the app in a few threads."""
+    """Serves predictions from the event loop, and everything else from the Flask app in a few threads."""
 
     CONFIG_KWARGS = {  # noqa: RUF012  # as uvicorn-worker has it
         "loop": "auto",
@@ -28,15 +28,10 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # it has no types
     async def _serve(self) -> None:
         app: Any = self.wsgi
         service, loop = app.extensions["npserve"], asyncio.get_running_loop()
-        settings, budget = service.settings, Budget(service.settings.max_held_bytes)
-        turns = Turns(service.calls, loop, settings.max_waiting, budget)
+        settings, pipeline = service.settings, service.pipeline
+        budget = MemoryBudget(settings.max_held_bytes)
+        batcher, bridge = Batcher(pipeline, loop, settings.max_waiting, budget), WSGIBridge(app, loop)
         self.config.http = partial(
-            FastLane,
-            turns,
-            Pages(app, loop),
-            service.calls.most_bytes,
-            budget,
-            settings,
-            service.metrics,
+            HTTPConnection, batcher, bridge, pipeline.body_limit, budget, settings, service.metrics
         )
         await super()._serve()

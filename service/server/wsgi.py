@@ -1,4 +1,4 @@
-"""The Flask app behind the fast lane: called in a few threads, with requests that are whole."""
+"""The Flask app behind the event-loop server: called in a few threads, with complete requests."""
 
 import asyncio
 import io
@@ -12,36 +12,40 @@ from typing import Any
 import orjson
 
 from service.errors import Unexpected
-from service.prediction.messages import Answer
-from service.server.request_head import Head
+from service.prediction.messages import Response
+from service.server.request_head import RequestHead
 
 THREADS = 4
 log = logging.getLogger("npserve")
 
 
-class Pages:
-    """Answers requests from one event loop."""
+class WSGIBridge:
+    """Hands the requests of one event loop to a WSGI application."""
 
     def __init__(self, app: Callable[..., Iterable[bytes]], loop: asyncio.AbstractEventLoop) -> None:
         self._app, self._loop = app, loop
         self._threads = ThreadPoolExecutor(THREADS, "pages")
 
     def submit(
-        self, head: Head, body: bytes | bytearray, transport: asyncio.Transport, reply: Callable[[Answer], None]
+        self,
+        head: RequestHead,
+        body: bytes | bytearray,
+        transport: asyncio.Transport,
+        respond: Callable[[Response], None],
     ) -> None:
         """Hand a request to a thread; it is answered from the loop."""
         environ = make_environ(head, body, transport.get_extra_info("sockname"), transport.get_extra_info("peername"))
-        future = self._loop.run_in_executor(self._threads, partial(call, self._app, environ))
-        future.add_done_callback(lambda done: reply(done.result()))
+        future = self._loop.run_in_executor(self._threads, partial(call_app, self._app, environ))
+        future.add_done_callback(lambda done: respond(done.result()))
 
 
-def call(app: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> Answer:
-    """Call a WSGI application (PEP 3333), and return its answer when it is whole. It never raises."""
-    began: list[Any] = []
+def call_app(app: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> Response:
+    """Call a WSGI application (PEP 3333), and return its response when it is complete. Never raises."""
+    started: list[Any] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
-        began[:] = status, headers
-        return lambda _: None  # the old way to write, which Flask does not use
+        started[:] = status, headers
+        return lambda _: None  # PEP 3333's write(), which Flask does not use
 
     try:
         parts = app(environ, start_response)
@@ -49,14 +53,14 @@ def call(app: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> Answer
             body = b"".join(parts)
         finally:
             getattr(parts, "close", lambda: None)()
-        return Answer(int(began[0][:3]), dict(began[1]), body)
-    except Exception:  # Flask answers its own; this is a mistake beyond it
+        return Response(int(started[0][:3]), dict(started[1]), body)
+    except Exception:  # Flask answers its own errors; this is one outside it
         log.exception("a page failed")
-        return Answer(500, {"Content-Type": "application/json"}, orjson.dumps(Unexpected().body()))
+        return Response(500, {"Content-Type": "application/json"}, orjson.dumps(Unexpected().body()))
 
 
-def make_environ(head: Head, body: bytes | bytearray, local: Any, remote: Any) -> dict[str, Any]:
-    """Return what WSGI knows of a request; addresses are (host, port, ...), or a path or nothing on Unix sockets."""
+def make_environ(head: RequestHead, body: bytes | bytearray, local: Any, remote: Any) -> dict[str, Any]:
+    """Return the WSGI environment of a request; an address is (host, port, ...), on Unix sockets a path or nothing."""
     host, port = local[:2] if isinstance(local, tuple) else ("localhost", "")
     environ = {
         "REQUEST_METHOD": head.method,

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from nn import Artifact
 from service.app import create_app
-from service.prediction.reloader import Follower
+from service.prediction.reloader import CatalogueReloader
 from service.settings import Settings
 from store import publish
 from tests.helpers.server import Server
@@ -17,17 +17,17 @@ from tests.helpers.server import Server
 
 @pytest.fixture(autouse=True)
 def _no_thread_outlives_its_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    followers: list[Follower] = []
-    start = Follower.start
+    reloaders: list[CatalogueReloader] = []
+    start = CatalogueReloader.start
 
-    def start_and_note(follower: Follower) -> None:
-        followers.append(follower)
-        start(follower)
+    def start_and_note(reloader: CatalogueReloader) -> None:
+        reloaders.append(reloader)
+        start(reloader)
 
-    monkeypatch.setattr(Follower, "start", start_and_note)
+    monkeypatch.setattr(CatalogueReloader, "start", start_and_note)
     yield
-    for follower in followers:
-        follower.stop()
+    for reloader in reloaders:
+        reloader.stop()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""One corpus through both doors: the same status, bytes, headers and counts, whatever is sent."""
+"""One corpus through both adapters: the same status, bytes, headers and counts, whatever is sent."""
 
 import gzip
 import json
@@ -18,7 +18,7 @@ from tests.helpers.tensors import ALL_BINARY, INFER, ROWS, Sent, array, listed, 
 from tests.helpers.wire import JSON, Received, Wire, chunked, message
 
 BODY = json.dumps({"instances": [ROW, [6.0, 2.0, 5.0, 1.5]]}).encode()
-# What a door adds of its own.
+# What an adapter adds of its own.
 OWN = {"date", "server", "connection", "keep-alive", "x-request-id", "transfer-encoding"}
 LIMITS = {"NPSERVE_MAX_BODY_BYTES": "10000", "NPSERVE_MAX_ROWS": "50"}
 
@@ -116,9 +116,9 @@ CORPUS = _corpus() | _tensors()
 
 
 @pytest.fixture(scope="module")
-def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
-    """Both doors to the same store, one worker each."""
-    folder = tmp_path_factory.mktemp("doors")
+def adapters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
+    """Both adapters to the same store, one worker each."""
+    folder = tmp_path_factory.mktemp("adapters")
     artifact: Artifact = make_artifact(np.random.default_rng(0))
     publish(folder / "models", "iris", artifact, {"test": {"accuracy": 0.9, "rows": 100}}, {})
     with (
@@ -149,11 +149,11 @@ def _ask(server: Server, request: bytes) -> tuple[Received, dict[str, float]]:
 
 
 @pytest.mark.parametrize("name", CORPUS)
-def test_both_doors_give_the_same(name: str, doors: dict[str, Server]) -> None:
+def test_both_adapters_give_the_same(name: str, adapters: dict[str, Server]) -> None:
     request = CORPUS[name]
-    (fast, fast_counts), (flask, flask_counts) = (_ask(server, request) for server in doors.values())
+    (fast, fast_counts), (flask, flask_counts) = (_ask(server, request) for server in adapters.values())
     assert fast.status == flask.status
-    own = {str(server.port): "PORT" for server in doors.values()}
+    own = {str(server.port): "PORT" for server in adapters.values()}
     bodies = [answer.body.decode("latin1") for answer in (fast, flask)]
     for port, word in own.items():
         bodies = [body.replace(port, word) for body in bodies]
@@ -166,8 +166,8 @@ def test_both_doors_give_the_same(name: str, doors: dict[str, Server]) -> None:
         assert set(json.loads(fast.body)) <= {"error", "details"}
 
 
-def test_ids_are_given_and_taken(doors: dict[str, Server]) -> None:
-    for server in doors.values():
+def test_ids_are_given_and_taken(adapters: dict[str, Server]) -> None:
+    for server in adapters.values():
         for path in ("/predict", "/nowhere"):
             with Wire(server.port) as wire:
                 answer = wire.send(message("POST", path, BODY, Content_Type=JSON, X_Request_ID="mine-1")).answer()
@@ -178,9 +178,9 @@ def test_ids_are_given_and_taken(doors: dict[str, Server]) -> None:
                 assert len(ids) == 2
 
 
-def test_the_app_reads_a_chunked_body(doors: dict[str, Server]) -> None:
+def test_the_app_reads_a_chunked_body(adapters: dict[str, Server]) -> None:
     """The index takes no body too: one that got lost would be answered."""
-    for server in doors.values():
+    for server in adapters.values():
         answer, _ = _ask(server, chunked("POST", "/v2/repository/index", b'{"ready": 5}'))
         assert answer.status == 400
         assert "expected no body, or an object" in json.loads(answer.body)["error"]
@@ -190,9 +190,9 @@ def _contents(folder: Path) -> dict[Path, bytes]:
     return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
-def test_the_store_is_as_it_was(doors: dict[str, Server]) -> None:
-    """Whatever is sent, a server only reads it; and both doors still answer."""
-    for server in doors.values():
+def test_the_store_is_as_it_was(adapters: dict[str, Server]) -> None:
+    """Whatever is sent, a server only reads it; and both adapters still answer."""
+    for server in adapters.values():
         before = _contents(server.models)
         for request in CORPUS.values():
             with Wire(server.port) as wire:

@@ -33,8 +33,8 @@ def _post(client: FlaskClient, path: str = "/predict", body: Any = None, **optio
     return client.post(path, data=raw, content_type=options.pop("content_type", JSON), **options)
 
 
-def _look(app: Flask) -> None:
-    app.extensions["npserve"].follower.look()
+def _poll(app: Flask) -> None:
+    app.extensions["npserve"].reloader.poll()
 
 
 def _error(answer: TestResponse) -> str:
@@ -195,7 +195,7 @@ def test_the_default_model(models: Path, artifact: Artifact) -> None:
     assert "no model is served: python -m training train publishes one" in _error(answer)
     for name in ("iris", "rose"):
         publish(models, name, artifact, {}, {})
-    _look(app)
+    _poll(app)
     answer = _post(app.test_client())
     assert answer.status_code == 404
     assert _error(answer) == "several models are served: use one of /models/iris/predict, /models/rose/predict"
@@ -209,7 +209,7 @@ def test_publish_promote_and_roll_back(app: Flask, client: FlaskClient, iris: Pa
     metrics = {"test": {"accuracy": 0.9, "rows": 100}}
     for answer in (1, 2):
         publish(iris, "iris", make_constant(answer), metrics, {})
-    _look(app)
+    _poll(app)
     assert _post(client).get_json()["version"] == 3
     assert _post(client).get_json()["predictions"] == ["c"]
     assert _post(client, "/models/iris/versions/2/predict").get_json()["predictions"] == ["b"]
@@ -217,7 +217,7 @@ def test_publish_promote_and_roll_back(app: Flask, client: FlaskClient, iris: Pa
     assert _post(client, "/models/iris/versions/1/predict").status_code == 404
     set_alias(iris, "iris", "berlin", 1)
     promote(iris, "iris", 2)
-    _look(app)
+    _poll(app)
     assert _post(client).get_json()["version"] == 2
     assert _post(client, "/models/iris/aliases/berlin/predict").get_json()["version"] == 1
     described = client.get("/models/iris").get_json()
@@ -228,7 +228,7 @@ def test_publish_promote_and_roll_back(app: Flask, client: FlaskClient, iris: Pa
 def test_a_version_that_does_not_load(app: Flask, client: FlaskClient, iris: Path) -> None:
     publish(iris, "iris", make_constant(1), {}, {}, force=True)
     (iris / "iris/2/model.npz").write_bytes(b"damaged")
-    _look(app)
+    _poll(app)
     assert _post(client).get_json()["version"] == 1
     assert client.get("/readyz").status_code == 200
     answer = _post(client, "/models/iris/versions/2/predict")
@@ -292,7 +292,7 @@ def test_a_broken_store_stops_nobody_and_heals(kind: str, models: Path, artifact
     elif kind == "damaged":
         shutil.rmtree(models)
     publish(models, "iris", artifact, {}, {})
-    _look(app)
+    _poll(app)
     for path in ("/readyz", "/ping"):
         assert client.get(path).get_json() == {"status": "ready"}
     assert _post(client).status_code == 200
@@ -359,7 +359,7 @@ def test_the_curl_line_is_quoted(client: FlaskClient) -> None:
 def test_a_body_that_comes_slowly_has_not_waited_in_the_queue(app: Flask) -> None:
     body = json.dumps({"instances": [ROW]}).encode()
     uploading = 1000
-    answer = app.extensions["npserve"].calls.handle(Request("/predict", {}, body, time.perf_counter() - uploading))
+    answer = app.extensions["npserve"].pipeline.handle(Request("/predict", {}, body, time.perf_counter() - uploading))
     assert answer.status == 200
     series = parse(app.test_client().get("/metrics").text)
     assert total(series, "npserve_request_seconds_sum", outcome="ok") >= uploading
@@ -436,7 +436,7 @@ def test_a_mistake_of_ours_is_logged_and_not_told(
         raise RuntimeError("the secret of the house")
 
     monkeypatch.setattr("service.protocols.native.codec.parse_rows", broken)
-    monkeypatch.setattr("service.protocols.native.describe.index", broken)
+    monkeypatch.setattr("service.protocols.native.describe.describe_service", broken)
     with caplog.at_level(logging.ERROR, logger="npserve"):
         for answer in (_post(client, headers={"X-Request-ID": "r1"}), client.get("/", headers={"X-Request-ID": "r2"})):
             assert answer.status_code == 500
@@ -464,7 +464,7 @@ def test_the_series_of_the_twenty_latest_versions_are_kept(app: Flask, client: F
     set_alias(iris, "iris", "first", 1)
     for _ in range(24):
         publish(iris, "iris", make_constant(1), {}, {}, force=True)
-        _look(app)
+        _poll(app)
         _post(client)
     series = parse(client.get("/metrics").text)
     versions = {dict(labels)["version"] for name, labels in series if name == "npserve_rows_total"}

@@ -1,4 +1,4 @@
-"""Flask without the fast lane: what is no body at all is the mistake of who sends it, whatever the server raises."""
+"""Flask under another server: a body that cannot be read is a 400, whatever exception that server raises."""
 
 import json
 import socket

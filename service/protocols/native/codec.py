@@ -10,24 +10,32 @@ import orjson
 
 from nn.columns import read_numbers
 from nn.features import Codes
-from service.errors import MOST_DETAILS, InvalidInput, Problem, WrongContentType
-from service.prediction.forward import Predicted
+from service.errors import MAX_DETAILS, InvalidInput, Problem, WrongContentType
+from service.prediction.forward import Predictions
 from service.prediction.messages import Headers, Request, content_type
 from service.protocols.body import check_json, parse_json, unpack
-from service.protocols.codec import ERROR, JSON, STATUSES, Asked, Codec, Described, Reply
+from service.protocols.codec import (
+    ERROR,
+    JSON_HEADERS,
+    STATUSES,
+    Codec,
+    CodecDescription,
+    DecodedRequest,
+    EncodedResponse,
+)
 from service.protocols.fast_json import parse_rows
 from service.protocols.json_schema import JsonSchema, example_row, matrix, record
 from service.protocols.npy import read_npy
-from service.protocols.rows import KEY, PLACE, TOP, check_count, read_body, request_schema
+from service.protocols.rows import INSTANCES_KEY, TOP_KEY, check_row_count, read_body, request_schema, row_location
 from service.settings import Settings
 from store import Version
 
 NPY = "application/x-npy"
 DETAIL = record({key: {"type": "string"} for key in ("pointer", "expected", "got")})
-DETAILS = {"type": "array", "maxItems": MOST_DETAILS, "items": DETAIL}
+DETAILS = {"type": "array", "maxItems": MAX_DETAILS, "items": DETAIL}
 
 
-class Native(Codec):
+class NativeCodec(Codec):
     """`{"instances": rows}` -> labels and probabilities, or the `top` labels of each row."""
 
     name: ClassVar[str] = "native"
@@ -45,80 +53,80 @@ class Native(Codec):
         """An array in NumPy's format is."""
         return content_type(headers) == NPY
 
-    def decode(self, request: Request) -> Asked:
-        """Read JSON or an array; what is accepted says which of them is sent back."""
+    def decode(self, request: Request) -> DecodedRequest:
+        """Read JSON or an array; the Accept header says which of them is sent back."""
         accepted = (request.headers.get("accept") or "").strip().lower()
         if self.is_binary(request.headers):
             codes = self._read_array(unpack(request, self.settings.max_binary_bytes))
             if accepted in ("", "*/*", NPY):
-                return Asked(codes, NPY)
-            # A few kB of zeros, compressed, might ask for hundreds of MB of JSON, which is written in one piece.
-            check_count(len(codes), self.settings.max_rows, f"are answered in JSON: send Accept: {NPY}")
-            return Asked(codes)
+                return DecodedRequest(codes, NPY)
+            # A few kB of compressed zeros might ask for hundreds of MB of JSON, which is written in one piece.
+            check_row_count(len(codes), self.settings.max_rows, f"are answered in JSON: send Accept: {NPY}")
+            return DecodedRequest(codes)
         body = unpack(request, self.settings.max_body_bytes)
         check_json(request.headers)
         plain = parse_rows(body, self.model.features, self.settings.max_rows)
         if plain is not None:
-            return Asked(plain, NPY if accepted == NPY else None)
+            return DecodedRequest(plain, NPY if accepted == NPY else None)
         loaded = read_body(self._schema, parse_json(body))
-        return Asked(loaded[KEY], NPY if accepted == NPY else loaded.get(TOP))
+        return DecodedRequest(loaded[INSTANCES_KEY], NPY if accepted == NPY else loaded.get(TOP_KEY))
 
-    def encode(self, asked: Asked, predicted: Predicted) -> Reply:
+    def encode(self, decoded: DecodedRequest, predictions: Predictions) -> EncodedResponse:
         """Write an object, or probabilities (values) alone where an array is asked for."""
-        outputs, model = predicted.outputs, self.model
-        if asked.how == NPY:
+        outputs, model = predictions.outputs, self.model
+        if decoded.options == NPY:
             stream = io.BytesIO()
             np.lib.format.write_array(stream, outputs, (1, 0), allow_pickle=False)
-            return Reply(stream.getvalue(), {"Content-Type": NPY})
-        answer: dict[str, Any] = {"model": self.version.name, "version": self.version.number}
+            return EncodedResponse(stream.getvalue(), {"Content-Type": NPY})
+        response: dict[str, Any] = {"model": self.version.name, "version": self.version.number}
         if model.task == "regression":
-            answer["predictions"] = outputs[:, 0] if outputs.shape[1] == 1 else outputs
+            response["predictions"] = outputs[:, 0] if outputs.shape[1] == 1 else outputs
         else:
-            answer["predictions"] = [model.labels[place] for place in predicted.classes.tolist()]
-            if asked.how is None:
-                answer["probabilities"] = outputs
+            response["predictions"] = [model.labels[index] for index in predictions.classes.tolist()]
+            if decoded.options is None:
+                response["probabilities"] = outputs
             else:
-                answer["top"] = self._top(outputs, asked.how)
-        return Reply(orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY), JSON)
+                response["top"] = self._top(outputs, decoded.options)
+        return EncodedResponse(orjson.dumps(response, option=orjson.OPT_SERIALIZE_NUMPY), JSON_HEADERS)
 
-    def describe(self) -> Described:
-        """Say what it takes and gives, with an example that works."""
-        example = {KEY: [example_row(self.version)]}
-        return Described({}, self._answer_schema(), example, self._schema)
+    def describe(self) -> CodecDescription:
+        """Describe requests and responses, with an example that works."""
+        example = {INSTANCES_KEY: [example_row(self.version)]}
+        return CodecDescription({}, self._response_schema(), example, self._schema)
 
-    def _answer_schema(self) -> JsonSchema:
+    def _response_schema(self) -> JsonSchema:
         columns = self.model.network.layers[-1].kernel.shape[1]
-        by: JsonSchema = {"model": {"type": "string"}, "version": {"type": "integer"}}
+        model: JsonSchema = {"model": {"type": "string"}, "version": {"type": "integer"}}
         if self.model.task == "regression":
             values = {"type": "array", "items": {"type": "number"}} if columns == 1 else matrix(columns)
-            return record(by | {"predictions": values})
+            return record(model | {"predictions": values})
         label = {"enum": list(self.model.labels)}
         best = {"type": "array", "items": record({"label": label, "probability": {"type": "number"}})}
-        answer = {
+        keys = {
             "predictions": {"type": "array", "items": label},
             "probabilities": matrix(columns),
             "top": {"type": "array", "items": best},
         }
-        return record(by | answer, "probabilities", "top")
+        return record(model | keys, "probabilities", "top")
 
     def _top(self, outputs: npt.NDArray[Any], count: int) -> list[list[dict[str, Any]]]:
         """The most probable labels of each row, the best first; of equals, the first."""
         best = np.argsort(-outputs, axis=1, kind="stable")[:, :count]
         labels = self.model.labels
         return [
-            [{"label": labels[place], "probability": row[place]} for place in places]
-            for row, places in zip(outputs, best.tolist(), strict=True)
+            [{"label": labels[index], "probability": row[index]} for index in indices]
+            for row, indices in zip(outputs, best.tolist(), strict=True)
         ]
 
     def _read_array(self, raw: bytes | bytearray) -> Codes:
-        """Read rows (B, I) of finite numbers. Raises CallError."""
+        """Read rows (B, I) of finite numbers. Raises RequestError."""
         if not self.model.features.only_numbers:
             raise WrongContentType("this model takes more than numbers: send JSON, with Content-Type: application/json")
         array = read_npy(raw)
         columns = len(self.model.features)
         if array.ndim != 2 or array.shape[1] != columns or not len(array):
             raise InvalidInput([Problem("", f"an array of shape (n, {columns})", f"one of shape {array.shape}")])
-        check_count(len(array), self.settings.max_binary_rows)
+        check_row_count(len(array), self.settings.max_binary_rows)
         return _finite(array)
 
 
@@ -126,7 +134,7 @@ def _finite(numbers: npt.NDArray[Any]) -> Codes:
     """Round numbers (B, K) to float32. Raises InvalidInput where one is NaN, infinite or too large for that."""
     codes = read_numbers(numbers)
     if not (finite := np.isfinite(codes)).all():
-        wrong = np.argwhere(~finite)[: MOST_DETAILS + 1].tolist()
+        wrong = np.argwhere(~finite)[: MAX_DETAILS + 1].tolist()
         expected, got = "a number within ±3.4e38 (float32)", "NaN or a larger one"
-        raise InvalidInput([Problem(PLACE(*place), expected, got) for place in wrong])
+        raise InvalidInput([Problem(row_location(*cell), expected, got) for cell in wrong])
     return codes

@@ -10,7 +10,7 @@ from service.prediction.catalogue import Catalogue, Endpoint
 from service.protocols.json_schema import example_row
 
 
-def index(catalogue: Catalogue, url: str) -> dict[str, Any]:
+def describe_service(catalogue: Catalogue, url: str) -> dict[str, Any]:
     """Describe the whole service; the curl line works as it stands."""
     models = [summary(catalogue, name) for name in catalogue.models]
     endpoint = _example(catalogue)
@@ -82,7 +82,7 @@ def curl(endpoint: Endpoint, url: str) -> str:
     return f"curl {shlex.quote(address)} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
 
 
-def greeting(catalogue: Catalogue, url: str) -> str:
+def startup_message(catalogue: Catalogue, url: str) -> str:
     """Return what a person reads when the service has started."""
     endpoint = _example(catalogue)
     if endpoint is None:

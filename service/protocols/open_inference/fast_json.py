@@ -11,7 +11,7 @@ import simdjson
 
 from service.protocols.fast_json import UNEXPECTED, count_brackets, parse
 from service.protocols.open_inference.request import INPUTS, OUTPUTS
-from service.protocols.open_inference.tensor import FLOATS, INTEGERS, NUMBERS
+from service.protocols.open_inference.tensor import FLOATS, INTEGERS, NUMERIC_DATATYPES
 
 DATA = "data"
 # How simdjson names what it is to find, and what it writes that as.
@@ -33,7 +33,7 @@ def _read(text: bytes | bytearray) -> dict[str, Any] | None:
     rows = [len(row) for row in data] if isinstance(data[0], simdjson.Array) else []
     # Simdjson would flatten whatever lists it finds: there are those of inputs, shape and outputs, data and its rows.
     brackets = 3 + (OUTPUTS in document) + len(rows)
-    if datatype not in NUMBERS or len(set(rows)) > 1 or count_brackets(text) != brackets:
+    if datatype not in NUMERIC_DATATYPES or len(set(rows)) > 1 or count_brackets(text) != brackets:
         return None
     integer = INTEGERS.get(datatype)
     kind = integer.kind if integer else "d"

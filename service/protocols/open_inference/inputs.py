@@ -1,4 +1,4 @@
-"""What a model takes in the Open Inference Protocol: its named tensors, and the codes that they become.
+"""The inputs of a model in the Open Inference Protocol: its named tensors, and the codes that they become.
 
 A model of numbers takes one tensor with all columns, any other model one for each column.
 """
@@ -12,36 +12,36 @@ from nn import Features
 from nn.columns import Column, Float32, read_numbers
 from nn.features import Codes
 from service.errors import BadRequest
-from service.protocols.open_inference.tensor import BOOL, BYTES, NUMBERS, Tensor, quote, show
-from service.protocols.rows import check_count, kind
+from service.protocols.open_inference.tensor import BOOL, BYTES, NUMERIC_DATATYPES, Tensor, quote, show
+from service.protocols.rows import check_row_count, json_kind
 from service.settings import Settings
 
-INPUT = "input"
+INPUT_TENSOR = "input"
 
 
-class Slot(NamedTuple):
-    """One tensor that is taken: the datatype and shape that its metadata say, and all datatypes that will do."""
+class InputSpec(NamedTuple):
+    """One input tensor: the datatype and shape in the metadata, and all datatypes that are accepted."""
 
     datatype: str
     shape: list[int]
     datatypes: frozenset[str]
-    at_once: bool  # no element ever becomes a Python object
+    vectorized: bool  # no element becomes a Python object
 
 
 # By kind of column.
-SLOTS = {
-    "number": Slot("FP32", [-1, 1], NUMBERS, at_once=True),
-    "boolean": Slot(BOOL, [-1, 1], frozenset([BOOL]), at_once=True),
-    "category": Slot(BYTES, [-1, 1], NUMBERS | {BOOL, BYTES}, at_once=False),
-    "date": Slot(BYTES, [-1, 1], frozenset([BYTES]), at_once=False),
+INPUT_SPECS = {
+    "number": InputSpec("FP32", [-1, 1], NUMERIC_DATATYPES, vectorized=True),
+    "boolean": InputSpec(BOOL, [-1, 1], frozenset([BOOL]), vectorized=True),
+    "category": InputSpec(BYTES, [-1, 1], NUMERIC_DATATYPES | {BOOL, BYTES}, vectorized=False),
+    "date": InputSpec(BYTES, [-1, 1], frozenset([BYTES]), vectorized=False),
 }
 
 
-def input_slots(features: Features) -> dict[str, Slot]:
-    """Return what a model takes, by name."""
+def input_specs(features: Features) -> dict[str, InputSpec]:
+    """Return the inputs of a model, by name."""
     if features.only_numbers:
-        return {INPUT: SLOTS["number"]._replace(shape=[-1, len(features)])}
-    return {column.name: SLOTS[column.kind] for column in features.columns}
+        return {INPUT_TENSOR: INPUT_SPECS["number"]._replace(shape=[-1, len(features)])}
+    return {column.name: INPUT_SPECS[column.kind] for column in features.columns}
 
 
 class InputReader:
@@ -49,20 +49,20 @@ class InputReader:
 
     def __init__(self, model: str, features: Features, settings: Settings) -> None:
         self._model, self._features, self._settings = model, features, settings
-        self.slots = input_slots(features)
+        self.specs = input_specs(features)
         self._optional = {column.name for column in features.columns if column.missing}
         self._ignored = frozenset([] if features.only_numbers else features.dropped)
 
     def read(self, tensors: Iterable[Tensor]) -> Codes:
-        """Return codes (B, K). Raises CallError."""
+        """Return codes (B, K). Raises RequestError."""
         given = self._by_name(tensors)
         rows = self._count_rows(given)
         if self._features.only_numbers:
-            return _read_numbers(given[INPUT]).reshape(rows, len(self._features))
+            return _read_numbers(given[INPUT_TENSOR]).reshape(rows, len(self._features))
         codes = np.full((rows, len(self._features)), np.nan)
-        for place, column in enumerate(self._features.columns):
+        for j, column in enumerate(self._features.columns):
             if column.name in given:
-                codes[:, place] = _read_column(column, given[column.name])
+                codes[:, j] = _read_column(column, given[column.name])
         return codes
 
     def _by_name(self, tensors: Iterable[Tensor]) -> dict[str, Tensor]:
@@ -71,30 +71,30 @@ class InputReader:
         for tensor in tensors:
             if tensor.name in self._ignored:
                 continue
-            if tensor.name not in self.slots:
+            if tensor.name not in self.specs:
                 raise BadRequest(f"unexpected inference input {quote(tensor.name)} for model '{self._model}'")
             if tensor.name in given:
                 raise BadRequest(f"input {quote(tensor.name)} already exists in request")
-            self._check_form(tensor, self.slots[tensor.name])
+            self._check_form(tensor, self.specs[tensor.name])
             given[tensor.name] = tensor
-        absent = [name for name in self.slots if name not in given and name not in self._optional]
+        absent = [name for name in self.specs if name not in given and name not in self._optional]
         if absent or not given:
             names = ", ".join(map(quote, absent[:5])) or "any input"
             raise BadRequest(f"expected more inputs for model '{self._model}': there is no {names}")
         return given
 
-    def _check_form(self, tensor: Tensor, slot: Slot) -> None:
+    def _check_form(self, tensor: Tensor, spec: InputSpec) -> None:
         name, shape = quote(tensor.name), tensor.shape
-        if tensor.datatype not in slot.datatypes:
+        if tensor.datatype not in spec.datatypes:
             raise BadRequest(
                 f"inference input {name} data-type is {quote(tensor.datatype)}, "
-                f"but model '{self._model}' expects '{slot.datatype}'"
+                f"but model '{self._model}' expects '{spec.datatype}'"
             )
         # Of one column, (B,) is as good as (B, 1).
-        if shape[1:] != slot.shape[1:] and not (len(shape) == 1 and slot.shape[1:] == [1]):
+        if shape[1:] != spec.shape[1:] and not (len(shape) == 1 and spec.shape[1:] == [1]):
             raise BadRequest(
                 f"unexpected shape for input {name} for model '{self._model}'. "
-                f"Expected {show(slot.shape)}, got {show(shape)}"
+                f"Expected {show(spec.shape)}, got {show(shape)}"
             )
 
     def _count_rows(self, given: Mapping[str, Tensor]) -> int:
@@ -104,22 +104,22 @@ class InputReader:
             raise BadRequest(f"the inputs have different numbers of rows: {min(counts)} and {rows} are two of them")
         if rows == 0:
             raise BadRequest("expected at least one row")
-        # What becomes Python objects holds the interpreter lock, as JSON does.
-        at_once = all(tensor.raw is not None and self.slots[name].at_once for name, tensor in given.items())
-        check_count(rows, self._settings.max_binary_rows if at_once else self._settings.max_rows)
+        # Making Python objects holds the interpreter lock, as JSON does.
+        vectorized = all(tensor.raw is not None and self.specs[name].vectorized for name, tensor in given.items())
+        check_row_count(rows, self._settings.max_binary_rows if vectorized else self._settings.max_rows)
         return rows
 
 
 def _read_column(column: Column, tensor: Tensor) -> Codes:
-    if SLOTS[column.kind].at_once:
+    if INPUT_SPECS[column.kind].vectorized:
         return _read_numbers(tensor, column.expected, column.missing)
     cells = tensor.cells()
     if tensor.datatype != BYTES and (infinite := np.isinf(tensor.numbers())).any():
-        raise tensor.refuse(int(infinite.argmax()), column.expected, f"a number beyond {tensor.datatype}")
+        raise tensor.element_error(int(infinite.argmax()), column.expected, f"a number beyond {tensor.datatype}")
     codes = column.read(cells)
     if codes is None:
         first = next(row for row, cell in enumerate(cells) if column.read([cell]) is None)
-        raise tensor.refuse(first, column.expected, kind(cells[first]))
+        raise tensor.element_error(first, column.expected, json_kind(cells[first]))
     return codes
 
 
@@ -130,7 +130,7 @@ def _read_numbers(tensor: Tensor, expected: str = "a number", missing: bool = Fa
     finite = np.isfinite(codes)
     if not finite.all() and (wrong := np.isinf(codes) if missing else ~finite).any():
         first = int(wrong.argmax())
-        most = "±65504 (float16)" if tensor.datatype == "FP16" else "±3.4e38 (float32)"
-        got = "NaN or null" if np.isnan(codes[first]) else f"a number beyond {most}"
-        raise tensor.refuse(first, expected, got)
+        limit = "±65504 (float16)" if tensor.datatype == "FP16" else "±3.4e38 (float32)"
+        got = "NaN or null" if np.isnan(codes[first]) else f"a number beyond {limit}"
+        raise tensor.element_error(first, expected, got)
     return codes

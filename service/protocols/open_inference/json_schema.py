@@ -5,26 +5,26 @@ from typing import Any
 from nn import Features
 from nn.columns import text
 from service.protocols.json_schema import JsonSchema, cell_schema, record
-from service.protocols.open_inference.inputs import INPUT, Slot, input_slots
-from service.protocols.open_inference.outputs import PROBABILITIES, output_slots
+from service.protocols.open_inference.inputs import INPUT_TENSOR, InputSpec, input_specs
+from service.protocols.open_inference.outputs import PROBABILITIES, output_specs
 from service.protocols.open_inference.tensor import BYTES
 from store import Version
 
 COUNT: JsonSchema = {"type": "integer", "minimum": 0}
-TRUTH: JsonSchema = {"type": ["boolean", "null"]}
-NUMBER: JsonSchema = {"type": "number"}
+OPTIONAL_BOOLEAN: JsonSchema = {"type": ["boolean", "null"]}
+JSON_NUMBER: JsonSchema = {"type": "number"}
 
 
 def describe_request(version: Version) -> JsonSchema:
     """Describe a request in JSON; what else is in it is passed over."""
-    features, outputs = version.artifact.model.features, output_slots(version.artifact.model)
-    cells = {INPUT: NUMBER} if features.only_numbers else {c.name: cell_schema(c) for c in features.columns}
-    inputs: list[JsonSchema] = [_input(name, slot, cells[name]) for name, slot in input_slots(features).items()]
+    features, outputs = version.artifact.model.features, output_specs(version.artifact.model)
+    cells = {INPUT_TENSOR: JSON_NUMBER} if features.only_numbers else {c.name: cell_schema(c) for c in features.columns}
+    inputs: list[JsonSchema] = [_input(name, spec, cells[name]) for name, spec in input_specs(features).items()]
     inputs += [_object({"name": {"const": name}}, "name") for name in features.dropped if not features.only_numbers]
     return _object(
         {
             "id": {"type": ["string", "null"]},
-            "parameters": _parameters(binary_data_output=TRUTH),
+            "parameters": _parameters(binary_data_output=OPTIONAL_BOOLEAN),
             "inputs": {"type": "array", "minItems": 1, "items": {"anyOf": inputs}},
             "outputs": {"type": ["array", "null"], "items": {"anyOf": [*map(_output, outputs)]}},
         },
@@ -32,12 +32,12 @@ def describe_request(version: Version) -> JsonSchema:
     )
 
 
-def describe_answer(version: Version) -> JsonSchema:
+def describe_response(version: Version) -> JsonSchema:
     """Describe an answer in JSON; of an output that is asked for as bytes it has but their number."""
-    slots = output_slots(version.artifact.model)
+    specs = output_specs(version.artifact.model)
     output: dict[str, JsonSchema] = {
-        "name": {"enum": [*slots]},
-        "datatype": {"enum": sorted({BYTES, *(slot.datatype for slot in slots.values())})},
+        "name": {"enum": [*specs]},
+        "datatype": {"enum": sorted({BYTES, *(spec.datatype for spec in specs.values())})},
         "shape": {"type": "array", "items": COUNT},
         "data": {"type": "array"},
         "parameters": record({"binary_data_size": COUNT}),
@@ -55,21 +55,21 @@ def describe_answer(version: Version) -> JsonSchema:
 def example_request(version: Version) -> JsonSchema:
     """Return a request with a golden row."""
     features, row = version.artifact.model.features, version.artifact.golden.rows[0]
-    return {"inputs": [_tensor(name, slot, cells) for (name, slot), cells in _cells(features, row)]}
+    return {"inputs": [_tensor(name, spec, cells) for (name, spec), cells in _cells(features, row)]}
 
 
 def _cells(features: Features, row: list[Any]) -> list[Any]:
     cells = [row] if features.only_numbers else [[cell] for cell in row]
-    return [*zip(input_slots(features).items(), cells, strict=True)]
+    return [*zip(input_specs(features).items(), cells, strict=True)]
 
 
-def _tensor(name: str, slot: Slot, cells: list[Any]) -> JsonSchema:
-    texts = [cell if cell is None else text(cell) for cell in cells] if slot.datatype == BYTES else cells
-    return {"name": name, "shape": [1, len(cells)], "datatype": slot.datatype, "data": texts}
+def _tensor(name: str, spec: InputSpec, cells: list[Any]) -> JsonSchema:
+    texts = [cell if cell is None else text(cell) for cell in cells] if spec.datatype == BYTES else cells
+    return {"name": name, "shape": [1, len(cells)], "datatype": spec.datatype, "data": texts}
 
 
-def _input(name: str, slot: Slot, cell: JsonSchema) -> JsonSchema:
-    width = slot.shape[1]
+def _input(name: str, spec: InputSpec, cell: JsonSchema) -> JsonSchema:
+    width = spec.shape[1]
     return _object(
         {
             "name": {"const": name},
@@ -79,7 +79,7 @@ def _input(name: str, slot: Slot, cell: JsonSchema) -> JsonSchema:
                 "minItems": 1 if width == 1 else 2,
                 "maxItems": 2,
             },
-            "datatype": {"enum": sorted(slot.datatypes)},
+            "datatype": {"enum": sorted(spec.datatypes)},
             "data": {"type": ["array", "null"], "items": {"anyOf": [cell, {"type": "array", "items": cell}]}},
             "parameters": _parameters(binary_data_size={"type": ["integer", "null"], "minimum": 0}),
         },
@@ -89,7 +89,9 @@ def _input(name: str, slot: Slot, cell: JsonSchema) -> JsonSchema:
 
 def _output(name: str) -> JsonSchema:
     best: JsonSchema = {"type": ["integer", "null"], "minimum": 1} if name == PROBABILITIES else {"type": "null"}
-    return _object({"name": {"const": name}, "parameters": _parameters(binary_data=TRUTH, classification=best)}, "name")
+    return _object(
+        {"name": {"const": name}, "parameters": _parameters(binary_data=OPTIONAL_BOOLEAN, classification=best)}, "name"
+    )
 
 
 def _parameters(**known: JsonSchema) -> JsonSchema:

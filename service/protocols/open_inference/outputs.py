@@ -1,4 +1,4 @@
-"""What a model gives in the Open Inference Protocol: its named tensors, in JSON or as bytes."""
+"""The outputs of a model in the Open Inference Protocol: its named tensors, in JSON or as bytes."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -10,8 +10,8 @@ from nn import Model
 from nn.columns import text
 from nn.model import Label
 from service.errors import BadRequest
-from service.prediction.forward import Predicted
-from service.protocols.open_inference.request import Wanted
+from service.prediction.forward import Predictions
+from service.protocols.open_inference.request import RequestedOutput
 from service.protocols.open_inference.tensor import BOOL, BYTES, pack_texts, quote
 
 PROBABILITIES, PREDICTIONS = "probabilities", "predictions"
@@ -24,68 +24,68 @@ LABELS: dict[type, tuple[str, np.dtype[Any]]] = {
 }
 
 
-class Slot(NamedTuple):
-    """One tensor that is given."""
+class OutputSpec(NamedTuple):
+    """One output tensor."""
 
     datatype: str
     shape: list[int]
 
 
-def output_slots(model: Model) -> dict[str, Slot]:
-    """Return what a model gives, by name."""
-    values = Slot("FP32", [-1, model.network.outputs])
+def output_specs(model: Model) -> dict[str, OutputSpec]:
+    """Return the outputs of a model, by name."""
+    values = OutputSpec("FP32", [-1, model.network.outputs])
     if model.task == "regression":
         return {PREDICTIONS: values}
-    return {PROBABILITIES: values, PREDICTIONS: Slot(_label_array(model.labels)[0], [-1])}
+    return {PROBABILITIES: values, PREDICTIONS: OutputSpec(_label_array(model.labels)[0], [-1])}
 
 
 class OutputWriter:
-    """Writes the tensors of answers of one model."""
+    """Writes the output tensors of one model."""
 
     def __init__(self, name: str, model: Model) -> None:
-        self._name, self.slots = name, output_slots(model)
+        self._name, self.specs = name, output_specs(model)
         self._texts = [*map(text, model.labels)]
         self._labels = _label_array(model.labels)[1]
-        self._all = {binary: [Wanted(name, binary) for name in self.slots] for binary in (False, True)}
+        self._all = {binary: [RequestedOutput(name, binary) for name in self.specs] for binary in (False, True)}
 
-    def choose(self, wanted: Iterable[Wanted], binary: bool) -> list[Wanted]:
-        """Return what will be written: all where nothing is named; as bytes unless told otherwise, or not."""
-        chosen: dict[str, Wanted] = {}
-        for one in wanted:
-            if one.name not in self.slots:
-                raise BadRequest(f"unexpected inference output {quote(one.name)} for model '{self._name}'")
-            if one.name in chosen:
-                raise BadRequest(f"output {quote(one.name)} already exists in request")
-            if one.best and one.name != PROBABILITIES:
-                raise BadRequest(f"output {quote(one.name)} has no classification: only '{PROBABILITIES}' has")
-            chosen[one.name] = one._replace(binary=binary) if one.binary is None else one
+    def choose(self, requested: Iterable[RequestedOutput], binary: bool) -> list[RequestedOutput]:
+        """Return what will be written: all outputs where none is named; `binary` is the default for each."""
+        chosen: dict[str, RequestedOutput] = {}
+        for output in requested:
+            if output.name not in self.specs:
+                raise BadRequest(f"unexpected inference output {quote(output.name)} for model '{self._name}'")
+            if output.name in chosen:
+                raise BadRequest(f"output {quote(output.name)} already exists in request")
+            if output.top and output.name != PROBABILITIES:
+                raise BadRequest(f"output {quote(output.name)} has no classification: only '{PROBABILITIES}' has")
+            chosen[output.name] = output._replace(binary=binary) if output.binary is None else output
         return [*chosen.values()] or self._all[binary]
 
-    def write(self, wanted: Wanted, predicted: Predicted) -> tuple[dict[str, Any], bytes]:
-        """Return the JSON of a tensor, and its bytes if it is wanted so."""
-        datatype, values = self._values(wanted, predicted)
-        described = {"name": wanted.name, "datatype": datatype, "shape": values.shape}
+    def write(self, output: RequestedOutput, predictions: Predictions) -> tuple[dict[str, Any], bytes]:
+        """Return the JSON of a tensor, and its bytes if it is binary."""
+        datatype, values = self._values(output, predictions)
+        described = {"name": output.name, "datatype": datatype, "shape": values.shape}
         flat = values.ravel()
-        if not wanted.binary:
+        if not output.binary:
             return {**described, "data": flat.tolist() if datatype == BYTES else flat}, b""
         raw = pack_texts(flat.tolist()) if datatype == BYTES else flat.tobytes()
         return {**described, "parameters": {"binary_data_size": len(raw)}}, raw
 
-    def _values(self, wanted: Wanted, predicted: Predicted) -> tuple[str, npt.NDArray[Any]]:
-        if wanted.best:
-            return BYTES, self._best(predicted.outputs, wanted.best)
-        slot = self.slots[wanted.name]
-        if len(slot.shape) == 1:
-            return slot.datatype, self._labels[predicted.classes]
-        return slot.datatype, predicted.outputs.astype(FLOAT32, copy=False)
+    def _values(self, output: RequestedOutput, predictions: Predictions) -> tuple[str, npt.NDArray[Any]]:
+        if output.top:
+            return BYTES, self._top(predictions.outputs, output.top)
+        spec = self.specs[output.name]
+        if len(spec.shape) == 1:
+            return spec.datatype, self._labels[predictions.classes]
+        return spec.datatype, predictions.outputs.astype(FLOAT32, copy=False)
 
-    def _best(self, outputs: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
-        """The most probable labels (B, count), each as score:place:label, the best first; of equals, the first."""
-        best = np.argsort(-outputs, axis=1, kind="stable")[:, :count]
-        scores = np.take_along_axis(outputs, best, axis=1).astype(np.str_)  # the shortest that read back the same
-        pairs = zip(scores.ravel().tolist(), best.ravel().tolist(), strict=True)
-        texts = [f"{score}:{place}:{self._texts[place]}" for score, place in pairs]
-        return np.array(texts, object).reshape(best.shape)
+    def _top(self, outputs: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
+        """Return the top labels (B, count), each as score:index:label; of equals, the first."""
+        indices = np.argsort(-outputs, axis=1, kind="stable")[:, :count]
+        scores = np.take_along_axis(outputs, indices, axis=1).astype(np.str_)  # the shortest that read back the same
+        pairs = zip(scores.ravel().tolist(), indices.ravel().tolist(), strict=True)
+        texts = [f"{score}:{index}:{self._texts[index]}" for score, index in pairs]
+        return np.array(texts, object).reshape(indices.shape)
 
 
 def _label_array(labels: Sequence[Label]) -> tuple[str, npt.NDArray[Any]]:

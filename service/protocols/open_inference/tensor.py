@@ -16,16 +16,16 @@ import numpy.typing as npt
 from nn import columns
 from nn.columns import Cell
 from service.errors import BadRequest
-from service.protocols.rows import kind
+from service.protocols.rows import json_kind
 
 # Little-endian, whatever machine this is.
 INTEGERS = {f"{u}INT{8 * size}": np.dtype(f"<{u or 'i'}{size}".lower()) for u in ("", "U") for size in (1, 2, 4, 8)}
 FLOATS = {f"FP{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)}
 BF16, BOOL, BYTES = "BF16", "BOOL", "BYTES"
-NUMBERS = frozenset([*INTEGERS, *FLOATS, BF16])
+NUMERIC_DATATYPES = frozenset([*INTEGERS, *FLOATS, BF16])
 PACKED = INTEGERS | FLOATS | {BF16: np.dtype("<u2"), BOOL: np.dtype("u1")}  # what their bytes are read as
-LENGTH = struct.Struct("<I")  # stands before each element of BYTES
-LONGEST = 100
+ELEMENT_LENGTH = struct.Struct("<I")  # stands before each element of BYTES
+MAX_SHOWN = 100
 
 
 @dataclass(slots=True)
@@ -57,11 +57,11 @@ class Tensor:
             numbers = numbers.astype(np.str_).astype(np.float64)
         return [None if number != number else number for number in numbers.tolist()]
 
-    def refuse(self, element: int, expected: str, got: str) -> BadRequest:
+    def element_error(self, element: int, expected: str, got: str) -> BadRequest:
         """Return the error that says which element is wrong."""
         row, column = divmod(element, math.prod(self.shape[1:]))
-        place = f"row {row}, column {column}" if self.shape[1:] not in ([], [1]) else f"row {row}"
-        return BadRequest(f"input {quote(self.name)}, {place}: expected {expected}, got {got}")
+        location = f"row {row}, column {column}" if self.shape[1:] not in ([], [1]) else f"row {row}"
+        return BadRequest(f"input {quote(self.name)}, {location}: expected {expected}, got {got}")
 
     # JSON
 
@@ -70,17 +70,17 @@ class Tensor:
         level = [self.data]
         for size in self.shape if nested else [math.prod(self.shape)]:
             if set(map(type, level)) != {list} or set(map(len, level)) != {size}:
-                raise self._unfit()
+                raise self._shape_error()
             level = level[0] if len(level) == 1 else [*chain.from_iterable(level)]
         return level
 
-    def _unfit(self) -> BadRequest:
+    def _shape_error(self) -> BadRequest:
         return BadRequest(f"the data of input {quote(self.name)} do not fit its shape {show(self.shape)}")
 
     def _array_numbers(self, data: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the elements of what has been read as numbers of the datatype."""
         if data.shape not in (tuple(self.shape), (math.prod(self.shape),)):
-            raise self._unfit()
+            raise self._shape_error()
         return data.ravel()
 
     def _listed(self, kinds: set[type], expected: str) -> list[Any]:
@@ -88,7 +88,7 @@ class Tensor:
         flat = self._flat()
         if wrong := set(map(type, flat)) - kinds - {type(None)}:
             first = next(i for i, cell in enumerate(flat) if type(cell) in wrong)
-            raise self.refuse(first, expected, kind(flat[first]))
+            raise self.element_error(first, expected, json_kind(flat[first]))
         return flat
 
     def _listed_numbers(self) -> npt.NDArray[Any]:
@@ -108,7 +108,7 @@ class Tensor:
         given = [number for number in flat if number is not None] if None in flat else flat
         if given and not low <= min(given) <= max(given) <= high:
             first = next(i for i, number in enumerate(flat) if number is not None and not low <= number <= high)
-            raise self.refuse(first, f"a number from {low} to {high}", "another number")
+            raise self.element_error(first, f"a number from {low} to {high}", "another number")
 
     # Bytes
 
@@ -122,7 +122,7 @@ class Tensor:
             return (numbers.astype(np.uint32) << 16).view(np.float32)
         if self.datatype == BOOL:
             if numbers.max() > 1:
-                raise self.refuse(int((numbers > 1).argmax()), "a byte of 0 or 1", "another")
+                raise self.element_error(int((numbers > 1).argmax()), "a byte of 0 or 1", "another")
             return numbers.view(np.bool_)
         return numbers
 
@@ -130,13 +130,13 @@ class Tensor:
         texts, count, start = [], math.prod(self.shape), 0
         try:
             for _ in range(count):
-                (length,) = LENGTH.unpack_from(raw, start)
-                start += LENGTH.size + length
+                (length,) = ELEMENT_LENGTH.unpack_from(raw, start)
+                start += ELEMENT_LENGTH.size + length
                 texts.append(str(raw[start - length : start], "utf-8"))
         except struct.error:
             start = -1
         except UnicodeDecodeError as error:
-            raise self.refuse(len(texts), "UTF-8", "other bytes") from error
+            raise self.element_error(len(texts), "UTF-8", "other bytes") from error
         if start != len(raw):
             raise BadRequest(f"the bytes of input {quote(self.name)} are not {count} elements, each after its length")
         return texts
@@ -150,14 +150,14 @@ def pack_texts(texts: Sequence[str]) -> bytes:
 
 def pack(raw: bytes | bytearray) -> bytes:
     """Write an element of BYTES."""
-    return LENGTH.pack(len(raw)) + raw
+    return ELEMENT_LENGTH.pack(len(raw)) + raw
 
 
 def quote(name: str) -> str:
     """Write a name that a caller has given, of which there may be much."""
-    return f"'{name[:LONGEST]}'"
+    return f"'{name[:MAX_SHOWN]}'"
 
 
 def show(shape: list[int]) -> str:
     """Write a shape as Triton does: [-1,784]."""
-    return f"[{','.join(map(str, shape[:LONGEST]))}]"[:LONGEST]
+    return f"[{','.join(map(str, shape[:MAX_SHOWN]))}]"[:MAX_SHOWN]

@@ -5,23 +5,23 @@ from typing import Any, ClassVar
 
 import orjson
 
-from service.errors import BadRequest, CallError, InvalidInput, NotFound, NotJSON
-from service.prediction.forward import Predicted
+from service.errors import BadRequest, InvalidInput, NotFound, NotJSON, RequestError
+from service.prediction.forward import Predictions
 from service.prediction.messages import Request
 from service.protocols.body import check_json, parse_json, unpack
-from service.protocols.codec import STATUSES, Asked, Codec, Described, Reply
+from service.protocols.codec import STATUSES, Codec, CodecDescription, DecodedRequest, EncodedResponse
 from service.protocols.fast_json import parse_rows
 from service.protocols.json_schema import example_row, matrix, record
-from service.protocols.rows import read_body
-from service.protocols.tensorflow.body import INPUTS, INSTANCES, SERVING_DEFAULT, SIGNATURE, predict_schema
+from service.protocols.rows import INSTANCES_KEY, read_body
+from service.protocols.tensorflow.body import INPUTS_KEY, SERVING_DEFAULT, SIGNATURE_KEY, predict_schema
 from service.settings import Settings
 from store import Version
 
-ANSWERS = {INSTANCES: "predictions", INPUTS: "outputs"}
+RESPONSE_KEYS = {INSTANCES_KEY: "predictions", INPUTS_KEY: "outputs"}
 FORM = "application/x-www-form-urlencoded"
 
 
-class TensorFlow(Codec):
+class TensorFlowCodec(Codec):
     """`{"instances": rows}` or `{"inputs": columns}` -> probabilities or values (B, C), whatever they mean."""
 
     name: ClassVar[str] = "tensorflow"
@@ -34,40 +34,40 @@ class TensorFlow(Codec):
         super().__init__(version, settings)
         self._schema = predict_schema(self.model.features, settings.max_rows)
 
-    def decode(self, request: Request) -> Asked:
+    def decode(self, request: Request) -> DecodedRequest:
         """Read JSON, also where it is sent as a form, as curl does; of doubled keys the last counts."""
         body = unpack(request, self.settings.max_body_bytes)
         check_json(request.headers, FORM)
         codes = parse_rows(body, self.model.features, self.settings.max_rows)
         if codes is not None:
-            return Asked(codes, ANSWERS[INSTANCES])
+            return DecodedRequest(codes, RESPONSE_KEYS[INSTANCES_KEY])
         loaded = read_body(self._schema, parse_json(body))
-        _check_signature(loaded[SIGNATURE])
-        given = [key for key in ANSWERS if key in loaded]
+        _check_signature(loaded[SIGNATURE_KEY])
+        given = [key for key in RESPONSE_KEYS if key in loaded]
         if not given:
             raise BadRequest("Missing 'inputs' or 'instances' key")
         if len(given) > 1:
             raise BadRequest("Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist")
-        return Asked(loaded[given[0]], ANSWERS[given[0]])
+        return DecodedRequest(loaded[given[0]], RESPONSE_KEYS[given[0]])
 
-    def encode(self, asked: Asked, predicted: Predicted) -> Reply:
+    def encode(self, decoded: DecodedRequest, predictions: Predictions) -> EncodedResponse:
         """Write the outputs under the key that belongs to that of the request."""
-        return Reply(orjson.dumps({asked.how: predicted.outputs}, option=orjson.OPT_SERIALIZE_NUMPY))
+        return EncodedResponse(orjson.dumps({decoded.options: predictions.outputs}, option=orjson.OPT_SERIALIZE_NUMPY))
 
-    def describe(self) -> Described:
-        """Say what it takes and gives, with an example that works."""
-        one_of = {"oneOf": [{"required": [key]} for key in ANSWERS]}
+    def describe(self) -> CodecDescription:
+        """Describe requests and responses, with an example that works."""
+        one_of = {"oneOf": [{"required": [key]} for key in RESPONSE_KEYS]}
         outputs = matrix(self.model.network.layers[-1].kernel.shape[1])
-        answer = {"anyOf": [record({key: outputs}) for key in ANSWERS.values()]}
-        return Described(one_of, answer, {INSTANCES: [example_row(self.version)]}, self._schema)
+        answer = {"anyOf": [record({key: outputs}) for key in RESPONSE_KEYS.values()]}
+        return CodecDescription(one_of, answer, {INSTANCES_KEY: [example_row(self.version)]}, self._schema)
 
     @staticmethod
-    def place(row: int) -> str:
+    def location(row: int) -> str:
         """Name a row, which may have come in columns."""
         return f"row {row}"
 
     @staticmethod
-    def refuse(error: CallError) -> tuple[int, bytes]:
+    def encode_error(error: RequestError) -> tuple[int, bytes]:
         """Return status and JSON of an error: TensorFlow Serving's, where it has words for it."""
         status, message = _translate(error)
         return status, orjson.dumps({"error": message})
@@ -80,7 +80,7 @@ def _check_signature(name: Any) -> None:
         raise BadRequest(f'Serving signature name: "{name[:100]}" not found in signature def')
 
 
-def _translate(error: CallError) -> tuple[int, str]:
+def _translate(error: RequestError) -> tuple[int, str]:
     match error:
         case NotJSON(__cause__=orjson.JSONDecodeError() as cause):
             found = "The document is empty" if "empty" in cause.msg else f"{cause.msg} at offset: {cause.pos}"

@@ -6,32 +6,32 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import MethodNotAllowed
 
 from nn import Model
-from service.errors import CallError, NotFound
+from service.errors import NotFound, RequestError
 from service.prediction.catalogue import Catalogue, Endpoint
-from service.prediction.reloader import Follower
-from service.protocols.tensorflow.body import INPUT, SERVING_DEFAULT
-from service.protocols.tensorflow.codec import TensorFlow
-from service.responses import json_response, refusal
+from service.prediction.reloader import CatalogueReloader
+from service.protocols.tensorflow.body import INPUT_KEY, SERVING_DEFAULT
+from service.protocols.tensorflow.codec import TensorFlowCodec
+from service.responses import error_response, json_response
 
 DTYPES = {"number": "DT_FLOAT", "boolean": "DT_BOOL", "category": "DT_STRING", "date": "DT_STRING"}
 
 
-def tensorflow_pages(follower: Follower) -> Blueprint:
+def tensorflow_views(reloader: CatalogueReloader) -> Blueprint:
     """Return the pages. They come after the hook that gives every request its ID."""
     pages = Blueprint("tensorflow", __name__, url_prefix="/v1")
-    _add_models(pages, follower)
+    _add_models(pages, reloader)
     _add_errors(pages)
     return pages
 
 
-def _add_models(pages: Blueprint, follower: Follower) -> None:
+def _add_models(pages: Blueprint, reloader: CatalogueReloader) -> None:
     @pages.get("/models")
     def models() -> Response:
-        return json_response({"models": [*follower.catalogue.models]})
+        return json_response({"models": [*reloader.catalogue.models]})
 
     @pages.get("/models/<name>")
     def model(name: str) -> Response:
-        catalogue = follower.catalogue
+        catalogue = reloader.catalogue
         states = version_states(catalogue, name)
         ready = catalogue.models[name].stable is not None
         return json_response({"name": name, "ready": ready, "model_version_status": [*states.values()]})
@@ -39,19 +39,19 @@ def _add_models(pages: Blueprint, follower: Follower) -> None:
     @pages.get("/models/<name>/versions/<version>")
     @pages.get("/models/<name>/labels/<alias>")
     def one(name: str, version: str | None = None, alias: str | None = None) -> Response:
-        return json_response({"model_version_status": [version_state(follower.catalogue, name, version, alias)]})
+        return json_response({"model_version_status": [version_state(reloader.catalogue, name, version, alias)]})
 
     @pages.get("/models/<name>/metadata")
     @pages.get("/models/<name>/versions/<version>/metadata")
     @pages.get("/models/<name>/labels/<alias>/metadata")
     def described(name: str, version: str | None = None, alias: str | None = None) -> Response:
-        return json_response(metadata(follower.catalogue.find(name, version, alias)))
+        return json_response(metadata(reloader.catalogue.find(name, version, alias)))
 
 
 def _add_errors(pages: Blueprint) -> None:
-    @pages.errorhandler(CallError)
-    def refused(error: CallError) -> Response:
-        return refusal(TensorFlow, error)
+    @pages.errorhandler(RequestError)
+    def request_error(error: RequestError) -> Response:
+        return error_response(TensorFlowCodec, error)
 
     @pages.before_app_request
     def malformed() -> Response | None:
@@ -111,7 +111,7 @@ def metadata(endpoint: Endpoint) -> dict[str, Any]:
 def _inputs(model: Model) -> dict[str, Any]:
     features = model.features
     if features.only_numbers:
-        return {INPUT: _tensor("DT_FLOAT", len(features), f"{INPUT}:0")}
+        return {INPUT_KEY: _tensor("DT_FLOAT", len(features), f"{INPUT_KEY}:0")}
     return {column.name: _tensor(DTYPES[column.kind], 1, f"{column.name}:0") for column in features.columns}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from service.metrics.multiprocess import AllProcesses, bury, wipe
+from service.metrics.multiprocess import AllProcessesCollector, merge_dead_worker, reset
 from tests.helpers.server import Series, parse, total
 
 WORKER = """
@@ -24,7 +24,7 @@ metrics.loaded_at.labels("iris", "1").set(float(sys.argv[1]))
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    wipe(tmp_path / "metrics")
+    reset(tmp_path / "metrics")
     return tmp_path / "metrics"
 
 
@@ -38,7 +38,7 @@ def _work(folder: Path, count: int) -> int:
 
 def _scrape(folder: Path) -> Series:
     registry = CollectorRegistry()
-    registry.register(AllProcesses(folder))
+    registry.register(AllProcessesCollector(folder))
     return parse(generate_latest(registry).decode())
 
 
@@ -46,7 +46,7 @@ def test_what_the_dead_have_counted_stays(folder: Path) -> None:
     for count in (1, 2, 3):
         pid = _work(folder, count)
         before = _scrape(folder)
-        bury(folder, pid)
+        merge_dead_worker(folder, pid)
         after = _scrape(folder)
         assert total(after, "npserve_rows_total") == sum(range(count + 1)) == total(before, "npserve_rows_total")
         assert total(after, "npserve_request_seconds_count") == count
@@ -69,11 +69,11 @@ def test_a_worker_that_died_while_it_made_its_files(folder: Path) -> None:
     (folder / "counter_123.db").write_bytes(b"\0" * 65536)
     assert total(_scrape(folder), "npserve_rows_total") == 0
     for dead in (pid, 123):
-        bury(folder, dead)
+        merge_dead_worker(folder, dead)
     assert total(_scrape(folder), "npserve_request_seconds_count") == 1
 
 
 def test_a_new_start_begins_from_nothing(folder: Path) -> None:
     _work(folder, 5)
-    wipe(folder)
+    reset(folder)
     assert _scrape(folder) == {}

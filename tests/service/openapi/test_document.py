@@ -295,7 +295,7 @@ def test_whatever_a_path_names_its_status_is_described(
 def test_it_follows_what_is_served(app: Flask, client: FlaskClient, store: Path, artifact: Artifact) -> None:
     publish(store, "later", artifact, {}, {})
     assert "native.later.1.request" not in _document(client)["components"]["schemas"]
-    app.extensions["npserve"].follower.look()
+    app.extensions["npserve"].reloader.poll()
     document = _document(client)
     assert "native.later.1.request" in document["components"]["schemas"]
     (name,) = document["paths"]["/models/{name}/predict"]["post"]["parameters"]

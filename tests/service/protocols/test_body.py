@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from service.errors import CallError, Malformed, TooLarge, WrongContentType
+from service.errors import Malformed, RequestError, TooLarge, WrongContentType
 from service.prediction.messages import Request
 from service.protocols.body import read_stream, unpack
 
@@ -83,6 +83,6 @@ def test_a_bomb_is_not_unfolded() -> None:
 
 
 @pytest.mark.parametrize(("encoding", "kind"), [("br", WrongContentType), ("gzip, gzip", WrongContentType)])
-def test_other_encodings(encoding: str, kind: type[CallError]) -> None:
+def test_other_encodings(encoding: str, kind: type[RequestError]) -> None:
     with pytest.raises(kind, match="send it plain, gzip or deflate"):
         _unpack(PLAIN, encoding)

@@ -10,7 +10,7 @@ import pytest
 
 from service.app import create_app
 from service.prediction.messages import Request
-from service.prediction.pipeline import Calls
+from service.prediction.pipeline import PredictionPipeline
 from service.settings import Settings
 
 NATIVE, TENSORFLOW, INFERENCE = "/models/iris/predict", "/v1/models/iris:predict", "/v2/models/iris/infer"
@@ -32,8 +32,8 @@ BODIES: list[tuple[str, Any, int]] = [
 
 
 @pytest.fixture
-def calls(iris: Path) -> Calls:
-    found: Calls = create_app(Settings(models=iris)).extensions["npserve"].calls
+def pipeline(iris: Path) -> PredictionPipeline:
+    found: PredictionPipeline = create_app(Settings(models=iris)).extensions["npserve"].pipeline
     return found
 
 
@@ -48,8 +48,10 @@ def _seconds(act: Callable[[], Any]) -> float:
 
 
 @pytest.mark.parametrize(("path", "body", "status"), BODIES)
-def test_it_takes_a_few_times_as_long_as_parsing(path: str, body: Any, status: int, calls: Calls) -> None:
+def test_it_takes_a_few_times_as_long_as_parsing(
+    path: str, body: Any, status: int, pipeline: PredictionPipeline
+) -> None:
     raw = orjson.dumps(body)
-    assert calls.handle(Request(path, {}, raw, 0.0)).status == status
-    ratio = _seconds(lambda: calls.handle(Request(path, {}, raw, 0.0))) / _seconds(lambda: orjson.loads(raw))
+    assert pipeline.handle(Request(path, {}, raw, 0.0)).status == status
+    ratio = _seconds(lambda: pipeline.handle(Request(path, {}, raw, 0.0))) / _seconds(lambda: orjson.loads(raw))
     assert ratio < 4

@@ -12,12 +12,12 @@ import pytest
 import service.prediction.pipeline
 from nn import Artifact, Features, Golden, Model
 from service.app import create_app
-from service.prediction.forward import Predicted, forward
-from service.prediction.messages import Answer, Request
-from service.prediction.pipeline import Call
-from service.protocols import Asked
-from service.server.batcher import COUNT_SECONDS, COUNTED_TOGETHER, Turns, Visitor, is_long
-from service.server.memory_budget import Budget
+from service.prediction.forward import Predictions, forward
+from service.prediction.messages import Request, Response
+from service.prediction.pipeline import PredictionCall
+from service.protocols import DecodedRequest
+from service.server.batcher import COUNT_SECONDS, COUNTED_TOGETHER, Batcher, PendingRequest, is_long
+from service.server.memory_budget import MemoryBudget
 from service.settings import Settings
 from store import publish
 from tests.helpers.models import make_artifact, make_network
@@ -36,7 +36,7 @@ class Passes:
         self.open.set()
         monkeypatch.setattr(service.prediction.pipeline, "forward", self)
 
-    def __call__(self, model: Model, codes: Any, **options: Any) -> Predicted:
+    def __call__(self, model: Model, codes: Any, **options: Any) -> Predictions:
         self.open.wait(10)
         self.rows.append(len(codes))
         self.threads.append(threading.current_thread().name)
@@ -66,27 +66,27 @@ def large(models: Path, rng: np.random.Generator) -> Model:
     return _publish(models, rng, "large", 2200, 2200)
 
 
-class Room:
-    """A loop's turns, and what came of the requests that were submitted."""
+class Harness:
+    """A batcher in a loop, and the outcomes of the requests that were submitted."""
 
-    def __init__(self, models: Path, most_waiting: int = 100, most_held: int = 10**9) -> None:
-        self.budget = Budget(most_held)
+    def __init__(self, models: Path, max_waiting: int = 100, max_held: int = 10**9) -> None:
+        self.budget = MemoryBudget(max_held)
         self.app = create_app(Settings(models=models))
-        self.calls = self.app.extensions["npserve"].calls
-        self.turns = Turns(self.calls, asyncio.get_running_loop(), most_waiting, self.budget)
+        self.pipeline = self.app.extensions["npserve"].pipeline
+        self.batcher = Batcher(self.pipeline, asyncio.get_running_loop(), max_waiting, self.budget)
         self.outcomes: Outcome = {}
-        self.gone: set[int] = set()
+        self.cancelled: set[int] = set()
 
     def submit(self, number: int, model: str, rows: Any) -> None:
         body = rows if isinstance(rows, bytes) else json.dumps({"instances": np.asarray(rows).tolist()}).encode()
         request = Request(f"/models/{model}/predict", {}, body, 0.0)
         self.budget.held += len(body)  # as a connection does
 
-        def reply(answer: Answer) -> None:
+        def respond(response: Response) -> None:
             self.budget.held -= len(body)
-            self.outcomes[number] = (answer.status, json.loads(answer.body))
+            self.outcomes[number] = (response.status, json.loads(response.body))
 
-        self.turns.submit(Visitor(request, reply, lambda: number in self.gone))
+        self.batcher.submit(PendingRequest(request, respond, lambda: number in self.cancelled))
 
     async def occupy(self, passes: Passes, model: str, rows: np.ndarray) -> None:
         """Submit number 0, a long pass that does not end before `passes.open` is set."""
@@ -100,7 +100,7 @@ class Room:
                 await asyncio.sleep(0.005)
 
     def counted(self, **labels: str) -> float:
-        self.turns.count()
+        self.batcher.count()
         return self.seen(**labels)
 
     def seen(self, **labels: str) -> float:
@@ -124,42 +124,42 @@ def test_what_is_ready_together_is_computed_together(
     other = _publish(models, rng, "other", 5)
     parts = [_rows(rng, count) for count in (1, 3, 2, 1)]
 
-    async def run() -> Room:
-        room = Room(models)
+    async def run() -> Harness:
+        harness = Harness(models)
         for number, part in enumerate(parts):
-            room.submit(number, "other" if number == 2 else "small", part)
-        await room.wait_for(4)
-        return room
+            harness.submit(number, "other" if number == 2 else "small", part)
+        await harness.wait_for(4)
+        return harness
 
-    room = asyncio.run(run())
+    harness = asyncio.run(run())
     assert sorted(passes.rows) == [2, 5]
     for number, part in enumerate(parts):
-        _check(room.outcomes[number], other if number == 2 else small, part)
-    assert room.counted(outcome="ok") == 4
+        _check(harness.outcomes[number], other if number == 2 else small, part)
+    assert harness.counted(outcome="ok") == 4
 
 
 def test_one_bad_request_spoils_no_other(models: Path, small: Model, passes: Passes, rng: np.random.Generator) -> None:
     part = _rows(rng, 2)
     bad = [b"hello", b'{"instances": [[1, 2, 3]]}', json.dumps({"instances": [[3e38] * 4]}).encode()]
 
-    async def run() -> Room:
-        room = Room(models)
+    async def run() -> Harness:
+        harness = Harness(models)
         for number, body in enumerate([*bad, part]):
-            room.submit(number, "small", body)
-        room.submit(4, "nobody", part)
-        await room.wait_for(5)
-        return room
+            harness.submit(number, "small", body)
+        harness.submit(4, "nobody", part)
+        await harness.wait_for(5)
+        return harness
 
-    room = asyncio.run(run())
-    assert [room.outcomes[number][0] for number in range(5)] == [400, 422, 422, 200, 404]
-    _check(room.outcomes[3], small, part)
-    assert (room.counted(outcome="ok"), room.counted(outcome="invalid")) == (1, 3)
+    harness = asyncio.run(run())
+    assert [harness.outcomes[number][0] for number in range(5)] == [400, 422, 422, 200, 404]
+    _check(harness.outcomes[3], small, part)
+    assert (harness.counted(outcome="ok"), harness.counted(outcome="invalid")) == (1, 3)
 
 
 def test_a_pass_that_fails_is_tried_call_by_call(
     models: Path, small: Model, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
 ) -> None:
-    def fragile(model: Model, codes: Any, **options: Any) -> Predicted:
+    def fragile(model: Model, codes: Any, **options: Any) -> Predictions:
         if (codes == 7).any():
             raise RuntimeError("the secret of the house")
         return forward(model, codes, **options)
@@ -167,17 +167,17 @@ def test_a_pass_that_fails_is_tried_call_by_call(
     monkeypatch.setattr(service.prediction.pipeline, "forward", fragile)
     part = _rows(rng, 2)
 
-    async def run() -> Room:
-        room = Room(models)
+    async def run() -> Harness:
+        harness = Harness(models)
         for number, rows in enumerate((part, np.full((1, 4), 7.0), part)):
-            room.submit(number, "small", rows)
-        await room.wait_for(3)
-        return room
+            harness.submit(number, "small", rows)
+        await harness.wait_for(3)
+        return harness
 
-    room = asyncio.run(run())
-    assert [room.outcomes[number][0] for number in range(3)] == [200, 500, 200]
-    assert room.outcomes[1][1] == {"error": "internal error"}
-    _check(room.outcomes[2], small, part)
+    harness = asyncio.run(run())
+    assert [harness.outcomes[number][0] for number in range(3)] == [200, 500, 200]
+    assert harness.outcomes[1][1] == {"error": "internal error"}
+    _check(harness.outcomes[2], small, part)
 
 
 def test_a_long_pass_leaves_the_loop_free_and_the_next_takes_all_that_came(
@@ -185,21 +185,21 @@ def test_a_long_pass_leaves_the_loop_free_and_the_next_takes_all_that_came(
 ) -> None:
     parts = [_rows(rng, count) for count in (1, 2, 3, 1)]
 
-    async def run() -> Room:
-        room = Room(models)
-        await room.occupy(passes, "large", parts[0])
+    async def run() -> Harness:
+        harness = Harness(models)
+        await harness.occupy(passes, "large", parts[0])
         for number in (1, 2, 3):
-            room.submit(number, "large", parts[number])
+            harness.submit(number, "large", parts[number])
             await asyncio.sleep(0.01)
         passes.open.set()
-        await room.wait_for(4)
-        return room
+        await harness.wait_for(4)
+        return harness
 
-    room = asyncio.run(run())
+    harness = asyncio.run(run())
     assert passes.rows == [1, 6]
     assert all(name.startswith("forward") for name in passes.threads)
     for number, part in enumerate(parts):
-        _check(room.outcomes[number], large, part)
+        _check(harness.outcomes[number], large, part)
 
 
 def test_short_passes_go_on_beside_a_long_one(
@@ -210,16 +210,16 @@ def test_short_passes_go_on_beside_a_long_one(
     wide = _publish(models, rng, "wide", 600)
 
     async def run() -> list[int]:
-        room = Room(models)
-        room.submit(0, "wide", many)
-        room.submit(1, "wide", few)
+        harness = Harness(models)
+        harness.submit(0, "wide", many)
+        harness.submit(1, "wide", few)
         order = []
         async with asyncio.timeout(10):
-            while len(room.outcomes) < 2:
+            while len(harness.outcomes) < 2:
                 await asyncio.sleep(0)
-                order += [number for number in room.outcomes if number not in order]
-        _check(room.outcomes[0], wide, many)
-        _check(room.outcomes[1], wide, few)
+                order += [number for number in harness.outcomes if number not in order]
+        _check(harness.outcomes[0], wide, many)
+        _check(harness.outcomes[1], wide, few)
         return order
 
     assert asyncio.run(run()) == [1, 0]
@@ -244,9 +244,9 @@ def test_what_is_done_besides_multiplying_makes_a_pass_long_too(
 ) -> None:
     labels = tuple(range(widths[-1]))
     publish(models, "m", make_artifact(rng, widths, labels), {}, {})
-    endpoint = create_app(Settings(models=models)).extensions["npserve"].follower.catalogue.find("m")
+    endpoint = create_app(Settings(models=models)).extensions["npserve"].reloader.catalogue.find("m")
     codes = np.zeros((rows, widths[0]), np.float32)
-    assert is_long(Call(Request("", {}, b"", 0.0), endpoint=endpoint, asked=Asked(codes))) is long
+    assert is_long(PredictionCall(Request("", {}, b"", 0.0), endpoint=endpoint, decoded=DecodedRequest(codes))) is long
 
 
 @pytest.mark.parametrize(
@@ -261,11 +261,11 @@ def test_a_pass_of_more_than_two_milliseconds_leaves_the_loop(
 ) -> None:
     _publish(models, rng, "model", *hidden)
 
-    async def run() -> Room:
-        room = Room(models)
-        room.submit(0, "model", _rows(rng, count))
-        await room.wait_for(1)
-        return room
+    async def run() -> Harness:
+        harness = Harness(models)
+        harness.submit(0, "model", _rows(rng, count))
+        await harness.wait_for(1)
+        return harness
 
     assert asyncio.run(run()).outcomes[0][0] == 200
     assert [name.partition("_")[0] for name in passes.threads] == [thread]
@@ -277,19 +277,19 @@ def test_a_shared_pass_has_no_more_rows_than_others_can_wait_for(
     """Only what is larger by itself, which nobody can split, is not held back."""
     _publish(models, rng, "wide", 3000)
 
-    async def run() -> Room:
-        room = Room(models)
-        await room.occupy(passes, "wide", _rows(rng, 2000))
+    async def run() -> Harness:
+        harness = Harness(models)
+        await harness.occupy(passes, "wide", _rows(rng, 2000))
         for number, count in enumerate((3000, 2000, 2000, 3000, 6000), 1):
-            room.submit(number, "wide", _rows(rng, count))
+            harness.submit(number, "wide", _rows(rng, count))
             await asyncio.sleep(0.01)
         passes.open.set()
-        await room.wait_for(6)
-        return room
+        await harness.wait_for(6)
+        return harness
 
-    room = asyncio.run(run())
+    harness = asyncio.run(run())
     assert passes.rows == [2000, 3000, 4000, 3000, 6000]
-    assert {status for status, _ in room.outcomes.values()} == {200}
+    assert {status for status, _ in harness.outcomes.values()} == {200}
 
 
 @pytest.mark.parametrize(("first", "rows"), [(1, [1, 1]), (2, [3])])
@@ -298,16 +298,16 @@ def test_what_comes_while_several_are_read_is_computed_with_them(
 ) -> None:
     """Who is alone is answered at once."""
 
-    async def run() -> Room:
-        room = Room(models)
+    async def run() -> Harness:
+        harness = Harness(models)
         for number in range(first):
-            room.submit(number, "small", _rows(rng, 1))
-        asyncio.get_running_loop().call_soon(room.submit, first, "small", _rows(rng, 1))
-        await room.wait_for(first + 1)
-        return room
+            harness.submit(number, "small", _rows(rng, 1))
+        asyncio.get_running_loop().call_soon(harness.submit, first, "small", _rows(rng, 1))
+        await harness.wait_for(first + 1)
+        return harness
 
-    room = asyncio.run(run())
-    assert {status for status, _ in room.outcomes.values()} == {200}
+    harness = asyncio.run(run())
+    assert {status for status, _ in harness.outcomes.values()} == {200}
     assert passes.rows == rows
 
 
@@ -317,15 +317,15 @@ def test_between_large_bodies_the_loop_reads_from_others(
     large = json.dumps({"instances": _rows(rng, 1).tolist()}).encode().ljust(400_000)
     turns = []
 
-    async def run() -> Room:
-        room = Room(models)
+    async def run() -> Harness:
+        harness = Harness(models)
         for number in range(3):
-            room.submit(number, "small", large)
+            harness.submit(number, "small", large)
         async with asyncio.timeout(10):
-            while len(room.outcomes) < 3:
+            while len(harness.outcomes) < 3:
                 await asyncio.sleep(0)
-                turns.append(len(room.outcomes))
-        return room
+                turns.append(len(harness.outcomes))
+        return harness
 
     assert {status for status, _ in asyncio.run(run()).outcomes.values()} == {200}
     assert passes.rows == [1, 1, 1]
@@ -333,78 +333,78 @@ def test_between_large_bodies_the_loop_reads_from_others(
 
 
 def test_the_queue_is_bounded(models: Path, large: Model, passes: Passes, rng: np.random.Generator) -> None:
-    async def run() -> Room:
-        room = Room(models, most_waiting=2)
-        await room.occupy(passes, "large", _rows(rng, 1))
+    async def run() -> Harness:
+        harness = Harness(models, max_waiting=2)
+        await harness.occupy(passes, "large", _rows(rng, 1))
         for number in range(1, 5):
-            room.submit(number, "large", _rows(rng, 1))
+            harness.submit(number, "large", _rows(rng, 1))
         await asyncio.sleep(0.05)
         passes.open.set()
-        await room.wait_for(5)
-        return room
+        await harness.wait_for(5)
+        return harness
 
-    room = asyncio.run(run())
-    assert [room.outcomes[number][0] for number in range(5)] == [200, 200, 200, 503, 503]
-    assert "too many requests wait" in room.outcomes[4][1]["error"]
-    assert room.counted(outcome="shed") == 2
+    harness = asyncio.run(run())
+    assert [harness.outcomes[number][0] for number in range(5)] == [200, 200, 200, 503, 503]
+    assert "too many requests wait" in harness.outcomes[4][1]["error"]
+    assert harness.counted(outcome="shed") == 2
 
 
 def test_the_rows_that_wait_are_bounded(models: Path, large: Model, passes: Passes, rng: np.random.Generator) -> None:
-    async def run() -> Room:
-        room = Room(models, most_held=1_500_000)
-        await room.occupy(passes, "large", _rows(rng, 1))
+    async def run() -> Harness:
+        harness = Harness(models, max_held=1_500_000)
+        await harness.occupy(passes, "large", _rows(rng, 1))
         # Each is a body of 340 kB, and an array and an answer of 520: of two both fit, of three only the bodies.
         for number, count in enumerate((10_000, 10_000, 10_000, 1), 1):
-            room.submit(number, "large", _rows(rng, count))
+            harness.submit(number, "large", _rows(rng, count))
         await asyncio.sleep(0.2)
-        assert room.budget.held > 1_500_000
-        room.gone.add(2)
+        assert harness.budget.held > 1_500_000
+        harness.cancelled.add(2)
         passes.open.set()
-        await room.wait_for(5)
-        return room
+        await harness.wait_for(5)
+        return harness
 
-    room = asyncio.run(run())
-    assert [room.outcomes[number][0] for number in range(5)] == [200, 200, 499, 503, 200]
-    assert room.budget.held == 0
+    harness = asyncio.run(run())
+    assert [harness.outcomes[number][0] for number in range(5)] == [200, 200, 499, 503, 200]
+    assert harness.budget.held == 0
 
 
 def test_nothing_is_computed_for_who_has_gone(
     models: Path, large: Model, passes: Passes, rng: np.random.Generator
 ) -> None:
-    async def run() -> Room:
-        room = Room(models)
+    async def run() -> Harness:
+        harness = Harness(models)
         passes.open.clear()
         for number in range(4):
-            room.submit(number, "large", _rows(rng, 1))
+            harness.submit(number, "large", _rows(rng, 1))
             await asyncio.sleep(0.02)
-        room.gone = {1, 3}
+        harness.cancelled = {1, 3}
         passes.open.set()
-        await room.wait_for(4)
-        return room
+        await harness.wait_for(4)
+        return harness
 
-    room = asyncio.run(run())
+    harness = asyncio.run(run())
     assert passes.rows == [1, 1]
-    assert room.counted(outcome="expired") == 2
-    assert {number: status for number, (status, _) in room.outcomes.items()} == {0: 200, 1: 499, 2: 200, 3: 499}
+    assert harness.counted(outcome="expired") == 2
+    assert {number: status for number, (status, _) in harness.outcomes.items()} == {0: 200, 1: 499, 2: 200, 3: 499}
 
 
 def test_answers_are_counted_soon(models: Path, small: Model, rng: np.random.Generator) -> None:
-    async def run() -> Room:
-        room = Room(models)
-        room.submit(0, "small", _rows(rng, 1))
-        await room.wait_for(1)
+    async def run() -> Harness:
+        harness = Harness(models)
+        harness.submit(0, "small", _rows(rng, 1))
+        await harness.wait_for(1)
         await asyncio.sleep(3 * COUNT_SECONDS)
-        return room
+        return harness
 
     assert asyncio.run(run()).seen(outcome="ok") == 1
 
 
 def test_many_answers_are_counted_at_once(models: Path, small: Model, rng: np.random.Generator) -> None:
-    async def run() -> Room:
-        room = Room(models)
+    async def run() -> Harness:
+        harness = Harness(models)
         for number in range(COUNTED_TOGETHER):
-            room.submit(number, "small", _rows(rng, 1))
-        await room.wait_for(COUNTED_TOGETHER)
-        return room
+            harness.submit(number, "small", _rows(rng, 1))
+        await harness.wait_for(COUNTED_TOGETHER)
+        return harness
 
     assert asyncio.run(run()).seen(outcome="ok") == COUNTED_TOGETHER

@@ -1,4 +1,4 @@
-"""The fast lane's own: what the parser refuses, what a deadline cuts, and connections that misbehave."""
+"""The event-loop server's own: what the parser refuses, what a deadline cuts, and connections that misbehave."""
 
 import io
 import json
@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from nn import Artifact, Dense, Golden, Network
-from service.server.connection import MOST_PIPELINED
+from service.server.exchanges import MAX_PIPELINED
 from store import publish
 from tests.helpers.models import ROW, make_artifact
 from tests.helpers.npy import NPY, write_npy
@@ -191,7 +191,7 @@ def test_what_is_refused_behind_requests_is_answered_after_them(refused: bytes, 
 def test_so_many_requests_at_once_that_they_would_fill_the_memory(lane: Server) -> None:
     with Wire(lane.port) as wire:
         wire.send(message("GET", "/livez") * 2000)
-        answers = [wire.answer() for _ in range(MOST_PIPELINED)]
+        answers = [wire.answer() for _ in range(MAX_PIPELINED)]
         assert {answer and answer.status for answer in answers} == {200}
         _check_error(wire.answer(), 429, "more than 100 requests are sent at once")
         assert wire.answer() is None

@@ -1,4 +1,4 @@
-"""The app behind the fast lane is called as WSGI says, and never raises."""
+"""The app behind the event-loop server is called as WSGI says, and never raises."""
 
 import asyncio
 import json
@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from service.prediction.messages import Answer
-from service.server.request_head import Fields, Head
-from service.server.wsgi import Pages, call, make_environ
+from service.prediction.messages import Response
+from service.server.request_head import HeaderFields, RequestHead
+from service.server.wsgi import WSGIBridge, call_app, make_environ
 from tests.helpers.wire import JSON
 
 ADDRESS = ("127.0.0.1", 8000)
 
 
-def _head(**fields: str) -> Head:
+def _head(**fields: str) -> RequestHead:
     raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in fields.items()]
-    return Head("POST", "/a/ü", "b=%20", Fields(raw), keep_alive=True)
+    return RequestHead("POST", "/a/ü", "b=%20", HeaderFields(raw), keep_alive=True)
 
 
 def test_what_the_app_is_told() -> None:
@@ -59,7 +59,7 @@ def _broken_later(environ: dict[str, Any], start_response: Any) -> Iterable[byte
 
 @pytest.mark.parametrize("app", [_broken, _broken_later])
 def test_a_mistake_beyond_the_app_is_an_answer_too(app: Any, caplog: pytest.LogCaptureFixture) -> None:
-    answer = call(app, {})
+    answer = call_app(app, {})
     assert (answer.status, json.loads(answer.body)) == (500, {"error": "internal error"})
     assert "a page failed" in caplog.text
 
@@ -75,7 +75,7 @@ def test_what_the_app_opened_is_closed() -> None:
         start_response("201 Created", [("A", "b")])
         return Parts([b"one", b"two"])
 
-    assert call(app, {}) == Answer(201, {"A": "b"}, b"onetwo")
+    assert call_app(app, {}) == Response(201, {"A": "b"}, b"onetwo")
     assert closed == [True]
 
 
@@ -84,12 +84,12 @@ def test_answers_come_back_to_the_loop() -> None:
         start_response("200 OK", [])
         return [environ["PATH_INFO"].encode("latin1")]
 
-    async def run() -> Answer:
+    async def run() -> Response:
         loop = asyncio.get_running_loop()
         answer = loop.create_future()
         transport: Any = asyncio.Transport({"sockname": ADDRESS, "peername": ADDRESS})
-        Pages(app, loop).submit(_head(), b"", transport, answer.set_result)
-        received: Answer = await answer
+        WSGIBridge(app, loop).submit(_head(), b"", transport, answer.set_result)
+        received: Response = await answer
         return received
 
     assert asyncio.run(run()).body.decode() == "/a/ü"

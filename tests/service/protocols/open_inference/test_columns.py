@@ -14,8 +14,8 @@ from nn import Artifact, Boolean, Category, Date, Features, Golden, Model, Numbe
 from service.app import create_app
 from service.prediction.messages import Request
 from service.protocols import Codec
-from service.protocols.native.codec import Native
-from service.protocols.open_inference.codec import Inference
+from service.protocols.native.codec import NativeCodec
+from service.protocols.open_inference.codec import OpenInferenceCodec
 from service.settings import Settings
 from store import publish
 from tests.helpers.models import make_network
@@ -58,15 +58,15 @@ def _columns(rows: list[list[Any]], width: tuple[int, ...] = (), **changes: Any)
     return [changed for name, plain in tensors.items() if (changed := changes.get(name, plain)) is not None]
 
 
-def _codes(client: FlaskClient, speaks: type[Codec], sent: Sent) -> np.ndarray:
+def _codes(client: FlaskClient, codec: type[Codec], sent: Sent) -> np.ndarray:
     """What goes into the features: the inputs are bit-equal where the codes are."""
     headers = {name.lower(): value for name, value in sent[0].items()}
-    endpoint = client.application.extensions["npserve"].follower.catalogue.find("people")
-    return np.asarray(endpoint.codecs[speaks].decode(Request("", headers, sent[1], 0.0)).codes)
+    endpoint = client.application.extensions["npserve"].reloader.catalogue.find("people")
+    return np.asarray(endpoint.codecs[codec].decode(Request("", headers, sent[1], 0.0)).codes)
 
 
 def _native(client: FlaskClient, rows: list[list[Any]]) -> np.ndarray:
-    return _codes(client, Native, ({}, json.dumps({"instances": rows}).encode()))
+    return _codes(client, NativeCodec, ({}, json.dumps({"instances": rows}).encode()))
 
 
 @pytest.mark.parametrize("width", [(), (1,)])
@@ -76,7 +76,7 @@ def test_columns_become_what_rows_become(width: tuple[int, ...], people: FlaskCl
     assert np.isnan(expected).sum() == 4
     tensors = _columns(rows, width)
     for order in (tensors, tensors[::-1]):
-        np.testing.assert_array_equal(_codes(people, Inference, listed(*order)), expected)
+        np.testing.assert_array_equal(_codes(people, OpenInferenceCodec, listed(*order)), expected)
     answer = post(people, listed(*tensors), INFER)
     native = people.post("/models/people/predict", json={"instances": rows}).get_json()
     assert answer.get_json()["outputs"][0]["data"] == [*chain(*native["probabilities"])]
@@ -97,14 +97,14 @@ def test_columns_of_bytes_become_what_rows_become(people: FlaskClient, rng: np.r
         for column, raw in zip(PEOPLE.columns, raws, strict=True)
     ]
     expected = _native(people, [list(row) for row in zip(*cells, strict=True)])
-    np.testing.assert_array_equal(_codes(people, Inference, packed(b"".join(raws), *tensors)), expected)
+    np.testing.assert_array_equal(_codes(people, OpenInferenceCodec, packed(b"".join(raws), *tensors)), expected)
     # Some in JSON, some as bytes, some dropped in training.
     for place in (0, 3, 6):
         tensors[place] = tensor(cells[place], [50], NAMES[place], tensors[place]["datatype"])
         raws[place] = b""
     tensors.insert(2, tensor(shape=[3], name="id", datatype="UINT8", size=3))
     raws.insert(2, b"abc")
-    np.testing.assert_array_equal(_codes(people, Inference, packed(b"".join(raws), *tensors)), expected)
+    np.testing.assert_array_equal(_codes(people, OpenInferenceCodec, packed(b"".join(raws), *tensors)), expected)
 
 
 @pytest.mark.parametrize(
@@ -124,11 +124,13 @@ def test_a_category_may_be_a_number_or_a_boolean(
 ) -> None:
     expected = _native(people, [[*PERSON[:2], cell, *PERSON[3:]] for cell in cells])
     listed_ = tensor(cells, [2], "work", datatype)
-    np.testing.assert_array_equal(_codes(people, Inference, listed(*_columns([PERSON] * 2, work=listed_))), expected)
+    np.testing.assert_array_equal(
+        _codes(people, OpenInferenceCodec, listed(*_columns([PERSON] * 2, work=listed_))), expected
+    )
     raw = np.array(cells, dtype).tobytes()
     packed_ = tensor(shape=[2], name="work", datatype=datatype, size=len(raw))
     np.testing.assert_array_equal(
-        _codes(people, Inference, packed(raw, *_columns([PERSON] * 2, work=packed_))), expected
+        _codes(people, OpenInferenceCodec, packed(raw, *_columns([PERSON] * 2, work=packed_))), expected
     )
 
 
@@ -137,14 +139,14 @@ def test_what_is_missing_is_absent_or_null_or_nan(people: FlaskClient) -> None:
     row = [39, None, None, "grün", True, None, None, "1985-02-03"]
     absent = _columns([row], income=None, work=None, active=None, since=None)
     assert len(absent) == 4
-    np.testing.assert_array_equal(_codes(people, Inference, listed(*absent)), expected)
-    np.testing.assert_array_equal(_codes(people, Inference, listed(*_columns([row]))), expected)
+    np.testing.assert_array_equal(_codes(people, OpenInferenceCodec, listed(*absent)), expected)
+    np.testing.assert_array_equal(_codes(people, OpenInferenceCodec, listed(*_columns([row]))), expected)
     nan = np.array([np.nan], "<f4").tobytes()
     both = [tensor(shape=[1], name=name, datatype="FP32", size=4) for name in ("income", "work")]
     mixed = _columns([row], income=both[0], work=both[1])
-    np.testing.assert_array_equal(_codes(people, Inference, packed(nan * 2, *mixed)), expected)
+    np.testing.assert_array_equal(_codes(people, OpenInferenceCodec, packed(nan * 2, *mixed)), expected)
     whole = _columns([row], income=tensor([None], [1], "income", "UINT8"), work=tensor([None], [1], "work", "INT8"))
-    np.testing.assert_array_equal(_codes(people, Inference, listed(*whole)), expected)
+    np.testing.assert_array_equal(_codes(people, OpenInferenceCodec, listed(*whole)), expected)
 
 
 _DATE = "expected an ISO 8601 date such as"

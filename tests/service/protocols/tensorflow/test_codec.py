@@ -311,7 +311,7 @@ def test_the_status_of_versions(app: Flask, client: FlaskClient, iris: Path) -> 
     publish(iris, "iris", make_constant(1), {}, {}, force=True)
     set_alias(iris, "iris", "old", 1)
     (iris / "iris/2/model.npz").write_bytes(b"damaged")
-    app.extensions["npserve"].follower.look()
+    app.extensions["npserve"].reloader.poll()
     described = client.get("/v1/models/iris").get_json()
     newest, *others = described["model_version_status"]
     assert described["ready"] is True

@@ -1,0 +1,21 @@
+"""A response as the bytes of HTTP/1.1 (RFC 9112, 4)."""
+
+from collections.abc import Iterable
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from service.prediction.messages import Response
+from service.server.request_head import RequestHead
+
+
+def serialize_response(response: Response, head: RequestHead, defaults: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return the response to a request; `defaults` are header fields that every response has."""
+    parts = [STATUS_LINE[response.status]]
+    for name, value in defaults:
+        parts += (name, b": ", value, b"\r\n")
+    lines = [f"{name}: {value}\r\n" for name, value in response.headers.items()]
+    if "Content-Length" not in response.headers and response.status != 204:
+        lines.append(f"Content-Length: {len(response.body)}\r\n")
+    lines.append("\r\n" if head.keep_alive else "Connection: close\r\n\r\n")
+    parts += ("".join(lines).encode("latin1"), b"" if head.method == "HEAD" else response.body)
+    return b"".join(parts)
