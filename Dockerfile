@@ -17,6 +17,7 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     NPSERVE_MODELS=/models
 WORKDIR /app
+COPY npserve npserve
 COPY nn nn
 COPY store store
 USER 10001

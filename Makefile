@@ -12,7 +12,7 @@ run: setup
 
 setup: .venv/.ready
 
-.venv/.ready: requirements/dev.lock pyproject.toml
+.venv/.ready: requirements/dev.lock pyproject.toml npserve/__init__.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "npserve needs Python 3.11 or newer as $(PYTHON): install it, or name yours with make PYTHON=/path/to/python3." >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \

@@ -12,9 +12,9 @@ from typing import NoReturn
 from service.settings import Settings, SettingsError, option, variable
 
 
-def main(arguments: list[str] | None = None) -> NoReturn:
-    """Check the settings, then become gunicorn; returns only where that can't be."""
-    options = vars(_parser().parse_args(arguments))
+def main(arguments: list[str] | None = None, program: str = "python -m service") -> NoReturn:
+    """Check the settings, then become gunicorn. Exits with 2 where a setting is invalid; `program` is for the help."""
+    options = vars(_parser(program).parse_args(arguments))
     os.environ.update({variable(name): text for name, text in options.items() if text is not None})
     try:
         settings = Settings.from_environment(os.environ)
@@ -31,9 +31,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     raise AssertionError("gunicorn ends the process itself")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m service",
+        prog=program,
         description="Serve the models of a store over HTTP. Ctrl-C or SIGTERM stops it gracefully.",
         epilog="Every option is also an environment variable: --bind is NPSERVE_BIND.",
     )

@@ -9,6 +9,10 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+# gunicorn puts the current directory first in the path, where a folder named nn or store would hide ours.
+if not Path(__file__).parents[1].samefile(os.curdir):
+    sys.path[:] = [folder for folder in sys.path if os.path.realpath(folder) != os.getcwd()]
+
 # Before anything imports numpy: workers share the cores, and a second BLAS thread a worker would fight for them.
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")

@@ -12,9 +12,9 @@ from store.serving import Serving, find_number
 from store.version import MODEL, read_manifest, read_version
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command: 0 where it worked, 1 where the answer is no, 2 where it can't be done."""
-    options = _parser().parse_args(arguments)
+def main(arguments: list[str] | None = None, program: str = "python -m store") -> int:
+    """Run one command: 0 where it worked, 1 where the answer is no, 2 where it fails; `program` is for the help."""
+    options = _parser(program).parse_args(arguments)
     try:
         return int(options.run(options))
     except ArtifactError as error:
@@ -25,8 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m store", description="Look after published models.")
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=program, description="Look after published models.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser("list", help="show the models, their versions and aliases")
@@ -126,8 +126,8 @@ def _verify(options: argparse.Namespace) -> int:
 def _alias(options: argparse.Namespace) -> int:
     number = find_number(options.models, options.name, options.version) if options.version else None
     set_alias(options.models, options.name, options.alias, number)
-    told = f"names version {number}" if number else "is dropped"
-    print(f"The alias {options.alias} of {options.name} {told}.")
+    what = f"names version {number}" if number else "is dropped"
+    print(f"The alias {options.alias} of {options.name} {what}.")
     return 0
 
 

@@ -33,8 +33,8 @@ def _copied(stage: str) -> set[str]:
 
 def test_the_service_comes_without_training() -> None:
     assert list(_stages())[-1] == "service"  # what docker build makes when nothing is asked for
-    assert _copied("service") == {"nn", "store", "service"}
-    assert _copied("training") == {"nn", "store", "training"}
+    assert _copied("service") == {"npserve", "nn", "store", "service"}
+    assert _copied("training") == {"npserve", "nn", "store", "training"}
     assert "requirements/training.lock" not in _stages()["dependencies"][1]
 
 

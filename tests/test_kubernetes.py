@@ -5,7 +5,6 @@ import re
 import runpy
 import shutil
 import subprocess
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from npserve import __version__
 from service.app import create_app
 from service.settings import Settings, variable
 from tests.helpers.server import TIMES_A_BODY
@@ -76,7 +76,7 @@ def test_a_misspelt_field_would_be_noticed(objects: dict[str, Object]) -> None:
 
 def test_probes_are_routes(objects: dict[str, Object], tmp_path: Path) -> None:
     app = create_app(Settings(models=tmp_path))
-    app.extensions["npserve"].follower.stop()
+    app.extensions["npserve"].reloader.stop()
     pages = {rule.rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
     container = _container(objects["Deployment"])
     paths = {name: container[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "liveness", "readiness")}
@@ -130,17 +130,16 @@ def test_what_belongs_together_has_one_name(objects: dict[str, Object]) -> None:
 
 
 def test_images_are_pinned_to_this_version(objects: dict[str, Object]) -> None:
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     dockerfile = (ROOT / "Dockerfile").read_text()
     for workload, image in zip(_workloads(objects), ("npserve", "npserve-training"), strict=True):
-        assert _container(workload)["image"] == f"{image}:{version}"
-        assert f"-t {image}:{version} " in dockerfile
+        assert _container(workload)["image"] == f"{image}:{__version__}"
+        assert f"-t {image}:{__version__} " in dockerfile
 
 
 def test_the_job_is_a_command_of_training(objects: dict[str, Object]) -> None:
     job = objects["CronJob"]["spec"]
     assert job["suspend"] is True
-    options = training_parser().parse_args(_container(objects["CronJob"])["args"])
+    options = training_parser("python -m training").parse_args(_container(objects["CronJob"])["args"])
     assert (options.data, options.name) == ("digits", "digits")
 
 

@@ -23,9 +23,9 @@ from training.scoring.predict_file import predict_file
 from training.scoring.score_file import evaluate, target_of
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, program: str = "python -m training") -> int:
     """Run one command: 0 where it worked, 1 where the gate said no, 2 where it can't be done, 128 + n where stopped."""
-    options = _parser().parse_args(arguments)
+    options = _parser(program).parse_args(arguments)
     try:
         code = int(options.run(options))
         sys.stdout.flush()
@@ -48,15 +48,15 @@ def main(arguments: list[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m training", description="Train networks and publish them.")
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=program, description="Train networks and publish them.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser(
         "train",
         help="train a network on a data set and publish it",
         description="Train a network on a data set, try it on rows that it has not seen, and publish it."
         " Settings come from a TOML file (--config), from options, or are found from the data.",
-        epilog="example: python -m training train --data flowers.csv --target species --name flowers",
+        epilog=f"example: {program} train --data flowers.csv --target species --name flowers",
     )
     command.add_argument("--name", help="what to publish it as (default: the name of the file)")
     command.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML, by the names of the options")
@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         "evaluate",
         help="say how good a version is on new data",
         description="Run a published version over the rows of a file and print the figures of its training report.",
-        epilog="example: python -m training evaluate flowers --data june.csv",
+        epilog=f"example: {program} evaluate flowers --data june.csv",
     )
     command.add_argument("name", metavar="NAME")
     _add_version(command)
@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         help="say which of two versions is better, and whether that is chance",
         description="Run two versions over the same rows. McNemar's test (for a regression the sign test) says how"
         " likely chance alone makes such a difference.",
-        epilog="example: python -m training compare flowers 1 2 --data june.csv",
+        epilog=f"example: {program} compare flowers 1 2 --data june.csv",
     )
     command.add_argument("name", metavar="NAME")
     command.add_argument("versions", metavar="VERSION", nargs=2, help="two numbers or aliases")
@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         "predict",
         help="predict the rows of a file",
         description="Write the rows of a file with their predictions to another one; neither need fit into memory.",
-        epilog="example: python -m training predict flowers --data new.csv --out predicted.parquet",
+        epilog=f"example: {program} predict flowers --data new.csv --out predicted.parquet",
     )
     command.add_argument("name", metavar="NAME")
     _add_version(command)

@@ -5,11 +5,12 @@ import platform
 import shlex
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from npserve import __version__
 
 
 def made(data: dict[str, Any], seed: int | None = None) -> dict[str, Any]:
@@ -18,7 +19,7 @@ def made(data: dict[str, Any], seed: int | None = None) -> dict[str, Any]:
         "command": _command(),
         "seed": seed,
         "data": data,
-        "libraries": {"python": platform.python_version(), "numpy": np.__version__, "npserve": _version()},
+        "libraries": {"python": platform.python_version(), "numpy": np.__version__, "npserve": __version__},
         "commit": _commit(),
     }
 
@@ -37,13 +38,6 @@ def _command() -> str:
     program = Path(sys.argv[0])
     name = ["python", "-m", program.parent.name] if program.name == "__main__.py" else [program.name]
     return shlex.join([*name, *sys.argv[1:]])
-
-
-def _version() -> str | None:
-    try:
-        return version("npserve")
-    except PackageNotFoundError:
-        return None
 
 
 def _commit() -> str | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from npserve import __version__
 from service.errors import BadRequest, NotLoaded, RequestError
 from service.prediction.catalogue import Catalogue, Endpoint
 from service.prediction.reloader import CatalogueReloader
@@ -15,7 +16,6 @@ from service.protocols.open_inference.outputs import output_specs
 from service.responses import error_response, json_response
 from store.watch import WHOLE_STORE
 
-VERSION = "0.1.0"  # as in pyproject.toml: the image has no metadata of a package to ask
 EXTENSIONS = ["binary_tensor_data", "classification", "model_repository"]
 MAX_INDEX_BYTES = 10_000  # of a body that may hold one key
 NOT_HERE = "explicit model load / unload is not allowed: the store decides what is served; use python -m store promote"
@@ -38,7 +38,7 @@ def open_inference_views(reloader: CatalogueReloader) -> Blueprint:
 def _add_server(pages: Blueprint, reloader: CatalogueReloader) -> None:
     @pages.get("/", strict_slashes=False)
     def server() -> Response:
-        return json_response({"name": "npserve", "version": VERSION, "extensions": EXTENSIONS})
+        return json_response({"name": "npserve", "version": __version__, "extensions": EXTENSIONS})
 
     @pages.get("/health/live")
     def live() -> Response:

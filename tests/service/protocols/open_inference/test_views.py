@@ -1,6 +1,6 @@
 """The pages of the Open Inference Protocol: the server, its health, its models, the index of its store."""
 
-import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from nn import Artifact
+from npserve import __version__
 from service.app import create_app
-from service.protocols.open_inference.views import VERSION
 from service.settings import Settings
 from store import publish
 from tests.helpers.models import make_artifact
@@ -21,11 +21,11 @@ def test_the_server_says_what_it_is(path: str, client: FlaskClient) -> None:
     answer = client.get(path)
     assert answer.get_json() == {
         "name": "npserve",
-        "version": VERSION,
+        "version": __version__,
         "extensions": ["binary_tensor_data", "classification", "model_repository"],
     }
     assert client.head(path).status_code == 200
-    assert tomllib.loads(Path("pyproject.toml").read_text())["project"]["version"] == VERSION
+    assert version("npserve") == __version__
 
 
 def test_it_is_alive_and_ready(client: FlaskClient) -> None:

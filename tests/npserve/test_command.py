@@ -1,0 +1,165 @@
+"""The installed command: one table leads to every command, wherever it is run and whatever lies beside it."""
+
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pytest
+import requests
+
+from npserve import __version__
+from npserve.command import COMMANDS
+from store import publish
+from tests.helpers.models import make_artifact
+from tests.helpers.server import free_port
+
+ROOT = Path(__file__).parents[2]
+NPSERVE = Path(sys.executable).with_name("npserve")
+# What a package in the current directory would do if it were imported instead of ours.
+SHADOW = "raise SystemExit('imported from the current directory')\n"
+WITHOUT_TRAINING = """
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("pyarrow", "scipy", "sklearn", "threadpoolctl", "matplotlib"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Missing())
+from npserve.command import main
+sys.exit(main())
+"""
+
+
+def _run(*arguments: str | Path, program: str | Path = NPSERVE, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [program, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, **options)  # type: ignore[call-overload, no-any-return]
+
+
+def test_help_shows_every_command_and_an_example_of_each_step() -> None:
+    run = _run("--help")
+    assert (run.returncode, run.stderr) == (0, "")
+    for name, command in COMMANDS.items():
+        assert any(line.split() == [name, *command.help.split()] for line in run.stdout.splitlines())
+    for step in ("npserve train --data", "npserve serve", "npserve promote"):
+        assert step in run.stdout
+
+
+def test_it_knows_its_version() -> None:
+    assert _run("--version").stdout == f"npserve {__version__}\n"
+    assert version("npserve") == __version__
+
+
+@pytest.mark.parametrize("arguments", [[], ["predicts"]])
+def test_misuse_names_the_commands(arguments: list[str]) -> None:
+    run = _run(*arguments)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert "COMMAND" in run.stderr
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_names_it_as_it_was_called(name: str) -> None:
+    run = _run(name, "--help")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.startswith(f"usage: npserve {name} ")
+    assert "python -m" not in run.stdout
+
+
+def test_help_imports_no_package() -> None:
+    code = "import sys, npserve.command; print({'numpy', 'nn', 'store', 'service', 'training'} & sys.modules.keys())"
+    assert _run("-c", code, program=sys.executable).stdout == "set()\n"
+
+
+@pytest.mark.parametrize("name", ["train", "predict", "evaluate", "compare"])
+def test_what_is_missing_is_named_with_the_command_that_installs_it(name: str) -> None:
+    run = _run("-c", WITHOUT_TRAINING, name, "--help", program=sys.executable)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr.startswith(f"Error: npserve {name} needs ")
+    assert run.stderr.endswith(": pip install 'npserve[training]'\n")
+
+
+def test_what_needs_no_extra_runs_without_one(tmp_path: Path) -> None:
+    run = _run("-c", WITHOUT_TRAINING, "list", "--models", tmp_path, program=sys.executable)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.startswith(f"{tmp_path} holds no models yet")
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """A folder with a store in `models`, and packages that have the names of ours."""
+    publish(tmp_path / "models", "iris", make_artifact(np.random.default_rng(0)), {}, {})
+    for name in ("nn", "store", "service", "training"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(SHADOW)
+    return tmp_path
+
+
+def _assert_it_works(program: list[str | Path], folder: Path) -> None:
+    """Run each package once: a command of the store and one of training, and the server."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    run = _run(*program[1:], "list", program=program[0], cwd=folder, env=environment)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "iris" in run.stdout
+    run = _run(*program[1:], "evaluate", "iris", "--data", "no.csv", program=program[0], cwd=folder, env=environment)
+    assert (run.returncode, run.stderr) == (2, "Error: no.csv can't be read: No such file or directory\n")
+    url = f"127.0.0.1:{free_port()}"
+    server = subprocess.Popen(
+        [*program, "serve", "--bind", url, "--workers", "1"],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        assert server.stdout.readline() == f"Serving iris 1 at http://{url}\n"
+        answer = requests.post(f"http://{url}/predict", json={"instances": [[1, 2, 3, 4]]}, timeout=10)
+        assert answer.status_code == 200
+    finally:
+        server.terminate()
+        _, errors = server.communicate(timeout=40)
+    assert (server.returncode, errors) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "program", [[NPSERVE], [sys.executable, "-m", "npserve"]], ids=["npserve", "python -m npserve"]
+)
+def test_folders_in_the_current_directory_hide_nothing(program: list[str | Path], elsewhere: Path) -> None:
+    _assert_it_works(program, elsewhere)
+
+
+@pytest.fixture
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command in an empty environment where only the wheel was installed; libraries come from this one."""
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", folder, _sources(folder)], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
+    (wheel,) = folder.glob("*.whl")
+    python = folder / "venv/bin/python"
+    subprocess.run([*pip, "--python", python, "install", "--no-deps", "--no-index", wheel], check=True)
+    (site,) = (folder / "venv/lib").glob("python*/site-packages")
+    libraries = Path(np.__file__).parents[1]
+    (site / "libraries.pth").write_text(f"{libraries}\n")
+    return folder / "venv/bin/npserve"
+
+
+def _sources(folder: Path) -> Path:
+    """Copy what the repository holds: building in place would leave files there."""
+    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for file in filter(None, files.split("\0")):
+        target = folder / "sources" / file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes((ROOT / file).read_bytes())
+    return folder / "sources"
+
+
+@pytest.mark.slow
+def test_the_wheel_is_enough(installed: Path, elsewhere: Path) -> None:
+    assert _run("--version", program=installed).stdout == f"npserve {__version__}\n"
+    _assert_it_works([installed], elsewhere)
+    run = _run("train", "--data", "digits", "--epochs", "1", program=installed, cwd=elsewhere)
+    assert run.returncode == 0, run.stderr
+    assert (elsewhere / "models/digits/1/report.html").is_file()
