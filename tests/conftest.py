@@ -1,6 +1,13 @@
 """What all tests share: randomness that can be repeated, data sets, and a small model."""
 
+# ruff: noqa: E402  # the number of BLAS threads is read when numpy is imported
 import os
+
+# Several test processes share the cores: their BLAS threads would spin against each other. Servers and commands that
+# tests start inherit it; that gunicorn.conf.py sets it is tested without.
+for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
 import secrets
 from collections.abc import Generator
 from pathlib import Path

@@ -1,8 +1,10 @@
 """A store with models, the application in this process, and the real server in its own."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -12,7 +14,16 @@ from service.app import create_app
 from service.prediction.reloader import CatalogueReloader
 from service.settings import Settings
 from store import publish
+from tests.helpers.models import make_artifact
 from tests.helpers.server import Server
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _without_fsync() -> Iterator[None]:
+    """Do not wait for the disk: what these tests publish need not survive a power cut. The store's tests do wait."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +64,16 @@ def app(iris: Path) -> Flask:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The real server with two workers, serving iris, for tests that only ask: they count from any number."""
+    models = tmp_path_factory.mktemp("shared") / "models"
+    publish(models, "iris", make_artifact(np.random.default_rng(0)), {"test": {"accuracy": 0.9, "rows": 100}}, {})
+    with Server(models, models.with_name("metrics")) as server:
+        server.wait_until_ready()
+        yield server
 
 
 @pytest.fixture

@@ -89,33 +89,34 @@ def test_more_than_may_wait_for_a_long_pass_are_told_to_come_again(models: Path,
         assert total(server.scrape(), "npserve_request_seconds_count", outcome="shed") == 3
 
 
-def test_curl_is_told_which_header_to_send(server: Server) -> None:
-    run = subprocess.run(
-        ["curl", "-s", "-d", BODY, f"{server.url}/predict"], capture_output=True, text=True, check=True
-    )
+def test_curl_is_told_which_header_to_send(shared_server: Server) -> None:
+    command = ["curl", "-s", "-d", BODY, f"{shared_server.url}/predict"]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "send the header Content-Type: application/json" in json.loads(run.stdout)["error"]
 
 
 @pytest.mark.parametrize("size", [5 * 2**20, 40 * 2**20])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_that_is_too_large(chunked: bool, size: int, server: Server) -> None:
+def test_a_body_that_is_too_large(chunked: bool, size: int, shared_server: Server) -> None:
     def chunks() -> Iterator[bytes]:
         for _ in range(size // 2**16):
             yield b" " * 2**16
 
     try:
-        answer = requests.post(f"{server.url}/predict", data=chunks() if chunked else b" " * size, timeout=20)
+        answer = requests.post(f"{shared_server.url}/predict", data=chunks() if chunked else b" " * size, timeout=20)
     except requests.ConnectionError:
         # A server may close on a client that goes on sending; what counts is that it does not swallow it all.
         assert size > 5 * 2**20
     else:
         assert answer.status_code == 413
         assert "larger than 4194304 bytes" in answer.json()["error"]
-    assert server.post().status_code == 200
+    assert shared_server.post().status_code == 200
 
 
 class Load:
     """Requests, one after another in each of some threads, until it is left; every answer is kept."""
+
+    PAUSE = 0.03  # between two requests of a thread: constant traffic that leaves the processors to the servers
 
     def __init__(self, server: Server, threads: int = 4) -> None:
         self.versions: list[tuple[float, int]] = []
@@ -125,7 +126,7 @@ class Load:
         self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
 
     def _run(self) -> None:
-        while not self._over.is_set():
+        while not self._over.wait(self.PAUSE):
             try:
                 answer = self._server.post()
                 answer.raise_for_status()
@@ -170,7 +171,7 @@ def test_all_workers_follow_within_two_seconds_and_no_request_fails(constants: P
             for change, version in changes:
                 change()
                 changed = time.monotonic()
-                time.sleep(3)
+                time.sleep(2.5)
                 assert load.since(changed + 2) == {version}
             assert server.post("/models/abc/versions/3/predict").json()["predictions"] == ["c"]
         assert load.failures == []
@@ -194,10 +195,7 @@ def test_a_killed_worker_is_replaced_and_what_it_counted_is_kept(constants: Path
                 if round_ == 1:
                     publish(constants, "abc", make_constant(1), METRICS, {})
                     published = time.monotonic()
-                deadline = time.monotonic() + 5
-                while before[0] in server.workers() or len(server.workers()) < 2:
-                    assert time.monotonic() < deadline
-                    time.sleep(0.02)
+                server.wait_for(lambda killed=before[0]: killed not in server.workers() and len(server.workers()) == 2)
                 counts.append(total(server.scrape(), "npserve_request_seconds_count", outcome="ok"))
             time.sleep(max(0, published + 3 - time.monotonic()))
             assert load.since(published + 2.5) == {2}
@@ -294,13 +292,12 @@ def test_the_printed_curl_line_works_as_it_stands(iris: Path) -> None:
         assert described in printed
 
 
-def test_a_busy_port_is_one_sentence(server: Server, iris: Path) -> None:
-    command = [sys.executable, "-m", "service", "--models", str(iris), "--bind", f"127.0.0.1:{server.port}"]
+def test_a_busy_port_is_one_sentence(shared_server: Server) -> None:
+    address = f"127.0.0.1:{shared_server.port}"
+    command = [sys.executable, "-m", "service", "--models", str(shared_server.models), "--bind", address]
     run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
     assert run.returncode == 2
-    assert run.stderr.startswith(
-        f"Error: can't listen on 127.0.0.1:{server.port}: Address already in use; choose another"
-    )
+    assert run.stderr.startswith(f"Error: can't listen on {address}: Address already in use; choose another")
     assert run.stderr.count("\n") == 1
 
 

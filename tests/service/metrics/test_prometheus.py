@@ -25,9 +25,9 @@ def _prometheus_is_installed() -> None:
         pytest.skip("prometheus is not installed")
 
 
-def test_the_exposition_passes_its_own_check(server: Server) -> None:
-    server.post()
-    exposition = requests.get(f"{server.url}/metrics", timeout=5).text
+def test_the_exposition_passes_its_own_check(shared_server: Server) -> None:
+    shared_server.post()
+    exposition = requests.get(f"{shared_server.url}/metrics", timeout=5).text
     check = subprocess.run(
         ["promtool", "check", "metrics"], input=exposition, capture_output=True, text=True, check=False
     )

@@ -40,38 +40,38 @@ def _expected(models: Path) -> np.ndarray:
 
 @pytest.mark.parametrize("binary_in", [True, False])
 @pytest.mark.parametrize("binary_out", [True, False])
-def test_it_predicts(binary_out: bool, binary_in: bool, server: Server, iris: Path) -> None:
+def test_it_predicts(binary_out: bool, binary_in: bool, shared_server: Server) -> None:
     request = _request(binary_in, parameters={"binary_data_output": binary_out})
-    answer = _ask(lambda client: client.infer(server.url, request, model_name="iris"))
+    answer = _ask(lambda client: client.infer(shared_server.url, request, model_name="iris"))
     assert (answer.model_name, answer.id) == ("iris", "7")
     probabilities, predictions = answer.outputs
-    np.testing.assert_allclose(probabilities.as_numpy(), _expected(iris), atol=1e-6)
-    labels = read_version(iris, "iris", 1).artifact.model.best_labels(_expected(iris))
+    np.testing.assert_allclose(probabilities.as_numpy(), _expected(shared_server.models), atol=1e-6)
+    labels = read_version(shared_server.models, "iris", 1).artifact.model.best_labels(_expected(shared_server.models))
     found = predictions.as_numpy().tolist()
     assert [label.decode() if isinstance(label, bytes) else label for label in found] == labels
 
 
-def test_it_sends_half_precision_and_chooses_outputs(server: Server, iris: Path) -> None:
+def test_it_sends_half_precision_and_chooses_outputs(shared_server: Server) -> None:
     wanted = [infer_type.RequestedOutput("probabilities", {"binary_data": True})]
     request = _request(True, ROWS.astype(np.float16), "FP16", request_outputs=wanted)
-    answer = _ask(lambda client: client.infer(server.url, request, model_name="iris"))
+    answer = _ask(lambda client: client.infer(shared_server.url, request, model_name="iris"))
     assert [output.name for output in answer.outputs] == ["probabilities"]
-    np.testing.assert_allclose(answer.outputs[0].as_numpy(), _expected(iris), atol=2e-3)
+    np.testing.assert_allclose(answer.outputs[0].as_numpy(), _expected(shared_server.models), atol=2e-3)
 
 
-def test_it_finds_the_server_alive_and_all_ready(server: Server) -> None:
-    assert _ask(lambda client: client.is_server_live(server.url)) is True
-    assert _ask(lambda client: client.is_server_ready(server.url)) is True
-    assert _ask(lambda client: client.is_model_ready(server.url, "iris")) is True
-    assert _ask(lambda client: client.is_model_ready(server.url, "rose")) is False
+def test_it_finds_the_server_alive_and_all_ready(shared_server: Server) -> None:
+    assert _ask(lambda client: client.is_server_live(shared_server.url)) is True
+    assert _ask(lambda client: client.is_server_ready(shared_server.url)) is True
+    assert _ask(lambda client: client.is_model_ready(shared_server.url, "iris")) is True
+    assert _ask(lambda client: client.is_model_ready(shared_server.url, "rose")) is False
 
 
-def test_it_is_told_what_is_wrong(server: Server) -> None:
+def test_it_is_told_what_is_wrong(shared_server: Server) -> None:
     request = _request(True, ROWS[:, :3])
     with pytest.raises(httpx.HTTPStatusError, match=r"Expected \[-1,4\], got \[2,3\], '400 Bad Request'"):
-        _ask(lambda client: client.infer(server.url, request, model_name="iris"))
+        _ask(lambda client: client.infer(shared_server.url, request, model_name="iris"))
     with pytest.raises(httpx.HTTPStatusError, match="Request for unknown model: 'rose' is not found, '404 Not Found'"):
-        _ask(lambda client: client.infer(server.url, request, model_name="rose"))
+        _ask(lambda client: client.infer(shared_server.url, request, model_name="rose"))
 
 
 def test_a_model_that_does_not_load_is_not_ready(iris: Path) -> None:
