@@ -33,6 +33,7 @@ def test_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert set(manifest) >= {"command", "created", "commit"}
 
 
+@pytest.mark.usefixtures("without_report")
 def test_the_published_model_is_what_was_evaluated(tmp_path: Path) -> None:
     config = Config(data="digits", epochs=2)
     publication = run(config, "digits", models=tmp_path)
@@ -42,6 +43,7 @@ def test_the_published_model_is_what_was_evaluated(tmp_path: Path) -> None:
     assert publication.metrics["test"]["accuracy"] == right.mean()
 
 
+@pytest.mark.usefixtures("without_report")
 def test_the_same_seed_gives_the_same_file(tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         run(Config(data="digits", epochs=2, seed=seed), name, models=tmp_path)
@@ -49,6 +51,7 @@ def test_the_same_seed_gives_the_same_file(tmp_path: Path) -> None:
     assert digests[0] == digests[1] != digests[2]
 
 
+@pytest.mark.usefixtures("without_report")
 def test_a_table(tmp_path: Path, rng: np.random.Generator, capsys: pytest.CaptureFixture[str]) -> None:
     rows = rng.normal(size=(400, 2)) * [1000, 0.001] + [5e6, 0]
     lines = [f"{a},{b},{'high' if (a - 5e6) / 1000 + b * 1000 > 0 else 'low'}" for a, b in rows]

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import termios
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +26,12 @@ from training.keras import models as keras_models
 from training.run import run
 
 COMMAND = [sys.executable, "-m", "training", "train", "--data", "digits", "--models"]
+LONG = ["train", "--data", "digits", "--epochs", "60", "--patience", "50", "--layers", "16", "--models"]
 
 
 @pytest.fixture
 def digits() -> DataSet:
     return load(Config(data="digits"))
-
-
-def _wait_for(path: Path, process: subprocess.Popen[Any]) -> None:
-    for _ in range(1000):
-        if path.exists() or process.poll() is not None:
-            break
-        time.sleep(0.01)
-    assert process.poll() is None, process.communicate()
-    assert path.exists()
 
 
 def _backup(models: Path) -> Path:
@@ -48,9 +42,19 @@ def _backup(models: Path) -> Path:
     raise AssertionError("no checkpoint was written")
 
 
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory: pytest.TempPathFactory, without_report: None) -> str:
+    """The digest of what a run that nothing stopped has published."""
+    models = tmp_path_factory.mktemp("whole")
+    assert main([*LONG, str(models)]) == 0
+    return read_version(models, "digits", 1).sha256
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_keeps_the_best_weights_and_the_same_command_goes_on(number: int, tmp_path: Path) -> None:
-    command = [*COMMAND, str(tmp_path), "--epochs", "60", "--patience", "50", "--layers", "16"]
+def test_ctrl_c_keeps_the_best_weights_and_the_same_command_goes_on(
+    number: int, whole_run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [sys.executable, "-m", "training", *LONG, str(tmp_path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     backup = _backup(tmp_path)
     process.send_signal(number)
@@ -62,12 +66,10 @@ def test_ctrl_c_keeps_the_best_weights_and_the_same_command_goes_on(number: int,
     best = keras_models.load_model(backup.with_name("best.npz"))
     x, y = _rows()
     assert (best.predict(x).argmax(axis=1) == y).mean() > 0.1
-    again = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "Going on where this run was stopped" in again.stdout
+    assert main([*LONG, str(tmp_path)]) == 0
+    assert "Going on where this run was stopped" in capsys.readouterr().out
     assert not backup.parent.exists()
-    whole = tmp_path / "whole"
-    subprocess.run([*COMMAND, str(whole), *command[len(COMMAND) + 1 :]], capture_output=True, check=True)
-    assert read_version(tmp_path, "digits", 1).sha256 == read_version(whole, "digits", 1).sha256
+    assert read_version(tmp_path, "digits", 1).sha256 == whole_run
 
 
 def _rows() -> tuple[np.ndarray, np.ndarray]:
@@ -160,24 +162,33 @@ def test_json_is_a_line_for_each_event(tmp_path: Path, capsys: pytest.CaptureFix
     assert (Path(events[-1]["folder"]) / "report.html").exists()
 
 
-def test_on_a_terminal_there_is_a_bar(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("without_report")
+def test_on_a_terminal_there_is_a_bar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     terminal, line = pty.openpty()
     termios.tcsetwinsize(line, (24, 80))
-    process = subprocess.Popen([*COMMAND, str(tmp_path), "--epochs", "2"], stdout=line, stderr=subprocess.PIPE)
-    os.close(line)
-    shown = b""
-    try:
-        while part := os.read(terminal, 4096):
-            shown += part
-    except OSError:  # Linux says so that the other side has hung up
-        pass
-    _, told = process.communicate(timeout=30)
-    assert (process.returncode, told) == (0, b"")
-    assert b"Epoch 2/2" in shown
-    assert b"\r" in shown
-    assert "█".encode() in shown
+    with ThreadPoolExecutor(1) as pool:
+        shown = pool.submit(_read_all, terminal)
+        with os.fdopen(line, "w") as stdout, monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", stdout)
+            assert main(["train", "--data", "digits", "--models", str(tmp_path), "--epochs", "2"]) == 0
+    assert capsys.readouterr().err == ""
+    assert b"Epoch 2/2" in shown.result()
+    assert b"\r" in shown.result()
+    assert "█".encode() in shown.result()
 
 
+def _read_all(terminal: int) -> bytes:
+    with os.fdopen(terminal, "rb", buffering=0) as file:
+        shown = b""
+        with suppress(OSError):  # Linux says so that the other side has hung up
+            while part := file.read(4096):
+                shown += part
+        return shown
+
+
+@pytest.mark.usefixtures("without_report")
 def test_other_settings_begin_another_run(tmp_path: Path) -> None:
     run(Config(data="digits", epochs=1), "digits", models=tmp_path)
     assert list((tmp_path / ".training").iterdir()) == []

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.evaluation.confidence import compare, intervals, wilson
+from training.evaluation.confidence import LEAST_RESAMPLES, compare, intervals, wilson
 from training.evaluation.scores import Outcome
 
 
@@ -21,7 +21,11 @@ def test_wilson_s_interval(successes: int, trials: int, expected: tuple[float, f
     np.testing.assert_allclose(wilson(successes, trials), expected, atol=5e-5)
 
 
-def test_intervals_hold_the_truth_as_often_as_they_say(rng: np.random.Generator) -> None:
+def test_intervals_hold_the_truth_as_often_as_they_say(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even with as few resamples as the largest data get."""
+    monkeypatch.setattr("training.evaluation.confidence.RESAMPLES", LEAST_RESAMPLES)
     truth, held = 0.1 * 0.8 + 2.3 * 0.2, 0
     for _ in range(200):
         bounds = intervals(_outcome(rng.random(150) < 0.8), "classification")

@@ -10,6 +10,8 @@ import pytest
 from tests.helpers.server import Server, free_port
 from training.__main__ import main
 
+pytestmark = pytest.mark.usefixtures("without_report")
+
 
 def _train(models: Path, *options: str) -> int:
     return main(["train", "--data", "digits", "--epochs", "1", "--layers", "8", "--models", str(models), *options])

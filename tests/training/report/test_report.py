@@ -35,24 +35,31 @@ class _Page(HTMLParser):
         self.words.append(data.strip())
 
 
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, _Page, str]:
+    """The store, and the page of its model of the digits."""
+    models = tmp_path_factory.mktemp("digits")
+    return models, *_report(models, Config(data="digits", epochs=3), "digits")
+
+
 def _report(tmp_path: Path, config: Config, name: str) -> tuple[_Page, str]:
     publication = run(config, name, models=tmp_path)
     text = (tmp_path / name / str(publication.version) / "report.html").read_text()
     return _Page(text), text
 
 
-def test_images(tmp_path: Path) -> None:
-    page, text = _report(tmp_path, Config(data="digits", epochs=3), "digits")
+def test_images(digits: tuple[Path, _Page, str]) -> None:
+    models, page, text = digits
     assert page.tags.count("svg") == 5
     for heading in ("Learning curves", "Confusion matrix", "Reliability", "Class by class", "Repeat it"):
         assert heading in page.words
-    accuracy = read_version(tmp_path, "digits", 1).metrics["test"]["accuracy"]
+    accuracy = read_version(models, "digits", 1).metrics["test"]["accuracy"]
     assert f"{100 * accuracy:.2f} %" in text
     assert "1,222 to train, 216 to validate, 359 to test" in page.words
 
 
-def test_it_refers_to_nothing_outside_itself(tmp_path: Path) -> None:
-    page, text = _report(tmp_path, Config(data="digits", epochs=1), "digits")
+def test_it_refers_to_nothing_outside_itself(digits: tuple[Path, _Page, str]) -> None:
+    _, page, text = digits
     assert all(address.startswith(("#", "data:")) for address in page.addresses)
     assert not re.search(r"url\((?!#)", text)
     assert "script" not in page.tags

@@ -14,6 +14,8 @@ import pytest
 from store import read_version
 from training.__main__ import main
 
+pytestmark = pytest.mark.usefixtures("without_report")
+
 ROWS = 300
 
 
@@ -41,7 +43,7 @@ def table(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def models(table: Path, folder: Path) -> Path:
+def models(table: Path, folder: Path, without_report: None) -> Path:
     models = folder / "models"
     common = ["--data", str(table), "--models", str(models), "--layers", "16", "--force", "--bins", "8"]
     for epochs in ("60", "1"):
