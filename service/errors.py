@@ -101,8 +101,8 @@ class InvalidInput(RequestError):
         first = problems[0]
         others = "more" if len(problems) > MAX_DETAILS else f"{len(problems) - 1} more"
         more = f" (and {others})" if len(problems) > 1 else ""
-        place = first.pointer or "the body"
-        super().__init__(f"{place}: expected {first.expected}, got {first.got}{more}", problems)
+        location = first.pointer or "the body"
+        super().__init__(f"{location}: expected {first.expected}, got {first.got}{more}", problems)
 
 
 class NotLoaded(RequestError):

@@ -79,7 +79,7 @@ def _models(catalogue: Catalogue) -> list[dict[str, Any]]:
     """Say of every stable version what it takes and gives."""
     stable = [(name, served.stable.artifact.model) for name, served in catalogue.models.items() if served.stable]
     return [
-        {"name": name, "takes": _takes(model.features), "gives": _few([*map(str, model.labels)]) or "values"}
+        {"name": name, "takes": _takes(model.features), "gives": _shorten([*map(str, model.labels)]) or "values"}
         for name, model in stable
     ]
 
@@ -87,9 +87,9 @@ def _models(catalogue: Catalogue) -> list[dict[str, Any]]:
 def _takes(features: Features) -> str:
     if features.only_numbers and len(features) > MAX_COLUMNS:
         return f"{len(features)} numbers"
-    return _few([f"{c.name} ({c.kind}{' or null' if c.missing else ''})" for c in features.columns])
+    return _shorten([f"{c.name} ({c.kind}{' or null' if c.missing else ''})" for c in features.columns])
 
 
-def _few(words: Sequence[str]) -> str:
+def _shorten(words: Sequence[str]) -> str:
     more = f", and {len(words) - MAX_COLUMNS} more" if len(words) > MAX_COLUMNS else ""
     return ", ".join(words[:MAX_COLUMNS]) + more

@@ -85,9 +85,9 @@ class Catalogue:
 
     def _raise_problem(self, name: str) -> None:
         """Raise what keeps a model, or the whole store, from being known."""
-        for place in (name, WHOLE_STORE):
-            if place in self.problems:
-                raise NotLoaded(self.problems[place])
+        for key in (name, WHOLE_STORE):
+            if key in self.problems:
+                raise NotLoaded(self.problems[key])
 
     @property
     def ready(self) -> bool:

@@ -13,11 +13,11 @@ ENCODINGS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 MAX_MEMBERS = 16  # of gzip, one after the other (RFC 1952, 2.2): each is a copy of all that follow it
 
 
-def read_stream(stream: IO[bytes], most: int) -> bytes:
-    """Return what a WSGI server has of a body, at most so many bytes. Raises Malformed."""
+def read_stream(stream: IO[bytes], max_bytes: int) -> bytes:
+    """Read a body from a WSGI server, at most so many bytes of it. Raises Malformed."""
     try:
-        return stream.read(most)
-    # Each server has exceptions of its own for chunks that are none, and for a client that has gone.
+        return stream.read(max_bytes)
+    # Each server has its own exceptions for malformed chunks and for a client that is gone.
     except Exception as error:
         raise Malformed("the body is cut short, or not in chunks as RFC 9112 has them") from error
 
