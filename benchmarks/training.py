@@ -30,12 +30,12 @@ PACKAGES = {
 }
 # Where the time of a step goes, by the function of training.keras (or of numpy, if it is called from there).
 PARTS = {
-    "matrix products and biases": ("steps.py", ("forward", "backward")),
-    "optimizer": ("optimizers.py", ("step", "apply", "_flush")),
-    "gathering rows": ("rows.py", ("batches", "gather")),
-    "loss": ("losses.py", ()),
-    "metrics": ("metrics.py", ()),
-    "activations": ("activations.py", ()),
+    "matrix products and biases": ("keras/engine/ops/", ("forward", "backward")),
+    "optimizer": ("keras/optimizers/", ("step", "apply", "_flush")),
+    "gathering rows": ("keras/engine/data_adapter.py", ("batches", "gather")),
+    "loss": ("keras/losses/", ()),
+    "metrics": ("keras/metrics/", ()),
+    "activations": ("nn/activations.py", ()),
 }
 
 
@@ -134,8 +134,8 @@ def _print_profile(job: str, data: str, results: dict[str, list[dict[str, Any]]]
 
 
 def _part(file: str, name: str) -> str:
-    for part, (module, names) in PARTS.items():
-        if Path(file).name == module and (not names or name in names):
+    for part, (path, names) in PARTS.items():
+        if path in Path(file).as_posix() and (not names or name in names):
             return part
     return "the loop and everything else"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from store import Publication
 from training.evaluation.confidence import Comparison, Interval
-from training.keras.callbacks import Callback, progress
+from training.keras.callbacks import Callback, progress_callbacks
 
 
 class Console:
@@ -14,7 +14,7 @@ class Console:
 
     def callbacks(self) -> list[Callback]:
         """Return what shows the epochs."""
-        return progress("auto")
+        return progress_callbacks("auto")
 
     def finding(self, text: str) -> None:
         """Tell what was noticed about the data."""

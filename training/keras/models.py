@@ -1,4 +1,4 @@
-"""Opening saved models, by Keras's name for it."""
+"""Loading saved models, by Keras's name."""
 
 from pathlib import Path
 

@@ -12,7 +12,7 @@ import pytest
 from tests.helpers import keras_cases
 from tests.helpers.keras_cases import BATCH_SIZE, CASES, EPOCHS, HIDDEN, ROWS, Case
 from training import keras
-from training.keras.engine.ops import Drop
+from training.keras.engine.ops import DropoutOp
 
 FIXTURES = Path(keras_cases.__file__).with_name("keras.npz")
 TOLERANCE = 1e-5  # the largest difference in a tensor, as a share of its largest weight
@@ -42,10 +42,10 @@ def _train(case: Case, initial: Vector, masks: Vector | None, dtype: str) -> tup
     model.build((None, *case.shape), dtype)
     parts = np.split(initial, np.cumsum([weights.size for weights in model.get_weights()])[:-1])
     model.set_weights([part.reshape(own.shape) for part, own in zip(parts, model.get_weights(), strict=True)])
-    for step in model.steps:
-        if isinstance(step, Drop):
+    for op in model.ops:
+        if isinstance(op, DropoutOp):
             assert masks is not None
-            step.rng = Recorded(masks)  # type: ignore[assignment]
+            op.rng = Recorded(masks)  # type: ignore[assignment]
     model.compile(**keras_cases.compile_options(keras, case, dtype))
     history = model.fit(**keras_cases.fit_options(keras, case)).history
     return model, history

@@ -18,7 +18,7 @@ from training.keras.losses import Huber, SparseCategoricalCrossentropy
 from training.keras.metrics import AUC, BinaryAccuracy
 from training.keras.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSprop
 from training.keras.optimizers.schedules import CosineDecay
-from training.keras.saving.serialization import describe
+from training.keras.saving.serialization import serialize
 
 LOSS = "sparse_categorical_crossentropy"
 X, Y = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32), np.arange(200) % 3
@@ -87,12 +87,12 @@ OTHERWISE = [
 @pytest.mark.parametrize("optimizer", OTHERWISE, ids=lambda optimizer: type(optimizer).__name__)
 def test_every_argument_of_an_optimizer_is_kept(optimizer: Optimizer, tmp_path: Path) -> None:
     assert {type(optimizer) for optimizer in OTHERWISE} == set(OPTIMIZERS.values())
-    description = describe(optimizer)
-    default = describe(OPTIMIZERS[type(optimizer).__name__.lower()]())
+    description = serialize(optimizer)
+    default = serialize(OPTIMIZERS[type(optimizer).__name__.lower()]())
     assert all(value != default["arguments"].get(name) for name, value in description["arguments"].items())
     model = _trained(optimizer)
     model.save(tmp_path / "model.npz")
-    assert describe(models.load_model(tmp_path / "model.npz").optimizer) == description
+    assert serialize(models.load_model(tmp_path / "model.npz").optimizer) == description
 
 
 def test_what_was_left_out_of_weight_decay_stays_out(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from store import read_version
 from training import TrainingError
 from training import keras as tf_keras
 from training.keras import Sequential
-from training.keras.engine.data_adapter import ArraySource, Rows
+from training.keras.engine.data_adapter import ArrayDataAdapter, Samples
 from training.keras.layers import BatchNormalization, Dense, Dropout, Flatten, Input, Normalization, Rescaling
 from training.keras.losses import SparseCategoricalCrossentropy
 from training.keras.utils import set_random_seed
@@ -77,9 +77,9 @@ def test_without_metrics_evaluate_gives_the_loss_alone(rng: np.random.Generator)
 def test_every_epoch_is_a_permutation_of_the_rows(rng: np.random.Generator) -> None:
     weights = np.arange(100, dtype=np.float32)
     for block in (1, 50, 1000):
-        source = ArraySource(np.arange(100, dtype=np.uint8).reshape(100, 1))
+        source = ArrayDataAdapter(np.arange(100, dtype=np.uint8).reshape(100, 1))
         source.block = block
-        rows = Rows(source, np.arange(100), weights)
+        rows = Samples(source, np.arange(100), weights)
         batches = [(b.x[:, 0].copy(), b.y, b.weights) for b in rows.batches(32, rng.permutation(100), np.float32)]
         assert [len(y) for _, y, _ in batches] == [32, 32, 32, 4]
         x, y, w = (np.concatenate(part) for part in zip(*batches, strict=True))

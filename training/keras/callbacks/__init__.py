@@ -1,29 +1,40 @@
-"""What watches a run, by Keras's names."""
+"""Callbacks, which watch a run and may change or end it, by Keras's names.
 
-from training.keras.callbacks.callback import Callback, Callbacks, History, LambdaCallback, as_callbacks
-from training.keras.callbacks.checkpoint import BackupAndRestore, CSVLogger, ModelCheckpoint
-from training.keras.callbacks.early_stopping import EarlyStopping, TerminateOnNaN
-from training.keras.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
-from training.keras.callbacks.progress import Progress, figures_line, progress
+Read callback and callback_list; history, progress, lambda_callback, csv_logger; monitor, which early_stopping,
+reduce_lr_on_plateau and checkpoint use; learning_rate, terminate_on_nan, backup.
+"""
+
+from training.keras.callbacks.backup import BackupAndRestore
+from training.keras.callbacks.callback import Callback
+from training.keras.callbacks.callback_list import CallbackList, as_callbacks
+from training.keras.callbacks.checkpoint import ModelCheckpoint
+from training.keras.callbacks.csv_logger import CSVLogger
+from training.keras.callbacks.early_stopping import EarlyStopping
+from training.keras.callbacks.history import History
+from training.keras.callbacks.lambda_callback import LambdaCallback
+from training.keras.callbacks.learning_rate import LearningRateScheduler
+from training.keras.callbacks.progress import ProgressLogger, format_logs, progress_callbacks
+from training.keras.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
+from training.keras.callbacks.terminate_on_nan import TerminateOnNaN
 from training.keras.lookup import no_other
 
 __all__ = [
     "BackupAndRestore",
     "CSVLogger",
     "Callback",
-    "Callbacks",
+    "CallbackList",
     "EarlyStopping",
     "History",
     "LambdaCallback",
     "LearningRateScheduler",
     "ModelCheckpoint",
-    "Progress",
+    "ProgressLogger",
     "ReduceLROnPlateau",
     "TerminateOnNaN",
     "as_callbacks",
-    "figures_line",
-    "progress",
+    "format_logs",
+    "progress_callbacks",
 ]
 
-OURS = ("Callbacks", "Progress")  # no words of Keras's
-__getattr__ = no_other("callback", [name for name in __all__ if name[0].isupper() and name not in OURS])
+OWN_NAMES = ("CallbackList", "ProgressLogger")  # not among Keras's public callbacks
+__getattr__ = no_other("callback", [name for name in __all__ if name[0].isupper() and name not in OWN_NAMES])

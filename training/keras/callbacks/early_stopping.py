@@ -1,11 +1,10 @@
-"""Callbacks that end a run: where nothing gets better, or nothing can get better any more."""
+"""Ending a run that does not improve any more."""
 
 import warnings
 from typing import Any
 
-import numpy as np
-
-from training.keras.callbacks.callback import Callback, better, check_mode, direction_of, worst
+from training.keras.callbacks.callback import Callback
+from training.keras.callbacks.monitor import check_mode, is_improvement, monitor_direction, worst_value
 
 
 class EarlyStopping(Callback):
@@ -27,14 +26,14 @@ class EarlyStopping(Callback):
         self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Forget an earlier run."""
-        self.direction = direction_of(self.monitor, self.mode, self.model)
+        """Reset the state."""
+        self.direction = monitor_direction(self.monitor, self.mode, self.model)
         self.wait, self.stopped_epoch, self.best_epoch = 0, 0, 0
-        self.best = worst(self.direction)
+        self.best = worst_value(self.direction)
         self.best_weights: list[Any] | None = None
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Look whether it got better."""
+        """Compare with the best so far; stop where patience has run out."""
         value = (logs or {}).get(self.monitor)
         if value is None:
             warnings.warn(
@@ -43,17 +42,19 @@ class EarlyStopping(Callback):
                 stacklevel=2,
             )
             return
-        if epoch < self.start_from_epoch:
-            return
+        if epoch >= self.start_from_epoch:
+            self._compare(epoch, value)
+
+    def _compare(self, epoch: int, value: float) -> None:
         if self.restore_best_weights and self.best_weights is None:
             # Where nothing ever improves, those of the first epoch are restored.
             self.best_weights, self.best_epoch = self.model.get_weights(), epoch
         self.wait += 1
-        if better(self.direction, value, self.best, self.min_delta):
+        if is_improvement(self.direction, value, self.best, self.min_delta):
             self.best, self.best_epoch = value, epoch
             if self.restore_best_weights:
                 self.best_weights = self.model.get_weights()
-            if self.baseline is None or better(self.direction, value, self.baseline, self.min_delta):
+            if self.baseline is None or is_improvement(self.direction, value, self.baseline, self.min_delta):
                 self.wait = 0
             return
         if self.wait >= self.patience and epoch > 0:
@@ -61,7 +62,7 @@ class EarlyStopping(Callback):
             self.model.stop_training = True
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Restore the best weights, whatever ended the run."""
+        """Restore the best weights, also where another callback ended the run."""
         if self.stopped_epoch > 0 and self.verbose > 0:
             print(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if self.restore_best_weights and self.best_weights is not None:
@@ -71,20 +72,10 @@ class EarlyStopping(Callback):
 
     def state(self) -> dict[str, Any]:
         """Return the best so far."""
-        kept = ("wait", "stopped_epoch", "best_epoch", "best")
-        return {name: getattr(self, name) for name in kept} | {"best_weights": self.best_weights or []}
+        names = ("wait", "stopped_epoch", "best_epoch", "best")
+        return {name: getattr(self, name) for name in names} | {"best_weights": self.best_weights or []}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up where it was."""
+        """Continue from a saved state."""
         vars(self).update(state)
         self.best_weights = state["best_weights"] or None
-
-
-class TerminateOnNaN(Callback):
-    """Stop at the batch at which the loss is no number any more."""
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Look at the loss."""
-        if not np.isfinite(logs["loss"]):
-            print(f"Batch {batch}: Invalid loss, terminating training")
-            self.model.stop_training = True

@@ -1,4 +1,4 @@
-"""The progress that people see: a bar on a terminal, lines elsewhere."""
+"""The progress of a run: a bar on a terminal, lines elsewhere."""
 
 import sys
 import time
@@ -10,14 +10,14 @@ from tqdm import tqdm
 from training.keras.callbacks.callback import Callback, Logs
 
 
-class Progress(Callback):
-    """A bar an epoch on a terminal, a line an epoch elsewhere; short epochs share one, unless `every`."""
+class ProgressLogger(Callback):
+    """A bar for each epoch on a terminal, a line elsewhere; short epochs share one, unless `every`."""
 
-    SECONDS_A_LINE = 1.0
+    SECONDS_PER_LINE = 1.0
 
     def __init__(self, bars: bool, every: bool = False) -> None:
         self.bars, self.every = bars, every
-        self._kept = float("-inf")
+        self._last_line = float("-inf")
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Start the clock, and the bar."""
@@ -34,29 +34,29 @@ class Progress(Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Advance the bar."""
         if self.bars and self._bar.update():
-            self._bar.set_postfix_str(figures_line(logs), refresh=False)
+            self._bar.set_postfix_str(format_logs(logs), refresh=False)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Finish the bar, or print the line."""
         now = time.monotonic()
-        keep = self.every or epoch + 1 == self.params["epochs"] or now - self._kept >= self.SECONDS_A_LINE
+        keep = self.every or epoch + 1 == self.params["epochs"] or now - self._last_line >= self.SECONDS_PER_LINE
         if keep:
-            self._kept = now
+            self._last_line = now
         if self.bars:
-            self._bar.set_postfix_str(figures_line(logs))
+            self._bar.set_postfix_str(format_logs(logs))
             self._bar.leave = keep
             self._bar.close()
         elif keep:
-            print(f"{self._title} - {now - self._began:.1f}s - {figures_line(logs)}", flush=True)
+            print(f"{self._title} - {now - self._began:.1f}s - {format_logs(logs)}", flush=True)
 
 
-def figures_line(logs: Mapping[str, float]) -> str:
-    """Return the figures of an epoch or an evaluation as people read them."""
+def format_logs(logs: Mapping[str, float]) -> str:
+    """Return the logs of an epoch or an evaluation as text."""
     return " - ".join(f"{name}: {value:.4f}" for name, value in logs.items())
 
 
-def progress(verbose: str | int) -> list[Callback]:
-    """Turn Keras's `verbose` into what shows the run: "auto" or 1, 2 for lines, 0 for nothing."""
+def progress_callbacks(verbose: str | int) -> list[Callback]:
+    """Return the callbacks for Keras's `verbose`: "auto" or 1, 2 for lines, 0 for none."""
     if verbose == 0:
         return []
-    return [Progress(bars=verbose != 2 and sys.stdout.isatty(), every=verbose == 2)]
+    return [ProgressLogger(bars=verbose != 2 and sys.stdout.isatty(), every=verbose == 2)]

@@ -1,1 +1,5 @@
-"""What runs under Keras's words: operations on batches, parameters, and the loop that trains them."""
+"""What runs under Keras's words: arrays and operations, the model made of them, and the loops that train it.
+
+Read data_adapter, parameters, ops; layer_stack and model; arguments, fit_plan, running_metrics, narrowing; evaluate
+and fit. The modules up to ops know nothing of layers, losses and callbacks; the others build on them.
+"""

@@ -1,4 +1,4 @@
-"""Where rows come from: an array, or anything else that can write the inputs of some rows into a batch."""
+"""Where rows come from: an array, or any other object that can write the inputs of some rows into a batch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,11 +9,12 @@ import numpy.typing as npt
 
 from nn.activations import Array
 
-Index = npt.NDArray[np.intp]
+Indices = npt.NDArray[np.intp]
+TargetArray = npt.NDArray[Any]  # class numbers (B,), or values (B, C)
 
 
-class Source(Protocol):
-    """Inputs (N, I) that need not lie in memory as such."""
+class DataAdapter(Protocol):
+    """Inputs (N, I) that need not be an array in memory."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -23,11 +24,11 @@ class Source(Protocol):
     def block(self) -> int:
         """How many rows are best gathered at once."""
 
-    def gather(self, index: Index, out: Any) -> None:
+    def gather(self, index: Indices, out: Any) -> None:
         """Write the inputs of the rows numbered `index` into `out` (len(index), I)."""
 
 
-class ArraySource:
+class ArrayDataAdapter:
     """The rows of an array (N, I) of any type: bytes stay bytes until they are in a batch."""
 
     block = 1
@@ -37,7 +38,7 @@ class ArraySource:
         self.shape: tuple[int, int] = (len(array), array.shape[1])
         self._gathered: npt.NDArray[Any] = np.empty((0, array.shape[1]), array.dtype)
 
-    def gather(self, index: Index, out: Array) -> None:
+    def gather(self, index: Indices, out: Array) -> None:
         """Write rows into `out`."""
         # With mode="raise" numpy would fill a buffer of its own first.
         if out.dtype == self.array.dtype:
@@ -53,34 +54,34 @@ class Batch:
     """Inputs x (B, I), targets (B,) or (B, C), and a weight for each row where there are any (B,)."""
 
     x: Array
-    y: npt.NDArray[Any]
+    y: TargetArray
     weights: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
-class Rows:
+class Samples:
     """Inputs, targets and weights that belong together, row by row."""
 
-    source: Source
-    y: npt.NDArray[Any]
+    inputs: DataAdapter
+    y: TargetArray
     weights: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
-    def first(self, count: int) -> "Rows":
-        """Return the first rows alone; the source may know of more."""
+    def first(self, count: int) -> "Samples":
+        """Return the first rows alone; the adapter may have more."""
         return replace(self, y=self.y[:count], weights=None if self.weights is None else self.weights[:count])
 
-    def batches(self, size: int, order: Index, dtype: npt.DTypeLike) -> Iterator[Batch]:
+    def batches(self, size: int, order: Indices, dtype: npt.DTypeLike) -> Iterator[Batch]:
         """Yield the rows in the given order; a batch is overwritten by one that follows."""
-        block = max(self.source.block // size, 1) * size
-        room = np.empty((min(block, len(order)), self.source.shape[1]), dtype)
+        block = max(self.inputs.block // size, 1) * size
+        buffer = np.empty((min(block, len(order)), self.inputs.shape[1]), dtype)
         y, weights = self.y[order], None if self.weights is None else self.weights[order]
         for first in range(0, len(order), block):
             last = min(first + block, len(order))
-            x = room[: last - first]
-            self.source.gather(order[first:last], x)
+            x = buffer[: last - first]
+            self.inputs.gather(order[first:last], x)
             for start in range(first, last, size):
                 end = min(start + size, last)
                 own = None if weights is None else weights[start:end]

@@ -1,7 +1,11 @@
 """All trainable numbers of a model in one flat vector, and their gradient in another.
 
-Layers hold views into both, so that an optimizer updates a whole model with a handful of
-operations on two vectors, however many layers there are.
+Layers hold views into both, so that an optimizer updates a whole model with a handful of operations on two vectors,
+however many layers there are.
+
+Some rows of the first tensor may be frozen for a time (`narrow`, until `widen`). The vectors then hold the live rows
+alone, and every view of them is made again; `Parameter.full_values` still gives all rows, and `compress` and `expand`
+convert vectors of the optimizer between the two lengths.
 """
 
 from dataclasses import dataclass, field
@@ -11,39 +15,37 @@ import numpy.typing as npt
 
 from nn.activations import Array
 
-Index = npt.NDArray[np.intp]
-
 
 @dataclass
 class Parameter:
     """A tensor of a layer: its name, such as kernel, its values and their gradient, both views of the flat vectors.
 
-    While some rows rest (see `Parameters.narrow`), the views hold the others alone.
+    While some rows are frozen (see `Parameters.narrow`), the views hold the live rows alone.
     """
 
     name: str
     shape: tuple[int, ...]
     values: Array = field(init=False)
     gradient: Array = field(init=False)
-    live: Index | None = None
-    resting: Array | None = None
+    live_rows: npt.NDArray[np.intp] | None = None
+    frozen_values: Array | None = None  # of the full shape; only the rows that are not live count
 
     @property
-    def whole(self) -> Array:
-        """The values with those of resting rows: the view itself where none rest."""
-        if self.live is None or self.resting is None:
+    def full_values(self) -> Array:
+        """The values with those of frozen rows: the view itself where none are frozen."""
+        if self.live_rows is None or self.frozen_values is None:
             return self.values
-        whole = self.resting.copy()
-        whole[self.live] = self.values
-        return whole
+        full = self.frozen_values.copy()
+        full[self.live_rows] = self.values
+        return full
 
     def assign(self, values: npt.ArrayLike) -> None:
-        """Take other values, of resting rows too."""
-        if self.live is None or self.resting is None:
+        """Set the values, those of frozen rows too."""
+        if self.live_rows is None or self.frozen_values is None:
             self.values[...] = values
         else:
-            self.resting[...] = values
-            self.values[...] = self.resting[self.live]
+            self.frozen_values[...] = values
+            self.values[...] = self.frozen_values[self.live_rows]
 
 
 class Parameters:
@@ -52,10 +54,10 @@ class Parameters:
     def __init__(self, tensors: list[Parameter], dtype: npt.DTypeLike = np.float32) -> None:
         self.tensors = tensors
         self.dtype = np.dtype(dtype)
-        self._kept: npt.NDArray[np.bool_] | None = None
-        self._lay_out([tensor.shape for tensor in tensors])
+        self._live: npt.NDArray[np.bool_] | None = None  # a mask over the full vector
+        self._allocate([tensor.shape for tensor in tensors])
 
-    def _lay_out(self, shapes: list[tuple[int, ...]]) -> None:
+    def _allocate(self, shapes: list[tuple[int, ...]]) -> None:
         sizes = [int(np.prod(shape)) for shape in shapes]
         self.values, self.gradient = (np.zeros(sum(sizes), self.dtype) for _ in range(2))
         ends = np.cumsum(sizes).tolist()
@@ -63,31 +65,31 @@ class Parameters:
             part = slice(end - size, end)
             tensor.values, tensor.gradient = (vector[part].reshape(shape) for vector in (self.values, self.gradient))
 
-    def narrow(self, live: Index) -> None:
-        """Let all rows of the first tensor rest but the live ones: the vectors (P,) have no place for them."""
+    def narrow(self, live_rows: npt.NDArray[np.intp]) -> None:
+        """Freeze all rows of the first tensor but the live ones, and leave them out of the vectors."""
         first, before = self.tensors[0], self.values
-        self._kept = np.ones(len(before), bool)
-        self._kept[: first.values.size] = np.repeat(np.isin(np.arange(first.shape[0]), live), first.shape[1])
-        first.resting, first.live = first.values.copy(), live
-        self._lay_out([(len(live), first.shape[1]), *(tensor.shape for tensor in self.tensors[1:])])
-        self.values[:] = self.without_resting(before)
+        self._live = np.ones(len(before), bool)
+        self._live[: first.values.size] = np.repeat(np.isin(np.arange(first.shape[0]), live_rows), first.shape[1])
+        first.frozen_values, first.live_rows = first.values.copy(), live_rows
+        self._allocate([(len(live_rows), first.shape[1]), *(tensor.shape for tensor in self.tensors[1:])])
+        self.values[:] = self.compress(before)
 
     def widen(self) -> None:
-        """Wake the resting rows."""
-        first, whole = self.tensors[0], self.with_resting(self.values)
-        whole[: np.prod(first.shape)] = first.whole.ravel()
-        self._kept = first.live = first.resting = None
-        self._lay_out([tensor.shape for tensor in self.tensors])
-        self.values[:] = whole
+        """Take the frozen rows back into the vectors."""
+        first, full = self.tensors[0], self.expand(self.values)
+        full[: np.prod(first.shape)] = first.full_values.ravel()
+        self._live = first.live_rows = first.frozen_values = None
+        self._allocate([tensor.shape for tensor in self.tensors])
+        self.values[:] = full
 
-    def without_resting(self, vector: Array) -> Array:
-        """Leave the places of resting rows out of a vector of all parameters: the vector itself where none rest."""
-        return vector if self._kept is None else vector[self._kept]
+    def compress(self, vector: Array) -> Array:
+        """Leave the places of frozen rows out of a vector of all parameters: the vector itself where none are."""
+        return vector if self._live is None else vector[self._live]
 
-    def with_resting(self, vector: Array) -> Array:
-        """Put zeros into the places of resting rows: the vector itself where none rest."""
-        if self._kept is None:
+    def expand(self, vector: Array) -> Array:
+        """Put zeros into the places of frozen rows: the vector itself where none are frozen."""
+        if self._live is None:
             return vector
-        whole = np.zeros(len(self._kept), vector.dtype)
-        whole[self._kept] = vector
-        return whole
+        full = np.zeros(len(self._live), vector.dtype)
+        full[self._live] = vector
+        return full

@@ -1,4 +1,7 @@
-"""The layers of a Sequential model, as Keras describes them."""
+"""The layers of a Sequential model, as Keras describes them: each makes its parameters and operations.
+
+Read base, core, normalization.
+"""
 
 from training.keras.layers.base import Layer
 from training.keras.layers.core import Activation, Dense, Dropout, Flatten, Input
@@ -6,6 +9,7 @@ from training.keras.layers.normalization import BatchNormalization, Normalizatio
 from training.keras.lookup import no_other
 
 __all__ = [
+    "LAYERS",
     "Activation",
     "BatchNormalization",
     "Dense",
@@ -17,5 +21,15 @@ __all__ = [
     "Rescaling",
 ]
 
+LAYERS: tuple[type[Layer], ...] = (
+    Activation,
+    BatchNormalization,
+    Dense,
+    Dropout,
+    Flatten,
+    Input,
+    Normalization,
+    Rescaling,
+)
 
-__getattr__ = no_other("layer", [layer for layer in __all__ if layer != "Layer"])
+__getattr__ = no_other("layer", [layer.__name__ for layer in LAYERS])

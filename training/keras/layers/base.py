@@ -1,4 +1,4 @@
-"""What every layer is: a description that becomes parameters and steps once its input is known."""
+"""The base class of layers: a description that becomes parameters and operations once its input is known."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,17 +10,17 @@ import numpy.typing as npt
 from nn.activations import Array
 from training.errors import TrainingError
 from training.keras.checks import refuse_arguments
-from training.keras.engine.ops import Step
+from training.keras.engine.ops import Op
 from training.keras.engine.parameters import Parameter
 from training.keras.lookup import snake_case
 from training.keras.regularizers import L1L2
 
 Shape = tuple[int, ...]
-_named: Counter[str] = Counter()
+_name_counts: Counter[str] = Counter()
 
 
-class Trained:
-    """What is always trained, and says so where somebody would freeze it."""
+class AlwaysTrainable:
+    """A layer or model that can't be frozen: setting `trainable` to False raises TrainingError."""
 
     name: str
 
@@ -35,8 +35,8 @@ class Trained:
             raise TrainingError(f"{self.name} can't be frozen (trainable = False): all layers are trained here")
 
 
-class Layer(Trained):
-    """`steps` is what training runs; `parameters` are trained, `statistics` are gathered along the way."""
+class Layer(AlwaysTrainable):
+    """`ops` are run in training; `parameters` are trained, `statistics` are measured batch by batch."""
 
     input_shape: Shape | None = None
     built = False
@@ -47,11 +47,11 @@ class Layer(Trained):
         if shape is not None or width is not None:
             self.input_shape = self._row_shape(shape if shape is not None else (width,))
         kind = snake_case(type(self).__name__)
-        self.name = name or (f"{kind}_{_named[kind]}" if _named[kind] else kind)
-        _named[kind] += name is None
+        self.name = name or (f"{kind}_{_name_counts[kind]}" if _name_counts[kind] else kind)
+        _name_counts[kind] += name is None
         self.parameters: list[Parameter] = []
         self.statistics: list[Array] = []
-        self.steps: list[Step] = []
+        self.ops: list[Op] = []
         self.regularized: list[tuple[Parameter, L1L2]] = []
 
     def _row_shape(self, shape: Any) -> Shape:
@@ -62,13 +62,13 @@ class Layer(Trained):
 
     @property
     def options(self) -> dict[str, Any]:
-        """What every layer may be given, beside what its own class takes."""
+        """The arguments that every layer takes, beside those of its own class."""
         return {"name": self.name}
 
     @property
     def weights(self) -> list[Array]:
-        """All numbers of the layer in Keras's order: those that are trained first."""
-        return [parameter.whole for parameter in self.parameters] + self.statistics
+        """All numbers of the layer in Keras's order: the trained ones first."""
+        return [parameter.full_values for parameter in self.parameters] + self.statistics
 
     def get_weights(self) -> list[Array]:
         """Return copies of all weights."""
@@ -92,37 +92,37 @@ class Layer(Trained):
         """Return the shape of a row after this layer."""
         return shape
 
-    def shapes(self, shape: Shape) -> dict[str, Shape]:
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
         """Return the shape of each trained tensor by its name, for rows of this shape."""
         return {}
 
     def make_parameters(self, shape: Shape, dtype: np.dtype[Any]) -> list[Parameter]:
-        """Say which tensors the layer needs for rows of this shape."""
-        self.parameters = [Parameter(name, of) for name, of in self.shapes(shape).items()]
+        """Return the tensors that the layer needs for rows of this shape."""
+        self.parameters = [Parameter(name, of) for name, of in self.parameter_shapes(shape).items()]
         return self.parameters
 
-    def build(self, shape: Shape, first: bool, rng: np.random.Generator) -> None:
-        """Give the tensors their first values, and make the steps.
+    def build(self, shape: Shape, needs_input_gradient: bool, rng: np.random.Generator) -> None:
+        """Give the tensors their initial values, and make the operations.
 
-        `first` says that no layer before this one is trained, so that nobody needs the gradient of its input.
+        The gradient of the input is needed where a layer before this one is trained.
         """
-        self.steps = self.make_steps(shape, first, rng)
+        self.ops = self.make_ops(shape, needs_input_gradient, rng)
         self.built = True
 
-    def make_steps(self, shape: Shape, first: bool, rng: np.random.Generator) -> list[Step]:
-        """Return what training runs."""
+    def make_ops(self, shape: Shape, needs_input_gradient: bool, rng: np.random.Generator) -> list[Op]:
+        """Return the operations that training runs."""
         return []
 
 
 def width_of(layer: Layer, shape: Sequence[int]) -> int:
-    """Return I of a row (I,), or say that the layer takes no other."""
+    """Return I of a row (I,). Raises TrainingError for rows of any other shape."""
     if len(shape) != 1:
         raise TrainingError(f"{layer.name} takes rows of one dimension, got {tuple(shape)}: add Flatten() before it")
     return shape[0]
 
 
 def check_weights(name: str, own: Sequence[Array], given: Sequence[npt.ArrayLike]) -> None:
-    """Say where weights do not fit a layer or a model of that name."""
+    """Raise TrainingError where weights do not fit a layer or a model of that name."""
     if len(own) != len(given):
         raise TrainingError(
             f"You called `set_weights(weights)` on layer '{name}' with a weight list of length"

@@ -1,4 +1,4 @@
-"""Dense layers and what stands between them."""
+"""Dense layers, and the layers between them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,15 +7,16 @@ import numpy as np
 
 from nn.activations import ACTIVATIONS, Array
 from training.errors import TrainingError
-from training.keras import initializers, regularizers
 from training.keras.checks import check_number
-from training.keras.engine.ops import Activate, Affine, Drop, Step
+from training.keras.engine.ops import ActivationOp, DenseOp, DropoutOp, Op
+from training.keras.initializers import get as get_initializer
 from training.keras.layers.base import Layer, Shape, width_of
 from training.keras.lookup import look_up
+from training.keras.regularizers import get as get_regularizer
 
 
 class Input(Layer):
-    """Says the shape of a row, so that the model can be built before it sees data.
+    """Declares the shape of a row, so that the model can be built before it sees data.
 
     Batches may be of any size, and data of any numeric type, whatever batch_size and dtype say.
     """
@@ -58,15 +59,15 @@ class Dense(Layer):
         self.units = int(units)
         self.activation = look_up("activation function", activation or "linear", ACTIVATIONS).name
         self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_initializer = get_initializer(kernel_initializer)
+        self.bias_initializer = get_initializer(bias_initializer)
+        self.kernel_regularizer = get_regularizer(kernel_regularizer)
+        self.bias_regularizer = get_regularizer(bias_regularizer)
 
     @property
     def kernel(self) -> Array:
         """The kernel (I, U)."""
-        return self.parameters[0].whole
+        return self.parameters[0].full_values
 
     @property
     def bias(self) -> Array | None:
@@ -77,20 +78,21 @@ class Dense(Layer):
         """Return (U,)."""
         return (self.units,)
 
-    def shapes(self, shape: Shape) -> dict[str, Shape]:
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
         """Return kernel (I, U) and bias (U,)."""
         kernel: dict[str, Shape] = {"kernel": (width_of(self, shape), self.units)}
         return kernel | {"bias": (self.units,)} if self.use_bias else kernel
 
-    def make_steps(self, shape: Shape, first: bool, rng: np.random.Generator) -> list[Step]:
-        """Return the affine map and the activation."""
+    def make_ops(self, shape: Shape, needs_input_gradient: bool, rng: np.random.Generator) -> list[Op]:
+        """Set the initial values; return the product with the kernel, and the activation."""
         initial = [self.kernel_initializer, self.bias_initializer]
         for parameter, initialize in zip(self.parameters, initial, strict=False):
             parameter.values[:] = initialize(parameter.values.shape, rng)
         penalties = zip(self.parameters, [self.kernel_regularizer, self.bias_regularizer], strict=False)
         self.regularized = [(parameter, regularizer) for parameter, regularizer in penalties if regularizer]
-        affine = Affine(self.parameters[0], self.parameters[1] if self.use_bias else None, not first)
-        return [affine] if self.activation == "linear" else [affine, Activate(ACTIVATIONS[self.activation])]
+        bias = self.parameters[1] if self.use_bias else None
+        dense = DenseOp(self.parameters[0], bias, needs_input_gradient)
+        return [dense] if self.activation == "linear" else [dense, ActivationOp(ACTIVATIONS[self.activation])]
 
 
 class Activation(Layer):
@@ -100,11 +102,11 @@ class Activation(Layer):
         super().__init__(**base)
         self.activation = look_up("activation function", activation, ACTIVATIONS).name
 
-    def make_steps(self, shape: Shape, first: bool, rng: np.random.Generator) -> list[Step]:
-        """Return the one step; linear is none."""
+    def make_ops(self, shape: Shape, needs_input_gradient: bool, rng: np.random.Generator) -> list[Op]:
+        """Return the one operation; linear has none."""
         if self.activation == "softmax":
             width_of(self, shape)
-        return [] if self.activation == "linear" else [Activate(ACTIVATIONS[self.activation])]
+        return [] if self.activation == "linear" else [ActivationOp(ACTIVATIONS[self.activation])]
 
 
 class Dropout(Layer):
@@ -115,14 +117,14 @@ class Dropout(Layer):
         check_number("rate", rate, 0, 1)
         self.rate, self.seed = float(rate), seed
 
-    def make_steps(self, shape: Shape, first: bool, rng: np.random.Generator) -> list[Step]:
-        """Return the one step, with a stream of random numbers of its own."""
+    def make_ops(self, shape: Shape, needs_input_gradient: bool, rng: np.random.Generator) -> list[Op]:
+        """Return the one operation, with a random generator of its own."""
         (own,) = rng.spawn(1)
-        return [Drop(self.rate, own if self.seed is None else np.random.Generator(np.random.SFC64(self.seed)))]
+        return [DropoutOp(self.rate, own if self.seed is None else np.random.Generator(np.random.SFC64(self.seed)))]
 
 
 class Flatten(Layer):
-    """Make each row one-dimensional; rows are stored so anyway."""
+    """Make each row one-dimensional; rows are stored that way already."""
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return (I,)."""

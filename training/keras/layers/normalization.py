@@ -1,4 +1,4 @@
-"""Layers that bring values to a common scale: told, measured beforehand, or measured batch by batch."""
+"""Layers that bring values to a common scale: one given, one measured beforehand, or one measured batch by batch."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy.typing as npt
 from nn.activations import Array
 from training.errors import TrainingError
 from training.keras.checks import check_number
-from training.keras.engine.ops import Normalize, Scale, Step
+from training.keras.engine.ops import BatchNormOp, Op, ScaleOp
 from training.keras.engine.parameters import Parameter
 from training.keras.layers.base import Layer, Shape, width_of
 
@@ -22,9 +22,9 @@ class Rescaling(Layer):
         if self.scale == 0 or not np.isfinite([self.scale, self.offset]).all():
             raise TrainingError(f"{self.name} needs a finite offset and a finite scale that is not 0")
 
-    def make_steps(self, shape: Shape, first: bool, rng: np.random.Generator) -> list[Step]:
-        """Return the one step."""
-        return [Scale(-self.offset / self.scale, self.scale)]
+    def make_ops(self, shape: Shape, needs_input_gradient: bool, rng: np.random.Generator) -> list[Op]:
+        """Return the one operation."""
+        return [ScaleOp(-self.offset / self.scale, self.scale)]
 
 
 class Normalization(Layer):
@@ -46,7 +46,7 @@ class Normalization(Layer):
                 f" Got mean={mean!r} and variance={variance!r}"
             )
         self.axis = axis
-        self._scales: list[Scale] = []  # none before the model is built
+        self._scale_ops: list[ScaleOp] = []  # none before the model is built
         self.mean = None if mean is None else np.asarray(mean, np.float64)
         self.variance = None if variance is None else np.asarray(variance, np.float64)
 
@@ -55,16 +55,16 @@ class Normalization(Layer):
         values = np.asarray(data, np.float64)
         axes = None if self.axis is None else tuple(range(values.ndim - 1))
         self.mean, self.variance = values.mean(axis=axes), values.var(axis=axes)
-        for step in self._scales:
-            step.offset, step.scale = self._constants(self._row)
+        for op in self._scale_ops:
+            op.offset, op.scale = self._constants(self._row)
 
-    def make_steps(self, shape: Shape, first: bool, rng: np.random.Generator) -> list[Step]:
-        """Return the one step."""
-        self._row, self._scales = shape, [Scale(*self._constants(shape))]
-        return [*self._scales]
+    def make_ops(self, shape: Shape, needs_input_gradient: bool, rng: np.random.Generator) -> list[Op]:
+        """Return the one operation."""
+        self._row, self._scale_ops = shape, [ScaleOp(*self._constants(shape))]
+        return [*self._scale_ops]
 
     def _constants(self, shape: Shape) -> tuple[Array, Array]:
-        """Return what to take off rows of this shape, and what to multiply them by, both (I,)."""
+        """Return the offset to subtract from rows of this shape, and the scale to multiply them by, both (I,)."""
         if self.mean is None or self.variance is None:
             raise TrainingError(f"{self.name} knows no mean and variance yet: call adapt(data) first")
         deviation = np.maximum(np.sqrt(self.variance), 1e-7)  # keras.config.epsilon()
@@ -80,7 +80,7 @@ class Normalization(Layer):
 class BatchNormalization(Layer):
     """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, feature by feature.
 
-    In training mean and (biased) variance are those of the batch; moving averages of them serve afterwards:
+    In training mean and (biased) variance are those of the batch; afterwards they are moving averages:
     moving = moving * momentum + batch * (1 - momentum).
     """
 
@@ -92,24 +92,24 @@ class BatchNormalization(Layer):
         check_number("epsilon", epsilon, 0)
         self.momentum, self.epsilon, self.center, self.scale = momentum, epsilon, center, scale
 
-    def shapes(self, shape: Shape) -> dict[str, Shape]:
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
         """Return gamma (I,) and beta (I,)."""
         width: Shape = (width_of(self, shape),)
         return ({"gamma": width} if self.scale else {}) | ({"beta": width} if self.center else {})
 
     def make_parameters(self, shape: Shape, dtype: np.dtype[Any]) -> list[Parameter]:
-        """Make room for the moving averages too."""
+        """Return the tensors, and allocate the moving averages."""
         self.statistics = [np.zeros(shape, dtype), np.ones(shape, dtype)]
         return super().make_parameters(shape, dtype)
 
-    def make_steps(self, shape: Shape, first: bool, rng: np.random.Generator) -> list[Step]:
-        """Return the one step."""
+    def make_ops(self, shape: Shape, needs_input_gradient: bool, rng: np.random.Generator) -> list[Op]:
+        """Return the one operation."""
         by_name = {parameter.name: parameter for parameter in self.parameters}
         gamma, beta = by_name.get("gamma"), by_name.get("beta")
         if gamma:
             gamma.values[:] = 1
         mean, variance = self.statistics
-        return [Normalize(gamma, beta, mean, variance, self.momentum, self.epsilon)]
+        return [BatchNormOp(gamma, beta, mean, variance, self.momentum, self.epsilon)]
 
     def inference(self) -> tuple[Array, Array]:
         """Return scale (I,) and shift (I,) of y = x * scale + shift after training, in float64."""

@@ -1,32 +1,53 @@
-"""What training makes small, by Keras's names."""
+"""The losses that training minimizes, by Keras's names: the loss of each row, and its gradient.
 
-from training.keras.lookup import no_other
-from training.keras.losses.base import (
-    LOSSES,
+Names, defaults and formulas are those of Keras 3 (`keras/src/losses/losses.py`). Read base, regression, crossentropy.
+"""
+
+from typing import Any
+
+from training.keras.lookup import look_up, no_other
+from training.keras.losses.base import Loss
+from training.keras.losses.crossentropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
     Crossentropy,
-    Distance,
-    Huber,
-    Loss,
-    MeanAbsoluteError,
-    MeanSquaredError,
     SparseCategoricalCrossentropy,
-    get,
 )
+from training.keras.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError, RegressionLoss
 
 __all__ = [
     "LOSSES",
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
     "Crossentropy",
-    "Distance",
     "Huber",
     "Loss",
     "MeanAbsoluteError",
     "MeanSquaredError",
+    "RegressionLoss",
     "SparseCategoricalCrossentropy",
     "get",
 ]
+
+LOSSES: dict[str, type[Any]] = {
+    kind.name: kind
+    for kind in (
+        SparseCategoricalCrossentropy,
+        CategoricalCrossentropy,
+        BinaryCrossentropy,
+        MeanSquaredError,
+        MeanAbsoluteError,
+        Huber,
+    )
+} | {"mse": MeanSquaredError, "mae": MeanAbsoluteError}
+
+
+def get(identifier: Any) -> Loss:
+    """Look up a loss by name, or take one as it is."""
+    if isinstance(identifier, Loss):
+        return identifier
+    loss: Loss = look_up("loss", identifier, LOSSES)()
+    return loss
+
 
 __getattr__ = no_other("loss", dict.fromkeys(kind.__name__ for kind in LOSSES.values()))

@@ -1,24 +1,24 @@
-"""What is reported beside the loss, by Keras's names."""
+"""Metrics, by Keras's names: values that are aggregated batch by batch and reported beside the loss.
 
-from training.keras.lookup import no_other
-from training.keras.metrics.base import (
-    AUC,
-    METRICS,
+Weights of rows count in the loss alone. Names, defaults and formulas are those of Keras 3 (`keras/src/metrics/`).
+Read base, accuracy, regression, confusion.
+"""
+
+from typing import Any
+
+from training.keras.engine.data_adapter import TargetArray
+from training.keras.lookup import look_up, no_other
+from training.keras.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
     CategoricalAccuracy,
-    Mean,
-    MeanAbsoluteError,
-    MeanSquaredError,
-    Metric,
-    Precision,
-    Recall,
     SparseCategoricalAccuracy,
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
-    check_metric,
-    get_metric,
 )
+from training.keras.metrics.base import Mean, Metric
+from training.keras.metrics.confusion import AUC, Precision, Recall
+from training.keras.metrics.regression import MeanAbsoluteError, MeanSquaredError
 
 __all__ = [
     "AUC",
@@ -38,5 +38,42 @@ __all__ = [
     "check_metric",
     "get_metric",
 ]
+
+METRICS: dict[str, type[Any]] = {
+    "accuracy": Accuracy,
+    "sparse_categorical_accuracy": SparseCategoricalAccuracy,
+    "categorical_accuracy": CategoricalAccuracy,
+    "binary_accuracy": BinaryAccuracy,
+    "sparse_top_k_categorical_accuracy": SparseTopKCategoricalAccuracy,
+    "top_k_categorical_accuracy": TopKCategoricalAccuracy,
+    "mean_absolute_error": MeanAbsoluteError,
+    "mae": MeanAbsoluteError,
+    "mean_squared_error": MeanSquaredError,
+    "mse": MeanSquaredError,
+    "auc": AUC,
+    "precision": Precision,
+    "recall": Recall,
+}
+ACCURACY = ("accuracy", "acc")
+
+
+def check_metric(identifier: Any) -> None:
+    """Raise TrainingError where there is no such metric."""
+    if not isinstance(identifier, Metric) and str(identifier).lower() not in ACCURACY:
+        look_up("metric", identifier, METRICS)
+
+
+def get_metric(identifier: Any, y: TargetArray, outputs: int) -> Metric:
+    """Look up a metric by name, or take one as it is; "accuracy" is the one that fits targets and outputs."""
+    if isinstance(identifier, Metric):
+        identifier.reset()
+        return identifier
+    if str(identifier).lower() in ACCURACY:
+        if outputs == 1:
+            return BinaryAccuracy(name=identifier)
+        return (SparseCategoricalAccuracy if y.ndim == 1 else CategoricalAccuracy)(name=identifier)
+    metric: Metric = look_up("metric", identifier, METRICS)(name=identifier)
+    return metric
+
 
 __getattr__ = no_other("metric", dict.fromkeys(kind.__name__ for kind in METRICS.values()))

@@ -1,9 +1,29 @@
-"""How the parameters follow their gradient, by Keras's names."""
+"""Optimizers, by Keras's names: each is one method over flat vectors, which updates all parameters in place.
 
-from training.keras.lookup import no_other
+Names, defaults and formulas are those of Keras 3 (`keras/src/optimizers/`). Read schedules, base, sgd, rmsprop, adam.
+"""
+
+from typing import Any
+
+from training.keras.lookup import look_up, no_other
 from training.keras.optimizers import schedules
-from training.keras.optimizers.base import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSprop, get
+from training.keras.optimizers.adam import Adam, AdamW
+from training.keras.optimizers.base import Optimizer
+from training.keras.optimizers.rmsprop import RMSprop
+from training.keras.optimizers.sgd import SGD
 
 __all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "get", "schedules"]
+
+OPTIMIZERS: dict[str, type[Any]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}
+
+
+def get(identifier: Any) -> Optimizer:
+    """Look up an optimizer by name, in any case of letters, or take one as it is."""
+    if isinstance(identifier, Optimizer):
+        return identifier
+    name = identifier.lower() if isinstance(identifier, str) else identifier
+    optimizer: Optimizer = look_up("optimizer", name, OPTIMIZERS)()
+    return optimizer
+
 
 __getattr__ = no_other("optimizer", [kind.__name__ for kind in OPTIMIZERS.values()])

@@ -1,21 +1,16 @@
-"""How the parameters follow their gradient: each optimizer is one method over flat vectors.
+"""The base class of optimizers: learning rate, gradient clipping and weight decay around the step of each kind."""
 
-Names, defaults and formulas are those of Keras 3 (`keras/src/optimizers/`).
-"""
-
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from nn.activations import Array
 from training.errors import TrainingError
-from training.keras.checks import BELOW_1, check_number, refuse_arguments
+from training.keras.checks import check_number, refuse_arguments
 from training.keras.engine.parameters import Parameters
-from training.keras.lookup import look_up
-from training.keras.optimizers import schedules
+from training.keras.optimizers.schedules import LearningRateSchedule
 
-LearningRate = float | schedules.LearningRateSchedule
+LearningRate = float | LearningRateSchedule
 CLIPS = ("clipnorm", "global_clipnorm", "clipvalue")
 
 
@@ -27,7 +22,7 @@ class Optimizer:
     """
 
     slot_count: ClassVar[int] = 0
-    FLUSH_EVERY = 64  # steps
+    STEPS_PER_FLUSH = 64
     weight_decay: float | None = None
 
     def __init__(self, learning_rate: LearningRate, **options: Any) -> None:
@@ -42,8 +37,8 @@ class Optimizer:
         self.options = {name: value for name, value in options.items() if value is not None}
         if len(self.options) > 1:
             raise TrainingError(f"Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set: {options}")
-        for name, most in self.options.items():
-            check_number(name, most, 0)
+        for name, maximum in self.options.items():
+            check_number(name, maximum, 0)
 
     @property
     def scheduled(self) -> bool:
@@ -67,7 +62,7 @@ class Optimizer:
         self._learning_rate = rate
 
     def build(self, values: Array) -> None:
-        """Make room for the state, all zero, and begin to count anew."""
+        """Allocate the state, all zero, and reset the count of steps."""
         self.iterations = 0
         self.slots = [np.zeros_like(values) for _ in range(self.slot_count)]
         self._scratch = np.empty_like(values)
@@ -76,14 +71,14 @@ class Optimizer:
         """Take one step: the values move, the gradient may be overwritten."""
         rate = self.learning_rate
         self.iterations += 1
-        if self._scratch.shape != parameters.values.shape:  # some rows rest, or rest no more
+        if self._scratch.shape != parameters.values.shape:  # rows were frozen, or are live again
             self._scratch = np.empty_like(parameters.values)
         if self.options:
             self._clip_gradient(parameters)
         if self.weight_decay:
             self._decay(parameters, self.weight_decay * rate)
         self.step(parameters.values, parameters.gradient, rate)
-        if self.iterations % self.FLUSH_EVERY == 0:
+        if self.iterations % self.STEPS_PER_FLUSH == 0:
             self._flush()
 
     def step(self, values: Array, gradient: Array, rate: float) -> None:
@@ -100,165 +95,15 @@ class Optimizer:
             slot *= np.abs(slot) > 1e-30
 
     def _clip_gradient(self, parameters: Parameters) -> None:
-        ((name, most),) = self.options.items()
+        ((name, maximum),) = self.options.items()
         if name == "clipvalue":
-            np.clip(parameters.gradient, -most, most, out=parameters.gradient)
+            np.clip(parameters.gradient, -maximum, maximum, out=parameters.gradient)
             return
         parts = [parameters.gradient] if name == "global_clipnorm" else [t.gradient for t in parameters.tensors]
         for part in parts:
             norm = np.linalg.norm(part)
-            if norm > most:
-                part *= most / norm
+            if norm > maximum:
+                part *= maximum / norm
 
     def _decay(self, parameters: Parameters, share: float) -> None:
         parameters.values *= 1 - share
-
-
-class SGD(Optimizer):
-    """m = momentum m - lr g;  w += m, or with nesterov  w += momentum m - lr g."""
-
-    slot_count = 1
-
-    def __init__(
-        self, learning_rate: LearningRate = 0.01, momentum: float = 0.0, nesterov: bool = False, **options: Any
-    ) -> None:
-        super().__init__(learning_rate, **options)
-        check_number("momentum", momentum, 0, 1)
-        self.momentum, self.nesterov = momentum, nesterov
-
-    def step(self, values: Array, gradient: Array, rate: float) -> None:
-        """Do the arithmetic of one step."""
-        gradient *= rate
-        if self.momentum:
-            (m,) = self.slots
-            m *= self.momentum
-            m -= gradient
-            if not self.nesterov:
-                values += m
-                return
-            values += self.momentum * m
-        values -= gradient
-
-
-class RMSprop(Optimizer):
-    """v = rho v + (1 - rho) g²;  w -= lr g / sqrt(v + epsilon), through a momentum where there is one."""
-
-    slot_count = 2
-
-    def __init__(
-        self,
-        learning_rate: LearningRate = 0.001,
-        rho: float = 0.9,
-        momentum: float = 0.0,
-        epsilon: float = 1e-7,
-        **options: Any,
-    ) -> None:
-        super().__init__(learning_rate, **options)
-        check_number("rho", rho, 0, 1)
-        check_number("momentum", momentum, 0, 1)
-        check_number("epsilon", epsilon, 0)
-        self.rho, self.momentum, self.epsilon = rho, momentum, epsilon
-
-    def step(self, values: Array, gradient: Array, rate: float) -> None:
-        """Do the arithmetic of one step."""
-        (v, m), scratch = self.slots, self._scratch
-        np.multiply(gradient, gradient, out=scratch)
-        scratch *= 1 - self.rho
-        v *= self.rho
-        v += scratch
-        np.add(v, self.epsilon, out=scratch)
-        np.sqrt(scratch, out=scratch)
-        np.divide(gradient, scratch, out=scratch)
-        scratch *= rate
-        if self.momentum:
-            m *= self.momentum
-            m += scratch
-            scratch = m
-        values -= scratch
-
-
-class Adam(Optimizer):
-    """m = β1 m + (1 - β1) g;  v = β2 v + (1 - β2) g²;  w -= α m / (sqrt(v) + epsilon).
-
-    α = lr sqrt(1 - β2^t) / (1 - β1^t) at step t (Kingma & Ba 2015, with epsilon outside the
-    correction as in Keras). Kept are m / (1 - β1) and v / (1 - β2), which saves two passes.
-    """
-
-    slot_count = 2
-
-    def __init__(
-        self,
-        learning_rate: LearningRate = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        **options: Any,
-    ) -> None:
-        super().__init__(learning_rate, **options)
-        check_number("beta_1", beta_1, 0, BELOW_1)
-        check_number("beta_2", beta_2, 0, BELOW_1)
-        check_number("epsilon", epsilon, 0)
-        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
-
-    def step(self, values: Array, gradient: Array, rate: float) -> None:
-        """Do the arithmetic of one step."""
-        (m, v), scratch, t = self.slots, self._scratch, self.iterations
-        alpha = rate * (1 - self.beta_2**t) ** 0.5 / (1 - self.beta_1**t)
-        root = (1 - self.beta_2) ** 0.5
-        m *= self.beta_1
-        m += gradient
-        np.multiply(gradient, gradient, out=gradient)
-        v *= self.beta_2
-        v += gradient
-        np.sqrt(v, out=scratch)
-        scratch += self.epsilon / root
-        np.divide(m, scratch, out=scratch)
-        scratch *= alpha * (1 - self.beta_1) / root
-        values -= scratch
-
-
-class AdamW(Adam):
-    """Adam, and before each step w -= lr weight_decay w (Loshchilov & Hutter 2019), biases included as in Keras."""
-
-    def __init__(
-        self,
-        learning_rate: LearningRate = 0.001,
-        weight_decay: float = 0.004,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        *,
-        exclude_from_weight_decay: Sequence[str] = (),
-        **options: Any,
-    ) -> None:
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, **options)
-        check_number("weight_decay", weight_decay, 0)
-        self.weight_decay = weight_decay
-        # An argument too, so that a saved optimizer comes back with it.
-        self.exclude_from_weight_decay(exclude_from_weight_decay)
-
-    def exclude_from_weight_decay(self, var_names: Sequence[str]) -> None:
-        """Leave tensors alone whose name contains one of these, such as bias."""
-        if isinstance(var_names, str):
-            raise TrainingError("exclude_from_weight_decay takes a list of names, such as ['bias']")
-        self._exclude_from_weight_decay = tuple(var_names)
-
-    def _decay(self, parameters: Parameters, share: float) -> None:
-        if not self._exclude_from_weight_decay:
-            super()._decay(parameters, share)
-            return
-        for tensor in parameters.tensors:
-            if not any(name in tensor.name for name in self._exclude_from_weight_decay):
-                tensor.values[...] *= 1 - share
-
-
-OPTIMIZERS: dict[str, type[Any]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}
-
-
-def get(identifier: Any) -> Optimizer:
-    """Look up an optimizer by name, in any case of letters, or take one as it is."""
-    if isinstance(identifier, Optimizer):
-        return identifier
-    name = identifier.lower() if isinstance(identifier, str) else identifier
-    optimizer: Optimizer = look_up("optimizer", name, OPTIMIZERS)()
-    return optimizer

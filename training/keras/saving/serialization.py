@@ -9,52 +9,58 @@ from typing import Any
 import numpy as np
 
 from training.errors import TrainingError
-from training.keras import initializers, layers, losses, metrics, optimizers, regularizers
+from training.keras.initializers import Constant, VarianceScaling
+from training.keras.layers import LAYERS
+from training.keras.losses import LOSSES
+from training.keras.metrics import METRICS
+from training.keras.optimizers import OPTIMIZERS
+from training.keras.optimizers.schedules import CosineDecay, ExponentialDecay, PiecewiseConstantDecay
+from training.keras.regularizers import L1L2
 
 CLASSES: dict[str, type] = {
     kind.__name__: kind
     for kind in (
-        *(getattr(layers, name) for name in layers.__all__ if name != "Layer"),
-        *losses.LOSSES.values(),
-        *metrics.METRICS.values(),
-        *optimizers.OPTIMIZERS.values(),
-        initializers.Constant,
-        initializers.VarianceScaling,
-        regularizers.L1L2,
-        optimizers.schedules.CosineDecay,
-        optimizers.schedules.ExponentialDecay,
-        optimizers.schedules.PiecewiseConstantDecay,
+        *LAYERS,
+        *LOSSES.values(),
+        *METRICS.values(),
+        *OPTIMIZERS.values(),
+        Constant,
+        VarianceScaling,
+        L1L2,
+        CosineDecay,
+        ExponentialDecay,
+        PiecewiseConstantDecay,
     )
 }
 
 
-def describe(value: Any) -> Any:
-    """Return a value as JSON can say it."""
+def serialize(value: Any) -> Any:
+    """Return a value as JSON can represent it."""
     if type(value) in CLASSES.values():
         names = [name for name, p in inspect.signature(type(value)).parameters.items() if p.kind != p.VAR_KEYWORD]
-        # What has an underscore is the argument itself, where the public name is a property or a method.
-        arguments = {name: describe(getattr(value, f"_{name}", getattr(value, name))) for name in names}
-        return {"class": type(value).__name__, "arguments": arguments | describe(getattr(value, "options", {}))}
+        # The argument itself has an underscore where the public name is a property or a method.
+        arguments = {name: serialize(getattr(value, f"_{name}", getattr(value, name))) for name in names}
+        return {"class": type(value).__name__, "arguments": arguments | serialize(getattr(value, "options", {}))}
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, list | tuple):
-        return [describe(item) for item in value]
+        return [serialize(item) for item in value]
     if isinstance(value, dict):
-        return {key: describe(item) for key, item in value.items()}
+        return {key: serialize(item) for key, item in value.items()}
     if value is None or isinstance(value, str | int | float | bool):
         return value
     raise TrainingError(f"{value!r} can't be saved: its class is none of this package's")
 
 
-def make(description: Any) -> Any:
-    """Return what was described."""
+def deserialize(description: Any) -> Any:
+    """Return the value that was serialized."""
     if isinstance(description, list):
-        return [make(item) for item in description]
+        return [deserialize(item) for item in description]
     if not isinstance(description, dict):
         return description
     if "class" not in description:
-        return {key: make(item) for key, item in description.items()}
+        return {key: deserialize(item) for key, item in description.items()}
     name = description["class"]
     if name not in CLASSES:
         raise TrainingError(f"unknown class {name!r}; known are {', '.join(sorted(CLASSES))}")
-    return CLASSES[name](**make(description["arguments"]))
+    return CLASSES[name](**deserialize(description["arguments"]))

@@ -9,7 +9,8 @@ from nn.activations import ACTIVATIONS
 from tests.helpers.gradcheck import Float64, assert_gradient
 from training.keras import Sequential
 from training.keras.engine.data_adapter import Batch
-from training.keras.engine.fit import Figures, train_on_batch
+from training.keras.engine.fit import train_step
+from training.keras.engine.running_metrics import RunningMetrics
 from training.keras.layers import Activation, BatchNormalization, Dense, Dropout, Layer, Rescaling
 from training.keras.losses import (
     BinaryCrossentropy,
@@ -44,14 +45,14 @@ def _check(model: Sequential, rng: np.random.Generator, y: np.ndarray | None = N
     x = rng.normal(size=(7, 4))
     y = model.loss.check(rng.integers(0, 3, 7) if y is None else y, 3)
     weights = rng.uniform(0.5, 2, 7).astype(np.float32)
-    train_on_batch(model, Batch(x.copy(), y, weights), Figures(model, y))
+    train_step(model, Batch(x.copy(), y, weights), RunningMetrics(model.new_metrics(y)))
     assert isinstance(model.optimizer, Standstill)
     gradient = model.optimizer.seen + error
 
     def loss(at: Float64) -> float:
         values[:] = at
-        figures = Figures(model, y)
-        train_on_batch(model, Batch(x.copy(), y, weights), figures)
+        figures = RunningMetrics(model.new_metrics(y))
+        train_step(model, Batch(x.copy(), y, weights), figures)
         return figures["loss"]
 
     assert_gradient(loss, np.asarray(gradient, np.float64), np.asarray(values.copy(), np.float64), rng)
@@ -123,7 +124,7 @@ def test_a_wrong_gradient_is_caught(rng: np.random.Generator) -> None:
 
 def test_through_dropout_the_gradient_takes_the_same_mask(rng: np.random.Generator) -> None:
     model = _built([Dense(50, "linear"), Dropout(0.5), Dense(3, "softmax")])
-    train_on_batch(model, Batch(rng.normal(size=(1, 4)), np.array([1])), Figures(model, np.array([1])))
+    train_step(model, Batch(rng.normal(size=(1, 4)), np.array([1])), RunningMetrics(model.new_metrics(np.array([1]))))
     assert isinstance(model.optimizer, Standstill)
     to_hidden = model.optimizer.seen[: 4 * 50].reshape(4, 50)
     from_hidden = model.optimizer.seen[4 * 50 + 50 : -3].reshape(50, 3)

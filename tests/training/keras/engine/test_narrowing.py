@@ -49,7 +49,7 @@ def test_the_weights_are_those_of_a_run_with_all_inputs(
 ) -> None:
     narrow, whole = _model(optimizer(), first), _model(optimizer(), first)
     assert _width_in_training(narrow, data, epochs=3) == 8
-    monkeypatch.setattr("training.keras.engine.narrowing.LEAST_SHARE", 1)
+    monkeypatch.setattr("training.keras.engine.narrowing.MIN_ZERO_SHARE", 1)
     assert _width_in_training(whole, data, epochs=3) == 12
     for one, other in zip(narrow.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from training.keras.engine.ops import Drop
+from training.keras.engine.ops import DropoutOp
 
 
 @pytest.mark.parametrize("rate", [0.2, 0.5, 0.9])
 def test_dropout_by_its_law(rate: float, rng: np.random.Generator) -> None:
-    drop = Drop(rate, rng)
+    drop = DropoutOp(rate, rng)
     ones = np.ones((1000, 200), np.float32)
     y = drop.forward(ones, training=True).copy()
     scale = np.float32(1 / (1 - rate))
@@ -21,24 +21,24 @@ def test_dropout_by_its_law(rate: float, rng: np.random.Generator) -> None:
 
 def test_dropout_of_nothing_and_of_all(rng: np.random.Generator) -> None:
     ones = np.ones((10, 10), np.float32)
-    np.testing.assert_array_equal(Drop(0, rng).forward(ones, training=True), ones)
-    everything = Drop(1, rng)
+    np.testing.assert_array_equal(DropoutOp(0, rng).forward(ones, training=True), ones)
+    everything = DropoutOp(1, rng)
     np.testing.assert_array_equal(everything.forward(ones, training=True), 0 * ones)
     np.testing.assert_array_equal(everything.backward(ones.copy()), 0 * ones)
 
 
 def test_dropout_is_the_identity_outside_training(rng: np.random.Generator) -> None:
     x = rng.normal(size=(10, 10)).astype(np.float32)
-    np.testing.assert_array_equal(Drop(0.5, rng).forward(x, training=False), x)
+    np.testing.assert_array_equal(DropoutOp(0.5, rng).forward(x, training=False), x)
 
 
 def test_dropout_leaves_its_input_alone(rng: np.random.Generator) -> None:
     x = np.ones((10, 10), np.float32)
-    Drop(0.5, rng).forward(x, training=True)
+    DropoutOp(0.5, rng).forward(x, training=True)
     np.testing.assert_array_equal(x, np.ones((10, 10)))
 
 
 def test_the_same_seed_gives_the_same_mask() -> None:
     x = np.ones((10, 10), np.float32)
-    first, second = (Drop(0.5, np.random.default_rng(3)).forward(x, training=True) for _ in range(2))
+    first, second = (DropoutOp(0.5, np.random.default_rng(3)).forward(x, training=True) for _ in range(2))
     np.testing.assert_array_equal(first, second)

@@ -1,0 +1,47 @@
+"""The callbacks of a run, called together."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from training.errors import TrainingError
+from training.keras.callbacks.callback import Callback
+from training.keras.engine.model import TrainableModel
+
+
+class CallbackList:
+    """All callbacks of a run. Batch hooks that are not overridden are not called."""
+
+    def __init__(self, callbacks: list[Callback], model: TrainableModel, params: dict[str, Any]) -> None:
+        self.callbacks = callbacks
+        for callback in callbacks:
+            callback.set_model(model)
+            callback.set_params(params)
+            callback.all_callbacks = callbacks
+        self.batch_begin = self._overriding("on_train_batch_begin", "on_batch_begin")
+        self.batch_end = self._overriding("on_train_batch_end", "on_batch_end")
+        self.test_batch_begin = self._overriding("on_test_batch_begin")
+        self.test_batch_end = self._overriding("on_test_batch_end")
+
+    def _overriding(self, *names: str) -> list[Callable[..., None]]:
+        """Return the first of these hooks of each callback that overrides one of them."""
+        return [getattr(callback, names[0]) for callback in self.callbacks if _overrides(callback, names)]
+
+    def call(self, hook: str, *arguments: Any) -> None:
+        """Call a hook of each callback."""
+        for callback in self.callbacks:
+            getattr(callback, hook)(*arguments)
+
+
+def as_callbacks(given: Any) -> list[Callback]:
+    """Return an argument `callbacks` as a list: one callback, several or None."""
+    callbacks = [given] if isinstance(given, Callback) else list(given or [])
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            hint = f": did you mean {callback.__name__}(…)?" if isinstance(callback, type) else ""
+            raise TrainingError(f"callbacks are objects of class Callback, got {callback!r}{hint}")
+    return callbacks
+
+
+def _overrides(callback: Callback, hooks: Iterable[str]) -> bool:
+    own = ((hook, getattr(callback, hook)) for hook in hooks)
+    return any(getattr(method, "__func__", method) is not getattr(Callback, hook) for hook, method in own)

@@ -1,0 +1,71 @@
+"""A learning rate that falls when a metric stops improving."""
+
+import warnings
+from typing import Any
+
+from training.errors import TrainingError
+from training.keras.callbacks.callback import Callback
+from training.keras.callbacks.monitor import check_mode, is_improvement, monitor_direction, worst_value
+
+
+class ReduceLROnPlateau(Callback):
+    """Multiply the rate by `factor` when `monitor` has not improved for `patience` epochs."""
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        verbose: int = 0,
+        mode: str = "auto",
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ) -> None:
+        if factor >= 1.0:
+            raise TrainingError(f"ReduceLROnPlateau does not support a factor >= 1.0. Got {factor}")
+        self.monitor, self.factor, self.patience, self.verbose = monitor, factor, patience, verbose
+        self.mode, self.min_delta, self.cooldown, self.min_lr = check_mode(mode), min_delta, cooldown, min_lr
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Reset the state."""
+        self.direction = monitor_direction(self.monitor, self.mode, self.model)
+        self.best, self.wait, self.cooling = worst_value(self.direction), 0, 0
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Add the rate to the logs; reduce it where patience has run out."""
+        logs["learning_rate"] = self.model.optimizer.learning_rate
+        value = logs.get(self.monitor)
+        if value is None:
+            warnings.warn(
+                f"Learning rate reduction is conditioned on metric `{self.monitor}` which is not available."
+                f" Available metrics are: {','.join(logs)}.",
+                stacklevel=2,
+            )
+            return
+        if self.cooling > 0:
+            self.cooling -= 1
+            self.wait = 0
+        if is_improvement(self.direction, value, self.best, self.min_delta):
+            self.best, self.wait = value, 0
+        elif self.cooling <= 0:
+            self.wait += 1
+            if self.wait >= self.patience:
+                self._reduce(epoch)
+
+    def _reduce(self, epoch: int) -> None:
+        rate = self.model.optimizer.learning_rate
+        if rate > self.min_lr:
+            rate = max(rate * self.factor, self.min_lr)
+            self.model.optimizer.learning_rate = rate
+            if self.verbose > 0:
+                print(f"\nEpoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {rate}.")
+            self.cooling, self.wait = self.cooldown, 0
+
+    def state(self) -> dict[str, Any]:
+        """Return the best so far; the rate is part of the optimizer's state."""
+        return {name: getattr(self, name) for name in ("best", "wait", "cooling")}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from a saved state."""
+        vars(self).update(state)

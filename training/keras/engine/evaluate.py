@@ -1,0 +1,50 @@
+"""Passes over rows from which nothing is learned: evaluation and prediction."""
+
+import numpy as np
+
+from nn.activations import Array
+from training.keras.callbacks.callback_list import CallbackList
+from training.keras.engine.data_adapter import DataAdapter, Samples
+from training.keras.engine.model import TrainableModel
+from training.keras.engine.running_metrics import RunningMetrics
+
+EVALUATION_ROWS = 1024  # in a batch: few enough to stay in the cache
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def evaluation_loop(model: TrainableModel, samples: Samples, callbacks: CallbackList) -> dict[str, float]:
+    """Return the loss and the metrics over all rows."""
+    callbacks.call("on_test_begin", {})
+    metrics = RunningMetrics(model.new_metrics(samples.y))
+    penalty = model.penalty()
+    for number, batch in enumerate(samples.batches(EVALUATION_ROWS, np.arange(len(samples)), model.dtype)):
+        for hook in callbacks.test_batch_begin:
+            hook(number, {})
+        z = batch.x
+        for op in model.forward_ops:
+            z = op.forward(z, training=False)
+        losses, outputs = model.loss.forward(batch.y, z)
+        metrics.update(losses if batch.weights is None else losses * batch.weights, penalty, batch, outputs)
+        for hook in callbacks.test_batch_end:
+            hook(number, metrics)
+    logs = dict(metrics)
+    callbacks.call("on_test_end", logs)
+    return logs
+
+
+def prediction_loop(model: TrainableModel, inputs: DataAdapter, callbacks: CallbackList) -> Array:
+    """Return the outputs (B, C) of all rows."""
+    rows = inputs.shape[0]
+    outputs = np.empty((rows, model.output_width), model.dtype)
+    callbacks.call("on_predict_begin", {})
+    for number, start in enumerate(range(0, rows, EVALUATION_ROWS)):
+        callbacks.call("on_predict_batch_begin", number, {})
+        index = np.arange(start, min(start + EVALUATION_ROWS, rows))
+        z: Array = np.empty((len(index), model.input_width), model.dtype)
+        inputs.gather(index, z)
+        for op in model.ops:
+            z = op.forward(z, training=False)
+        outputs[index] = z
+        callbacks.call("on_predict_batch_end", number, {"outputs": z})
+    callbacks.call("on_predict_end", {})
+    return outputs

@@ -1,0 +1,111 @@
+"""The arguments of fit, checked: training samples, validation samples, and how they are divided into steps."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from training.errors import TrainingError
+from training.keras.checks import check_positive_integer
+from training.keras.engine.arguments import read_samples
+from training.keras.engine.data_adapter import Samples
+from training.keras.engine.model import TrainableModel
+
+# Warnings of this module name the line that calls `fit`, which calls `read_fit_plan`.
+STACK_LEVEL = 4
+
+
+@dataclass(frozen=True)
+class FitPlan:
+    """What a run of fit does; `steps` is the number of batches in an epoch, at most."""
+
+    samples: Samples
+    validation: Samples | None
+    batch_size: int
+    epochs: int
+    steps: int
+    shuffle: bool
+    validation_freq: int
+
+
+def read_fit_plan(
+    model: TrainableModel,
+    x: Any,
+    y: Any,
+    *,
+    batch_size: int | None,
+    epochs: int,
+    validation_split: float,
+    validation_data: tuple[Any, ...] | None,
+    shuffle: bool,
+    class_weight: Mapping[int, float] | None,
+    sample_weight: Any,
+    steps_per_epoch: int | None,
+    validation_steps: int | None,
+    validation_batch_size: int | None,
+    validation_freq: int,
+) -> FitPlan:
+    """Return the plan of a run with these arguments of `fit`."""
+    if validation_split and validation_data is None:
+        (x, y, sample_weight), validation_data = _split_off(x, y, sample_weight, validation_split)
+    samples = read_samples(model, x, y, sample_weight, class_weight)
+    batch_size = 32 if batch_size is None else batch_size
+    check_positive_integer("batch_size", batch_size)
+    check_positive_integer("validation_freq", validation_freq)
+    validation_batch = batch_size if validation_batch_size is None else validation_batch_size
+    validation = _read_validation(model, validation_data, validation_steps, validation_batch)
+    steps = _read_steps(steps_per_epoch, len(samples), batch_size)
+    return FitPlan(samples, validation, batch_size, epochs, steps, shuffle, validation_freq)
+
+
+def _read_steps(steps_per_epoch: int | None, rows: int, batch_size: int) -> int:
+    batches = -(-rows // batch_size)
+    if steps_per_epoch is None:
+        return batches
+    check_positive_integer("steps_per_epoch", steps_per_epoch)
+    if steps_per_epoch > batches:
+        warnings.warn(
+            f"an epoch ends after {batches} steps, not steps_per_epoch={steps_per_epoch}: {rows} rows make no more"
+            f" batches of {batch_size}",
+            stacklevel=STACK_LEVEL,
+        )
+    return min(steps_per_epoch, batches)
+
+
+def _read_validation(model: TrainableModel, data: Any, steps: int | None, batch_size: int) -> Samples | None:
+    """Return the samples to validate with: `steps` batches of them where that is less than all."""
+    if data is None:
+        return None
+    if not isinstance(data, tuple | list) or len(data) not in (2, 3):
+        raise TrainingError("validation_data takes (x, y) or (x, y, sample_weight)")
+    samples = read_samples(model, *data)
+    check_positive_integer("validation_batch_size", batch_size)
+    if steps is None:
+        return samples
+    check_positive_integer("validation_steps", steps)
+    return samples.first(steps * batch_size)
+
+
+def _split_off(x: Any, y: Any, sample_weight: Any, share: float) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
+    """Split off the last rows to validate with, before any shuffling, as Keras does."""
+    if not 0 < share < 1:
+        raise TrainingError(f"validation_split must be a number from 0 to below 1, got {share}")
+    if hasattr(x, "gather"):
+        raise TrainingError("`validation_split` is only supported for arrays: give validation_data")
+    x, y = np.asarray(x), np.asarray(y)
+    kept = int(np.floor(len(x) * (1 - share)))
+    if kept in (0, len(x)):
+        raise TrainingError(
+            f"Training data contains {len(x)} samples, which is not sufficient to split it into a validation and"
+            f" training set as specified by `validation_split={share}`. Either provide more data, or a different"
+            " value for the `validation_split` argument."
+        )
+    if y.ndim == 1 and y[0] != y[-1] and (y[:-1] <= y[1:]).all():
+        warnings.warn(
+            "validation_split takes the last rows, and y is sorted: shuffle x and y together before fit()",
+            stacklevel=STACK_LEVEL,
+        )
+    weights = (None, None) if sample_weight is None else (sample_weight[:kept], sample_weight[kept:])
+    return (x[:kept], y[:kept], weights[0]), (x[kept:], y[kept:], weights[1])

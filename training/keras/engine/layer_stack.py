@@ -1,0 +1,134 @@
+"""Layers one after another, and the parameters and operations that they become once the shape of a row is known."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nn.activations import Array
+from training.errors import TrainingError
+from training.keras.engine.ops import DropoutOp, Op
+from training.keras.engine.parameters import Parameter, Parameters
+from training.keras.layers import Input, Layer
+from training.keras.layers.base import AlwaysTrainable, check_weights
+from training.keras.regularizers import L1L2
+from training.keras.utils import new_generator
+
+
+class LayerStack(AlwaysTrainable):
+    """Built when weights are asked for, or data seen, and the shape of a row is known."""
+
+    parameters: Parameters
+    input_shape: tuple[int, ...]
+    input_width: int
+    output_width: int
+    dtype: np.dtype[Any]
+
+    def __init__(self, layers: Sequence[Layer] | None = None, name: str = "sequential") -> None:
+        self.name = name
+        self.layers: list[Layer] = []
+        self._declared_shape: tuple[int, ...] | None = None
+        self.rng = new_generator()
+        self.ops: list[Op] = []
+        self.regularized: list[tuple[Parameter, L1L2]] = []
+        self.built = False
+        for layer in layers or []:
+            self.add(layer)
+
+    def add(self, layer: Layer) -> None:
+        """Append a layer."""
+        if not isinstance(layer, Layer):
+            raise TrainingError(
+                f"Only instances of `keras.Layer` can be added to a Sequential model. Received: {layer!r}"
+            )
+        if isinstance(layer, Input):
+            self._declare(layer)
+        elif self.built:
+            self._add_to_built(layer)
+        else:
+            self.layers.append(layer)
+
+    def _declare(self, layer: Input) -> None:
+        """Remember the shape of a row; as in Keras an Input is not one of the model's `layers`."""
+        if self.layers or self._declared_shape:
+            raise TrainingError(f"{layer.name} comes too late: an Input comes before all layers, once")
+        self._declared_shape = layer.shape
+
+    def _add_to_built(self, layer: Layer) -> None:
+        """Build again with one layer more; the others keep their weights, whether it fits or not."""
+        kept, shape, dtype = self.get_weights(), (None, *self.input_shape), self.dtype
+        self.layers.append(layer)
+        try:
+            self.build(shape, dtype)
+        except TrainingError:
+            self.layers.pop()
+            self.build(shape, dtype)
+            raise
+        finally:
+            self.set_weights([*kept, *self.get_weights()[len(kept) :]])
+
+    @property
+    def declared_shape(self) -> tuple[int, ...] | None:
+        """The shape of a row, where an Input or a layer declares it."""
+        return self._declared_shape or next((layer.input_shape for layer in self.layers if layer.input_shape), None)
+
+    def build(self, input_shape: Sequence[int | None], dtype: npt.DTypeLike = np.float32) -> None:
+        """Create the parameters for inputs of (batch_size, …)."""
+        shape = tuple(input_shape[1:])
+        if not shape or any(size is None or size < 1 for size in shape):
+            raise TrainingError(f"expected an input shape (None, n), got {tuple(input_shape)}")
+        if not self.layers:
+            raise TrainingError("a model needs at least one layer")
+        shapes = [tuple(int(size) for size in shape if size)]
+        for layer in self.layers:
+            shapes.append(layer.output_shape(shapes[-1]))
+        self.input_shape, self.input_width = shapes[0], int(np.prod(shapes[0]))
+        self.output_width, self.dtype = int(np.prod(shapes[-1])), np.dtype(dtype)
+        self._build_layers(shapes[:-1])
+        self.ops = [op for layer in self.layers for op in layer.ops]
+        self.regularized = [pair for layer in self.layers for pair in layer.regularized]
+        self.built = True
+
+    def _build_layers(self, shapes: list[tuple[int, ...]]) -> None:
+        pairs = list(zip(self.layers, shapes, strict=True))
+        tensors = [tensor for layer, shape in pairs for tensor in layer.make_parameters(shape, self.dtype)]
+        self.parameters = Parameters(tensors, self.dtype)
+        needs_input_gradient = False  # before the first trained layer the gradient is not needed
+        for layer, shape in pairs:
+            layer.build(shape, needs_input_gradient, self.rng)
+            needs_input_gradient = needs_input_gradient or bool(layer.parameters)
+
+    def ensure_built(self) -> None:
+        """Build, or refuse where the shape of a row is not known."""
+        if self.built:
+            return
+        if self.declared_shape is None:
+            raise TrainingError("the model has no weights yet: call fit() or build() first")
+        self.build((None, *self.declared_shape))
+
+    def get_weights(self) -> list[Array]:
+        """Return copies of all weights, layer by layer: kernel, bias; gamma, beta, mean, variance."""
+        self.ensure_built()
+        return [weights.copy() for layer in self.layers for weights in layer.weights]
+
+    def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
+        """Take weights in the order of `get_weights`."""
+        self.ensure_built()
+        check_weights(self.name, [own for layer in self.layers for own in layer.weights], weights)
+        left = list(weights)
+        for layer in self.layers:
+            count = len(layer.weights)
+            layer.set_weights(left[:count])
+            left = left[count:]
+
+    @property
+    def generators(self) -> list[np.random.Generator]:
+        """All generators that training draws from: the order of the rows, and each dropout."""
+        return [self.rng, *(op.rng for op in self.ops if isinstance(op, DropoutOp))]
+
+    def restart_generators(self) -> None:
+        """Make the numbers drawn next depend on the state of the generators alone."""
+        for op in self.ops:
+            if isinstance(op, DropoutOp):
+                op.restart()

@@ -1,0 +1,59 @@
+"""The two operations of a dense layer: the product with its kernel, and the activation."""
+
+import numpy as np
+
+from nn.activations import Activation, Array
+from training.keras.engine.ops.base import Workspace
+from training.keras.engine.parameters import Parameter
+
+
+class DenseOp:
+    """z = x @ kernel + bias. Gradients: of kernel xᵀ g, of bias the sum of g, of x g kernelᵀ."""
+
+    def __init__(self, kernel: Parameter, bias: Parameter | None, needs_input_gradient: bool) -> None:
+        self.kernel, self.bias = kernel, bias
+        self._needs_input_gradient = needs_input_gradient
+        self._z, self._gx = Workspace(), Workspace()
+
+    def forward(self, x: Array, training: bool) -> Array:
+        """(B, I) -> (B, U)."""
+        if training:
+            self._x, kernel = x, self.kernel.values
+            z = np.matmul(x, kernel, out=self._z.get((len(x), kernel.shape[1]), kernel.dtype))
+        else:
+            z = x @ self.kernel.full_values
+        if self.bias:
+            z += self.bias.values
+        return z
+
+    def backward(self, g: Array) -> Array:
+        """(B, U) -> (B, I); returns g itself where no layer before this one is trained."""
+        np.matmul(self._x.T, g, out=self.kernel.gradient)
+        if self.bias:
+            np.add.reduce(g, axis=0, out=self.bias.gradient)
+        if not self._needs_input_gradient:
+            return g
+        return np.matmul(g, self.kernel.values.T, out=self._gx.get(self._x.shape, g.dtype))
+
+
+class ActivationOp:
+    """y = activation(z), in place."""
+
+    def __init__(self, activation: Activation) -> None:
+        self.activation = activation
+        self._z = Workspace()
+
+    def forward(self, z: Array, training: bool) -> Array:
+        """(B, U) -> (B, U)."""
+        if training and self.activation.from_input:
+            self._kept = self._z.get(z.shape, z.dtype)
+            self._kept[:] = z
+            return self.activation.forward(z)
+        y = self.activation.forward(z)
+        if training:
+            self._kept = y
+        return y
+
+    def backward(self, g: Array) -> Array:
+        """(B, U) -> (B, U)."""
+        return self.activation.backward(g, self._kept)

@@ -1,0 +1,151 @@
+"""Crossentropies of logits, which are exact where the logarithm of a probability is not.
+
+Where the model ends in the `fused_activation` of its crossentropy, training leaves that activation out.
+"""
+
+from functools import cache
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from nn.activations import ACTIVATIONS, Array
+from training.errors import TrainingError
+from training.keras.checks import check_number
+from training.keras.engine.data_adapter import TargetArray
+from training.keras.engine.ops import LogitOp, LogOp, Op, Workspace
+from training.keras.losses.base import Loss
+
+
+class Crossentropy(Loss):
+    """-log of the probability that the model gives to the target."""
+
+    to_logits: ClassVar[type[Op]]  # for probabilities that are not the outputs of `fused_activation`
+
+    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0, **base: Any) -> None:
+        super().__init__(**base)
+        check_number("label_smoothing", label_smoothing, 0, 1)
+        self.from_logits, self.label_smoothing = from_logits, label_smoothing
+        self._logits = Workspace()
+
+    def _keep_logits(self, z: Array) -> Array:
+        """Keep logits as `p`, which will be turned into probabilities; return the outputs of the model."""
+        self.p = z
+        if self.from_logits:
+            self.p = self._logits.get(z.shape, z.dtype)
+            self.p[:] = z
+        return z
+
+
+class SoftmaxCrossentropy(Crossentropy):
+    """For probabilities that add up to 1: log softmax(z) = z - max z - log sum exp(z - max z)."""
+
+    fused_activation = "softmax"
+    to_logits = LogOp
+
+    def _center_logits(self, z: Array) -> Array:
+        """Keep z - max z as `p`; return the outputs."""
+        outputs = self._keep_logits(z)
+        self.p -= self.p.max(axis=1, keepdims=True)
+        return outputs
+
+    def _log_sum(self) -> Array:
+        """Turn `p` into probabilities (B, C); return log sum exp(z - max z) (B,)."""
+        np.exp(self.p, out=self.p)
+        total = self.p.sum(axis=1, keepdims=True)
+        self.p /= total
+        logarithm: Array = np.log(total[:, 0])
+        return logarithm
+
+
+@cache
+def _row_numbers(count: int) -> npt.NDArray[np.intp]:
+    return np.arange(count)
+
+
+class SparseCategoricalCrossentropy(SoftmaxCrossentropy):
+    """-log softmax(z)_y, y (B,) being class numbers. With smoothing s, y stands for 1 - s + s / C, others for s / C."""
+
+    name = "sparse_categorical_crossentropy"
+
+    def check(self, y: TargetArray, outputs: int) -> TargetArray:
+        """Return the targets as class numbers (B,)."""
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = y[:, 0]
+        if y.ndim != 1:
+            raise TrainingError(f"sparse_categorical_crossentropy takes class numbers (n,), got targets {y.shape}")
+        if y.dtype.kind not in "biuf" or not np.array_equal(y, np.floor(y.astype(np.float64))):
+            raise TrainingError(f"sparse_categorical_crossentropy takes whole class numbers, got {y.dtype} targets")
+        if y.size and not (y.min() >= 0 and y.max() < outputs):
+            raise TrainingError(
+                f"Received a label value of {y.max() if y.max() >= outputs else y.min()} which is outside the valid"
+                f" range of [0, {outputs}): the model has {outputs} outputs"
+            )
+        return y.astype(np.intp)
+
+    def forward(self, y: TargetArray, z: Array) -> tuple[Array, Array]:
+        """Return losses (B,)."""
+        smooth, outputs = self.label_smoothing, self._center_logits(z)
+        truth = self.p[_row_numbers(len(y)), y]
+        if smooth:
+            truth = (1 - smooth) * truth + smooth * self.p.mean(axis=1)
+        return self._log_sum() - truth, outputs
+
+    def gradient(self, y: TargetArray) -> Array:
+        """Return softmax(z) - onehot(y)."""
+        self.p[_row_numbers(len(y)), y] -= 1 - self.label_smoothing
+        if self.label_smoothing:
+            self.p -= self.label_smoothing / self.p.shape[1]
+        return self.p
+
+
+class CategoricalCrossentropy(SoftmaxCrossentropy):
+    """-sum of y log softmax(z), y (B, C) being one-hot or probabilities."""
+
+    name = "categorical_crossentropy"
+
+    def _smoothed(self, y: TargetArray) -> TargetArray:
+        return y * (1 - self.label_smoothing) + self.label_smoothing / y.shape[1] if self.label_smoothing else y
+
+    def forward(self, y: TargetArray, z: Array) -> tuple[Array, Array]:
+        """Return losses (B,)."""
+        y, outputs = self._smoothed(y), self._center_logits(z)
+        truth = (y * self.p).sum(axis=1)
+        return y.sum(axis=1) * self._log_sum() - truth, outputs
+
+    def gradient(self, y: TargetArray) -> Array:
+        """Return softmax(z) - y, for y that adds up to 1."""
+        self.p -= self._smoothed(y)
+        return self.p
+
+
+class BinaryCrossentropy(Crossentropy):
+    """-(y log p + (1 - y) log (1 - p)) with p = sigmoid(z), the mean over the outputs; y (B, C) from 0 to 1."""
+
+    name = "binary_crossentropy"
+    fused_activation = "sigmoid"
+    to_logits = LogitOp
+
+    def check(self, y: TargetArray, outputs: int) -> TargetArray:
+        """Return the targets as (B, C)."""
+        y = super().check(y, outputs)
+        if y.size and not (y.min() >= 0 and y.max() <= 1):
+            raise TrainingError(f"binary_crossentropy takes targets from 0 to 1, got {y.min():g} to {y.max():g}")
+        return y
+
+    def _smoothed(self, y: TargetArray) -> TargetArray:
+        return y * (1 - self.label_smoothing) + self.label_smoothing / 2 if self.label_smoothing else y
+
+    def forward(self, y: TargetArray, z: Array) -> tuple[Array, Array]:
+        """Return losses (B,): max(z, 0) - z y + log(1 + exp(-|z|)), which never overflows."""
+        losses = np.maximum(z, 0) - z * self._smoothed(y) + np.log1p(np.exp(-np.abs(z)))
+        rows: Array = losses.mean(axis=1)
+        outputs = self._keep_logits(z)
+        ACTIVATIONS["sigmoid"].forward(self.p)
+        return rows, outputs
+
+    def gradient(self, y: TargetArray) -> Array:
+        """Return (sigmoid(z) - y) / C."""
+        self.p -= self._smoothed(y)
+        self.p /= self.p.shape[1]
+        return self.p

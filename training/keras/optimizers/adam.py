@@ -1,0 +1,87 @@
+"""Adam, and AdamW with its decoupled weight decay."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nn.activations import Array
+from training.errors import TrainingError
+from training.keras.checks import BELOW_1, check_number
+from training.keras.engine.parameters import Parameters
+from training.keras.optimizers.base import LearningRate, Optimizer
+
+
+class Adam(Optimizer):
+    """m = β1 m + (1 - β1) g;  v = β2 v + (1 - β2) g²;  w -= α m / (sqrt(v) + epsilon).
+
+    α = lr sqrt(1 - β2^t) / (1 - β1^t) at step t (Kingma & Ba 2015, with epsilon outside the
+    correction as in Keras). Kept are m / (1 - β1) and v / (1 - β2), which saves two passes.
+    """
+
+    slot_count = 2
+
+    def __init__(
+        self,
+        learning_rate: LearningRate = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        **options: Any,
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        check_number("beta_1", beta_1, 0, BELOW_1)
+        check_number("beta_2", beta_2, 0, BELOW_1)
+        check_number("epsilon", epsilon, 0)
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+
+    def step(self, values: Array, gradient: Array, rate: float) -> None:
+        """Do the arithmetic of one step."""
+        (m, v), scratch, t = self.slots, self._scratch, self.iterations
+        alpha = rate * (1 - self.beta_2**t) ** 0.5 / (1 - self.beta_1**t)
+        root = (1 - self.beta_2) ** 0.5
+        m *= self.beta_1
+        m += gradient
+        np.multiply(gradient, gradient, out=gradient)
+        v *= self.beta_2
+        v += gradient
+        np.sqrt(v, out=scratch)
+        scratch += self.epsilon / root
+        np.divide(m, scratch, out=scratch)
+        scratch *= alpha * (1 - self.beta_1) / root
+        values -= scratch
+
+
+class AdamW(Adam):
+    """Adam, and before each step w -= lr weight_decay w (Loshchilov & Hutter 2019), biases included as in Keras."""
+
+    def __init__(
+        self,
+        learning_rate: LearningRate = 0.001,
+        weight_decay: float = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        *,
+        exclude_from_weight_decay: Sequence[str] = (),
+        **options: Any,
+    ) -> None:
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **options)
+        check_number("weight_decay", weight_decay, 0)
+        self.weight_decay = weight_decay
+        # An argument too, so that a saved optimizer comes back with it.
+        self.exclude_from_weight_decay(exclude_from_weight_decay)
+
+    def exclude_from_weight_decay(self, var_names: Sequence[str]) -> None:
+        """Leave tensors alone whose name contains one of these, such as bias."""
+        if isinstance(var_names, str):
+            raise TrainingError("exclude_from_weight_decay takes a list of names, such as ['bias']")
+        self._exclude_from_weight_decay = tuple(var_names)
+
+    def _decay(self, parameters: Parameters, share: float) -> None:
+        if not self._exclude_from_weight_decay:
+            super()._decay(parameters, share)
+            return
+        for tensor in parameters.tensors:
+            if not any(name in tensor.name for name in self._exclude_from_weight_decay):
+                tensor.values[...] *= 1 - share

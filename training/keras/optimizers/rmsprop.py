@@ -1,0 +1,46 @@
+"""RMSprop."""
+
+from typing import Any
+
+import numpy as np
+
+from nn.activations import Array
+from training.keras.checks import check_number
+from training.keras.optimizers.base import LearningRate, Optimizer
+
+
+class RMSprop(Optimizer):
+    """v = rho v + (1 - rho) g²;  w -= lr g / sqrt(v + epsilon), through a momentum where there is one."""
+
+    slot_count = 2
+
+    def __init__(
+        self,
+        learning_rate: LearningRate = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        **options: Any,
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        check_number("rho", rho, 0, 1)
+        check_number("momentum", momentum, 0, 1)
+        check_number("epsilon", epsilon, 0)
+        self.rho, self.momentum, self.epsilon = rho, momentum, epsilon
+
+    def step(self, values: Array, gradient: Array, rate: float) -> None:
+        """Do the arithmetic of one step."""
+        (v, m), scratch = self.slots, self._scratch
+        np.multiply(gradient, gradient, out=scratch)
+        scratch *= 1 - self.rho
+        v *= self.rho
+        v += scratch
+        np.add(v, self.epsilon, out=scratch)
+        np.sqrt(scratch, out=scratch)
+        np.divide(gradient, scratch, out=scratch)
+        scratch *= rate
+        if self.momentum:
+            m *= self.momentum
+            m += scratch
+            scratch = m
+        values -= scratch
