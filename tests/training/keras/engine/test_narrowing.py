@@ -47,17 +47,17 @@ def _width_in_training(model: Sequential, data: Data, epochs: int = 1, callbacks
 def test_the_weights_are_those_of_a_run_with_all_inputs(
     data: Data, optimizer: Any, first: Any, monkeypatch: Any
 ) -> None:
-    narrow, whole = _model(optimizer(), first), _model(optimizer(), first)
+    narrow, full = _model(optimizer(), first), _model(optimizer(), first)
     assert _width_in_training(narrow, data, epochs=3) == 8
     monkeypatch.setattr("training.keras.engine.narrowing.MIN_ZERO_SHARE", 1)
-    assert _width_in_training(whole, data, epochs=3) == 12
-    for one, other in zip(narrow.get_weights(), whole.get_weights(), strict=True):
+    assert _width_in_training(full, data, epochs=3) == 12
+    for one, other in zip(narrow.get_weights(), full.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
-    for one, other in zip(narrow.optimizer.slots, whole.optimizer.slots, strict=True):
+    for one, other in zip(narrow.optimizer.slots, full.optimizer.slots, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
-def test_resting_weights_keep_their_bits(data: Data) -> None:
+def test_frozen_weights_keep_their_bits(data: Data) -> None:
     model = _model()
     before = model.get_weights()[0]
     model.fit(data[0], data[1], epochs=2, verbose=0)
@@ -85,7 +85,7 @@ def test_momentum_from_other_data_keeps_all_of_them(data: Data) -> None:
     assert _width_in_training(model, data) == 12
 
 
-def test_callbacks_see_whole_weights(data: Data, tmp_path: Path) -> None:
+def test_callbacks_see_all_weights(data: Data, tmp_path: Path) -> None:
     model = _model()
     seen: list[Any] = []
     look = LambdaCallback(
@@ -108,7 +108,7 @@ def test_callbacks_see_whole_weights(data: Data, tmp_path: Path) -> None:
     np.testing.assert_array_equal(model.predict(data[0], verbose=0), seen[best][1])
 
 
-def test_weights_set_while_training_count_for_resting_inputs_too(data: Data) -> None:
+def test_weights_set_while_training_count_for_frozen_inputs_too(data: Data) -> None:
     model = _model()
     ones = [np.ones_like(weights) for weights in model.get_weights()]
     model.fit(
@@ -118,7 +118,7 @@ def test_weights_set_while_training_count_for_resting_inputs_too(data: Data) -> 
         np.testing.assert_array_equal(weights, 1)
 
 
-def test_a_run_that_fails_is_whole_again(data: Data) -> None:
+def test_a_run_that_fails_is_widened_again(data: Data) -> None:
     def fail(epoch: int, logs: Any) -> None:
         raise RuntimeError("the power failed")
 

@@ -1,9 +1,5 @@
-"""Models and interrupted runs as files."""
+"""Models as files."""
 
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +8,6 @@ import pytest
 
 from training import TrainingError
 from training.keras import Input, Sequential, models, regularizers
-from training.keras.callbacks import BackupAndRestore, Callback, EarlyStopping
 from training.keras.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Normalization, Rescaling
 from training.keras.losses import Huber, SparseCategoricalCrossentropy
 from training.keras.metrics import AUC, BinaryAccuracy
@@ -21,6 +16,7 @@ from training.keras.optimizers.schedules import CosineDecay
 from training.keras.saving.serialization import serialize
 
 LOSS = "sparse_categorical_crossentropy"
+
 X, Y = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32), np.arange(200) % 3
 
 
@@ -48,7 +44,7 @@ def _trained(optimizer: Any = "adam") -> Sequential:
     "optimizer",
     ["adam", SGD(0.1, momentum=0.9, clipnorm=1.0), AdamW(CosineDecay(0.0, 90, warmup_target=0.01, warmup_steps=5))],
 )
-def test_a_loaded_model_goes_on_as_if_nothing_had_happened(optimizer: Any, tmp_path: Path) -> None:
+def test_a_loaded_model_continues_bit_identically(optimizer: Any, tmp_path: Path) -> None:
     model = _trained(optimizer)
     model.save(tmp_path / "model.npz")
     loaded = models.load_model(tmp_path / "model.npz")
@@ -95,7 +91,7 @@ def test_every_argument_of_an_optimizer_is_kept(optimizer: Optimizer, tmp_path: 
     assert serialize(models.load_model(tmp_path / "model.npz").optimizer) == description
 
 
-def test_what_was_left_out_of_weight_decay_stays_out(tmp_path: Path) -> None:
+def test_exclusions_from_weight_decay_are_kept(tmp_path: Path) -> None:
     optimizer = AdamW()
     optimizer.exclude_from_weight_decay(["bias"])
     model = _trained(optimizer)
@@ -118,7 +114,7 @@ def test_weights_alone(tmp_path: Path) -> None:
         small.load_weights(tmp_path / "weights.npz")
 
 
-def test_files_that_are_no_models(tmp_path: Path) -> None:
+def test_files_that_are_not_models(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="can't be read: No such file"):
         models.load_model(tmp_path / "none.npz")
     (tmp_path / "text.npz").write_text("hello")
@@ -141,7 +137,7 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
         model.save(tmp_path / "no/such/folder.npz")
 
 
-def test_what_is_not_ours_can_not_be_saved(tmp_path: Path) -> None:
+def test_foreign_classes_can_not_be_saved(tmp_path: Path) -> None:
     class Own(SparseCategoricalCrossentropy):
         pass
 
@@ -150,129 +146,3 @@ def test_what_is_not_ours_can_not_be_saved(tmp_path: Path) -> None:
     model.build((None, 4))
     with pytest.raises(TrainingError, match="can't be saved: its class is none of this package's"):
         model.save(tmp_path / "model.npz")
-
-
-class Crash(Callback):
-    def __init__(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        if epoch == self.epoch:
-            raise RuntimeError("the power failed")
-
-
-SCRIPT = """
-import sys
-import numpy as np
-from pathlib import Path
-from training.keras import Sequential
-from training.keras.callbacks import BackupAndRestore, EarlyStopping, LambdaCallback
-from training.keras.layers import BatchNormalization, Dense, Dropout
-from training.keras.utils import set_random_seed
-
-folder, epochs = Path(sys.argv[1]), 60
-rng = np.random.default_rng(1)
-x, y = rng.normal(size=(512, 20)).astype(np.float32), rng.integers(0, 3, 512)
-set_random_seed(7)
-model = Sequential([Dense(32, "relu"), BatchNormalization(), Dropout(0.4), Dense(3, "softmax")])
-model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
-log = (folder / "log.txt").open("a")
-tell = LambdaCallback(on_epoch_begin=lambda epoch, logs: print(epoch, file=log, flush=True))
-stopping = EarlyStopping(patience=50, restore_best_weights=True)
-history = model.fit(x, y, epochs=epochs, batch_size=16, validation_split=0.2, verbose=0,
-                    callbacks=[tell, stopping, BackupAndRestore(folder / "backup", delete_checkpoint=False)])
-np.savez(folder / "result.npz", **{str(i): w for i, w in enumerate(model.get_weights())},
-         loss=history.history["loss"], val_loss=history.history["val_loss"], epoch=history.epoch)
-"""
-
-
-def _run(folder: Path, kill_after: float | None = None) -> bool:
-    """Run the script, kill it after some seconds; tell whether it came to its end."""
-    folder.mkdir(exist_ok=True)
-    process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder)])
-    try:
-        process.wait(kill_after)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        return False
-    assert process.returncode == 0
-    return True
-
-
-@pytest.mark.slow
-def test_killed_at_any_moment_it_ends_with_the_same_bits(tmp_path: Path, rng: np.random.Generator) -> None:
-    began = time.monotonic()
-    assert _run(tmp_path / "whole")
-    seconds = time.monotonic() - began
-    whole = np.load(tmp_path / "whole/result.npz")
-    kills, runs = 0, 0
-    while kills < 20:
-        folder = tmp_path / f"killed{runs}"
-        runs += 1
-        while not _run(folder, rng.uniform(0.6, 1.0) * seconds):
-            kills += 1
-        result = np.load(folder / "result.npz")
-        for name in whole.files:
-            np.testing.assert_array_equal(result[name], whole[name], err_msg=name)
-        began_epochs = (folder / "log.txt").read_text().split()
-        repeated = len(began_epochs) - len(set(began_epochs))
-        assert repeated <= kills
-    assert kills >= 20
-
-
-@pytest.mark.parametrize("steps", [None, 5])
-def test_a_crashed_run_goes_on(steps: int | None, tmp_path: Path) -> None:
-    def run(*extra: Callback) -> Any:
-        np.random.default_rng(0)
-        model = Sequential([Dense(8, "relu"), Dropout(0.5), Dense(3, "softmax")])
-        model.compile("adam", LOSS, ["accuracy"])
-        model.rng = np.random.Generator(np.random.SFC64(3))
-        stopping = EarlyStopping("loss", patience=9, restore_best_weights=True)
-        callbacks = [stopping, *extra, BackupAndRestore(tmp_path)]
-        history = model.fit(X, Y, epochs=6, steps_per_epoch=steps, verbose=0, callbacks=callbacks)
-        return model.get_weights(), history.history, history.epoch
-
-    expected = run(Crash(99))
-    with pytest.raises(RuntimeError, match="the power failed"):
-        run(Crash(4))
-    assert (tmp_path / "backup.npz").exists()
-    weights, history, epochs = run(Crash(99))
-    for one, other in zip(weights, expected[0], strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert (history, epochs) == expected[1:]
-    assert not (tmp_path / "backup.npz").exists()
-
-
-def test_a_run_that_had_come_to_its_end_does_not_go_on(tmp_path: Path) -> None:
-    def run() -> Any:
-        model = _small()
-        stopping = EarlyStopping("loss", patience=1, min_delta=10, restore_best_weights=True)
-        history = model.fit(
-            X, Y, epochs=9, verbose=0, callbacks=[stopping, BackupAndRestore(tmp_path, delete_checkpoint=False)]
-        )
-        return model.parameters.values, history.epoch
-
-    weights, epochs = run()
-    assert epochs == [0, 1]
-    again, same = run()
-    np.testing.assert_array_equal(again, weights)
-    assert same == epochs
-
-
-def test_a_backup_that_does_not_fit(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError):
-        _small().fit(X, Y, epochs=3, verbose=0, callbacks=[Crash(1), BackupAndRestore(tmp_path)])
-    with pytest.raises(TrainingError, match="belongs to a run with other callbacks"):
-        _small().fit(X, Y, epochs=3, verbose=0, callbacks=[EarlyStopping("loss"), BackupAndRestore(tmp_path)])
-    with pytest.raises(TrainingError, match="Layer weight shape"):
-        _small(5).fit(X, Y, epochs=3, verbose=0, callbacks=[Crash(9), BackupAndRestore(tmp_path)])
-    (tmp_path / "backup.npz").write_bytes(b"PK damaged")
-    with pytest.raises(TrainingError, match=r"backup\.npz is damaged"):
-        _small().fit(X, Y, epochs=3, verbose=0, callbacks=[Crash(9), BackupAndRestore(tmp_path)])
-
-
-def _small(units: int = 3) -> Sequential:
-    model = Sequential([Dense(units, "softmax")])
-    model.compile("adam", LOSS)
-    return model

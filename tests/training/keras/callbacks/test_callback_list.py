@@ -1,0 +1,134 @@
+from typing import Any
+
+import pytest
+
+from tests.helpers.keras_runs import X, Y, one_layer
+from training import TrainingError
+from training.keras.callbacks import (
+    Callback,
+    EarlyStopping,
+    LambdaCallback,
+)
+
+
+class Recorder(Callback):
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.events.append("begin")
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.events.append(epoch)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.events.append((batch, sorted(logs)))
+
+    def on_test_end(self, logs: Any = None) -> None:
+        self.events.append("tested")
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.events.append(sorted(logs))
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self.events.append("end")
+
+
+def test_hooks_are_called_in_order() -> None:
+    recorder, model = Recorder(), one_layer()
+    model.fit(X, Y, callbacks=[recorder], verbose=0, batch_size=32, validation_data=(X, Y))
+    names = ["accuracy", "loss"]
+    assert recorder.events == [
+        "begin",
+        0,
+        (0, names),
+        (1, names),
+        "tested",
+        ["accuracy", "loss", "val_accuracy", "val_loss"],
+        "end",
+    ]
+    assert recorder.model is model
+    assert recorder.params == {"verbose": 0, "epochs": 1, "steps": 2, "do_validation": True}
+
+
+def test_functions_as_hooks() -> None:
+    seen: list[Any] = []
+    recorder = LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: seen.append(epoch),
+        on_train_batch_end=lambda batch, logs: seen.append(round(logs["loss"], 9)),
+        on_train_end=lambda logs=None: seen.append("end"),
+    )
+    history = one_layer().fit(X, Y, batch_size=40, epochs=2, callbacks=[recorder], verbose=0)
+    losses = [round(loss, 9) for loss in history.history["loss"]]
+    assert seen == [0, losses[0], 1, losses[1], "end"]
+
+
+class Everything(Callback):
+    """Records each hook that is called, and the names in its logs."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[Any, ...]] = []
+        for name in (name for name in dir(Callback) if name.startswith("on_")):
+            setattr(self, name, lambda *arguments, name=name: self._note(name, *arguments))
+
+    def _note(self, name: str, *arguments: Any) -> None:
+        self.events.append((name.removeprefix("on_"), *arguments[:-1], sorted(arguments[-1])))
+
+
+def test_every_hook_is_called() -> None:
+    names, recorder, model = ["accuracy", "loss"], Everything(), one_layer()
+    tested = [("test_begin", []), ("test_batch_begin", 0, []), ("test_batch_end", 0, names), ("test_end", names)]
+    all_names = [*names, "val_accuracy", "val_loss"]
+    model.fit(X, Y, batch_size=40, validation_data=(X, Y), callbacks=recorder, verbose=0)
+    assert recorder.events == [
+        ("train_begin", []),
+        ("epoch_begin", 0, []),
+        ("train_batch_begin", 0, []),
+        ("train_batch_end", 0, names),
+        *tested,
+        ("epoch_end", 0, all_names),
+        ("train_end", all_names),
+    ]
+    recorder.events.clear()
+    model.evaluate(X, Y, callbacks=recorder, verbose=0)
+    assert recorder.events == tested
+    recorder.events.clear()
+    model.predict(X, callbacks=[recorder])
+    assert recorder.events == [
+        ("predict_begin", []),
+        ("predict_batch_begin", 0, []),
+        ("predict_batch_end", 0, ["outputs"]),
+        ("predict_end", []),
+    ]
+
+
+def test_hooks_by_their_old_names() -> None:
+    class Old(Callback):
+        seen = 0
+
+        def on_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.seen += 1
+
+    old = Old()
+    one_layer().fit(X, Y, batch_size=10, callbacks=old, verbose=0)
+    assert old.seen == 4
+
+
+def test_objects_that_are_not_callbacks() -> None:
+    with pytest.raises(TrainingError, match=r"objects of class Callback, got .*: did you mean EarlyStopping\("):
+        one_layer().fit(X, Y, callbacks=[EarlyStopping], verbose=0)  # type: ignore[list-item]
+    with pytest.raises(TrainingError, match="objects of class Callback, got 3"):
+        one_layer().predict(X, callbacks=[3])  # type: ignore[list-item]
+    with pytest.raises(TrainingError, match="such as on_epoch_end, got on_epoch"):
+        LambdaCallback(on_epoch=print)
+
+
+def test_a_callback_ends_the_epoch_early_and_the_run() -> None:
+    class Stop(Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.model.stop_training = True
+
+    model = one_layer()
+    history = model.fit(X, Y, epochs=5, batch_size=8, callbacks=[Stop()], verbose=0)
+    assert history.epoch == [0]
+    assert model.optimizer.iterations == 1

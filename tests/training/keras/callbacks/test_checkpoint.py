@@ -1,0 +1,30 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.helpers.keras_runs import Scripted, X, Y, one_layer
+from training import TrainingError
+from training.keras import models
+from training.keras.callbacks import (
+    ModelCheckpoint,
+)
+
+
+def test_checkpoints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    every = ModelCheckpoint(tmp_path / "{epoch:02d}-{score:.1f}.npz")
+    best = ModelCheckpoint(tmp_path / "best.npz", "score", save_best_only=True, mode="min", verbose=1)
+    weights = ModelCheckpoint(tmp_path / "weights.npz", save_weights_only=True, save_freq=3)
+    model = one_layer()
+    model.fit(X, Y, epochs=3, batch_size=20, callbacks=[Scripted(2, 1, 3), every, best, weights], verbose=0)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["01-2.0.npz", "02-1.0.npz", "03-3.0.npz", "best.npz", "weights.npz"]
+    second = models.load_model(tmp_path / "02-1.0.npz").get_weights()[0]
+    np.testing.assert_array_equal(models.load_model(tmp_path / "best.npz").get_weights()[0], second)
+    printed = capsys.readouterr().out
+    assert "Epoch 2: score improved from 2.00000 to 1.00000, saving model to" in printed
+    assert "Epoch 3: score did not improve from 1.00000" in printed
+    with pytest.raises(TrainingError, match=r"models are saved as \.npz files, such as model.npz"):
+        model.fit(X, Y, callbacks=[ModelCheckpoint(tmp_path / "model.h5")], verbose=0)
+    with pytest.raises(TrainingError, match="Unrecognized save_freq"):
+        ModelCheckpoint("x.npz", save_freq="week")
