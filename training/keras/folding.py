@@ -35,19 +35,14 @@ def fold(layers: Sequence[Layer]) -> Network:
     pending: tuple[Any, Any] | None = None  # scale and shift, for the dense layer that comes next
     before = ""
     for layer in layers:
-        if isinstance(layer, Dropout | Flatten):
+        if isinstance(layer, Dropout | Flatten) or (isinstance(layer, Activation) and layer.activation == "linear"):
             continue
         if isinstance(layer, Dense):
             folded.append(_dense(layer, pending))
             pending = None
         elif isinstance(layer, Activation):
-            if layer.activation == "linear":
-                continue
             if not folded or pending is not None or folded[-1].activation != "linear":
-                raise TrainingError(
-                    f"{layer.name} ({layer.activation}) can't be published: an activation must follow a linear"
-                    f" Dense layer, and here comes {f'after {before}' if before else 'first'}"
-                )
+                raise _misplaced(layer, before)
             folded[-1].activation = layer.activation
         else:
             pending = _scale(layer, folded, pending)
@@ -57,6 +52,13 @@ def fold(layers: Sequence[Layer]) -> Network:
     if not folded:
         raise TrainingError("a model without a Dense layer can't be published")
     return Network(_binary(folded))
+
+
+def _misplaced(layer: Activation, before: str) -> TrainingError:
+    return TrainingError(
+        f"{layer.name} ({layer.activation}) can't be published: an activation must follow a linear"
+        f" Dense layer, and here comes {f'after {before}' if before else 'first'}"
+    )
 
 
 def _dense(layer: Dense, pending: tuple[Any, Any] | None) -> _Folded:

@@ -1,4 +1,4 @@
-"""The first values of the parameters: each initializer is a scale, a direction to scale by and a law.
+"""The initial values of the parameters: each initializer is a scale, a fan to divide it by, and a distribution.
 
 Names, formulas and constants are those of Keras 3 (`keras/src/initializers/random_initializers.py`).
 """
@@ -25,7 +25,7 @@ def uniform(limit: float, shape: tuple[int, ...], rng: np.random.Generator) -> A
 
 
 def truncated_normal(deviation: float, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    """Normal, with what lies beyond two deviations drawn again."""
+    """Normal; values beyond two deviations are drawn again."""
     values = rng.standard_normal(shape)
     while (far := np.abs(values) > 2).any():
         values[far] = rng.standard_normal(int(far.sum()))
@@ -34,7 +34,7 @@ def truncated_normal(deviation: float, shape: tuple[int, ...], rng: np.random.Ge
 
 @dataclass(frozen=True)
 class VarianceScaling:
-    """Of variance scale / fan, where fan is that of the inputs, or the mean of inputs and units."""
+    """Values of variance scale / fan, where fan is the number of inputs, or the mean of inputs and units."""
 
     scale: float
     fan: str
@@ -51,7 +51,7 @@ class VarianceScaling:
         return truncated_normal(math.sqrt(variance) / TRUNCATED_DEVIATION, shape, rng)
 
 
-def _scaled(scale: float, fan: str, law: str) -> Callable[..., VarianceScaling]:
+def _variance_scaling(scale: float, fan: str, law: str) -> Callable[..., VarianceScaling]:
     def make(seed: int | None = None) -> VarianceScaling:
         return VarianceScaling(scale, fan, law, seed)
 
@@ -70,9 +70,9 @@ class Constant:
 
 
 # Glorot & Bengio 2010; He et al. 2015; LeCun et al. 1998.
-GlorotUniform, GlorotNormal = _scaled(1, "avg", "uniform"), _scaled(1, "avg", "normal")
-HeUniform, HeNormal = _scaled(2, "in", "uniform"), _scaled(2, "in", "normal")
-LecunUniform, LecunNormal = _scaled(1, "in", "uniform"), _scaled(1, "in", "normal")
+GlorotUniform, GlorotNormal = _variance_scaling(1, "avg", "uniform"), _variance_scaling(1, "avg", "normal")
+HeUniform, HeNormal = _variance_scaling(2, "in", "uniform"), _variance_scaling(2, "in", "normal")
+LecunUniform, LecunNormal = _variance_scaling(1, "in", "uniform"), _variance_scaling(1, "in", "normal")
 
 
 def Zeros() -> Constant:

@@ -1,4 +1,4 @@
-"""Looking up Keras's words: by name, or as what was made already; what is unknown is named with what is known."""
+"""Looking up objects by Keras's names; the error for an unknown name lists the known ones."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -10,25 +10,25 @@ T = TypeVar("T")
 
 
 def look_up(kind: str, identifier: Any, known: Mapping[str, T]) -> T:
-    """Return what goes by this name, in snake_case as in Keras's strings or in the CamelCase of its classes."""
+    """Return the value of this name, in snake_case as in Keras's strings or in the CamelCase of its classes."""
     if isinstance(identifier, str):
         name = identifier if identifier in known else snake_case(identifier)
         if name in known:
             return known[name]
-    raise unknown(kind, identifier, known)
+    raise unknown_name(kind, identifier, known)
 
 
-def unknown(kind: str, identifier: Any, known: Iterable[str]) -> TrainingError:
-    """Say that there is no such thing, and what there is."""
+def unknown_name(kind: str, identifier: Any, known: Iterable[str]) -> TrainingError:
+    """Return the error for an unknown name."""
     return TrainingError(f"Could not interpret {kind} identifier: {identifier!r}; known are {', '.join(known)}")
 
 
 def no_other(kind: str, known: Iterable[str]) -> Callable[[str], Any]:
-    """Return the `__getattr__` of a module that holds these and nothing else of Keras's."""
+    """Return the `__getattr__` of a module that has these of Keras's names and no others."""
     names = list(known)
 
     def __getattr__(name: str) -> Any:
-        raise AttributeError(str(unknown(kind, name, names)))
+        raise AttributeError(str(unknown_name(kind, name, names)))
 
     return __getattr__
 

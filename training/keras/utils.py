@@ -1,4 +1,4 @@
-"""The one source of randomness: what `set_random_seed` seeds, every model and layer draws from."""
+"""The seed of all models and layers, and one-hot targets: `keras.utils`."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,18 +6,18 @@ import numpy.typing as npt
 from training.errors import TrainingError
 from training.keras.lookup import no_other
 
-_root = np.random.SeedSequence()
+_seed_sequence = np.random.SeedSequence()
 
 
 def set_random_seed(seed: int) -> None:
-    """Make what is built and trained from here on repeatable on this machine."""
-    global _root
-    _root = np.random.SeedSequence(seed)
+    """Make the models built and trained from here on repeatable on this machine."""
+    global _seed_sequence
+    _seed_sequence = np.random.SeedSequence(seed)
 
 
 def new_generator() -> np.random.Generator:
-    """Return a generator that is independent of all others; SFC64 is the fastest of numpy's."""
-    (child,) = _root.spawn(1)
+    """Return a generator that is independent of all others; SFC64 is the fastest in numpy."""
+    (child,) = _seed_sequence.spawn(1)
     return np.random.Generator(np.random.SFC64(child))
 
 

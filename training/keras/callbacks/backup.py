@@ -32,8 +32,8 @@ class BackupAndRestore(Callback):
         if len(state.get("callbacks", ())) != len(others):
             raise TrainingError(f"{self.path} belongs to a run with other callbacks: remove it to begin anew")
         restore_training(self.model, state["training"], self.path)
-        for callback, kept in zip(others, state["callbacks"], strict=True):
-            callback.restore(kept)
+        for callback, saved in zip(others, state["callbacks"], strict=True):
+            callback.restore(saved)
         self.model.next_epoch, self.model.stop_training = state["next_epoch"], state["stop_training"]
         self.model.remaining_rows = state["remaining"]
 

@@ -27,10 +27,10 @@ def restore_training(model: TrainableModel, state: dict[str, Any], path: Path) -
     full = model.parameters.expand(model.parameters.values)
     if [slot.shape for slot in state["slots"]] not in ([], [full.shape] * len(optimizer.slots)):
         raise TrainingError(f"{path} belongs to a model with another optimizer or other layers")
-    for slot, kept in zip(optimizer.slots, state["slots"], strict=False):
-        slot[:] = model.parameters.compress(kept)
+    for slot, saved in zip(optimizer.slots, state["slots"], strict=False):
+        slot[:] = model.parameters.compress(saved)
     optimizer.iterations = state["iterations"]
     if not optimizer.scheduled:
         optimizer.learning_rate = state["learning_rate"]
-    for generator, kept in zip(model.generators, state["generators"], strict=True):
-        generator.bit_generator.state = kept
+    for generator, saved in zip(model.generators, state["generators"], strict=True):
+        generator.bit_generator.state = saved
