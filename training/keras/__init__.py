@@ -1,4 +1,9 @@
-"""Keras's words for dense networks in NumPy: same names, defaults and semantics."""
+"""Keras's API for dense networks in NumPy: same names, defaults and semantics.
+
+Read sequential (the facade), then from the bottom up; a module imports only those before it: lookup, checks;
+initializers, regularizers, utils; engine.data_adapter, engine.parameters, engine.ops; layers, losses, metrics,
+optimizers; engine.model; saving, folding, summary, callbacks; engine.fit; sequential; models.
+"""
 
 from training.keras import (
     callbacks,
