@@ -3,8 +3,9 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: run setup test test-slow lock
+.PHONY: run setup test test-slow pytest lint types lock
 .DELETE_ON_ERROR:
+unexport PYTHONDONTWRITEBYTECODE  # some hundred processes start in the tests: each would compile the same modules
 
 run: setup
 	@[ -e models/digits/serving.json ] || .venv/bin/python -m training train --data digits --models models
@@ -22,14 +23,23 @@ setup: .venv/.ready
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# All three at once: lint and types say a line each while the tests run.
 test: setup
-	.venv/bin/python -m pytest -m "not slow"
+	@$(MAKE) --no-print-directory --jobs=3 --keep-going pytest lint types
+
+# Four processes keep two cores busy: many tests wait for a deadline or for a server.
+pytest: setup
+	.venv/bin/python -m pytest -m "not slow" --numprocesses=4 --dist=worksteal
+
+lint: setup
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+
+types: setup
 	.venv/bin/mypy
 
 test-slow: setup
-	.venv/bin/python -m pytest -m slow
+	.venv/bin/python -m pytest -m slow --numprocesses=2 --dist=worksteal
 
 # The lock files serve every platform and Python from 3.11 on; run this after changing a dependency in pyproject.toml.
 LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

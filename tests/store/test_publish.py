@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -131,7 +132,8 @@ def test_a_store_that_is_a_file(tmp_path: Path, artifact: Artifact) -> None:
         publish(tmp_path / "store", "iris", artifact, {}, PROVENANCE)
 
 
-# Dies (without a clean-up, as from a power cut) before the nth step that touches the disk.
+# Publishes in a child for each number that it reads, and prints the child's exit code. The child dies (without a
+# clean-up, as from a power cut) before the nth step that touches the disk.
 CRASHING_PUBLISHER = """
 import os, sys
 from pathlib import Path
@@ -149,19 +151,42 @@ def dying(function):
 from store import publish
 from tests.helpers.models import make_artifact
 artifact = make_artifact(np.random.default_rng(0))
-steps = int(sys.argv[2])
-os.fsync = dying(os.fsync)
-for name in ("open", "mkdir", "rename", "replace"):
-    setattr(Path, name, dying(getattr(Path, name)))
-publish(Path(sys.argv[1]), "iris", artifact, {"test": {"accuracy": 0.9, "rows": 100}}, {})
+for line in sys.stdin:
+    if child := os.fork():
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        continue
+    steps = int(line)
+    os.fsync = dying(os.fsync)
+    for name in ("open", "mkdir", "rename", "replace"):
+        setattr(Path, name, dying(getattr(Path, name)))
+    publish(Path(sys.argv[1]), "iris", artifact, {"test": {"accuracy": 0.9, "rows": 100}}, {})
+    os._exit(0)
 """
 
 
-def test_a_crash_at_any_step_loses_nothing(tmp_path: Path, publish_one: Publish) -> None:
+@pytest.fixture
+def crashing_publisher(tmp_path: Path) -> Iterator[Callable[[int], int]]:
+    """Publish, but die before the given step; return the exit code."""
+    command = [sys.executable, "-c", CRASHING_PUBLISHER, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        pipes = process.stdin, process.stdout
+
+        def publish_and_die(step: int) -> int:
+            print(step, file=pipes[0], flush=True)
+            return int(pipes[1].readline())
+
+        yield publish_and_die
+
+
+def test_a_crash_at_any_step_loses_nothing(
+    tmp_path: Path, publish_one: Publish, crashing_publisher: Callable[[int], int]
+) -> None:
     publish_one()
     published, crashes = 1, 0
     for step in range(1, 100):
-        run = subprocess.run([sys.executable, "-c", CRASHING_PUBLISHER, tmp_path, str(step)], check=False)
+        code = crashing_publisher(step)
         folder = tmp_path / "iris"
         aliases = Serving.read(folder).aliases
         assert aliases["stable"] in (published, published + 1)
@@ -170,12 +195,12 @@ def test_a_crash_at_any_step_loses_nothing(tmp_path: Path, publish_one: Publish)
         numbers = [int(entry.name) for entry in folder.iterdir() if entry.name.isdigit()]
         for number in numbers:
             read_version(tmp_path, "iris", number)
-        if run.returncode == 0:
+        if code == 0:
             break
-        assert run.returncode == 9
+        assert code == 9
         crashes += 1
         published = publish_one().version
         assert published == max(numbers) + 1
         assert not list(folder.glob(".tmp-*"))
-    assert run.returncode == 0
+    assert code == 0
     assert crashes >= 12

@@ -190,8 +190,8 @@ def _read_all(terminal: int) -> bytes:
 
 @pytest.mark.usefixtures("without_report")
 def test_other_settings_begin_another_run(tmp_path: Path) -> None:
-    run(Config(data="digits", epochs=1), "digits", models=tmp_path)
+    run(Config(data="digits", epochs=1, layers=(16,)), "digits", models=tmp_path)
     assert list((tmp_path / ".training").iterdir()) == []
-    run(Config(data="digits", epochs=1, seed=1), "digits", models=tmp_path)
+    run(Config(data="digits", epochs=1, layers=(16,), seed=1), "digits", models=tmp_path)
     digests = {read_version(tmp_path, "digits", number).sha256 for number in (1, 2)}
     assert len(digests) == 2

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import schemathesis
 from flask import Flask
 from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator, ValidationError
@@ -86,6 +85,8 @@ def _routes(app: Flask) -> set[tuple[str, str]]:
 
 
 def test_it_is_valid(document: dict[str, Any]) -> None:
+    import schemathesis  # not above: it takes half a second, in every test process
+
     assert document["openapi"] == "3.1.0"
     schemathesis.openapi.from_dict(document).validate()
     for schema in document["components"]["schemas"].values():
@@ -103,6 +104,8 @@ def test_every_route_is_in_it(app: Flask, document: dict[str, Any]) -> None:
 
 
 def test_it_is_valid_with_nothing_served(models: Path) -> None:
+    import schemathesis  # not above: it takes half a second, in every test process
+
     app = create_app(Settings(models=models))
     document = _document(app.test_client())
     schemathesis.openapi.from_dict(document).validate()
