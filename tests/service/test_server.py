@@ -40,6 +40,7 @@ def test_predictions_are_the_networks_own_and_all_are_counted(server: Server, ir
     for batch, answer in zip(batches, answers, strict=True):
         assert answer.status_code == 200
         np.testing.assert_allclose(answer.json()["probabilities"], model.predict(batch), atol=1e-6)
+    server.wait_for(lambda: total(server.scrape(), "npserve_request_seconds_count", outcome="ok") >= 200)
     series = server.scrape()
     assert total(series, "npserve_request_seconds_count", model="iris", version="1", outcome="ok") == 200
     assert total(series, "npserve_rows_total", model="iris", version="1") == sum(map(len, batches))
@@ -71,8 +72,12 @@ def test_bad_input_is_answered_and_so_is_the_next_request(iris: Path, tmp_path: 
             answer = session.post(f"{server.url}/predict", data=body, headers={"Content-Type": JSON}, timeout=10)
             assert (answer.status_code, message in answer.json()["error"]) == (status, True), answer.text
             assert session.post(f"{server.url}/predict", data=BODY, headers={"Content-Type": JSON}).status_code == 200
-        refused = total(server.scrape(), "npserve_rejected_inputs_total", model="iris")
-        assert refused == len(BAD_NATIVE)
+
+        def refused() -> float:
+            return total(server.scrape(), "npserve_rejected_inputs_total", model="iris")
+
+        server.wait_for(lambda: refused() >= len(BAD_NATIVE))
+        assert refused() == len(BAD_NATIVE)
 
 
 def test_more_than_may_wait_for_a_long_pass_are_told_to_come_again(models: Path, rng: np.random.Generator) -> None:
@@ -231,7 +236,7 @@ def test_workers_that_are_replaced_gracefully_have_counted_everything(constants:
             assert server.post("/models/abc/predict").status_code == 200
         server.process.send_signal(signal.SIGHUP)
         server.wait_for(lambda: len(server.workers()) == 2 and not old & set(server.workers()))
-        assert total(server.scrape(), "npserve_request_seconds_count", outcome="ok") == 10
+        server.wait_for(lambda: total(server.scrape(), "npserve_request_seconds_count", outcome="ok") == 10)
 
 
 def test_the_last_answer_of_a_worker_that_stops_is_counted(iris: Path, tmp_path: Path) -> None:

@@ -34,9 +34,11 @@ class Passes:
         self.threads: list[str] = []
         self.open = threading.Event()
         self.open.set()
+        self.begun = 0
         monkeypatch.setattr(service.prediction.pipeline, "forward", self)
 
     def __call__(self, model: Model, codes: Any, **options: Any) -> Predictions:
+        self.begun += 1
         self.open.wait(10)
         self.rows.append(len(codes))
         self.threads.append(threading.current_thread().name)
@@ -92,7 +94,9 @@ class Harness:
         """Submit number 0, a long pass that does not end before `passes.open` is set."""
         passes.open.clear()
         self.submit(0, model, rows)
-        await asyncio.sleep(0.05)
+        async with asyncio.timeout(10):
+            while not passes.begun:
+                await asyncio.sleep(0.002)
 
     async def wait_for(self, count: int) -> None:
         async with asyncio.timeout(10):

@@ -384,10 +384,10 @@ def test_a_mistake_of_ours_is_not_told(client: FlaskClient, monkeypatch: pytest.
     assert (answer.status_code, _error(answer)) == (500, "internal error")
 
 
-def test_a_session_with_the_real_server(server: Server, iris: Path) -> None:
+def test_a_session_with_the_real_server(shared_server: Server) -> None:
     """Somebody who knows TensorFlow Serving: looks at the status, asks what is taken, predicts, and errs."""
     with requests.Session() as session:
-        url = f"{server.url}/v1/models/iris"
+        url = f"{shared_server.url}/v1/models/iris"
         assert session.get(url).json()["model_version_status"] == [AVAILABLE]
         described = session.get(f"{url}/metadata").json()
         signature = described["metadata"]["signature_def"]["signature_def"]["serving_default"]
@@ -400,7 +400,7 @@ def test_a_session_with_the_real_server(server: Server, iris: Path) -> None:
         ):
             answer = session.post(f"{url}:predict", data=json.dumps(body))
             assert answer.status_code == 200
-            np.testing.assert_allclose(answer.json()[key], _expected(iris), atol=1e-6)
+            np.testing.assert_allclose(answer.json()[key], _expected(shared_server.models), atol=1e-6)
         refused = session.post(f"{url}/versions/7:predict", json={"instances": ROWS})
         assert (refused.status_code, refused.json()) == (
             404,
@@ -409,4 +409,4 @@ def test_a_session_with_the_real_server(server: Server, iris: Path) -> None:
         assert session.post(f"{url}/versions/1:predict", json={"instances": [ROW]}).ok
     curl = ["curl", "-s", f"{url}:predict", "-d", json.dumps({"instances": [ROW]})]
     printed = json.loads(subprocess.run(curl, capture_output=True, check=True).stdout)
-    np.testing.assert_allclose(printed["predictions"], _expected(iris)[:1], atol=1e-6)
+    np.testing.assert_allclose(printed["predictions"], _expected(shared_server.models)[:1], atol=1e-6)
