@@ -39,7 +39,7 @@ types: setup
 	.venv/bin/mypy
 
 test-slow: setup
-	.venv/bin/python -m pytest -m slow --numprocesses=2 --dist=worksteal
+	.venv/bin/python -m pytest -m slow --numprocesses=2 --dist=worksteal --timeout=600
 
 # The lock files serve every platform and Python from 3.11 on; run this after changing a dependency in pyproject.toml.
 LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -13,25 +13,28 @@ from store import read_version
 from tests.helpers.models import ROW
 from tests.helpers.server import Server
 
-kserve = pytest.importorskip("kserve")
-infer_type = pytest.importorskip("kserve.protocol.infer_type")
 httpx = pytest.importorskip("httpx")
 
 ROWS = np.array([ROW, [6.0, 2.0, 5.0, 1.5]], np.float32)
 
 
+def _kserve(module: str = "") -> Any:
+    """Import it only where it is used: it takes two seconds, in every test process."""
+    return pytest.importorskip(f"kserve{module}")
+
+
 def _ask(call: Callable[[Any], Awaitable[Any]]) -> Any:
     async def session() -> Any:
-        async with kserve.InferenceRESTClient(kserve.RESTConfig(protocol="v2")) as client:
+        async with _kserve().InferenceRESTClient(_kserve().RESTConfig(protocol="v2")) as client:
             return await call(client)
 
     return asyncio.run(session())
 
 
 def _request(binary: bool, rows: np.ndarray = ROWS, dtype: str = "FP32", **options: Any) -> Any:
-    given = kserve.InferInput("input", list(rows.shape), dtype)
+    given = _kserve().InferInput("input", list(rows.shape), dtype)
     given.set_data_from_numpy(rows, binary_data=binary)
-    return kserve.InferRequest("iris", [given], request_id="7", **options)
+    return _kserve().InferRequest("iris", [given], request_id="7", **options)
 
 
 def _expected(models: Path) -> np.ndarray:
@@ -52,7 +55,7 @@ def test_it_predicts(binary_out: bool, binary_in: bool, shared_server: Server) -
 
 
 def test_it_sends_half_precision_and_chooses_outputs(shared_server: Server) -> None:
-    wanted = [infer_type.RequestedOutput("probabilities", {"binary_data": True})]
+    wanted = [_kserve(".protocol.infer_type").RequestedOutput("probabilities", {"binary_data": True})]
     request = _request(True, ROWS.astype(np.float16), "FP16", request_outputs=wanted)
     answer = _ask(lambda client: client.infer(shared_server.url, request, model_name="iris"))
     assert [output.name for output in answer.outputs] == ["probabilities"]

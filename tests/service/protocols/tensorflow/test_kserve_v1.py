@@ -13,13 +13,17 @@ from store import read_version
 from tests.helpers.models import ROW
 from tests.helpers.server import Server
 
-kserve = pytest.importorskip("kserve")
 httpx = pytest.importorskip("httpx")
+
+
+def _kserve() -> Any:
+    """Import it only where it is used: it takes two seconds, in every test process."""
+    return pytest.importorskip("kserve")
 
 
 def _ask(call: Callable[[Any], Awaitable[Any]]) -> Any:
     async def session() -> Any:
-        async with kserve.InferenceRESTClient(kserve.RESTConfig(protocol="v1")) as client:
+        async with _kserve().InferenceRESTClient(_kserve().RESTConfig(protocol="v1")) as client:
             return await call(client)
 
     return asyncio.run(session())
