@@ -56,7 +56,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def app(store: Path) -> Iterator[Flask]:
     app = create_app(Settings(models=store, default_model="people", max_rows=50))
     yield app
-    app.extensions["npserve"].follower.stop()
+    app.extensions["npserve"].reloader.stop()
 
 
 @pytest.fixture(scope="module")

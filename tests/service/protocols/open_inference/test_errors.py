@@ -24,7 +24,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
     limits = {"max_body_bytes": 10_000, "max_rows": 50, "max_binary_bytes": 20_000, "max_binary_rows": 60}
     app = create_app(Settings(models=models, **limits))  # type: ignore[arg-type]
     yield app.test_client()
-    app.extensions["npserve"].follower.stop()
+    app.extensions["npserve"].reloader.stop()
 
 
 @pytest.mark.parametrize(("sent", "status", "reason", "message"), BAD_TENSORS)
