@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from training.config import Config
-from training.data.load import load
-from training.evaluation.scores import predict
-from training.fit import fit
+from training.data.load import load_dataset
+from training.evaluation.scores import evaluate_model
+from training.fit import fit_model
 
 ARTICLE = Path(__file__).parents[1] / "training/article.toml"
 RUNS: dict[str, tuple[Path | None, dict[str, Any]]] = {
@@ -38,7 +38,7 @@ def main() -> None:
         began = time.perf_counter()
         metrics = [_test(Config.read(file, {**settings, "data": data, "seed": seed})) for seed in range(seeds)]
         seconds = (time.perf_counter() - began) / seeds
-        accuracy, error = (np.array([test[figure] for test in metrics]) for figure in ("accuracy", "ece"))
+        accuracy, error = (np.array([test[score] for test in metrics]) for score in ("accuracy", "ece"))
         print(
             f"{name:22} {accuracy.min():15.4f}, {accuracy.mean():.4f} ± {accuracy.std():.4f}"
             f"   {error.mean():24.4f}, {error.max():.4f}   {seconds:7.1f}",
@@ -47,9 +47,9 @@ def main() -> None:
 
 
 def _test(config: Config) -> dict[str, float]:
-    data = load(config)
-    trained = fit(config, data)
-    return predict(trained.model, data.test.chunks()).metrics(data.targets.task)
+    data = load_dataset(config)
+    fitted = fit_model(config, data)
+    return evaluate_model(fitted.model, data.test.chunks()).scores(data.targets.task)
 
 
 if __name__ == "__main__":

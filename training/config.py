@@ -1,4 +1,4 @@
-"""Every setting of a training run: option, TOML key, default and meaning, in one table."""
+"""Every setting of a training run: option, TOML key, default and description, in one table."""
 
 import json
 import tomllib
@@ -13,54 +13,56 @@ from training.errors import TrainingError
 Check = Callable[[Any], bool]
 
 
-def _setting(default: Any, read: Callable[[str], Any], check: Check, expected: str, meaning: str) -> Any:
-    metadata = {"read": read, "check": check, "expected": expected, "meaning": meaning}
+def _setting(default: Any, parse: Callable[[str], Any], check: Check, expected: str, description: str) -> Any:
+    metadata = {"parse": parse, "check": check, "expected": expected, "help": description}
     return field(default=default, metadata=metadata)
 
 
-def _text(meaning: str) -> Any:
-    return _setting(None, str, lambda value: isinstance(value, str) and value != "", "a text", meaning)
+def _string(description: str) -> Any:
+    return _setting(None, str, lambda value: isinstance(value, str) and value != "", "a text", description)
 
 
-def _choice(default: str | None, names: tuple[str, ...], meaning: str) -> Any:
-    return _setting(default, str, lambda value: value in names, f"one of {', '.join(names)}", meaning)
+def _choice(default: str | None, names: tuple[str, ...], description: str) -> Any:
+    return _setting(default, str, lambda value: value in names, f"one of {', '.join(names)}", description)
 
 
-def _whole(default: int | None, least: int, meaning: str) -> Any:
+def _integer(default: int | None, minimum: int, description: str) -> Any:
     def check(value: Any) -> bool:
-        return type(value) is int and value >= least
+        return type(value) is int and value >= minimum
 
-    return _setting(default, int, check, f"a whole number from {least} on", meaning)
+    return _setting(default, int, check, f"a whole number from {minimum} on", description)
 
 
-def _number(default: float, below: float, meaning: str, *, positive: bool = False) -> Any:
+def _float(default: float, below: float, description: str, *, positive: bool = False) -> Any:
     def check(value: Any) -> bool:
         return type(value) in (int, float) and 0 <= value < below and not (positive and value == 0)
 
-    return _setting(default, float, check, f"a number {'above' if positive else 'from'} 0 to below {below:g}", meaning)
+    return _setting(
+        default, float, check, f"a number {'above' if positive else 'from'} 0 to below {below:g}", description
+    )
 
 
-def _flag(default: bool | None, meaning: str) -> Any:
+def _flag(default: bool | None, description: str) -> Any:
     words = {"true": True, "false": False}
-    return _setting(default, lambda text: words[text], lambda value: type(value) is bool, "true or false", meaning)
+    return _setting(default, lambda text: words[text], lambda value: type(value) is bool, "true or false", description)
 
 
-def _widths(default: tuple[int, ...], meaning: str) -> Any:
-    def read(text: str) -> tuple[int, ...]:
+def _widths(default: tuple[int, ...], description: str) -> Any:
+    def parse(text: str) -> tuple[int, ...]:
         return tuple(int(width) for width in text.split(",") if width)
 
     def check(value: Any) -> bool:
         return isinstance(value, tuple) and all(type(width) is int and width >= 1 for width in value)
 
-    return _setting(default, read, check, "whole numbers such as 256,128", meaning)
+    return _setting(default, parse, check, "whole numbers such as 256,128", description)
 
 
 @dataclass(frozen=True)
 class Config:
-    """What a run does: the same data and the same settings give the same version, bit for bit, on one machine."""
+    """The settings of a run: with the same data they give a bit-identical version on one machine."""
 
-    data: str = _text("digits (built in), or a .npz, .csv or .parquet file")
-    target: str | None = _text("the column of a table to predict")
+    data: str = _string("digits (built in), or a .npz, .csv or .parquet file")
+    target: str | None = _string("the column of a table to predict")
     task: str | None = _choice(None, ("classification", "regression"), "what to learn (found from the target)")
     delimiter: str | None = _setting(
         None,
@@ -70,42 +72,42 @@ class Config:
         "of a CSV (found)",
     )
     header: bool | None = _flag(None, "whether the first line of a CSV holds names (found)")
-    test_share: float = _number(
+    test_share: float = _float(
         0.2, 1, "of the rows is kept to test with, where the data bring no test part", positive=True
     )
-    validation_share: float = _number(0.15, 1, "of the other rows chooses the best epoch and calibrates")
-    bins: int = _whole(64, 0, "of equally many rows for each number of a table; 0 for none")
+    validation_share: float = _float(0.15, 1, "of the other rows chooses the best epoch and calibrates")
+    bins: int = _integer(64, 0, "of equally many rows for each number of a table; 0 for none")
     layers: tuple[int, ...] = _widths((256, 256), "units of the hidden layers")
     activation: str = _choice("relu", tuple(ACTIVATIONS), "of the hidden layers")
-    dropout: float = _number(0.3, 1, "of the hidden units")
-    label_smoothing: float = _number(0.0, 1, "how much of each label is spread over all classes")
+    dropout: float = _float(0.3, 1, "of the hidden units")
+    label_smoothing: float = _float(0.0, 1, "how much of each label is spread over all classes")
     optimizer: str = _choice("adamw", ("adam", "adamw", "sgd", "rmsprop"), "that follows the gradient")
-    learning_rate: float = _number(1e-3, 10, "of the optimizer, at its highest", positive=True)
-    weight_decay: float = _number(0.02, 10, "of adamw")
+    learning_rate: float = _float(1e-3, 10, "of the optimizer, at its highest", positive=True)
+    weight_decay: float = _float(0.02, 10, "of adamw")
     schedule: str = _choice("cosine", ("cosine", "constant"), "of the learning rate")
-    epochs: int | None = _whole(None, 1, "passes over the data (by their number of rows)")
-    batch_size: int | None = _whole(None, 1, "rows a step (by their number)")
-    patience: int = _whole(16, 0, "epochs without a better validation loss before it stops; 0 for no end")
+    epochs: int | None = _integer(None, 1, "passes over the data (by their number of rows)")
+    batch_size: int | None = _integer(None, 1, "rows a step (by their number)")
+    patience: int = _integer(16, 0, "epochs without a better validation loss before it stops; 0 for no end")
     calibrate: bool = _flag(True, "fit the temperature of the probabilities on the validation part")
-    seed: int = _whole(0, 0, "repeats a run to the bit")
+    seed: int = _integer(0, 0, "repeats a run to the bit")
 
     def __post_init__(self) -> None:
         for setting in fields(self):
             value = getattr(self, setting.name)
-            # 0.0 is equal to 0, but no seed.
-            same = type(value) is type(setting.default) and value == setting.default
-            if not same and not setting.metadata["check"](value):
+            # 0.0 is equal to 0, but not a valid seed.
+            is_default = type(value) is type(setting.default) and value == setting.default
+            if not is_default and not setting.metadata["check"](value):
                 raise TrainingError(f"{setting.name} = {value!r}: expected {setting.metadata['expected']}")
         if not self.data:
             raise TrainingError("name the data to learn from: --data digits, or a .npz, .csv or .parquet file")
 
     @classmethod
     def read(cls, path: Path | None, options: dict[str, Any]) -> Self:
-        """Read the settings of a TOML file; options given besides overrule it."""
+        """Read the settings of a TOML file; options override it."""
         settings = {} if path is None else _read_toml(path)
-        known = {setting.name for setting in fields(cls)}
-        if unknown := sorted(settings.keys() - known):
-            raise TrainingError(f"{path}: unknown setting {unknown[0]}; known are {', '.join(sorted(known))}")
+        names = {setting.name for setting in fields(cls)}
+        if unknown := sorted(settings.keys() - names):
+            raise TrainingError(f"{path}: unknown setting {unknown[0]}; known are {', '.join(sorted(names))}")
         settings = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
         try:
             return cls(**{**settings, **options})
@@ -113,7 +115,7 @@ class Config:
             raise TrainingError(f"{path}: {error}" if path and not options else str(error)) from error
 
     def to_toml(self) -> str:
-        """Return a file that repeats the run. JSON's texts, numbers, flags and lists are TOML's too."""
+        """Return a TOML file that repeats the run. JSON strings, numbers, booleans and lists are valid TOML."""
         settings = {name: value for name, value in asdict(self).items() if value is not None}
         return "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in settings.items())
 

@@ -1,4 +1,4 @@
-"""The one error of training that users see: a sentence that says what is wrong and what to do."""
+"""The errors of training that users see: one sentence that says what is wrong and what to do."""
 
 
 class TrainingError(ValueError):

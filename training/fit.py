@@ -1,4 +1,4 @@
-"""From a data set to a trained model: the network, its schedule, what may end a run, the temperature."""
+"""Trains a network on a data set: architecture, schedule, early stopping, temperature."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from nn import Model
 from training.config import Config
-from training.data.dataset import DataSet, Part
-from training.evaluation.calibration import scale_outputs, temperature
+from training.data.dataset import DataSet, Split
+from training.evaluation.calibration import fit_temperature, scale_outputs
 from training.interrupts import Divergence, Interrupted, interruptible
 from training.keras import Sequential
 from training.keras.callbacks import BackupAndRestore, Callback, EarlyStopping, History
@@ -22,15 +22,15 @@ from training.keras.optimizers import OPTIMIZERS
 from training.keras.optimizers.schedules import CosineDecay
 from training.keras.utils import set_random_seed
 
-LEAST_BATCH, MOST_BATCH = 32, 256
-STEPS = 6000  # of a run whose epochs are not given
-LEAST_EPOCHS, MOST_EPOCHS = 10, 200
-WARM_UP = 0.05  # of the steps
+MIN_BATCH_SIZE, MAX_BATCH_SIZE = 32, 256
+DEFAULT_STEPS = 6000  # of a run without a number of epochs
+MIN_EPOCHS, MAX_EPOCHS = 10, 200
+WARMUP_SHARE = 0.05  # of the steps
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A trained model, and how it came about."""
+class FittedModel:
+    """A trained model, and the course of its training."""
 
     model: Model
     history: History
@@ -38,49 +38,54 @@ class Trained:
     best_epoch: int
 
 
-def fit(
+def fit_model(
     config: Config,
     data: DataSet,
     *,
     checkpoint: Path | None = None,
     callbacks: Sequence[Callback] = (),
     verbose: str | int = 0,
-) -> Trained:
-    """Train a network on the training part; the validation part chooses the epoch and calibrates.
+) -> FittedModel:
+    """Train a network on the training split; the validation split chooses the best epoch and the temperature.
 
-    Where there is a folder for a checkpoint, a run that was stopped or killed goes on from there, and ends
-    with the same bits. Raises TrainingError where the loss diverges, Interrupted where somebody stopped it.
+    With a checkpoint folder, a run that was stopped or killed resumes from there, and its result is bit-identical.
+    Raises TrainingError if the loss diverges, Interrupted if the run is interrupted.
     """
     set_random_seed(config.seed)
-    rows = len(data.train)
-    batch_size = config.batch_size or min(max(LEAST_BATCH, 2 ** round(np.log2(rows / 100 + 1))), MOST_BATCH)
-    steps = ceil(rows / batch_size)
-    epochs = config.epochs or min(max(LEAST_EPOCHS, ceil(STEPS / steps)), MOST_EPOCHS)
-    model = build(config, data.features.width, len(data.targets.labels))
-    scale = _Standard.of(data)
+    batch_size, epochs = _schedule(config, len(data.train))
+    steps = ceil(len(data.train) / batch_size)
+    model = build_network(config, data.features.width, len(data.targets.labels))
+    scaler = _TargetScaler.of(data)
     model.compile(_optimizer(config, steps * epochs), _loss(config, data), _metrics(data))
-    validation = (data.validation, scale.standardise(data.validation.y)) if len(data.validation) else None
+    validation = (data.validation, scaler.standardise(data.validation.y)) if len(data.validation) else None
     stopping = EarlyStopping(patience=config.patience, restore_best_weights=True)
     backup = [BackupAndRestore(checkpoint, delete_checkpoint=False)] if checkpoint else []
-    stops = validation is not None and config.patience > 0
+    stops_early = validation is not None and config.patience > 0
     with interruptible(model):
         history = model.fit(
             data.train,
-            scale.standardise(data.train.y),
+            scaler.standardise(data.train.y),
             batch_size=batch_size,
             epochs=epochs,
             validation_data=validation,
-            callbacks=[Divergence(), *([stopping] if stops else []), *callbacks, *backup],
+            callbacks=[Divergence(), *([stopping] if stops_early else []), *callbacks, *backup],
             verbose=verbose,
         )
     if model.interrupted:
         raise _interrupted(model, history, checkpoint)
-    answers, degrees = _finished(config, data, model, scale)
-    return Trained(answers, history, degrees, stopping.best_epoch if stops else history.epoch[-1])
+    fitted, temperature = _finalise(config, data, model, scaler)
+    return FittedModel(fitted, history, temperature, stopping.best_epoch if stops_early else history.epoch[-1])
 
 
-def build(config: Config, inputs: int, classes: int) -> Sequential:
-    """Return the network: hidden layers with dropout, then one output a class, or one value."""
+def _schedule(config: Config, rows: int) -> tuple[int, int]:
+    """Return batch size and epochs: as configured, or by the number of rows."""
+    batch_size = config.batch_size or min(max(MIN_BATCH_SIZE, 2 ** round(np.log2(rows / 100 + 1))), MAX_BATCH_SIZE)
+    epochs = config.epochs or min(max(MIN_EPOCHS, ceil(DEFAULT_STEPS / ceil(rows / batch_size))), MAX_EPOCHS)
+    return batch_size, epochs
+
+
+def build_network(config: Config, inputs: int, classes: int) -> Sequential:
+    """Return the network: hidden layers with dropout, then one output for each class, or one value."""
     layers: list[Layer] = []
     for units in config.layers:
         layers += [Dense(units, activation=config.activation)]
@@ -94,8 +99,8 @@ def build(config: Config, inputs: int, classes: int) -> Sequential:
 def _optimizer(config: Config, steps: int) -> Any:
     rate: Any = config.learning_rate
     if config.schedule == "cosine":
-        warm_up = round(WARM_UP * steps)
-        rate = CosineDecay(0.0, max(steps - warm_up, 1), warmup_target=rate, warmup_steps=warm_up)
+        warmup_steps = round(WARMUP_SHARE * steps)
+        rate = CosineDecay(0.0, max(steps - warmup_steps, 1), warmup_target=rate, warmup_steps=warmup_steps)
     options = {"weight_decay": config.weight_decay} if config.optimizer == "adamw" else {}
     return OPTIMIZERS[config.optimizer](rate, **options)
 
@@ -111,26 +116,26 @@ def _metrics(data: DataSet) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Standard:
-    """The scale on which a regression is learned: the training part's mean and deviation. Classes have none."""
+class _TargetScaler:
+    """Standardises the targets of a regression by mean and deviation of the training split; classes are unchanged."""
 
     mean: float = 0.0
     deviation: float = 1.0
-    values: bool = False
+    regression: bool = False
 
     @classmethod
-    def of(cls, data: DataSet) -> "_Standard":
+    def of(cls, data: DataSet) -> "_TargetScaler":
         if data.targets.task == "classification":
             return cls()
         y = data.train.y.astype(np.float64)
-        return cls(float(y.mean()), float(y.std()), values=True)
+        return cls(float(y.mean()), float(y.std()), regression=True)
 
     def standardise(self, y: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return ((y - self.mean) / self.deviation).astype(np.float32) if self.values else y
+        return ((y - self.mean) / self.deviation).astype(np.float32) if self.regression else y
 
 
 def _interrupted(model: Sequential, history: History, checkpoint: Path | None) -> Interrupted:
-    """Keep the best weights, which are the model's by now, and say where they are and how to go on."""
+    """Save the best weights, which the model has by now, and say where they are and how to resume."""
     stopped = f"stopped in epoch {model.next_epoch + 1}; nothing was published"
     if checkpoint is None or not history.epoch:
         return Interrupted(stopped)
@@ -139,16 +144,16 @@ def _interrupted(model: Sequential, history: History, checkpoint: Path | None) -
     return Interrupted(f"{stopped}. The best weights so far are in {best}; the same command goes on from here")
 
 
-def _finished(config: Config, data: DataSet, model: Sequential, scale: _Standard) -> tuple[Model, float | None]:
-    """Fold what was learned into one model that answers in the units of the data; return its temperature, too."""
-    if scale.values:
-        return scale_outputs(model.regression(data.features), scale.deviation, scale.mean), None
-    classifier = model.classifier(data.features, data.targets.labels)
+def _finalise(config: Config, data: DataSet, network: Sequential, scaler: _TargetScaler) -> tuple[Model, float | None]:
+    """Fold target scaling or temperature into a model that predicts in the units of the data; return both."""
+    if scaler.regression:
+        return scale_outputs(network.regression(data.features), scaler.deviation, scaler.mean), None
+    classifier = network.classifier(data.features, data.targets.labels)
     if not (config.calibrate and len(data.validation)):
         return classifier, None
-    degrees = temperature(_logits(classifier, data.validation), data.validation.y)
-    return scale_outputs(classifier, 1 / degrees), degrees
+    temperature = fit_temperature(_logits(classifier, data.validation), data.validation.y)
+    return scale_outputs(classifier, 1 / temperature), temperature
 
 
-def _logits(model: Model, part: Part) -> npt.NDArray[np.float64]:
-    return np.concatenate([model.logits(codes).astype(np.float64) for codes, _ in part.chunks()])
+def _logits(model: Model, split: Split) -> npt.NDArray[np.float64]:
+    return np.concatenate([model.logits(codes).astype(np.float64) for codes, _ in split.chunks()])

@@ -1,4 +1,4 @@
-"""What ends a run before its time: a loss that is no number any more, and people who press Ctrl-C."""
+"""Ends a run early: on a diverging loss, and on Ctrl-C or SIGTERM."""
 
 import signal
 import threading
@@ -16,51 +16,51 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(TrainingError):
-    """Somebody stopped the run; the message says what is left of it."""
+    """The run was interrupted; the message says what is kept of it."""
 
 
 @contextmanager
 def interruptible(model: Sequential) -> Iterator[None]:
-    """Let the first Ctrl-C (or SIGTERM) end the run after the batch, and the second at once."""
+    """End the run after the current batch on the first Ctrl-C (or SIGTERM), at once on the second."""
 
     def stop(number: int, frame: Any) -> None:
         model.interrupted = True
-        listen_no_more()
+        restore_handlers()
 
-    def listen_no_more() -> None:
-        while before:
-            signal.signal(*before.popitem())
+    def restore_handlers() -> None:
+        while previous:
+            signal.signal(*previous.popitem())
 
-    # Signals arrive in the main thread alone.
+    # Only the main thread may set signal handlers.
     main = threading.current_thread() is threading.main_thread()
-    before = {number: signal.signal(number, stop) for number in SIGNALS} if main else {}
+    previous = {number: signal.signal(number, stop) for number in SIGNALS} if main else {}
     try:
         yield
     finally:
-        listen_no_more()
+        restore_handlers()
 
 
 class Divergence(Callback):
-    """End the run where the loss is infinite or no number: nothing good comes after that."""
+    """End the run with a TrainingError when the loss is infinite or NaN."""
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Remember the steps before."""
-        self._before = epoch * self.params["steps"]
+        """Count the steps of the epochs before."""
+        self._steps_before = epoch * self.params["steps"]
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Look at what is known of the batches so far: all of them, where this one is the epoch's last."""
+        """Check the losses computed so far; the last batch of an epoch computes all of them."""
         if batch + 1 == self.params["steps"]:
             logs["loss"]
         if logs.diverged_at is not None:
-            self._fail("loss", self._before + logs.diverged_at + 1)
+            self._fail("loss", self._steps_before + logs.diverged_at + 1)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Look at the validation loss."""
+        """Check the validation loss."""
         if not np.isfinite(logs.get("val_loss", 0.0)):
-            self._fail("validation loss", self._before + self.params["steps"])
+            self._fail("validation loss", self._steps_before + self.params["steps"])
 
     def _fail(self, loss: str, step: int) -> None:
         raise TrainingError(
             f"the training diverged: the {loss} is infinite or no number at step {step}, in epoch"
-            f" {self._before // self.params['steps'] + 1}; nothing was published. Try a smaller --learning-rate"
+            f" {self._steps_before // self.params['steps'] + 1}; nothing was published. Try a smaller --learning-rate"
         )

@@ -1,4 +1,4 @@
-"""The `train` command: load, check, fit, evaluate on rows that were not learned from, report, publish."""
+"""A training run: load and check the data, fit, evaluate on test rows, report, publish."""
 
 import hashlib
 import json
@@ -11,18 +11,19 @@ from store import Publication
 from store.layout import model_folder
 from training.config import Config
 from training.console import Console
-from training.data.dataset import DataSet, Part
-from training.data.load import load
-from training.data.quality import check
-from training.evaluation.confidence import intervals
-from training.evaluation.scores import predict
-from training.fit import fit
-from training.publishing.provenance import made
+from training.data.dataset import DataSet, Split
+from training.data.load import load_dataset
+from training.data.quality import check_quality
+from training.evaluation.confidence import confidence_intervals
+from training.evaluation.scores import evaluate_model
+from training.fit import fit_model
+from training.publishing.provenance import collect_provenance
 from training.publishing.publish import publish_model
-from training.report.report import Run, render
+from training.report.report import render
+from training.report.training_run import TrainingRun
 
-GOLDEN_POOL = 4096  # test rows from which golden rows are chosen
-CHECKPOINTS = ".training"  # in the store, where no model can have that name
+MAX_GOLDEN_CANDIDATES = 4096  # rows from which golden rows are chosen
+CHECKPOINT_FOLDER = ".training"  # in the store; no model can have that name
 
 
 def run(
@@ -36,27 +37,26 @@ def run(
 ) -> Publication:
     """Train a network and publish it as the next version of `name`. Raises TrainingError, StoreError."""
     console = console or Console()
-    model_folder(models, name)  # a bad name is better known before an hour of training
-    data = load(config)
-    findings = check(data)
-    for finding in findings:
-        console.finding(finding)
+    model_folder(models, name)  # refuses an invalid name before the time for training is spent
+    data = load_dataset(config)
+    warnings = check_quality(data)
+    for warning in warnings:
+        console.warning(warning)
     checkpoint = _checkpoint(config, name, models, data)
     if checkpoint.exists():
-        console.goes_on(checkpoint)
-    trained = fit(config, data, checkpoint=checkpoint, callbacks=console.callbacks())
-    outcome = predict(trained.model, data.test.chunks())
-    figures = outcome.metrics(data.targets.task)
-    bounds = intervals(outcome, data.targets.task)
-    console.figures(figures, bounds)
-    provenance = made(data.source, config.seed)
-    report = render(Run(name, config, data, findings, trained, outcome, figures, bounds, provenance))
+        console.resume(checkpoint)
+    fitted = fit_model(config, data, checkpoint=checkpoint, callbacks=console.callbacks())
+    result = evaluate_model(fitted.model, data.test.chunks())
+    scores, intervals = result.scores(data.targets.task), confidence_intervals(result, data.targets.task)
+    console.scores(scores, intervals)
+    provenance = collect_provenance(data.source, config.seed)
+    report = render(TrainingRun(name, config, data, warnings, fitted, result, scores, intervals, provenance))
     publication = publish_model(
         models,
         name,
-        trained.model,
-        golden_pool(data),
-        {"test": figures},
+        fitted.model,
+        golden_row_candidates(data),
+        {"test": scores},
         provenance,
         files={"config.toml": config.to_toml().encode(), "report.html": report.encode()},
         promote=promote,
@@ -68,12 +68,12 @@ def run(
 
 
 def _checkpoint(config: Config, name: str, models: Path, data: DataSet) -> Path:
-    """Return the folder of a run's checkpoint: the same settings and data find the same one."""
+    """Return the checkpoint folder of a run, which is the same for the same settings and data."""
     settings = config.to_toml() + json.dumps(data.source)
-    return models / CHECKPOINTS / f"{name}-{hashlib.sha256(settings.encode()).hexdigest()[:12]}"
+    return models / CHECKPOINT_FOLDER / f"{name}-{hashlib.sha256(settings.encode()).hexdigest()[:12]}"
 
 
-def golden_pool(data: DataSet) -> np.ndarray:
-    """Return codes (B, K) of test rows, or of validation or training rows where there are none."""
-    part: Part = next(part for part in (data.test, data.validation, data.train) if len(part))
-    return np.asarray(part.codes[part.rows[:GOLDEN_POOL]])
+def golden_row_candidates(data: DataSet) -> np.ndarray:
+    """Return codes (B, K) of test rows, or of validation or training rows if there are none."""
+    split: Split = next(split for split in (data.test, data.validation, data.train) if len(split))
+    return np.asarray(split.codes[split.rows[:MAX_GOLDEN_CANDIDATES]])

@@ -1,7 +1,7 @@
 """The network of the article "Building Your First Neural Network", number for number.
 
 Two dense layers, relu and softmax, plain gradient descent in float64: everything a network does,
-on one page. `publish` is the only addition.
+on one page. `publish` is an addition of its own.
 """
 
 from pathlib import Path
@@ -35,7 +35,7 @@ class SimpleNeuralNetwork:
         return np.asarray(exp_x / exp_x.sum(axis=1, keepdims=True))
 
     def forward(self, X: Float64) -> Float64:
-        """Rows (B, I) -> probabilities (B, C); what `backward` needs is kept."""
+        """Rows (B, I) -> probabilities (B, C); stores what `backward` needs."""
         self.z1 = X @ self.W1 + self.b1
         self.a1 = self.relu(self.z1)
         self.z2 = self.a1 @ self.W2 + self.b2

@@ -10,7 +10,7 @@ import pytest
 from store import read_version
 from training.__main__ import main
 from training.config import Config
-from training.data.load import load
+from training.data.load import load_dataset
 from training.run import run
 
 ARTICLE = Path(__file__).parents[2] / "training/article.toml"
@@ -38,7 +38,7 @@ def test_the_published_model_is_what_was_evaluated(tmp_path: Path) -> None:
     config = Config(data="digits", epochs=2)
     publication = run(config, "digits", models=tmp_path)
     model = read_version(tmp_path, "digits", 1).artifact.model
-    test = load(config).test
+    test = load_dataset(config).test
     right = model.predict(test.codes[test.rows]).argmax(axis=1) == test.y
     assert publication.metrics["test"]["accuracy"] == right.mean()
 

@@ -20,8 +20,8 @@ from store import read_version
 from training.__main__ import main
 from training.config import Config
 from training.data.dataset import DataSet
-from training.data.load import load
-from training.fit import fit
+from training.data.load import load_dataset
+from training.fit import fit_model
 from training.keras import models as keras_models
 from training.run import run
 
@@ -31,7 +31,7 @@ LONG = ["train", "--data", "digits", "--epochs", "60", "--patience", "50", "--la
 
 @pytest.fixture
 def digits() -> DataSet:
-    return load(Config(data="digits"))
+    return load_dataset(Config(data="digits"))
 
 
 def _backup(models: Path) -> Path:
@@ -58,10 +58,10 @@ def test_ctrl_c_keeps_the_best_weights_and_the_same_command_goes_on(
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     backup = _backup(tmp_path)
     process.send_signal(number)
-    _, told = process.communicate(timeout=30)
-    assert process.returncode == 130, told
-    assert "Interrupted: stopped in epoch" in told
-    assert "the same command goes on from here" in told
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert "Interrupted: stopped in epoch" in errors
+    assert "the same command goes on from here" in errors
     assert not (tmp_path / "digits").exists()
     best = keras_models.load_model(backup.with_name("best.npz"))
     x, y = _rows()
@@ -73,7 +73,7 @@ def test_ctrl_c_keeps_the_best_weights_and_the_same_command_goes_on(
 
 
 def _rows() -> tuple[np.ndarray, np.ndarray]:
-    test = load(Config(data="digits")).test
+    test = load_dataset(Config(data="digits")).test
     x = np.empty(test.shape, np.float32)
     test.gather(np.arange(len(test)), x)
     return x, test.y
@@ -113,9 +113,9 @@ def test_a_diverging_loss_says_at_which_step_and_publishes_nothing(
     options = [text for name, value in settings.items() for text in (f"--{name.replace('_', '-')}", str(value))]
     layers = ["--layers", "256,256,256,256", "--schedule", "constant", "--dropout", "0"]
     assert main(["train", "--data", "digits", "--models", str(tmp_path), *options, *layers]) == 2
-    told = capsys.readouterr().err
-    assert "Error: the training diverged: the loss is infinite or no number at step " in told
-    assert "Try a smaller --learning-rate" in told
+    errors = capsys.readouterr().err
+    assert "Error: the training diverged: the loss is infinite or no number at step " in errors
+    assert "Try a smaller --learning-rate" in errors
     assert not (tmp_path / "digits").exists()
 
 
@@ -124,17 +124,17 @@ def test_the_step_at_which_it_diverges_is_exact(digits: DataSet, monkeypatch: py
     steps = -(-len(digits.train) // 100)
     seen = 0
 
-    def poisoned(part: Any, index: Any, out: Any) -> None:
+    def poisoned(split: Any, index: Any, out: Any) -> None:
         nonlocal seen
-        part.features.encode(part.codes[part.rows[index]], out)
-        if part is digits.train:
+        split.features.encode(split.codes[split.rows[index]], out)
+        if split is digits.train:
             seen += len(index)
             if seen > len(digits.train) and len(out) > 300:  # the first block of the second epoch
                 out[300] = np.nan
 
-    monkeypatch.setattr("training.data.dataset.Part.gather", poisoned)
+    monkeypatch.setattr("training.data.dataset.Split.gather", poisoned)
     with pytest.raises(Exception, match=f"at step {steps + 4}, in epoch 2"):
-        fit(config, digits)
+        fit_model(config, digits)
 
 
 def test_a_full_disk_ends_the_run_with_a_sentence(

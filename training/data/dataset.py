@@ -1,4 +1,4 @@
-"""Data to learn from: codes and targets, in a part to train on, one to validate and one to test with."""
+"""A data set: codes and targets, split into training, validation and test rows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,22 +10,22 @@ import numpy.typing as npt
 from nn import Features
 from nn.columns import Float32
 from training.config import Config
-from training.data.split import Rows, check_classes, split
+from training.data.split import RowIndex, check_classes, holdout_split
 from training.data.targets import Targets
 
-CHUNK_ROWS = 2**14
+ROWS_PER_CHUNK = 2**14
 
 
 @dataclass(frozen=True)
-class Part:
-    """Some rows of an array of codes (N, K): a source to fit with, whose inputs are made batch by batch."""
+class Split:
+    """Some rows of an array of codes (N, K): a source of inputs for `Sequential.fit`, encoded batch by batch."""
 
     features: Features
     codes: npt.NDArray[Any]
     targets: npt.NDArray[Any]
-    rows: Rows
+    rows: RowIndex
 
-    block = 1024
+    block = 1024  # rows to gather at once
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -40,24 +40,24 @@ class Part:
         """The shape (N, I) of the inputs."""
         return len(self.rows), self.features.width
 
-    def gather(self, index: Rows, out: Float32) -> None:
+    def gather(self, index: RowIndex, out: Float32) -> None:
         """Write the inputs of the rows numbered `index` into `out` (len(index), I)."""
         self.features.encode(self.codes[self.rows[index]], out)
 
     def chunks(self) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
         """Yield codes (B, K) and targets (B,) of all rows, some thousands at a time."""
-        for start in range(0, len(self.rows), CHUNK_ROWS):
-            rows = self.rows[start : start + CHUNK_ROWS]
+        for start in range(0, len(self.rows), ROWS_PER_CHUNK):
+            rows = self.rows[start : start + ROWS_PER_CHUNK]
             yield self.codes[rows], self.targets[rows]
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """The parts, what the targets are, and what was noticed; `image` is the shape (H, W) of a row that is one."""
+    """Three splits, the meaning of the targets, and notes about the data; `image` is the shape (H, W) of image rows."""
 
-    train: Part
-    validation: Part
-    test: Part
+    train: Split
+    validation: Split
+    test: Split
     targets: Targets
     source: dict[str, Any]
     notes: list[str]
@@ -65,16 +65,18 @@ class DataSet:
 
     @property
     def features(self) -> Features:
-        """How a row becomes inputs."""
+        """The features, which encode a row as inputs."""
         return self.train.features
 
 
-def split_parts(y: npt.NDArray[Any], targets: Targets, config: Config, *, test: bool) -> tuple[Rows, Rows, Rows]:
-    """Return the rows of the three parts; `test` tells whether the test part is to be split off here."""
+def split_rows(
+    y: npt.NDArray[Any], targets: Targets, config: Config, *, test: bool
+) -> tuple[RowIndex, RowIndex, RowIndex]:
+    """Return the training, validation and test rows; without `test` there are no test rows among them."""
     rng = np.random.default_rng(config.seed)
-    classes = targets.task == "classification"
-    if classes:
+    stratify = targets.task == "classification"
+    if stratify:
         check_classes(y, targets.labels)
-    rest, tested = split(y, config.test_share if test else 0, rng, classes=classes)
-    trained, validated = split(y[rest], config.validation_share, rng, classes=classes)
-    return rest[trained], rest[validated], tested
+    rest, test_rows = holdout_split(y, config.test_share if test else 0, rng, stratify=stratify)
+    train, validation = holdout_split(y[rest], config.validation_share, rng, stratify=stratify)
+    return rest[train], rest[validation], test_rows

@@ -9,33 +9,33 @@ import numpy.typing as npt
 from nn import Features, Number
 from nn.columns import Float32, read_numbers
 from training.config import Config
-from training.data.columns import SAMPLE_ROWS, few_bins, fit_number
-from training.data.dataset import CHUNK_ROWS, DataSet, Part, split_parts
-from training.data.split import Rows
+from training.data.columns import FIT_SAMPLE_ROWS, fit_number, limit_bins
+from training.data.dataset import ROWS_PER_CHUNK, DataSet, Split, split_rows
+from training.data.split import RowIndex
 from training.data.targets import find_targets
 from training.errors import TrainingError
-from training.files.read import Arrays
+from training.files.npz import Arrays
 from training.files.spill import spill
 
 
 def load_arrays(raw: Arrays, config: Config, source: dict[str, Any]) -> DataSet:
-    """Make a data set of arrays; those of three dimensions or of bytes are images. Raises TrainingError."""
+    """Make a data set of arrays; arrays of three dimensions or of bytes are images. Raises TrainingError."""
     targets = find_targets(raw.y, config.task)
     y = targets.encode(raw.y)
-    train, validation, test = split_parts(y, targets, config, test=raw.test is None)
+    train, validation, test = split_rows(y, targets, config, test=raw.test is None)
     codes = array_codes(raw.x)
     grid = raw.x.ndim > 2 or raw.x.dtype == np.uint8
-    features = fit_grid(codes, train) if grid else _fit_array(codes[np.sort(train)[:SAMPLE_ROWS]], config.bins)
-    parts = [Part(features, codes, y, rows) for rows in (train, validation, test)]
+    features = fit_grid(codes, train) if grid else _fit_array(codes[np.sort(train)[:FIT_SAMPLE_ROWS]], config.bins)
+    splits = [Split(features, codes, y, rows) for rows in (train, validation, test)]
     if raw.test is not None:
         if not len(raw.test[0]):
             raise TrainingError("x_test has no rows: leave it out, and some of x_train are kept to test with")
         test_codes = array_codes(raw.test[0])
         if test_codes.shape[1] != codes.shape[1]:
             raise TrainingError(f"x_train has {codes.shape[1]} values a row, x_test {test_codes.shape[1]}")
-        parts[2] = Part(features, test_codes, targets.encode(raw.test[1]), np.arange(len(test_codes)))
+        splits[2] = Split(features, test_codes, targets.encode(raw.test[1]), np.arange(len(test_codes)))
     image = raw.x.shape[1:] if grid and raw.x.ndim == 3 else None
-    return DataSet(parts[0], parts[1], parts[2], targets, source, [], image)
+    return DataSet(splits[0], splits[1], splits[2], targets, source, [], image)
 
 
 def array_codes(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -49,8 +49,8 @@ def array_codes(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return rows
 
     def blocks() -> Iterator[Float32]:
-        for start in range(0, len(rows), CHUNK_ROWS):
-            block = read_numbers(rows[start : start + CHUNK_ROWS])
+        for start in range(0, len(rows), ROWS_PER_CHUNK):
+            block = read_numbers(rows[start : start + ROWS_PER_CHUNK])
             if not (finite := np.isfinite(block)).all():
                 row, column = (int(i) for i in np.argwhere(~finite)[0])
                 raise TrainingError(
@@ -62,16 +62,16 @@ def array_codes(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return spill(blocks(), rows.shape, np.float32)
 
 
-def fit_grid(codes: npt.NDArray[Any], rows: Rows) -> Features:
+def fit_grid(codes: npt.NDArray[Any], rows: RowIndex) -> Features:
     """Scale numbers of one unit, such as pixels, from their common range to 0 … 1."""
     low, high = np.inf, -np.inf
-    for start in range(0, len(rows), CHUNK_ROWS):
-        block = codes[rows[start : start + CHUNK_ROWS]]
+    for start in range(0, len(rows), ROWS_PER_CHUNK):
+        block = codes[rows[start : start + ROWS_PER_CHUNK]]
         low, high = min(low, float(block.min())), max(high, float(block.max()))
     scale = float(np.float32(1 / (high - low))) if high > low else 0.0
     return Features([Number(f"x{i}", offset=low, scale=scale) for i in range(codes.shape[1])])
 
 
 def _fit_array(sample: Float32, bins: int) -> Features:
-    bins = few_bins(bins, sample.shape[1], len(sample))
+    bins = limit_bins(bins, sample.shape[1], len(sample))
     return Features([fit_number(f"x{i}", column, bins=bins) for i, column in enumerate(sample.T)])

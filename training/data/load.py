@@ -1,4 +1,4 @@
-"""Opening the data that a run is told to learn from."""
+"""Loads the data set that the settings name."""
 
 import hashlib
 from pathlib import Path
@@ -10,11 +10,13 @@ from training.data.dataset import DataSet
 from training.data.from_arrays import load_arrays
 from training.data.from_table import load_table
 from training.errors import TrainingError
-from training.files.read import Arrays, Table, read_file
+from training.files.npz import Arrays
+from training.files.read import read_file
+from training.files.table import Table
 
 
-def load(config: Config) -> DataSet:
-    """Load `digits` or a file, and split off a test part where it brings none. Raises TrainingError."""
+def load_dataset(config: Config) -> DataSet:
+    """Load `digits` or a file, and hold out test rows where it brings none. Raises TrainingError."""
     if config.data == "digits":
         digits = load_digits()
         return load_arrays(Arrays(digits.images, digits.target), config, {"source": "digits"})

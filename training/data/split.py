@@ -1,4 +1,4 @@
-"""Which rows are learned from, which tell when to stop, and which test the result."""
+"""Stratified splits: the indices of the rows to keep, and of those to hold out."""
 
 from typing import Any
 
@@ -7,27 +7,29 @@ import numpy.typing as npt
 
 from training.errors import TrainingError
 
-Rows = npt.NDArray[np.intp]
+RowIndex = npt.NDArray[np.intp]
 
 
-def split(targets: npt.NDArray[Any], share: float, rng: np.random.Generator, *, classes: bool) -> tuple[Rows, Rows]:
-    """Return which rows stay and which are split off, both ascending; every class (B,) gives its share.
+def holdout_split(
+    targets: npt.NDArray[Any], share: float, rng: np.random.Generator, *, stratify: bool
+) -> tuple[RowIndex, RowIndex]:
+    """Return the rows to keep and the rows to hold out, both ascending; `stratify` holds out a share of every class.
 
-    A class of one row stays; one of more rows gives at least one, and keeps at least one.
+    A class of one row is kept; a class of more rows gives at least one row, and keeps at least one.
     """
-    groups = [np.flatnonzero(targets == c) for c in np.unique(targets)] if classes else [np.arange(len(targets))]
-    taken = [rng.permutation(group)[: _count(len(group), share)] for group in groups]
-    off = np.sort(np.concatenate(taken))
-    stays = np.setdiff1d(np.arange(len(targets)), off, assume_unique=True)
-    return stays, off
+    groups = [np.flatnonzero(targets == c) for c in np.unique(targets)] if stratify else [np.arange(len(targets))]
+    chosen = [rng.permutation(group)[: _holdout_rows(len(group), share)] for group in groups]
+    held_out = np.sort(np.concatenate(chosen))
+    kept = np.setdiff1d(np.arange(len(targets)), held_out, assume_unique=True)
+    return kept, held_out
 
 
-def _count(rows: int, share: float) -> int:
+def _holdout_rows(rows: int, share: float) -> int:
     return min(max(round(rows * share), 1), rows - 1) if share and rows > 1 else 0
 
 
 def check_classes(targets: npt.NDArray[np.intp], labels: tuple[Any, ...]) -> None:
-    """Refuse a class that can't both be learned and tested. Raises TrainingError."""
+    """Refuse a class with too few rows to train and to test. Raises TrainingError."""
     counts = np.bincount(targets, minlength=len(labels))
     if counts.min() < 2:
         label = labels[int(counts.argmin())]

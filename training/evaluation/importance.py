@@ -1,4 +1,4 @@
-"""Permutation importance: how much worse a model gets when what a column says is shuffled (Breiman 2001)."""
+"""Permutation importance: how much the loss rises when the values of a column are shuffled (Breiman 2001)."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ import numpy.typing as npt
 
 from nn import Model
 from training.data.dataset import DataSet
-from training.evaluation.scores import predict
+from training.evaluation.scores import evaluate_model
 
-ROWS = 2000  # test rows that are asked
-REPEATS = 5
-MOST_PATCHES = 14  # along the side of an image
-VALUES = 2**27  # inputs in all; wide rows are asked less often
+MAX_IMPORTANCE_ROWS = 2000
+MAX_REPEATS = 5
+MAX_PATCHES_PER_SIDE = 14  # of an image
+MAX_INPUTS = 2**27  # in all passes together; wide rows are repeated less often
 
 
 @dataclass(frozen=True)
@@ -22,21 +22,21 @@ class Importance:
     names: list[str]
     rise: npt.NDArray[np.float64]
     deviation: npt.NDArray[np.float64]
-    image: tuple[int, int] | None = None  # the groups as a grid
+    image: tuple[int, int] | None = None  # the shape of the grid of groups
 
 
 def importance(model: Model, data: DataSet) -> Importance:
-    """Shuffle one group of columns after the other among test rows: each column, or each patch of an image."""
-    part = data.test
-    groups, names, image = _groups(data)
+    """Shuffle each group of columns among test rows: each column, or each patch of an image."""
+    split = data.test
+    groups, names, image = _column_groups(data)
     work = len(groups) * model.features.width
-    rows = part.rows[:: max(-(-len(part) // min(ROWS, max(VALUES // work, 100))), 1)]
-    repeats = min(max(VALUES // (work * len(rows)), 1), REPEATS)
-    codes, targets = part.codes[rows], part.targets[rows]
+    rows = split.rows[:: max(-(-len(split) // min(MAX_IMPORTANCE_ROWS, max(MAX_INPUTS // work, 100))), 1)]
+    repeats = min(max(MAX_INPUTS // (work * len(rows)), 1), MAX_REPEATS)
+    codes, targets = split.codes[rows], split.targets[rows]
     rng = np.random.default_rng(0)
 
     def loss(shuffled: npt.NDArray[np.generic]) -> float:
-        return float(predict(model, [(shuffled, targets)]).losses.mean())
+        return float(evaluate_model(model, [(shuffled, targets)]).losses.mean())
 
     base = loss(codes)
     rises = np.empty((len(groups), repeats))
@@ -48,12 +48,12 @@ def importance(model: Model, data: DataSet) -> Importance:
     return Importance(names, rises.mean(axis=1), rises.std(axis=1), image)
 
 
-def _groups(data: DataSet) -> tuple[list[npt.NDArray[np.intp]], list[str], tuple[int, int] | None]:
+def _column_groups(data: DataSet) -> tuple[list[npt.NDArray[np.intp]], list[str], tuple[int, int] | None]:
     names = [column.name for column in data.features.columns]
     if data.image is None:
         return [np.array([j]) for j in range(len(names))], names, None
     height, width = data.image
-    size = -(-max(height, width) // MOST_PATCHES)
+    size = -(-max(height, width) // MAX_PATCHES_PER_SIDE)
     grid = -(-height // size), -(-width // size)
     rows, columns = np.divmod(np.arange(height * width), width)
     patch = rows // size * grid[1] + columns // size

@@ -1,4 +1,4 @@
-"""How good a model is on rows that it did not learn from: one pass over them, then figures."""
+"""Scores of a model on rows that it was not trained on: one pass over the rows, then metrics."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,43 +11,43 @@ from nn import Model
 
 ECE_BINS = 15
 
-Targets = npt.NDArray[Any]
+TargetArray = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class EvaluationResult:
     """Outputs (N, C) of a model, the loss of each row (N,) and the targets (N,)."""
 
     outputs: npt.NDArray[np.float32]
     losses: npt.NDArray[np.float64]
-    targets: Targets
+    targets: TargetArray
 
     @property
-    def right(self) -> npt.NDArray[np.bool_]:
-        """Whether the most probable class of each row is its own (N,)."""
+    def correct(self) -> npt.NDArray[np.bool_]:
+        """Whether the most probable class of each row is the true class (N,)."""
         return np.asarray(self.outputs.argmax(axis=1) == self.targets)
 
     @classmethod
-    def join(cls, parts: Sequence["Outcome"]) -> "Outcome":
-        """Put the outcomes of some chunks together."""
-        columns = zip(*((part.outputs, part.losses, part.targets) for part in parts), strict=True)
+    def concatenate(cls, results: Sequence["EvaluationResult"]) -> "EvaluationResult":
+        """Concatenate the results of several chunks."""
+        columns = zip(*((result.outputs, result.losses, result.targets) for result in results), strict=True)
         return cls(*(np.concatenate(column) for column in columns))
 
-    def take(self, rows: npt.NDArray[np.intp]) -> "Outcome":
-        """Return the outcome of some rows, which may be repeated."""
-        return Outcome(self.outputs[rows], self.losses[rows], self.targets[rows])
+    def take(self, rows: npt.NDArray[np.intp]) -> "EvaluationResult":
+        """Return the result of some rows, which may be repeated."""
+        return EvaluationResult(self.outputs[rows], self.losses[rows], self.targets[rows])
 
-    def metrics(self, task: str) -> dict[str, float]:
-        """Return what the manifest keeps: accuracy, loss and calibration, or r², mae and rmse."""
+    def scores(self, task: str) -> dict[str, float]:
+        """Return the metrics of the manifest: accuracy, loss and calibration error, or r², mae and rmse."""
         return _classification(self) if task == "classification" else _regression(self)
 
 
-def predict(model: Model, chunks: Iterable[tuple[npt.NDArray[Any], Targets]]) -> Outcome:
+def evaluate_model(model: Model, chunks: Iterable[tuple[npt.NDArray[Any], TargetArray]]) -> EvaluationResult:
     """Run a model over chunks of codes (B, K) and targets (B,)."""
-    return Outcome.join([_predict(model, codes, y) for codes, y in chunks])
+    return EvaluationResult.concatenate([_evaluate_chunk(model, codes, y) for codes, y in chunks])
 
 
-def _predict(model: Model, codes: npt.NDArray[Any], y: Targets) -> Outcome:
+def _evaluate_chunk(model: Model, codes: npt.NDArray[Any], y: TargetArray) -> EvaluationResult:
     logits = model.logits(codes).astype(np.float64)
     if model.task == "classification":
         # log softmax(z)_y = z_y - max z - log sum exp(z - max z); the largest probability is exp(0) / sum.
@@ -57,36 +57,41 @@ def _predict(model: Model, codes: npt.NDArray[Any], y: Targets) -> Outcome:
     else:
         predicted = model.network.activate(logits)
         losses = np.square(predicted[:, 0] - y)
-    return Outcome(predicted.astype(np.float32), losses, y)
+    return EvaluationResult(predicted.astype(np.float32), losses, y)
 
 
-def _classification(outcome: Outcome) -> dict[str, float]:
-    right = outcome.right
+def _classification(result: EvaluationResult) -> dict[str, float]:
+    correct = result.correct
     return {
-        "accuracy": float(right.mean()),
-        "loss": float(outcome.losses.mean()),
-        "ece": calibration_error(outcome.outputs.max(axis=1), right),
-        "rows": len(right),
+        "accuracy": float(correct.mean()),
+        "loss": float(result.losses.mean()),
+        "ece": calibration_error(result.outputs.max(axis=1), correct),
+        "rows": len(correct),
     }
 
 
-def _regression(outcome: Outcome) -> dict[str, float]:
-    y = outcome.targets.astype(np.float64)
-    error = outcome.outputs[:, 0] - y
-    spread = float(np.square(y - y.mean()).mean())
+def _regression(result: EvaluationResult) -> dict[str, float]:
+    y = result.targets.astype(np.float64)
+    error = result.outputs[:, 0] - y
+    variance = float(np.square(y - y.mean()).mean())
     return {
-        "r2": 1 - float(np.square(error).mean()) / spread if spread else 0.0,
+        "r2": 1 - float(np.square(error).mean()) / variance if variance else 0.0,
         "mae": float(np.abs(error).mean()),
         "rmse": float(np.sqrt(np.square(error).mean())),
         "rows": len(y),
     }
 
 
-def calibration_error(confidence: npt.NDArray[Any], right: npt.NDArray[np.bool_]) -> float:
-    """Return the expected calibration error: |share right - mean confidence| over 15 equal bins, weighed by rows.
+def calibration_error(confidence: npt.NDArray[Any], correct: npt.NDArray[np.bool_]) -> float:
+    """Return the expected calibration error: |accuracy - mean confidence| over 15 equal bins, weighted by rows.
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks".
     """
-    places = np.minimum((confidence * ECE_BINS).astype(np.intp), ECE_BINS - 1)
-    gaps = np.bincount(places, right - confidence.astype(np.float64), ECE_BINS)
-    return float(np.abs(gaps).sum() / len(right))
+    bins = confidence_bins(confidence)
+    gaps = np.bincount(bins, correct - confidence.astype(np.float64), ECE_BINS)
+    return float(np.abs(gaps).sum() / len(correct))
+
+
+def confidence_bins(confidence: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+    """Return the number of the bin of each confidence (N,), from 0 to ECE_BINS - 1."""
+    return np.minimum((confidence * ECE_BINS).astype(np.intp), ECE_BINS - 1)

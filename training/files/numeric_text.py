@@ -1,46 +1,66 @@
-"""Columns of text that were meant to be numbers: all but a few cells are, or have decimal commas."""
+"""Finds columns of text that were meant to be numbers: nearly all cells are, or have decimal commas."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow
 import pyarrow.compute
 
-from training.files.read import TEXT, Table
+from training.files.column_types import TEXT
+from training.files.table import Table
 
-NEARLY_ALL = 0.95
-NUMBER = r"^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$"
-DECIMAL_COMMA = r"^[-+]?[0-9]+(,[0-9]+)?$"
+MIN_NUMERIC_SHARE = 0.95
+NUMBER_PATTERN = r"^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$"
+DECIMAL_COMMA_PATTERN = r"^[-+]?[0-9]+(,[0-9]+)?$"
 
 
-def nearly_numbers(table: Table) -> Iterator[str]:
-    """Yield a sentence for each column of a written table that a few cells keep from being numbers."""
-    names = [name for name, kind in table.types.items() if table.written and kind == TEXT]
+@dataclass
+class _Counts:
+    """Of a column of text: values, those that are numbers or have a decimal comma, the first row without a number."""
+
+    values: int = 0
+    numbers: int = 0
+    decimal_commas: int = 0
+    first_other: int | None = None
+
+    def add(self, cells: pyarrow.ChunkedArray, first_row: int) -> None:
+        """Count the cells of one block."""
+        is_number = _matches(cells, NUMBER_PATTERN)
+        self.values += len(cells) - cells.null_count
+        self.numbers += int(np.count_nonzero(is_number))
+        self.decimal_commas += int(np.count_nonzero(_matches(cells, DECIMAL_COMMA_PATTERN)))
+        others = cells.is_valid().to_numpy() & ~is_number
+        if self.first_other is None and others.any():
+            self.first_other = first_row + int(others.argmax())
+
+    def warning(self, name: str) -> str | None:
+        """Return one sentence if the column is nearly numeric."""
+        if self.first_other is not None and self.numbers >= MIN_NUMERIC_SHARE * self.values:
+            return (
+                f"column {name} is text, but {self.numbers:,} of {self.values:,} values are numbers:"
+                f" the first other value is in row {self.first_other:,}"
+            )
+        if self.decimal_commas >= MIN_NUMERIC_SHARE * self.values:
+            return f"column {name} is text, but its values are numbers with decimal commas: write them with points"
+        return None
+
+
+def numeric_text_warnings(table: Table) -> Iterator[str]:
+    """Yield a sentence for each column of a CSV that would hold numbers but for a few cells."""
+    names = [name for name, data_type in table.types.items() if table.stored_as_text and data_type == TEXT]
     if not names:
         return
-    numbers, commas, values = (dict.fromkeys(names, 0) for _ in range(3))
-    first: dict[str, int] = {}
+    counts = {name: _Counts() for name in names}
     rows = 0
     for block in table.blocks(names):
         for name, cells in zip(names, block.columns, strict=True):
-            fits = _fitting(cells, NUMBER)
-            numbers[name] += int(np.count_nonzero(fits))
-            commas[name] += int(np.count_nonzero(_fitting(cells, DECIMAL_COMMA)))
-            others = cells.is_valid().to_numpy() & ~fits
-            values[name] += len(cells) - cells.null_count
-            if name not in first and others.any():
-                first[name] = rows + int(others.argmax()) + 1
+            counts[name].add(cells, rows + 1)
         rows += block.num_rows
-    for name in names:
-        if name in first and numbers[name] >= NEARLY_ALL * values[name]:
-            yield (
-                f"column {name} is text, but {numbers[name]:,} of {values[name]:,} values are numbers:"
-                f" the first other value is in row {first[name]:,}"
-            )
-        elif commas[name] >= NEARLY_ALL * values[name]:
-            yield f"column {name} is text, but its values are numbers with decimal commas: write them with points"
+    yield from (warning for name in names if (warning := counts[name].warning(name)))
 
 
-def _fitting(cells: pyarrow.ChunkedArray, pattern: str) -> np.ndarray:
+def _matches(cells: pyarrow.ChunkedArray, pattern: str) -> npt.NDArray[np.bool_]:
     matches = pyarrow.compute.match_substring_regex(cells, pattern)
     return np.asarray(matches.fill_null(False).to_numpy())

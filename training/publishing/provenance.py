@@ -1,4 +1,4 @@
-"""Where a model comes from: the command, the data, the libraries and the commit that made it."""
+"""The provenance of a model: command, data, versions of libraries, git commit."""
 
 import hashlib
 import platform
@@ -13,8 +13,8 @@ import numpy as np
 from npserve import __version__
 
 
-def made(data: dict[str, Any], seed: int | None = None) -> dict[str, Any]:
-    """Return what the manifest says of the making of a model."""
+def collect_provenance(data: dict[str, Any], seed: int | None = None) -> dict[str, Any]:
+    """Return the provenance that the manifest records."""
     return {
         "command": _command(),
         "seed": seed,
@@ -34,18 +34,18 @@ def sha256_of(*arrays: np.ndarray) -> str:
 
 
 def _command() -> str:
-    """Return the command line, without the path at which this program happens to stand."""
+    """Return the command line, without the path of the program."""
     program = Path(sys.argv[0])
     name = ["python", "-m", program.parent.name] if program.name == "__main__.py" else [program.name]
     return shlex.join([*name, *sys.argv[1:]])
 
 
 def _commit() -> str | None:
-    """Return the commit of this program's own checkout, marked where files differ from it."""
-    here = Path(__file__).parents[2]
-    if not (here / ".git").exists():
+    """Return the commit of this program's own checkout, marked as dirty if files differ from it."""
+    checkout = Path(__file__).parents[2]
+    if not (checkout / ".git").exists():
         return None
-    git = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    git = ["git", "-C", str(checkout), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
     try:
         run = subprocess.run(git, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -1,4 +1,4 @@
-"""From a trained model to a published version: its metrics, its golden rows, its provenance."""
+"""Publishes a trained model with its metrics, golden rows and provenance."""
 
 import math
 from collections.abc import Collection, Iterator, Mapping
@@ -14,11 +14,11 @@ from nn.features import Codes
 from nn.model import Label
 from store import Publication, publish
 from training.errors import TrainingError
-from training.evaluation.scores import predict
-from training.publishing.golden_rows import choose
-from training.publishing.provenance import made, sha256_of
+from training.evaluation.scores import evaluate_model
+from training.publishing.golden_rows import choose_golden_rows
+from training.publishing.provenance import collect_provenance, sha256_of
 
-ROWS_A_PASS = 4096
+ROWS_PER_PASS = 4096
 
 
 def publish_arrays(models: Path, name: str, model: Model, x: npt.NDArray[Any], y: npt.NDArray[Any] | None) -> int:
@@ -32,14 +32,14 @@ def publish_arrays(models: Path, name: str, model: Model, x: npt.NDArray[Any], y
     if not np.isfinite(rows).all():
         raise TrainingError("the rows to publish with hold NaN, infinity or numbers too large for float32")
     with np.errstate(over="ignore", invalid="ignore"):
-        if not all(np.isfinite(model.logits(part)).all() for part, _ in _chunks(rows, rows)):
+        if not all(np.isfinite(model.logits(chunk)).all() for chunk, _ in _chunks(rows, rows)):
             raise TrainingError("the model can't be published: it gives NaN or infinity for these rows")
     metrics = {}
     if y is not None:
-        targets = _values(y, rows) if model.task == "regression" else _classes(y, rows, model)
-        metrics["test"] = predict(model, _chunks(rows, targets)).metrics(model.task)
+        targets = _check_values(y, rows) if model.task == "regression" else _check_classes(y, rows, model)
+        metrics["test"] = evaluate_model(model, _chunks(rows, targets)).scores(model.task)
     data = {"source": "arrays", "sha256": sha256_of(x) if y is None else sha256_of(x, y)}
-    return publish_model(models, name, model, rows, metrics, made(data)).version
+    return publish_model(models, name, model, rows, metrics, collect_provenance(data)).version
 
 
 def publish_model(
@@ -54,15 +54,14 @@ def publish_model(
     promote: bool = True,
     force: bool = False,
 ) -> Publication:
-    """Publish a model; the golden rows are chosen from codes (B, K) of rows that it may meet."""
-    # The same model and rows give the same file, whatever else was random.
-    golden = choose(model, codes, np.random.default_rng(0))
-    artifact = Artifact(model, golden)
+    """Publish a model; the golden rows are chosen from codes (B, K) of rows of its data."""
+    # A fixed seed: the same model and rows give the same file.
+    artifact = Artifact(model, choose_golden_rows(model, codes, np.random.default_rng(0)))
     return publish(models, name, artifact, metrics, provenance, files=files or {}, promote=promote, force=force)
 
 
 def class_labels(labels: Collection[Any] | None, classes: int) -> tuple[Label, ...]:
-    """Return labels as JSON can say them; without any, the classes are numbered."""
+    """Return labels as JSON values; without any, the classes are numbered."""
     if labels is None:
         return tuple(range(classes))
     if not isinstance(labels, Collection) or isinstance(labels, str | bytes):
@@ -77,18 +76,18 @@ def class_labels(labels: Collection[Any] | None, classes: int) -> tuple[Label, .
 
 
 def _chunks(rows: Codes, y: npt.NDArray[Any]) -> Iterator[tuple[Codes, npt.NDArray[Any]]]:
-    for start in range(0, len(rows), ROWS_A_PASS):
-        yield rows[start : start + ROWS_A_PASS], y[start : start + ROWS_A_PASS]
+    for start in range(0, len(rows), ROWS_PER_PASS):
+        yield rows[start : start + ROWS_PER_PASS], y[start : start + ROWS_PER_PASS]
 
 
-def _values(y: npt.NDArray[Any], rows: Codes) -> npt.NDArray[np.float64]:
+def _check_values(y: npt.NDArray[Any], rows: Codes) -> npt.NDArray[np.float64]:
     values = y.ravel()
     if values.shape != (len(rows),) or values.dtype.kind not in "iuf" or not np.isfinite(values).all():
         raise TrainingError(f"expected {len(rows)} finite numbers to publish with, got {y.dtype} of shape {y.shape}")
     return values.astype(np.float64)
 
 
-def _classes(y: npt.NDArray[Any], rows: Codes, model: Model) -> npt.NDArray[np.intp]:
+def _check_classes(y: npt.NDArray[Any], rows: Codes, model: Model) -> npt.NDArray[np.intp]:
     classes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] == model.network.outputs > 1 else y.ravel()
     if (
         classes.shape != (len(rows),)

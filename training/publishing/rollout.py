@@ -1,4 +1,4 @@
-"""After publishing: wait until a running service has the new version, and try it there with a golden row."""
+"""Waits until a running service serves a new version, and checks its predictions on a golden row."""
 
 import time
 from pathlib import Path
@@ -11,66 +11,65 @@ import requests
 from store import Publication, read_version
 from training.errors import TrainingError
 
-PAUSE = 0.2  # seconds between two questions
-ANSWER = 5.0  # seconds that a service may take for one answer
+POLL_INTERVAL = 0.2  # seconds
+REQUEST_TIMEOUT = 5.0  # seconds
 
 
 def check_url(url: str) -> None:
-    """Refuse what can't be asked: better known before training than after. Raises TrainingError."""
+    """Refuse an invalid URL, before the time for training is spent. Raises TrainingError."""
     try:
         parts = urlsplit(url)
-        fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
-        fits = False
-    if not fits:
+        valid = False
+    if not valid:
         raise TrainingError(f"--wait-for {url}: expected the service's URL, such as http://localhost:8000")
 
 
 def wait_for(url: str, publication: Publication, models: Path, seconds: float) -> float:
-    """Return after how many seconds the service has the version and answers as it should. Raises TrainingError."""
+    """Return after how many seconds the service serves the version correctly. Raises TrainingError."""
     began = time.monotonic()
     url = url.rstrip("/")
-    wanted = f"{publication.name} {publication.version}"
+    model_url = f"{url}/models/{publication.name}"
     state = "nothing was asked yet"
     while (waited := time.monotonic() - began) < seconds:
-        served, state = _served(f"{url}/models/{publication.name}", publication)
-        if served:
-            served, state = _try(
-                f"{url}/models/{publication.name}/aliases/{publication.alias}/predict", publication, models
-            )
-        if served:
+        ready, state = _check_alias(model_url, publication)
+        if ready:
+            ready, state = _check_prediction(f"{model_url}/aliases/{publication.alias}/predict", publication, models)
+        if ready:
             return waited
-        time.sleep(PAUSE)
-    raise TrainingError(f"{url} does not serve {wanted} after {seconds:g} seconds: {state}; it stays published")
+        time.sleep(POLL_INTERVAL)
+    version = f"{publication.name} {publication.version}"
+    raise TrainingError(f"{url} does not serve {version} after {seconds:g} seconds: {state}; it stays published")
 
 
-def _served(url: str, publication: Publication) -> tuple[bool, str]:
-    """Ask which version the service has under the alias; what keeps it from answering is told, not raised."""
+def _check_alias(url: str, publication: Publication) -> tuple[bool, str]:
+    """Return whether the service has the version under its alias, and the state if not; failures are states too."""
     try:
-        answer = requests.get(url, timeout=ANSWER)
-        described = answer.json()
-        if not answer.ok:
-            return False, f"it says {described.get('error', answer.status_code)}"
-        number = described["aliases"].get(publication.alias)
+        response = requests.get(url, timeout=REQUEST_TIMEOUT)
+        description = response.json()
+        if not response.ok:
+            return False, f"it says {description.get('error', response.status_code)}"
+        number = description["aliases"].get(publication.alias)
     except (requests.RequestException, ValueError, KeyError, AttributeError, TypeError) as error:
         return False, f"it does not answer as npserve does ({type(error).__name__})"
     return number == publication.version, f"its {publication.alias} version is {number}"
 
 
-def _try(url: str, publication: Publication, models: Path) -> tuple[bool, str]:
-    """Send a golden row: the answer must be that of the published file, once each worker that is asked has it."""
+def _check_prediction(url: str, publication: Publication, models: Path) -> tuple[bool, str]:
+    """Send a golden row; a worker without the version is a state, a wrong prediction raises TrainingError."""
     artifact = read_version(models, publication.name, publication.version).artifact
     row = artifact.golden.rows[0]
     expected = artifact.model.network.activate(artifact.golden.logits[:1].copy())[0]
     try:
-        answer = requests.post(url, json={"instances": [row]}, timeout=ANSWER)
-        got: dict[str, Any] = answer.json()
-        if answer.status_code in (404, 503) or got["version"] != publication.version:
-            return False, f"one of its workers answers {got.get('error', 'with another version')}"
-        outputs = np.ravel(got["probabilities"] if artifact.model.labels else got["predictions"])
-        same = np.allclose(outputs, expected, rtol=1e-4, atol=1e-6)
+        response = requests.post(url, json={"instances": [row]}, timeout=REQUEST_TIMEOUT)
+        body: dict[str, Any] = response.json()
+        if response.status_code in (404, 503) or body["version"] != publication.version:
+            return False, f"one of its workers answers {body.get('error', 'with another version')}"
+        outputs = np.ravel(body["probabilities"] if artifact.model.labels else body["predictions"])
+        equal = np.allclose(outputs, expected, rtol=1e-4, atol=1e-6)
     except (requests.RequestException, ValueError, KeyError, TypeError) as error:
         raise TrainingError(f"{url} fails on a golden row: {error}") from error
-    if not same:
-        raise TrainingError(f"{url} answers a golden row with {got}, the published file with {expected.tolist()}")
+    if not equal:
+        raise TrainingError(f"{url} answers a golden row with {body}, the published file with {expected.tolist()}")
     return True, ""

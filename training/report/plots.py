@@ -1,4 +1,4 @@
-"""The pictures of a report, each as SVG text that a page can hold."""
+"""The plots of a report, each as SVG text to embed in a page."""
 
 import io
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from training.evaluation.importance import Importance
-from training.evaluation.scores import ECE_BINS, Outcome
+from training.evaluation.scores import ECE_BINS, EvaluationResult, confidence_bins
 
 INK, FIRST, SECOND, WEAK = "#1f2933", "#2b6cb0", "#dd6b20", "#cbd5e0"
-SHADES = "Blues"
+COLORMAP = "Blues"
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "npserve",  # the same picture is the same text
+    "svg.hashsalt": "npserve",  # the same plot gives the same text
     "font.family": "sans-serif",
     "font.size": 10,
     "axes.spines.top": False,
@@ -32,16 +32,16 @@ STYLE: dict[Any, Any] = {
     "grid.color": "#edf2f7",
     "axes.axisbelow": True,
     "legend.frameon": False,
-    "text.parse_math": False,  # a name with two $ is a name
+    "text.parse_math": False,  # names may contain $
 }
-MOST_NUMBERED = 20  # classes of a confusion matrix whose cells hold numbers
-MOST_BARS = 25
-MOST_LETTERS = 28
+MAX_ANNOTATED_CLASSES = 20  # of a confusion matrix with numbers in its cells
+MAX_BARS = 25
+MAX_LABEL_LENGTH = 28
 
 
 @mpl.rc_context(STYLE)
-def learning_curves(history: dict[str, list[float]], best: int) -> str:
-    """Draw loss and metric over the epochs, of the training and the validation part."""
+def learning_curves(history: dict[str, list[float]], best_epoch: int) -> str:
+    """Draw loss and metric over the epochs, of the training and the validation split."""
     names = [name for name in history if not name.startswith("val_")]
     figure = _figure(5 * len(names), 3.4)
     for number, name in enumerate(sorted(names, key=lambda name: name != "loss")):
@@ -51,8 +51,8 @@ def learning_curves(history: dict[str, list[float]], best: int) -> str:
         axes.plot(epochs, history[name], color=FIRST, label="training", marker=marker)
         if validation := history.get(f"val_{name}"):
             axes.plot(epochs, validation, color=SECOND, label="validation", marker=marker)
-            axes.axvline(best + 1, color=WEAK, linestyle="--", zorder=0)
-            axes.plot([best + 1], [validation[best]], "o", color=SECOND)
+            axes.axvline(best_epoch + 1, color=WEAK, linestyle="--", zorder=0)
+            axes.plot([best_epoch + 1], [validation[best_epoch]], "o", color=SECOND)
         axes.set(xlabel="epoch", ylabel=name)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
@@ -61,61 +61,64 @@ def learning_curves(history: dict[str, list[float]], best: int) -> str:
 
 @mpl.rc_context(STYLE)
 def confusion_matrix(counts: npt.NDArray[np.intp], labels: Sequence[Any]) -> str:
-    """Draw true classes (rows) against predicted ones; the shade is the share of the true class."""
+    """Draw true classes (rows) against predicted ones, coloured by the share of the true class."""
     classes = len(counts)
     side = min(2.6 + 0.42 * classes, 8)
     figure = _figure(side + 0.6, side)
     axes = figure.add_subplot()
     axes.grid(visible=False)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axes.imshow(shares, cmap=SHADES, vmin=0, vmax=1)
+    axes.imshow(shares, cmap=COLORMAP, vmin=0, vmax=1)
     axes.set(xlabel="predicted", ylabel="true")
-    if classes <= MOST_NUMBERED:
-        names = [_short(label) for label in labels]
+    if classes <= MAX_ANNOTATED_CLASSES:
+        names = [_shorten(label) for label in labels]
         axes.set_xticks(range(classes), names, rotation=45 if max(map(len, names)) > 3 else 0, ha="center")
         axes.set_yticks(range(classes), names)
         for (row, column), count in np.ndenumerate(counts):
             if count:
-                shade = "white" if shares[row, column] > 0.6 else INK
-                axes.text(column, row, f"{count:,}", ha="center", va="center", color=shade, fontsize=9)
+                color = "white" if shares[row, column] > 0.6 else INK
+                axes.text(column, row, f"{count:,}", ha="center", va="center", color=color, fontsize=9)
     return _svg(figure)
 
 
 @mpl.rc_context(STYLE)
-def reliability(outcome: Outcome) -> str:
-    """Draw how often the model is right where it says how sure it is, and how many rows there are."""
-    confidence = outcome.outputs.max(axis=1).astype(np.float64)
-    places = np.minimum((confidence * ECE_BINS).astype(np.intp), ECE_BINS - 1)
-    rows = np.bincount(places, minlength=ECE_BINS)
-    there = rows > 0
-    shares = np.bincount(places, outcome.right, ECE_BINS)[there] / rows[there]
-    means = np.bincount(places, confidence, ECE_BINS)[there] / rows[there]
+def reliability(result: EvaluationResult) -> str:
+    """Draw the accuracy of each bin of confidence, and the number of its rows."""
+    confidence = result.outputs.max(axis=1).astype(np.float64)
+    bins = confidence_bins(confidence)
+    rows = np.bincount(bins, minlength=ECE_BINS)
+    filled = rows > 0
+    accuracies = np.bincount(bins, result.correct, ECE_BINS)[filled] / rows[filled]
+    means = np.bincount(bins, confidence, ECE_BINS)[filled] / rows[filled]
     figure = _figure(4.6, 4.4)
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-    above.plot([0, 1], [0, 1], color=WEAK, linestyle="--")
-    deviation = np.sqrt(means * (1 - means) / rows[there])
-    above.errorbar(means, shares, 1.96 * deviation, fmt="o-", color=FIRST, ecolor=WEAK, markersize=4)
-    above.set(ylabel="share that is right", ylim=(-0.03, 1.05), xlim=(0, 1.02))
-    below.bar((np.arange(ECE_BINS) + 0.5) / ECE_BINS, rows, 0.9 / ECE_BINS, color=FIRST)
-    below.set(xlabel="probability of the predicted class", ylabel="rows")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    upper.plot([0, 1], [0, 1], color=WEAK, linestyle="--")
+    deviation = np.sqrt(means * (1 - means) / rows[filled])
+    upper.errorbar(means, accuracies, 1.96 * deviation, fmt="o-", color=FIRST, ecolor=WEAK, markersize=4)
+    upper.set(ylabel="share that is right", ylim=(-0.03, 1.05), xlim=(0, 1.02))
+    lower.bar((np.arange(ECE_BINS) + 0.5) / ECE_BINS, rows, 0.9 / ECE_BINS, color=FIRST)
+    lower.set(xlabel="probability of the predicted class", ylabel="rows")
     return _svg(figure)
 
 
 @mpl.rc_context(STYLE)
-def importances(found: Importance, image_size: tuple[int, int] | None) -> str:
-    """Draw bars, the most important first; or a map where columns are places of an image."""
-    if found.image is not None and image_size is not None:
+def importances(importance: Importance, image_size: tuple[int, int] | None) -> str:
+    """Draw bars, the most important first; or a heat map of image patches."""
+    if importance.image is not None and image_size is not None:
         figure = _figure(4.2, 3.8)
         axes = figure.add_subplot()
         axes.grid(visible=False)
-        shown = axes.imshow(found.rise.reshape(found.image), cmap=SHADES, extent=(0, image_size[1], image_size[0], 0))
-        figure.colorbar(shown, label="rise of the loss when shuffled")
+        extent = (0, image_size[1], image_size[0], 0)
+        heat_map = axes.imshow(importance.rise.reshape(importance.image), cmap=COLORMAP, extent=extent)
+        figure.colorbar(heat_map, label="rise of the loss when shuffled")
         return _svg(figure)
-    order = np.argsort(-found.rise)[:MOST_BARS][::-1]
+    order = np.argsort(-importance.rise)[:MAX_BARS][::-1]
     figure = _figure(7, 0.9 + 0.27 * len(order))
     axes = figure.add_subplot()
-    axes.barh(range(len(order)), found.rise[order], xerr=found.deviation[order], color=FIRST, ecolor=INK, height=0.7)
-    axes.set_yticks(range(len(order)), [_short(found.names[j]) for j in order])
+    axes.barh(
+        range(len(order)), importance.rise[order], xerr=importance.deviation[order], color=FIRST, ecolor=INK, height=0.7
+    )
+    axes.set_yticks(range(len(order)), [_shorten(importance.names[j]) for j in order])
     axes.set(xlabel="rise of the loss when shuffled")
     axes.grid(visible=False, axis="y")
     return _svg(figure)
@@ -124,28 +127,28 @@ def importances(found: Importance, image_size: tuple[int, int] | None) -> str:
 @mpl.rc_context(STYLE)
 def images(pixels: npt.NDArray[Any], captions: Sequence[str]) -> str:
     """Draw images (N, H, W) side by side with a caption each."""
-    columns, room = 8, 1.25  # room for an image and its caption, whose width is 1
+    columns, pitch = 8, 1.25  # distance of images, whose width is 1; leaves space for a caption
     lines = -(-len(pixels) // columns)
     figure = _figure(9.6, 1.5 * lines)
     axes = figure.add_subplot()
-    height = room * pixels.shape[1] / pixels.shape[2]
+    height = pitch * pixels.shape[1] / pixels.shape[2]
     for number, (image, caption) in enumerate(zip(pixels, captions, strict=True)):
-        left, top = room * (number % columns), -height * (number // columns) * room
-        bottom = top - height / room
+        left, top = pitch * (number % columns), -height * (number // columns) * pitch
+        bottom = top - height / pitch
         axes.imshow(image, cmap="gray_r", extent=(left, left + 1, bottom, top))
         axes.text(left + 0.5, top + 0.05, caption, ha="center", va="bottom", fontsize=8)
-    axes.set(xlim=(0, room * columns), ylim=(bottom - 0.05 if lines > 1 else -height, 0.3))
+    axes.set(xlim=(0, pitch * columns), ylim=(bottom - 0.05 if lines > 1 else -height, 0.3))
     axes.set_axis_off()
     return _svg(figure)
 
 
 @mpl.rc_context(STYLE)
-def predicted_against_true(outcome: Outcome) -> str:
-    """Draw the values of a regression: on the diagonal where they are right."""
+def predicted_against_true(result: EvaluationResult) -> str:
+    """Draw predicted against true values of a regression; correct predictions are on the diagonal."""
     figure = _figure(4.8, 4.2)
     axes = figure.add_subplot()
-    y, predicted = outcome.targets.astype(np.float64), outcome.outputs[:, 0].astype(np.float64)
-    _cloud(axes, y, predicted)
+    y, predicted = result.targets.astype(np.float64), result.outputs[:, 0].astype(np.float64)
+    _scatter(axes, y, predicted)
     ends = [min(y.min(), predicted.min()), max(y.max(), predicted.max())]
     axes.plot(ends, ends, color=SECOND, linewidth=1)
     axes.set(xlabel="true", ylabel="predicted")
@@ -153,23 +156,23 @@ def predicted_against_true(outcome: Outcome) -> str:
 
 
 @mpl.rc_context(STYLE)
-def residuals(outcome: Outcome) -> str:
-    """Draw how large the errors of a regression are, and how many there are of each size."""
-    errors = outcome.outputs[:, 0].astype(np.float64) - outcome.targets
+def residuals(result: EvaluationResult) -> str:
+    """Draw a histogram of the errors of a regression."""
+    residual = result.outputs[:, 0].astype(np.float64) - result.targets
     figure = _figure(4.8, 4.2)
     axes = figure.add_subplot()
-    low, high = np.quantile(errors, [0.005, 0.995])
-    axes.hist(np.clip(errors, low, high), bins=min(60, 10 + len(errors) // 20), color=FIRST)
+    low, high = np.quantile(residual, [0.005, 0.995])
+    axes.hist(np.clip(residual, low, high), bins=min(60, 10 + len(residual) // 20), color=FIRST)
     axes.axvline(0, color=SECOND, linewidth=1)
     axes.set(xlabel="predicted - true", ylabel="rows")
     return _svg(figure)
 
 
-def _cloud(axes: Axes, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> None:
+def _scatter(axes: Axes, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> None:
     if len(x) <= 1000:
         axes.plot(x, y, "o", color=FIRST, alpha=0.5, markersize=4, markeredgewidth=0)
     else:
-        axes.hexbin(x, y, gridsize=45, cmap=SHADES, bins="log", mincnt=1, linewidths=0)
+        axes.hexbin(x, y, gridsize=45, cmap=COLORMAP, bins="log", mincnt=1, linewidths=0)
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -183,6 +186,6 @@ def _svg(figure: Figure) -> str:
     return text[text.index("<svg") :]
 
 
-def _short(value: Any) -> str:
+def _shorten(value: Any) -> str:
     text = str(value)
-    return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}…"
+    return text if len(text) <= MAX_LABEL_LENGTH else f"{text[: MAX_LABEL_LENGTH - 1]}…"

@@ -1,4 +1,4 @@
-"""Predicting a whole file: block by block, into a file that appears complete or not at all."""
+"""Predicts the rows of a file, block by block, into another file that is replaced atomically."""
 
 import os
 from collections.abc import Iterator
@@ -15,8 +15,10 @@ from nn import Model
 from nn.columns import text
 from store.durable import sync_folder, temporary_beside
 from training.errors import TrainingError
-from training.files.read import TEXT, Table, read_file
-from training.scoring.score_file import blocks
+from training.files.column_types import TEXT
+from training.files.read import read_file
+from training.files.table import Table
+from training.scoring.blocks import read_blocks
 
 WRITERS = {".csv": pyarrow.csv.CSVWriter, ".parquet": pyarrow.parquet.ParquetWriter}
 
@@ -24,51 +26,56 @@ WRITERS = {".csv": pyarrow.csv.CSVWriter, ".parquet": pyarrow.parquet.ParquetWri
 def predict_file(
     model: Model, data: Path, out: Path, *, delimiter: str | None = None, header: bool | None = None
 ) -> int:
-    """Write the rows of a table, as they are, with their predictions beside them; return how many there are.
+    """Write the rows of a file unchanged, followed by their predictions; return the number of rows.
 
     A classification adds `prediction` and the `probability` of each class, a regression `prediction` alone.
-    Raises TrainingError; then nothing is written.
+    On a TrainingError nothing is written.
     """
     if out.suffix.lower() not in WRITERS:
         raise TrainingError(f"{out}: give a file that ends in {' or '.join(WRITERS)}")
     names = [column.name for column in model.features.columns]
-    raw = read_file(data, delimiter=delimiter, header=header, names=names)
-    if isinstance(raw, Table) and (taken := [name for name in _names(model) if name in raw.types]):
-        raise TrainingError(f"{data} has a column {taken[0]!r} already: rename it")
+    source = read_file(data, delimiter=delimiter, header=header, names=names)
+    if isinstance(source, Table):
+        _check_names(source, model)
     rows = 0
-    total = raw.rows if isinstance(raw, Table) else len(raw.x)
+    total = source.rows if isinstance(source, Table) else len(source.x)
     bar = tqdm(total=total, unit=" rows", unit_scale=True, disable=None, leave=False)
     with bar, _writer(out) as write:
-        for block in blocks(raw, model.features):
-            answers = _answers(model, block.codes)
-            write(answers if block.table is None else _beside(block.table, answers))
+        for block in read_blocks(source, model.features):
+            predictions = _predictions(model, block.codes)
+            write(predictions if block.table is None else _append_columns(block.table, predictions))
             rows += len(block.codes)
             bar.update(len(block.codes))
     return rows
 
 
-def _names(model: Model) -> list[str]:
+def _check_names(table: Table, model: Model) -> None:
+    if duplicates := [name for name in _prediction_names(model) if name in table.types]:
+        raise TrainingError(f"{table.path} has a column {duplicates[0]!r} already: rename it")
+
+
+def _prediction_names(model: Model) -> list[str]:
     return ["prediction", *(f"probability {text(label)}" for label in model.labels)]
 
 
-def _answers(model: Model, codes: Any) -> pyarrow.Table:
+def _predictions(model: Model, codes: Any) -> pyarrow.Table:
     outputs = model.predict(codes)
     if model.task == "regression":
         return pyarrow.table({"prediction": outputs[:, 0]})
     columns = [pyarrow.array(model.best_labels(outputs)), *(pyarrow.array(column) for column in outputs.T)]
-    return pyarrow.table(columns, names=_names(model))
+    return pyarrow.table(columns, names=_prediction_names(model))
 
 
-def _beside(table: pyarrow.Table, answers: pyarrow.Table) -> pyarrow.Table:
-    # What pyarrow can read of Parquet but not write as CSV.
-    views = [pyarrow.types.is_string_view(field.type) for field in table.schema]
-    columns = [column.cast(TEXT) if view else column for column, view in zip(table.columns, views, strict=True)]
-    return pyarrow.table([*columns, *answers.columns], names=[*table.column_names, *answers.column_names])
+def _append_columns(table: pyarrow.Table, predictions: pyarrow.Table) -> pyarrow.Table:
+    # pyarrow can read string views from Parquet, but not write them as CSV.
+    is_view = [pyarrow.types.is_string_view(field.type) for field in table.schema]
+    columns = [column.cast(TEXT) if view else column for column, view in zip(table.columns, is_view, strict=True)]
+    return pyarrow.table([*columns, *predictions.columns], names=[*table.column_names, *predictions.column_names])
 
 
 @contextmanager
 def _writer(out: Path) -> Iterator[Any]:
-    """Write tables into a file beside `out`, which takes its place when it is whole and on the disk."""
+    """Write tables into a temporary file, which replaces `out` when it is complete and synced to the disk."""
     temporary = temporary_beside(out)
     writer: Any = None
 

@@ -9,19 +9,21 @@ import pytest
 from nn import Category
 from training import TrainingError
 from training.config import Config
-from training.data.dataset import DataSet, Part
-from training.data.load import load
-from training.files import read as files
+from training.data.dataset import DataSet, Split
+from training.data.load import load_dataset
+from training.files import csv as csv_files
+from training.files.read import read_file
+from training.files.table import Table
 
 CSV = "width,height,kind\n" + "".join(f"{i % 7}.5,{i},{'odd' if i % 2 else 'even'}\n" for i in range(20))
 
 
 def _load(path: Path, target: str | None = "kind", **settings: Any) -> DataSet:
-    return load(Config(data=str(path), target=target, **settings))
+    return load_dataset(Config(data=str(path), target=target, **settings))
 
 
-def _codes(part: Part) -> np.ndarray:
-    return np.asarray(part.codes[part.rows])
+def _codes(split: Split) -> np.ndarray:
+    return np.asarray(split.codes[split.rows])
 
 
 def _names(data: DataSet) -> list[str]:
@@ -29,15 +31,15 @@ def _names(data: DataSet) -> list[str]:
 
 
 def test_digits() -> None:
-    digits = load(Config(data="digits", seed=3))
-    assert [len(part) for part in (digits.train, digits.validation, digits.test)] == [1222, 216, 359]
+    digits = load_dataset(Config(data="digits", seed=3))
+    assert [len(split) for split in (digits.train, digits.validation, digits.test)] == [1222, 216, 359]
     assert digits.image == (8, 8)
     assert digits.targets.labels == tuple(range(10))
-    shares = [np.bincount(part.y) / len(part) for part in (digits.train, digits.validation, digits.test)]
+    shares = [np.bincount(split.y) / len(split) for split in (digits.train, digits.validation, digits.test)]
     np.testing.assert_allclose(shares, [shares[0]] * 3, atol=0.01)  # stratified
-    every = np.concatenate([part.rows for part in (digits.train, digits.validation, digits.test)])
+    every = np.concatenate([split.rows for split in (digits.train, digits.validation, digits.test)])
     np.testing.assert_array_equal(np.sort(every), np.arange(1797))
-    again, other = load(Config(data="digits", seed=3)), load(Config(data="digits", seed=4))
+    again, other = load_dataset(Config(data="digits", seed=3)), load_dataset(Config(data="digits", seed=4))
     np.testing.assert_array_equal(again.test.rows, digits.test.rows)
     assert not np.array_equal(other.test.rows, digits.test.rows)
 
@@ -48,9 +50,9 @@ def test_csv(delimiter: str, tmp_path: Path) -> None:
     data = _load(tmp_path / "data.csv")
     assert _names(data) == ["width", "height"]
     assert data.targets.labels == ("even", "odd")
-    assert [len(part) for part in (data.train, data.validation, data.test)] == [14, 2, 4]
-    for part in (data.train, data.validation, data.test):
-        np.testing.assert_array_equal(_codes(part)[:, 1] % 2, part.y)
+    assert [len(split) for split in (data.train, data.validation, data.test)] == [14, 2, 4]
+    for split in (data.train, data.validation, data.test):
+        np.testing.assert_array_equal(_codes(split)[:, 1] % 2, split.y)
     assert data.source["source"] == "data.csv"
     assert len(data.source["sha256"]) == 64
 
@@ -105,7 +107,7 @@ def test_an_empty_name_does_not_hide_the_others(tmp_path: Path) -> None:
 
 def test_line_ends_within_quotes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a file of many blocks, too, some of which end within quotes."""
-    monkeypatch.setattr(files, "BLOCK_BYTES", 300)
+    monkeypatch.setattr(csv_files, "BLOCK_BYTES", 300)
     rows = "".join(f'{i}.5,"{"lorem " * (i % 9)}\n{"ipsum " * 5}",{i % 2}\n' for i in range(200))
     (tmp_path / "data.csv").write_text("a,text,kind\n" + rows)
     assert len(_load(tmp_path / "data.csv").train.codes) == 200
@@ -179,7 +181,7 @@ def test_npz_in_the_layout_of_keras(tmp_path: Path) -> None:
     y = np.arange(40) % 2 + 5
     np.savez(tmp_path / "data.npz", x_train=x, y_train=y.reshape(-1, 1), x_test=x[:10], y_test=y[:10])
     data = _load(tmp_path / "data.npz", None)
-    assert [len(part) for part in (data.train, data.validation, data.test)] == [34, 6, 10]
+    assert [len(split) for split in (data.train, data.validation, data.test)] == [34, 6, 10]
     assert data.train.codes.dtype == np.uint8  # not four times that
     assert data.targets.labels == (5, 6)
     np.testing.assert_array_equal(data.test.y, np.arange(10) % 2)
@@ -247,7 +249,7 @@ def test_what_no_training_row_lacks_no_other_may_lack(tmp_path: Path) -> None:
         (width, _) = data.features.columns
         left_out = "1 rows lack values that no training row lacks, and are left out" in data.notes
         assert left_out != width.missing
-        assert sum(len(part) for part in (data.train, data.validation, data.test)) == 20 - left_out
+        assert sum(len(split) for split in (data.train, data.validation, data.test)) == 20 - left_out
 
 
 def test_columns_of_every_kind(tmp_path: Path) -> None:
@@ -294,8 +296,8 @@ def test_only_the_training_part_decides(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text(CSV)
     before = _load(tmp_path / "data.csv")
     lines = CSV.splitlines()
-    for part in (before.validation, before.test):
-        for row in part.rows:
+    for split in (before.validation, before.test):
+        for row in split.rows:
             lines[row + 1] = f"1000,1e6,{lines[row + 1].rpartition(',')[2]}"
     (tmp_path / "data.csv").write_text("\n".join(lines))
     after = _load(tmp_path / "data.csv")
@@ -329,8 +331,8 @@ def test_text_that_is_not_utf8(tmp_path: Path) -> None:
 def test_the_delimiter_is_found_from_many_lines(header: str, row: str, names: list[str] | None, tmp_path: Path) -> None:
     rows = [row.format(i=i * i, j=i % 2) for i in range(40)]
     (tmp_path / "data.csv").write_text("\n".join([header, *rows]))
-    table = files.read_file(tmp_path / "data.csv")
-    assert isinstance(table, files.Table)
+    table = read_file(tmp_path / "data.csv")
+    assert isinstance(table, Table)
     assert len(table.types) == 3
     assert names is None or list(table.types)[:2] == names
 

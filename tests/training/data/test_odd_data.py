@@ -11,8 +11,8 @@ from store import read_version
 from training import TrainingError
 from training.__main__ import main
 from training.config import Config
-from training.data.load import load
-from training.data.quality import check
+from training.data.load import load_dataset
+from training.data.quality import check_quality
 from training.keras import Sequential
 from training.keras.callbacks import BackupAndRestore
 from training.keras.layers import Dense
@@ -39,7 +39,7 @@ def test_dates_that_stand_for_never(tmp_path: Path, rng: np.random.Generator) ->
 
 def test_numbers_next_to_nothing(tmp_path: Path) -> None:
     rows = [f"{10.0 ** -(i % 60):.3e},{'yn'[i % 2]}" for i in range(400)]
-    data = load(Config(data=_csv(tmp_path / "t.csv", "p,y", rows), target="y"))
+    data = load_dataset(Config(data=_csv(tmp_path / "t.csv", "p,y", rows), target="y"))
     inputs = data.features.inputs(data.train.codes)
     assert np.isfinite(inputs).all()
     assert _train(str(tmp_path / "t.csv"), tmp_path / "m", "--target", "y") == 0
@@ -60,9 +60,9 @@ def test_a_copy_of_the_target_is_found_however_it_is_spread(
 ) -> None:
     target = getattr(rng, spread)(size=1000)
     rows = [f"{value},{math.exp(value / 10)},{rng.normal()},{value}" for value in target]
-    data = load(Config(data=_csv(tmp_path / "t.csv", "copy,curved,other,y", rows), target="y"))
-    told = [finding for finding in check(data) if "gives the target away" in finding]
-    assert [finding.split()[1] for finding in told] == ["copy", "curved"]
+    data = load_dataset(Config(data=_csv(tmp_path / "t.csv", "copy,curved,other,y", rows), target="y"))
+    warnings = [warning for warning in check_quality(data) if "gives the target away" in warning]
+    assert [warning.split()[1] for warning in warnings] == ["copy", "curved"]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_test_part_without_rows(tmp_path: Path, rng: np.random.Generator) -> N
     x, y = rng.integers(0, 255, (20, 2, 2), dtype=np.uint8), np.arange(20) % 2
     np.savez(tmp_path / "t.npz", x_train=x, y_train=y, x_test=x[:0], y_test=y[:0])
     with pytest.raises(TrainingError, match="x_test has no rows: leave it out"):
-        load(Config(data=str(tmp_path / "t.npz")))
+        load_dataset(Config(data=str(tmp_path / "t.npz")))
 
 
 def test_a_question_ends_in_one_mark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -95,14 +95,14 @@ def test_a_question_ends_in_one_mark(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_text_that_never_comes_twice_often_enough(tmp_path: Path) -> None:
     rows = [f"{i % 20_000},w{i % 20_000},{'yn'[i % 2]}" for i in range(60_000)]
-    data = load(Config(data=_csv(tmp_path / "t.csv", "a,word,y", rows), target="y"))
+    data = load_dataset(Config(data=_csv(tmp_path / "t.csv", "a,word,y", rows), target="y"))
     assert [column.name for column in data.features.columns] == ["a"]
     assert any("column word is dropped: none of its" in note for note in data.notes)
 
 
 def test_whole_numbers_that_float32_can_not_tell_apart(tmp_path: Path) -> None:
     rows = [f"{2**62 + 1000 * (i * 7919 % 400)},{i % 13},{'yn'[i % 2]}" for i in range(400)]
-    data = load(Config(data=_csv(tmp_path / "t.csv", "far,a,y", rows), target="y"))
+    data = load_dataset(Config(data=_csv(tmp_path / "t.csv", "far,a,y", rows), target="y"))
     assert any("column far: in float32 only 1 of" in note for note in data.notes)
 
 

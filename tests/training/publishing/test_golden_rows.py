@@ -7,7 +7,7 @@ from nn import Boolean, Category, Date, Dense, Features, Model, Network, Number
 from nn.columns import Cell, read_numbers
 from tests.helpers.models import make_network
 from training.data.from_arrays import fit_grid
-from training.publishing.golden_rows import choose
+from training.publishing.golden_rows import choose_golden_rows
 
 
 def _sparse_rows(rng: np.random.Generator) -> np.ndarray:
@@ -30,7 +30,7 @@ def test_a_change_of_any_weight_is_noticed(hidden: str, rng: np.random.Generator
     rows = _sparse_rows(rng)
     network = make_network(rng, (20, 12, 8, 4), hidden)
     model = Model(fit_grid(rows, np.arange(len(rows))), network, "classification", tuple("abcd"))
-    golden = choose(model, rows, rng)
+    golden = choose_golden_rows(model, rows, rng)
     assert golden.deviation(model) <= golden.tolerance < 1e-3
     assert len(golden.rows) < 100
     pairs = 0
@@ -58,7 +58,7 @@ def test_a_dead_unit_does_not_stop_the_search(rng: np.random.Generator) -> None:
     bias[3] = -1e6
     network = Network([Dense(network.layers[0].kernel, bias, "relu"), network.layers[1]])
     model = Model(fit_grid(rows, np.arange(len(rows))), network, "classification", tuple("abcd"))
-    golden = choose(model, rows, rng)
+    golden = choose_golden_rows(model, rows, rng)
     assert golden.deviation(_with_entry(model, 0, (7, 2), 0.5)) > golden.tolerance
     assert golden.deviation(_with_entry(model, 0, (7, 3), 0.5)) <= golden.tolerance
 
@@ -71,11 +71,12 @@ def test_real_rows_come_first_and_as_people_write_them(rng: np.random.Generator)
         "classification",
         (1, 2, 3),
     )
-    golden = choose(model, rows, rng)
+    golden = choose_golden_rows(model, rows, rng)
     real = [[float(f"{value:.1f}") for value in row] for row in rows.tolist()]
     assert all(row in real for row in golden.rows[:16])
     np.testing.assert_array_equal(
-        choose(model, rows, np.random.default_rng(1)).rows, choose(model, rows, np.random.default_rng(1)).rows
+        choose_golden_rows(model, rows, np.random.default_rng(1)).rows,
+        choose_golden_rows(model, rows, np.random.default_rng(1)).rows,
     )
 
 
@@ -87,7 +88,7 @@ def test_one_row_and_a_constant_column_are_enough(rng: np.random.Generator) -> N
         "classification",
         ("x", "y"),
     )
-    golden = choose(model, rows, rng)
+    golden = choose_golden_rows(model, rows, rng)
     assert golden.rows == [[1.0, 2.0]]
 
 
@@ -115,7 +116,7 @@ def test_mixed_rows_exercise_every_place(rng: np.random.Generator) -> None:
     first = Dense(drawn.layers[0].kernel / 3, drawn.layers[0].bias / 3, "tanh")
     network = Network([first, drawn.layers[1]])
     model = Model(features, network, "classification", tuple("xyz"))
-    golden = choose(model, codes, rng)
+    golden = choose_golden_rows(model, codes, rng)
     assert golden.deviation(model) <= golden.tolerance
     assert all(row in rows for row in golden.rows[:16])
     for place in np.ndindex(network.layers[0].kernel.shape):

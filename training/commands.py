@@ -1,0 +1,98 @@
+"""The commands of `python -m training`: train, evaluate, compare and predict."""
+
+import argparse
+import json
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from store import Version, find_number, read_version
+from training.config import Config
+from training.console import Console, JSONConsole, format_comparison, format_scores
+from training.errors import TrainingError
+from training.evaluation.comparison import compare_results
+from training.evaluation.confidence import confidence_intervals
+from training.evaluation.scores import EvaluationResult
+from training.files.read import read_file
+from training.publishing.rollout import check_url, wait_for
+from training.run import run
+from training.scoring.predict_file import predict_file
+from training.scoring.score_file import score_file, target_of
+
+
+def run_train(options: argparse.Namespace) -> int:
+    """Train and publish; return 1 if the version did not become stable although it should."""
+    given = {setting.name: getattr(options, setting.name) for setting in fields(Config) if setting.name in options}
+    config = Config.read(options.config, given)
+    name = options.name or Path(config.data).stem.lower()
+    if options.wait_for:
+        check_url(options.wait_for)
+    console = JSONConsole() if options.json else Console()
+    publication = run(
+        config,
+        name,
+        models=options.models,
+        console=console,
+        promote=not options.no_promote,
+        force=options.force,
+    )
+    if options.wait_for:
+        seconds = wait_for(options.wait_for, publication, options.models, options.timeout)
+        console.serving(options.wait_for, seconds)
+    return 0 if publication.alias == "stable" or options.no_promote else 1
+
+
+def run_evaluate(options: argparse.Namespace) -> int:
+    """Print the scores of one version on the rows of a file."""
+    version = _read_version(options, options.version)
+    (result,) = _score_versions(options, [version])
+    task = version.artifact.model.task
+    scores, intervals = result.scores(task), confidence_intervals(result, task)
+    if options.json:
+        print(json.dumps({"version": version.number, "metrics": scores, "intervals": intervals}))
+    else:
+        print(f"{version.name} {version.number}: {format_scores(scores, intervals)}.")
+    return 0
+
+
+def run_compare(options: argparse.Namespace) -> int:
+    """Print the scores of two versions on the rows of a file, and their comparison."""
+    versions = [_read_version(options, version) for version in options.versions]
+    models = [version.artifact.model for version in versions]
+    if (models[0].task, models[0].labels) != (models[1].task, models[1].labels):
+        raise TrainingError("the two versions do not predict the same: their tasks or labels differ")
+    task, results = models[0].task, _score_versions(options, versions)
+    comparison = compare_results(results[0], results[1], task)
+    scores = [result.scores(task) for result in results]
+    numbers = [version.number for version in versions]
+    if options.json:
+        print(json.dumps({"versions": numbers, "metrics": scores, "comparison": asdict(comparison)}))
+        return 0
+    for number, own_scores, result in zip(numbers, scores, results, strict=True):
+        print(f"{options.name} {number}: {format_scores(own_scores, confidence_intervals(result, task))}.")
+    print(format_comparison(numbers, comparison))
+    return 0
+
+
+def run_predict(options: argparse.Namespace) -> int:
+    """Write the rows of a file with their predictions to another file."""
+    version = _read_version(options, options.version)
+    rows = predict_file(version.artifact.model, options.data, options.out, **_csv_options(options))
+    print(f"Predicted {rows:,} rows with {version.name} {version.number}: {options.out}")
+    return 0
+
+
+def _read_version(options: argparse.Namespace, number_or_alias: str) -> Version:
+    return read_version(options.models, options.name, find_number(options.models, options.name, number_or_alias))
+
+
+def _score_versions(options: argparse.Namespace, versions: list[Version]) -> list[EvaluationResult]:
+    target = options.target or target_of(options.models, versions[-1])
+    models = [version.artifact.model for version in versions]
+    names = [column.name for model in models for column in model.features.columns]
+    data = read_file(options.data, **_csv_options(options), names=[*names, *([target] if target else [])])
+    return score_file(data, models, target)
+
+
+def _csv_options(options: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in ("delimiter", "header") if name in options}

@@ -1,0 +1,68 @@
+"""Compares two models on the same rows: the difference, its interval, and whether chance alone explains it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from training.evaluation.confidence import CONFIDENCE, Interval, resamples
+from training.evaluation.scores import EvaluationResult
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How much better the second of two models is than the first, on the same rows.
+
+    `difference` is the difference of accuracies, or of mean absolute errors; `only_first` and `only_second` count the
+    rows that one model alone predicts correctly, or comes closer to.
+    """
+
+    metric: str
+    difference: float
+    interval: Interval
+    only_first: int
+    only_second: int
+    p_value: float
+
+    @property
+    def chance(self) -> bool:
+        """Whether chance alone explains the difference, at 5 %."""
+        return self.p_value >= 1 - CONFIDENCE
+
+
+def compare_results(first: EvaluationResult, second: EvaluationResult, task: str) -> Comparison:
+    """Compare two models row by row; the interval is a bootstrap of the difference."""
+    classification = task == "classification"
+    gains = _accuracy_gains(first, second) if classification else _error_gains(first, second)
+    ahead, behind = int((gains > 0).sum()), int((gains < 0).sum())
+    means = np.array([gains[index].mean() for index in resamples(len(gains))])
+    p_value = _mcnemar(ahead, behind) if classification else _sign_p_value(means)
+    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    metric, sign = ("accuracy", 1) if classification else ("mae", -1)
+    bounds = sorted((sign * float(low), sign * float(high)))
+    return Comparison(metric, sign * float(gains.mean()), (bounds[0], bounds[1]), behind, ahead, p_value)
+
+
+def _accuracy_gains(first: EvaluationResult, second: EvaluationResult) -> npt.NDArray[np.float64]:
+    return second.correct.astype(np.float64) - first.correct
+
+
+def _error_gains(first: EvaluationResult, second: EvaluationResult) -> npt.NDArray[np.float64]:
+    """Return by how much the second model is closer on each row."""
+    errors = (np.abs(result.outputs[:, 0].astype(np.float64) - result.targets) for result in (first, second))
+    return np.asarray(np.subtract(*errors))
+
+
+def _mcnemar(ahead: int, behind: int) -> float:
+    """Return the p-value of McNemar's exact test (1947): a binomial test of the rows on which the models differ."""
+    return float(stats.binomtest(ahead, ahead + behind).pvalue) if ahead + behind else 1.0
+
+
+def _sign_p_value(means: npt.NDArray[np.float64]) -> float:
+    """Return the two-sided p-value of a mean difference, from its bootstrap (Efron & Tibshirani 1993, chapter 15).
+
+    It is twice the share of resamples in which the difference has the other sign.
+    """
+    reversed_sign = min((means <= 0).sum(), (means >= 0).sum())
+    return min(2 * float(reversed_sign + 1) / (len(means) + 1), 1.0)
