@@ -1,0 +1,59 @@
+"""Files that can't be read are refused with one sentence."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.datasets import CSV, load_file
+from training import TrainingError
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("data.csv", "", "is empty"),
+        ("data.csv", "width,kind\n", "has a header but no rows"),
+        ("data.csv", "width,height\n1,2\n", "has no column 'kind'; there are width, height"),
+        ("data.csv", "kind\na\nb\na\nb\n", "has no column beside the target kind"),
+        ("data.csv", CSV + "1,2\n", "line 22: 2 values, but there are 3 columns"),
+        ("data.csv", CSV + "1,2,odd,4\n", "line 22: 4 values, but there are 3 columns"),
+        ("data.csv", CSV + "inf,2,odd\n", "column width holds inf: infinity or a number too large for float32"),
+        ("data.csv", CSV + "1e39,2,odd\n", "column width holds 1e+39: infinity or a number too large"),
+        ("data.csv", CSV.replace("odd", "even"), "the targets are all even: there is nothing to tell apart"),
+        ("data.csv", CSV + "1,2,rare\n", "class 'rare' has one row only"),
+        ("data.csv", "width,kind\n1,\n2,?\n", "all values of the target kind are missing"),
+        (
+            "data.csv",
+            "width,kind\n1,2024-01-01\n2,2024-01-02\n",
+            "the target kind holds dates, which can't be predicted",
+        ),
+        ("data.csv", "width,kind\n" + "7,a\n7,b\n" * 9, "no column is left to learn from: column width is dropped"),
+        ("data.csv", "\n\n\n", "is empty"),
+        (
+            "data.csv",
+            '"width,kind\n' + "1.5,a\n" * 30_000,
+            "line 1: field larger than field limit (131072): is a quote",
+        ),
+        ("data.csv", "a,a,kind\n1,2,x\n", "has two columns of the same name: a, a, kind"),
+        ("data.npz", "hello", "is not a .npz file, or damaged"),
+        ("data.parquet", "hello", "can't be read as Parquet"),
+        ("data.xls", "hello", "expected a file that ends in .npz, .csv, .parquet"),
+    ],
+)
+def test_files_that_can_not_be_used(name: str, content: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(TrainingError) as caught:
+        load_file(tmp_path / name, None if name == "data.npz" else "kind")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_such_file_and_no_target(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"nothing\.csv can't be read: No such file or directory"):
+        load_file(tmp_path / "nothing.csv")
+    (tmp_path / "data.csv").write_text(CSV)
+    with pytest.raises(TrainingError, match="name the column to predict with --target; there are width, height, kind"):
+        load_file(tmp_path / "data.csv", None)
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(TrainingError, match="can't be read"):
+        load_file(tmp_path / "folder.csv")
