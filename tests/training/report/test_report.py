@@ -11,9 +11,6 @@ import pytest
 
 from store import read_version
 from training.config import Config
-from training.data.load import load_dataset
-from training.evaluation.importance import importance
-from training.fit import fit_model
 from training.run import run
 
 
@@ -90,30 +87,6 @@ def test_a_regression(tmp_path: Path, rng: np.random.Generator) -> None:
     for heading in ("Predicted against true", "Errors", "The largest errors"):
         assert heading in page.words
     assert "Confusion matrix" not in page.words
-
-
-def test_what_matters_is_found_important(tmp_path: Path, rng: np.random.Generator) -> None:
-    path = tmp_path / "t.csv"
-    rows = rng.normal(size=(600, 3))
-    lines = [f"{a},{b},{c},{'yes' if 2 * a + b > 0 else 'no'}" for a, b, c in rows]
-    path.write_text("\n".join(["most,less,nothing,answer", *lines]))
-    data = load_dataset(config := Config(data=str(path), target="answer"))
-    found = importance(fit_model(config, data).model, data)
-    assert found.names == ["most", "less", "nothing"]
-    most, less, nothing = found.rise
-    assert most > less > nothing
-    assert abs(nothing) < most / 10
-
-
-def test_patches_of_a_large_image_are_shuffled_together(tmp_path: Path, rng: np.random.Generator) -> None:
-    x = rng.integers(0, 256, (400, 28, 20), dtype=np.uint8)
-    y = rng.integers(0, 2, 400)
-    x[:, 4:6, 6:8] = 255 * y[:, None, None]
-    np.savez(tmp_path / "x.npz", X=x, y=y)
-    data = load_dataset(config := Config(data=str(tmp_path / "x.npz"), epochs=30, layers=(16,)))
-    found = importance(fit_model(config, data).model, data)
-    assert found.image == (14, 10)
-    assert found.rise.argmax() == 2 * 10 + 3
 
 
 @pytest.mark.slow
