@@ -1,4 +1,4 @@
-"""Test accuracy and calibration of what `python -m training train` makes of real data, by seed.
+"""Test accuracy and calibration of `python -m training train` on real data, over several seeds.
 
     NPSERVE_DATA=FOLDER python -m benchmarks.accuracy [SEEDS]
 
@@ -28,7 +28,7 @@ RUNS: dict[str, tuple[Path | None, dict[str, Any]]] = {
 
 
 def main() -> None:
-    """Train once a seed and print a row for each data set: the least and the mean accuracy, the calibration error."""
+    """Train with each seed; print accuracy (minimum, mean) and calibration error (mean, maximum) of each data set."""
     seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     if "NPSERVE_DATA" not in os.environ:
         sys.exit("NPSERVE_DATA names no folder with mnist.npz, adult.csv and penguins.csv")
@@ -36,9 +36,9 @@ def main() -> None:
     for name, (file, settings) in RUNS.items():
         data = str(Path(os.environ["NPSERVE_DATA"]) / settings["data"])
         began = time.perf_counter()
-        metrics = [_test(Config.read(file, {**settings, "data": data, "seed": seed})) for seed in range(seeds)]
+        results = [_test_scores(Config.read(file, {**settings, "data": data, "seed": seed})) for seed in range(seeds)]
         seconds = (time.perf_counter() - began) / seeds
-        accuracy, error = (np.array([test[score] for test in metrics]) for score in ("accuracy", "ece"))
+        accuracy, error = (np.array([scores[name] for scores in results]) for name in ("accuracy", "ece"))
         print(
             f"{name:22} {accuracy.min():15.4f}, {accuracy.mean():.4f} ± {accuracy.std():.4f}"
             f"   {error.mean():24.4f}, {error.max():.4f}   {seconds:7.1f}",
@@ -46,7 +46,7 @@ def main() -> None:
         )
 
 
-def _test(config: Config) -> dict[str, float]:
+def _test_scores(config: Config) -> dict[str, float]:
     data = load_dataset(config)
     fitted = fit_model(config, data)
     return evaluate_model(fitted.model, data.test.chunks()).scores(data.targets.task)

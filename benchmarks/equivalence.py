@@ -1,10 +1,10 @@
-"""Whether the article's network learns as well here as in Keras: test accuracy over seeds, and a test of equivalence.
+"""Compares the accuracy of the article's network here and in Keras: a test of equivalence over seeds.
 
     NPSERVE_DATA=FOLDER python -m benchmarks.equivalence [--seeds N] [--peers DIR]
 
 FOLDER holds mnist.npz; DIR has the environment of Keras that `python -m benchmarks.training --set-up` makes. Two
-one-sided t-tests (Schuirmann 1987) ask whether the means are less than 0.2 percentage points apart: they are where
-the 90 % confidence interval of the difference lies within. That no difference is found would prove nothing.
+one-sided t-tests (Schuirmann 1987) show whether the means are less than 0.2 percentage points apart: they are if the
+90 % confidence interval of the difference lies within. A test that finds no difference would prove nothing.
 """
 
 import argparse
@@ -22,7 +22,7 @@ LIBRARIES = ("npserve", "keras")
 
 
 def main() -> None:
-    """Train ten times each, print means and verdict; exit with 1 where equivalence is not shown."""
+    """Train ten times each, print means and verdict; exit with 1 if equivalence is not shown."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.equivalence", description=(__doc__ or "").splitlines()[0]
     )
@@ -36,12 +36,13 @@ def main() -> None:
     for name in LIBRARIES:
         python = python_of(name, options.peers)
         results = [run_fit(name, python, "article", data, seed) for seed in range(options.seeds)]
-        accuracies[name] = found = np.array([result["accuracy"] for result in results])
+        accuracies[name] = values = np.array([result["accuracy"] for result in results])
         print(
-            f"{name:8} {found.mean():.4%} ± {found.std(ddof=1):.4%}, {found.min():.2%} to {found.max():.2%}", flush=True
+            f"{name:8} {values.mean():.4%} ± {values.std(ddof=1):.4%}, {values.min():.2%} to {values.max():.2%}",
+            flush=True,
         )
     ours, theirs = accuracies.values()
-    # Welch's, for the two need not scatter alike.
+    # Welch's t-test: the variances need not be equal.
     interval = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(0.90)
     equivalent = max(abs(interval.low), abs(interval.high)) < MARGIN
     print(

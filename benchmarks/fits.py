@@ -1,7 +1,7 @@
 """One training job by one library, in a process of its own: `python benchmarks/fits.py LIBRARY JOB DATA [SEED]`.
 
-Prints a JSON line: seconds of each epoch, test accuracy, seconds of the import, memory at its most. This file imports
-nothing of npserve but in the function that measures it, for the others run in environments that do not have it.
+Prints a JSON line: seconds of each epoch, test accuracy, seconds of the import, peak memory. Only the function that
+measures npserve imports it, as the other libraries run in environments without it.
 """
 
 import json
@@ -53,7 +53,7 @@ def keras(job: Job, data: Arrays, epochs: list[float], seed: int) -> Predict:
 
 
 def _keras_model(keras: Any, job: Job, data: Arrays, epochs: list[float], seed: int) -> Predict:
-    class Clock(keras.callbacks.Callback):  # type: ignore[misc]  # whichever library's
+    class Clock(keras.callbacks.Callback):  # type: ignore[misc]  # of either library
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
             self.began = time.perf_counter()
 
@@ -68,8 +68,8 @@ def _keras_model(keras: Any, job: Job, data: Arrays, epochs: list[float], seed: 
             model.add(keras.layers.Dropout(job.dropout))
     model.add(keras.layers.Dense(job.widths[-1], activation="softmax"))
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    yours = {"epochs": job.epochs, "batch_size": job.batch_size, "verbose": 0, "callbacks": [Clock()]}
-    model.fit(data["x_train"], data["y_train"], **yours)
+    options = {"epochs": job.epochs, "batch_size": job.batch_size, "verbose": 0, "callbacks": [Clock()]}
+    model.fit(data["x_train"], data["y_train"], **options)
     return lambda x: model.predict(x, verbose=0).argmax(axis=1)
 
 
@@ -90,7 +90,7 @@ def pytorch(job: Job, data: Arrays, epochs: list[float], seed: int) -> Predict:
     x, y = torch.from_numpy(data["x_train"]), torch.from_numpy(data["y_train"])
     for _ in range(job.epochs):
         began = time.perf_counter()
-        total, right = 0.0, 0
+        total, correct = 0.0, 0
         for rows in torch.randperm(len(x)).split(job.batch_size):
             optimizer.zero_grad()
             outputs = model(x[rows])
@@ -98,7 +98,7 @@ def pytorch(job: Job, data: Arrays, epochs: list[float], seed: int) -> Predict:
             loss.backward()
             optimizer.step()
             total += loss.item() * len(rows)
-            right += int((outputs.argmax(1) == y[rows]).sum())
+            correct += int((outputs.argmax(1) == y[rows]).sum())
         epochs.append(time.perf_counter() - began)
     model.eval()
     return lambda x: model(torch.from_numpy(x)).argmax(1).numpy()
@@ -133,27 +133,27 @@ def jax(job: Job, data: Arrays, epochs: list[float], seed: int) -> Predict:
 
     def loss_of(weights: Any, x: Any, y: Any, key: Any) -> Any:
         logits = jax.nn.log_softmax(forward(weights, x, key))
-        right = (logits.argmax(1) == y).mean()
-        return -jnp.take_along_axis(logits, y[:, None], 1).mean(), right
+        correct = (logits.argmax(1) == y).mean()
+        return -jnp.take_along_axis(logits, y[:, None], 1).mean(), correct
 
     def step(state: Any, batch: Any) -> Any:
         weights, m, v, t = state
         rows, key = batch
-        (loss, right), g = jax.value_and_grad(loss_of, has_aux=True)(weights, x_all[rows], y_all[rows], key)
+        (loss, correct), g = jax.value_and_grad(loss_of, has_aux=True)(weights, x_all[rows], y_all[rows], key)
         t = t + 1
         m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
         v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
         rate = 1e-3 * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
         weights = jax.tree.map(lambda w, m, v: w - rate * m / (jnp.sqrt(v) + 1e-7), weights, m, v)
-        return (weights, m, v, t), (loss, right)
+        return (weights, m, v, t), (loss, correct)
 
-    @jax.jit  # type: ignore[untyped-decorator]  # jax lives elsewhere
+    @jax.jit  # type: ignore[untyped-decorator]  # jax is not installed here
     def epoch(state: Any, key: Any) -> Any:
         steps = len(x_all) // job.batch_size
         first, second = jax.random.split(key)
         rows = jax.random.permutation(first, len(x_all))[: steps * job.batch_size].reshape(steps, job.batch_size)
-        state, figures = jax.lax.scan(step, state, (rows, jax.random.split(second, steps)))
-        return state, jax.tree.map(jnp.mean, figures)
+        state, metrics = jax.lax.scan(step, state, (rows, jax.random.split(second, steps)))
+        return state, jax.tree.map(jnp.mean, metrics)
 
     x_all, y_all = jnp.asarray(data["x_train"]), jnp.asarray(data["y_train"])
     keys = jax.random.split(jax.random.key(seed), job.epochs + len(job.widths))
@@ -172,17 +172,17 @@ def jax(job: Job, data: Arrays, epochs: list[float], seed: int) -> Predict:
 
 
 def products(job: Job, data: Arrays, epochs: list[float], seed: int) -> Predict:
-    """Do the matrix products of npserve's training alone: what no library for this CPU can do without."""
+    """Compute only the matrix products of npserve's training, a lower bound for any library on this CPU."""
     import numpy as np
     from threadpoolctl import threadpool_limits
 
-    live = np.flatnonzero(data["x_train"].any(axis=0))
-    x = np.ascontiguousarray(data["x_train"][: job.batch_size, live])
-    widths = [len(live), *job.widths[1:]]
+    nonzero = np.flatnonzero(data["x_train"].any(axis=0))
+    x = np.ascontiguousarray(data["x_train"][: job.batch_size, nonzero])
+    widths = [len(nonzero), *job.widths[1:]]
     rng = np.random.default_rng(seed)
     kernels = [rng.normal(size=shape).astype("f4") for shape in pairwise(widths)]
-    flows = [x, *(rng.normal(size=(job.batch_size, units)).astype("f4") for units in widths[1:])]
-    back = [np.empty_like(flow) for flow in flows]
+    activations = [x, *(rng.normal(size=(job.batch_size, units)).astype("f4") for units in widths[1:])]
+    outputs = [np.empty_like(activation) for activation in activations]
     gradients = [np.empty_like(kernel) for kernel in kernels]
     threads = 1 if max(kernel.size for kernel in kernels) * job.batch_size < 2**24 else None
     with threadpool_limits(threads, user_api="blas"):
@@ -190,11 +190,11 @@ def products(job: Job, data: Arrays, epochs: list[float], seed: int) -> Predict:
             began = time.perf_counter()
             for _ in range(-(-len(data["x_train"]) // job.batch_size)):
                 for number, kernel in enumerate(kernels):
-                    np.matmul(flows[number], kernel, out=back[number + 1])
+                    np.matmul(activations[number], kernel, out=outputs[number + 1])
                 for number in reversed(range(len(kernels))):
-                    np.matmul(flows[number].T, flows[number + 1], out=gradients[number])
+                    np.matmul(activations[number].T, activations[number + 1], out=gradients[number])
                     if number:
-                        np.matmul(flows[number + 1], kernels[number].T, out=back[number])
+                        np.matmul(activations[number + 1], kernels[number].T, out=outputs[number])
             epochs.append(time.perf_counter() - began)
     return lambda x: np.zeros(len(x), int)
 
@@ -211,7 +211,7 @@ LIBRARIES: dict[str, tuple[str, Fit]] = {
 
 
 def load(path: str, job: Job) -> Arrays:
-    """Read MNIST as float32 from 0 to 1, or make up a small table of two classes."""
+    """Read MNIST as float32 from 0 to 1, or generate a small table of two classes."""
     import numpy as np
 
     if job.widths[0] == 784:
@@ -227,7 +227,7 @@ def load(path: str, job: Job) -> Arrays:
 
 
 def main() -> None:
-    """Do the job, and print what it took."""
+    """Run the job, and print its measurements."""
     name, job, path = sys.argv[1], JOBS[sys.argv[2]], sys.argv[3]
     seed = int(sys.argv[4]) if len(sys.argv) > 4 else 0
     module, fit = LIBRARIES[name]

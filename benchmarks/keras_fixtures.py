@@ -1,4 +1,4 @@
-"""Trains the cases of `tests/helpers/keras_cases.py` with Keras itself, and keeps what came out for the tests.
+"""Trains the cases of `tests/helpers/keras_cases.py` with Keras itself, and saves the results for the tests.
 
     .peers/keras/bin/python -m benchmarks.keras_fixtures
 
@@ -26,53 +26,53 @@ STEPS = EPOCHS * ROWS // BATCH_SIZE
 
 def main() -> None:
     """Train every case in both precisions, write one file."""
-    kept: dict[str, Any] = {"keras": keras.__version__}
+    arrays: dict[str, Any] = {"keras": keras.__version__}
     for name, case in CASES.items():
-        kept[f"{name}/initial"] = initial = _initial(case)
+        arrays[f"{name}/initial"] = initial = _initial(case)
         for dtype in ("float32", "float64"):
             model, history = _train(case, initial, dtype)
-            kept[f"{name}/{dtype}/trained"], kept[f"{name}/{dtype}/history"] = _flat(model), json.dumps(history)
+            arrays[f"{name}/{dtype}/trained"], arrays[f"{name}/{dtype}/history"] = _flatten(model), json.dumps(history)
             for layer in model.layers:
                 if isinstance(layer, keras.layers.Dropout):
-                    kept[f"{name}/{dtype}/masks"] = _masks(layer)
+                    arrays[f"{name}/{dtype}/masks"] = _masks(layer)
         print(f"{name}: {history['loss'][-1]:.4f}", flush=True)
     FIXTURES.parent.mkdir(exist_ok=True)
-    np.savez_compressed(FIXTURES, **kept)
+    np.savez_compressed(FIXTURES, **arrays)
 
 
-def _use(dtype: str) -> None:
+def _set_precision(dtype: str) -> None:
     keras.config.set_floatx(dtype)
     keras.config.set_dtype_policy(dtype)
 
 
 def _initial(case: Case) -> Any:
-    """Return what Keras's initializers draw, all tensors in one vector."""
-    _use("float32")
+    """Return the weights that Keras's initializers draw, all tensors in one vector."""
+    _set_precision("float32")
     keras.utils.set_random_seed(0)
-    return _flat(keras.Sequential(keras_cases.layers(keras, case)))
+    return _flatten(keras.Sequential(keras_cases.layers(keras, case)))
 
 
 def _train(case: Case, initial: Any, dtype: str) -> tuple[Any, dict[str, list[float]]]:
-    _use(dtype)
+    _set_precision(dtype)
     model = keras.Sequential(keras_cases.layers(keras, case))
     ends = np.cumsum([weights.size for weights in model.get_weights()])[:-1]
     parts = zip(np.split(initial, ends), model.get_weights(), strict=True)
     model.set_weights([part.reshape(weights.shape) for part, weights in parts])
-    # What is compiled by XLA may draw other random numbers than what is not.
+    # With XLA the random numbers may be different ones.
     model.compile(**keras_cases.compile_options(keras, case, dtype), jit_compile=False)
     history = model.fit(**keras_cases.fit_options(keras, case)).history
     return model, {name: [float(value) for value in values] for name, values in history.items()}
 
 
-def _flat(model: Any) -> Any:
+def _flatten(model: Any) -> Any:
     return np.concatenate([weights.ravel() for weights in model.get_weights()])
 
 
 def _masks(dropout: Any) -> Any:
-    """Return which units (steps, B, U) a layer like this keeps, as bits: the same seed and precision draw the same."""
-    twin = keras.layers.Dropout(dropout.rate, seed=dropout.seed)
+    """Return the masks (steps, B, U) of a layer with this seed as bits; equal seed and precision give equal masks."""
+    layer = keras.layers.Dropout(dropout.rate, seed=dropout.seed)
     ones = np.ones((BATCH_SIZE, HIDDEN))
-    return np.packbits([np.asarray(twin(ones, training=True)) > 0 for _ in range(STEPS)])
+    return np.packbits([np.asarray(layer(ones, training=True)) > 0 for _ in range(STEPS)])
 
 
 if __name__ == "__main__":

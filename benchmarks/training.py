@@ -3,8 +3,8 @@
     NPSERVE_DATA=FOLDER python -m benchmarks.training [--set-up] [--peers DIR] [--jobs article,wide,table] [--rounds N]
 
 FOLDER holds mnist.npz in Keras's layout. Every run is a process of its own, each other library has a virtual
-environment of its own in DIR, which --set-up makes. Between the rounds the libraries take turns, so that a machine
-that gets slower does so for all; the figure is the median over all epochs of all rounds.
+environment of its own in DIR, which --set-up makes. The libraries alternate within each round, so that a machine that
+becomes slower slows down all of them; results are medians over all epochs of all rounds.
 """
 
 import argparse
@@ -40,7 +40,7 @@ PARTS = {
 
 
 def main() -> None:
-    """Train everywhere, print a table for each job."""
+    """Train with every library, print a table for each job."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--set-up", action="store_true", help="make the environments of the other libraries first")
     parser.add_argument("--peers", type=Path, default=Path(".peers"), metavar="DIR", help="where they are")
@@ -83,7 +83,7 @@ def python_of(name: str, peers: Path) -> Path:
 
 
 def run_fit(name: str, python: Path, job: str, data: str, seed: int = 0) -> dict[str, Any]:
-    """Do one job with one library in a process of its own."""
+    """Run one job with one library in a process of its own."""
     # -P: this folder's training.py must not stand for the package of that name.
     command = [str(python), "-P", str(FITS), name, job, data, str(seed)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -113,7 +113,7 @@ def _print(job: str, results: dict[str, list[dict[str, Any]]]) -> None:
 
 
 def _print_profile(job: str, data: str, results: dict[str, list[dict[str, Any]]]) -> None:
-    """Say where the time goes: the shares of a profiled run, in seconds of one that was not."""
+    """Print the time by component: the shares of a profiled run, times the seconds of an unprofiled one."""
     arrays, epochs = load(data, JOBS[job]), list[float]()
     profile = cProfile.Profile()
     profile.runcall(LIBRARIES["npserve"][1], JOBS[job], arrays, epochs, 0)

@@ -58,9 +58,9 @@ def fit_model(
     scaler = _TargetScaler.of(data)
     model.compile(_optimizer(config, steps * epochs), _loss(config, data), _metrics(data))
     validation = (data.validation, scaler.standardise(data.validation.y)) if len(data.validation) else None
-    stopping = EarlyStopping(patience=config.patience, restore_best_weights=True)
-    backup = [BackupAndRestore(checkpoint, delete_checkpoint=False)] if checkpoint else []
     stops_early = validation is not None and config.patience > 0
+    stopping = EarlyStopping(patience=config.patience, restore_best_weights=True) if stops_early else None
+    backup = [BackupAndRestore(checkpoint, delete_checkpoint=False)] if checkpoint else []
     with interruptible(model):
         history = model.fit(
             data.train,
@@ -68,13 +68,13 @@ def fit_model(
             batch_size=batch_size,
             epochs=epochs,
             validation_data=validation,
-            callbacks=[Divergence(), *([stopping] if stops_early else []), *callbacks, *backup],
+            callbacks=[Divergence(), *([stopping] if stopping else []), *callbacks, *backup],
             verbose=verbose,
         )
     if model.interrupted:
         raise _interrupted(model, history, checkpoint)
     fitted, temperature = _finalise(config, data, model, scaler)
-    return FittedModel(fitted, history, temperature, stopping.best_epoch if stops_early else history.epoch[-1])
+    return FittedModel(fitted, history, temperature, stopping.best_epoch if stopping else history.epoch[-1])
 
 
 def _schedule(config: Config, rows: int) -> tuple[int, int]:

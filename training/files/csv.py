@@ -2,7 +2,7 @@
 
 import codecs
 import csv
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -104,26 +104,15 @@ def _is_header(first: list[str], known_names: Collection[str]) -> bool:
 
 
 def _read_blocks(path: Path, delimiter: str, names: list[str], skip_rows: int) -> Iterator[pyarrow.Table]:
-    """Read all cells as text, block by block."""
+    """Read all cells as text, block by block; stop at the first block with a row of another width."""
 
-    def refuse(row: pyarrow.csv.InvalidRow) -> str:
+    def record_invalid(row: pyarrow.csv.InvalidRow) -> str:
         invalid.append(f"line {row.number}: {row.actual_columns} values, but there are {row.expected_columns} columns")
         return "skip"
 
     invalid: list[str] = []
     try:
-        reader = pyarrow.csv.open_csv(
-            path,
-            # pyarrow numbers rows only if it reads them in one thread.
-            read_options=pyarrow.csv.ReadOptions(
-                use_threads=False, block_size=BLOCK_BYTES, column_names=names, skip_rows=skip_rows
-            ),
-            parse_options=pyarrow.csv.ParseOptions(
-                delimiter=delimiter, invalid_row_handler=refuse, newlines_in_values=True
-            ),
-            convert_options=pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, TEXT)),
-        )
-        for batch in reader:
+        for batch in _open(path, delimiter, names, skip_rows, record_invalid):
             if invalid:
                 break
             yield pyarrow.Table.from_batches([batch])
@@ -133,3 +122,23 @@ def _read_blocks(path: Path, delimiter: str, names: list[str], skip_rows: int) -
         raise TrainingError(f"{path} can't be read as CSV: {reason}{hint}") from error
     if invalid:
         raise TrainingError(f"{path}, {invalid[0]}")
+
+
+def _open(
+    path: Path,
+    delimiter: str,
+    names: list[str],
+    skip_rows: int,
+    on_invalid_row: Callable[[pyarrow.csv.InvalidRow], str],
+) -> pyarrow.csv.CSVStreamingReader:
+    return pyarrow.csv.open_csv(
+        path,
+        # pyarrow numbers rows only if it reads them in one thread.
+        read_options=pyarrow.csv.ReadOptions(
+            use_threads=False, block_size=BLOCK_BYTES, column_names=names, skip_rows=skip_rows
+        ),
+        parse_options=pyarrow.csv.ParseOptions(
+            delimiter=delimiter, invalid_row_handler=on_invalid_row, newlines_in_values=True
+        ),
+        convert_options=pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, TEXT)),
+    )

@@ -22,8 +22,8 @@ def test_the_running_service_takes_it_over(tmp_path: Path, capsys: pytest.Captur
     with Server(tmp_path) as server:
         server.wait_until_ready()
         assert _train(tmp_path, "--force", "--wait-for", server.url) == 0
-        told = capsys.readouterr().out
-        assert f"{server.url} serves it, and answers a golden row as it should" in told
+        printed = capsys.readouterr().out
+        assert f"{server.url} serves it, and answers a golden row as it should" in printed
         assert _train(tmp_path, "--no-promote", "--wait-for", f"{server.url}/", "--json") == 0
         assert '{"event": "serving", "url": "' in capsys.readouterr().out
 
@@ -31,9 +31,9 @@ def test_the_running_service_takes_it_over(tmp_path: Path, capsys: pytest.Captur
 def test_nobody_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     assert _train(tmp_path, "--wait-for", url, "--timeout", "0.5") == 2
-    told = capsys.readouterr().err
-    assert f"{url} does not serve digits 1 after 0.5 seconds: it does not answer as npserve does (Conn" in told
-    assert "it stays published" in told
+    printed = capsys.readouterr().err
+    assert f"{url} does not serve digits 1 after 0.5 seconds: it does not answer as npserve does (Conn" in printed
+    assert "it stays published" in printed
     assert (tmp_path / "digits/1").exists()
 
 
@@ -44,9 +44,9 @@ def test_what_is_no_url_is_refused_before_training(
     url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _train(tmp_path, "--wait-for", url) == 2
-    told = capsys.readouterr()
-    assert f"--wait-for {url}: expected the service's URL, such as http://localhost:8000" in told.err
-    assert told.out == ""
+    printed = capsys.readouterr()
+    assert f"--wait-for {url}: expected the service's URL, such as http://localhost:8000" in printed.err
+    assert printed.out == ""
     assert not list(tmp_path.iterdir())
 
 

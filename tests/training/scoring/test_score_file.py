@@ -71,9 +71,9 @@ def test_compare(models: Path, table: Path, capsys: pytest.CaptureFixture[str]) 
     common = ["--data", str(table), "--models", str(models)]
     capsys.readouterr()
     assert main(["compare", "kinds", "stable", "1", *common]) == 0
-    told = capsys.readouterr().out
-    assert "accuracy of 1 against 2: +0." in told
-    assert "more than chance." in told
+    printed = capsys.readouterr().out
+    assert "accuracy of 1 against 2: +0." in printed
+    assert "more than chance." in printed
     assert main(["compare", "kinds", "1", "2", *common, "--json"]) == 0
     compared = json.loads(capsys.readouterr().out)
     assert compared["versions"] == [1, 2]
@@ -135,10 +135,10 @@ def test_rows_that_can_not_be_evaluated(
     bad = tmp_path / "bad.csv"
     bad.write_text(table.read_text().replace(*change, 1))
     assert main(["evaluate", "kinds", "--data", str(bad), "--models", str(models)]) == 2
-    told = capsys.readouterr().err
-    assert told.startswith("Error: ")
-    assert told.count("\n") == 1
-    assert message in told
+    printed = capsys.readouterr().err
+    assert printed.startswith("Error: ")
+    assert printed.count("\n") == 1
+    assert message in printed
 
 
 def test_a_column_that_may_be_missing_may_be_left_out(models: Path, table: Path, tmp_path: Path) -> None:
@@ -182,9 +182,9 @@ def test_what_can_not_be_done_is_said_and_leaves_nothing(
     np.savez("rows.npz", X=np.ones((4, 3)), y=np.ones(4))
     before = sorted(Path().iterdir())
     assert main([*arguments, "--models", str(models)]) == 2
-    told = capsys.readouterr().err
-    assert message in told
-    assert told.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert printed.count("\n") == 1
     assert sorted(Path().iterdir()) == before
 
 
