@@ -1,6 +1,6 @@
 """The kinds of columns a raw row may have: what each accepts, and the code that stands for a cell.
 
-A code is one number for one cell: the number itself, the place of a category among its values, 0 or
+A code is one number for one cell: the number itself, the index of a category among its values, 0 or
 1 for a boolean, the seconds since 1970 for a date; NaN is a missing value of any kind. What becomes
 of the codes is declared here column by column (`transforms`, `one_hot_width`) and computed in `nn.features`
 for all columns at once.
@@ -164,7 +164,7 @@ class Boolean(Column):
 
 @dataclass(frozen=True)
 class Category(Column):
-    """One of some values, compared as text: a place for each, and one for all that training did not see."""
+    """One of some values, compared as text: one-hot, with one more input for all values that training did not see."""
 
     categories: tuple[str, ...] = ()
 

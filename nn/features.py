@@ -30,8 +30,8 @@ class Features:
         self.only_numbers = all(type(column) is Number and not column.missing for column in self.columns)
         self._prepare_transforms()
         self._prepare_one_hot()
-        self._optional = np.array([j for j, column in enumerate(self.columns) if column.missing], np.intp)
-        self.width = len(self._offset) + self._one_hot_width + len(self._optional)
+        self._nullable = np.array([j for j, column in enumerate(self.columns) if column.missing], np.intp)
+        self.width = len(self._offset) + self._one_hot_width + len(self._nullable)
 
     @classmethod
     def plain(cls, width: int) -> Self:
@@ -81,8 +81,8 @@ class Features:
             chosen = codes[:, self._categories]
             rows, which = np.nonzero(chosen == chosen)  # NaN, a missing value, is unequal to itself: no 1 for it
             one_hot[rows, self._first[which] + chosen[rows, which].astype(np.intp)] = 1
-        if len(self._optional):
-            np.isnan(codes[:, self._optional], out=missing_indicators)
+        if len(self._nullable):
+            np.isnan(codes[:, self._nullable], out=missing_indicators)
 
     def to_config(self) -> dict[str, Any]:
         """Return what the artifact keeps: of each column what differs from the defaults of its kind."""
@@ -98,6 +98,8 @@ class Features:
             if kind not in KINDS:
                 raise ValueError(f"feature {fields.get('name')!r} is of the unknown kind {kind!r}")
             names = {field.metadata.get("key", field.name): field.name for field in dataclasses.fields(KINDS[kind])}
+            if unknown := sorted(fields.keys() - names.keys()):
+                raise ValueError(f"feature {fields.get('name')!r} has the unknown setting {unknown[0]!r}")
             columns.append(KINDS[kind](**{names[key]: value for key, value in fields.items()}))
         return cls(columns, config["dropped"])
 

@@ -1,4 +1,7 @@
-"""The online half: a request -> validated rows -> an answer -> metrics.
+"""The online half: a request -> validated rows -> a response -> metrics.
 
 Importing it starts nothing: `service.app.create_app()` makes the application.
+
+In reading order: `app` (the Flask app), `prediction` (what a prediction is, whichever adapter carries it), `protocols`
+(what bodies mean), `server` (the event-loop server), `metrics`, `openapi`; `settings`, `errors` and `logs` as needed.
 """

@@ -5,7 +5,7 @@ import os
 import time
 from typing import NamedTuple
 
-from flask import Flask, Response, g, render_template, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
@@ -17,8 +17,8 @@ from service.prediction.pipeline import PredictionPipeline
 from service.prediction.reloader import CatalogueReloader
 from service.protocols import ROUTES
 from service.protocols.body import read_stream
-from service.protocols.native import describe
 from service.protocols.native.codec import NativeCodec
+from service.protocols.native.views import native_views
 from service.protocols.open_inference.views import open_inference_views
 from service.protocols.tensorflow.views import tensorflow_views
 from service.responses import error_response, json_response
@@ -55,9 +55,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.converters["default"] = PathSegment
     app.extensions["npserve"] = Service(settings, metrics, reloader, pipeline)
     _add_predictions(app, pipeline)
-    _add_views(app, reloader, metrics)
+    _add_operations(app, reloader, metrics)
     _add_errors(app)
     _add_requests(app, metrics)
+    app.register_blueprint(native_views(reloader))
     app.register_blueprint(tensorflow_views(reloader))
     app.register_blueprint(open_inference_views(reloader))
     app.register_blueprint(openapi_views(reloader))
@@ -76,27 +77,8 @@ def _add_predictions(app: Flask, pipeline: PredictionPipeline) -> None:
         app.add_url_rule(template, "predict", predict, methods=["POST"])
 
 
-def _add_views(app: Flask, reloader: CatalogueReloader, metrics: Metrics) -> None:
-    @app.get("/")
-    def index() -> Response:
-        # Not host_url, which decodes international names, and raises where they are none.
-        described = describe.describe_service(reloader.catalogue, f"{request.scheme}://{request.host}")
-        if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
-            return Response(render_template("index.html", **described), mimetype="text/html")
-        return json_response(described)
-
-    @app.get("/models")
-    def models() -> Response:
-        catalogue = reloader.catalogue
-        return json_response({"models": [describe.summary(catalogue, name) for name in catalogue.models]})
-
-    @app.get("/models/<name>")
-    def model(name: str) -> Response:
-        return json_response(describe.model(reloader.catalogue, name))
-
-    @app.get("/models/<name>/versions/<version>")
-    def version(name: str, version: str) -> Response:
-        return json_response(describe.version(reloader.catalogue.find(name, version=version)))
+def _add_operations(app: Flask, reloader: CatalogueReloader, metrics: Metrics) -> None:
+    """Add the routes for those who operate the service: health and metrics."""
 
     @app.get("/livez")
     def livez() -> Response:

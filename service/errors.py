@@ -151,5 +151,5 @@ def first_problems(problems: Iterable[Problem]) -> list[Problem]:
 def pointer(*parts: str | int) -> str:
     """Return the JSON pointer to a location in a body."""
     escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in parts)
-    whole = "".join(f"/{part}" for part in escaped)
-    return whole if len(whole) <= MAX_POINTER_LENGTH else whole[:MAX_POINTER_LENGTH] + "…"
+    text = "".join(f"/{part}" for part in escaped)
+    return text if len(text) <= MAX_POINTER_LENGTH else text[:MAX_POINTER_LENGTH] + "…"

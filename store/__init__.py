@@ -1,5 +1,8 @@
 """Versions of models on a disk: publish, aliases, verify, watch. Knows nothing of HTTP or training.
 
+In reading order: `layout`, `serving` (aliases), `version`, `durable` (crash-safe writing), `promote`, `publish`,
+`watch`.
+
 <models>/<name>/serving.json         what is served, and the number that comes next
 <models>/<name>/<version>/           model.npz, manifest.json and whatever else was published
 """

@@ -107,8 +107,8 @@ def _promote(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     folder = model_folder(options.models, options.name)
-    asked = options.version
-    numbers = [find_number(options.models, options.name, asked)] if asked else version_numbers(folder)
+    requested = options.version
+    numbers = [find_number(options.models, options.name, requested)] if requested else version_numbers(folder)
     if not numbers:
         raise StoreError(f"{options.models} has no versions of {options.name}")
     failed = 0
@@ -126,8 +126,8 @@ def _verify(options: argparse.Namespace) -> int:
 def _alias(options: argparse.Namespace) -> int:
     number = find_number(options.models, options.name, options.version) if options.version else None
     set_alias(options.models, options.name, options.alias, number)
-    what = f"names version {number}" if number else "is dropped"
-    print(f"The alias {options.alias} of {options.name} {what}.")
+    action = f"names version {number}" if number else "is dropped"
+    print(f"The alias {options.alias} of {options.name} {action}.")
     return 0
 
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+VERSION_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 NAME_RULE = "1 to 63 small letters, digits, dots, dashes and underscores, beginning with a letter or a digit"
 
 
@@ -23,7 +23,7 @@ def version_numbers(folder: Path) -> list[int]:
     """Return the published versions in a model's folder, in order; a half-written one has no number."""
     if not folder.is_dir():
         return []
-    return sorted(int(entry.name) for entry in folder.iterdir() if NUMBER.fullmatch(entry.name))
+    return sorted(int(entry.name) for entry in folder.iterdir() if VERSION_NUMBER.fullmatch(entry.name))
 
 
 def model_names(models: Path) -> list[str]:

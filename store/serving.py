@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from store.durable import replace_file
-from store.layout import NAME, NUMBER, StoreError, model_folder, version_numbers
+from store.layout import NAME, VERSION_NUMBER, StoreError, model_folder, version_numbers
 
 SERVING = "serving.json"
 
@@ -61,7 +61,7 @@ class Serving:
 def find_number(models: Path, name: str, version: str) -> int:
     """Return the number of a version that is asked for by its number or by an alias."""
     folder = model_folder(models, name)
-    if NUMBER.fullmatch(version):
+    if VERSION_NUMBER.fullmatch(version):
         return int(version)
     aliases = Serving.read(folder).aliases
     if version not in aliases:

@@ -35,7 +35,7 @@ def test_the_service_comes_without_training() -> None:
     assert list(_stages())[-1] == "service"  # what docker build makes when nothing is asked for
     assert _copied("service") == {"npserve", "nn", "store", "service"}
     assert _copied("training") == {"npserve", "nn", "store", "training"}
-    assert "requirements/training.lock" not in _stages()["dependencies"][1]
+    assert "training.lock" not in _stages()["dependencies"][1]
 
 
 def test_bases_are_slim_and_pinned_and_nobody_is_root() -> None:

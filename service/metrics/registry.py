@@ -22,7 +22,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from service.metrics.multiprocess import VARIABLE, AllProcessesCollector
+from service.metrics.multiprocess import FOLDER_VARIABLE, AllProcessesCollector
 from store import Version
 
 MAX_LABEL_VALUES = 50
@@ -128,7 +128,7 @@ class Metrics:
 
     def render(self, accept: str) -> tuple[bytes, str]:
         """Return the exposition of all processes, and its content type."""
-        folder = os.environ.get(VARIABLE)
+        folder = os.environ.get(FOLDER_VARIABLE)
         scrape = CollectorRegistry()
         scrape.register(_RecentVersions(AllProcessesCollector(Path(folder)) if folder else self._registry))
         encode, content_type = choose_encoder("" if _ODD_VERSION.search(accept) else accept)

@@ -11,7 +11,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
 from service.errors import RequestError
-from service.openapi.routes import PAGES, SERVICE, PageRoute
+from service.openapi.routes import SERVICE, VIEW_ROUTES, ViewRoute
 from service.prediction.catalogue import Catalogue, Endpoint
 from service.protocols import CODECS, ROUTES
 from service.protocols.codec import ERROR, Codec
@@ -58,9 +58,9 @@ def openapi(catalogue: Catalogue) -> dict[str, Any]:
     for template, codec in ROUTES.items():
         found = [*targets(catalogue, template)]
         spec.path(_path(template), operations={"post": _prediction(template, codec, found)})
-    for template, page in PAGES.items():
+    for template, view in VIEW_ROUTES.items():
         found = [*targets(catalogue, template)]
-        spec.path(_path(template), operations={page.method.lower(): _page(template, page, found)})
+        spec.path(_path(template), operations={view.method.lower(): _view(template, view, found)})
     return spec.to_dict()
 
 
@@ -134,16 +134,16 @@ def _prediction(template: str, codec: type[Codec], found: list[Target]) -> dict[
     }
 
 
-def _page(template: str, page: PageRoute, found: list[Target]) -> dict[str, Any]:
-    content = {JSON: {"schema": page.schema}} if page.schema else {}
-    content |= {text: {"schema": {"type": "string"}} for text in page.texts}
-    answers = {"200": {"description": page.summary, "content": content}} if content else {}
-    error = "error" if page.tag == SERVICE else f"{page.tag}.error"
+def _view(template: str, view: ViewRoute, found: list[Target]) -> dict[str, Any]:
+    content = {JSON: {"schema": view.schema}} if view.schema else {}
+    content |= {text: {"schema": {"type": "string"}} for text in view.texts}
+    answers = {"200": {"description": view.summary, "content": content}} if content else {}
+    error = "error" if view.tag == SERVICE else f"{view.tag}.error"
     return {
-        "tags": [page.tag],
-        "summary": page.summary,
+        "tags": [view.tag],
+        "summary": view.summary,
         "parameters": _parameters(template, found),
-        "responses": answers | _errors(page.statuses, error),
+        "responses": answers | _errors(view.statuses, error),
     }
 
 

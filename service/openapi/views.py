@@ -1,4 +1,4 @@
-"""The reference: /openapi.json for programs, and /docs for people, a page that needs nothing from elsewhere."""
+"""/openapi.json for programs, and /docs for people: a page that loads nothing from elsewhere."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ from flask import Blueprint, Response, render_template
 
 from nn import Features
 from service.openapi.document import ABOUT, openapi, predict_summary, targets
-from service.openapi.routes import PAGES, SERVICE
+from service.openapi.routes import SERVICE, VIEW_ROUTES
 from service.prediction.catalogue import Catalogue
 from service.prediction.reloader import CatalogueReloader
 from service.protocols import CODECS, ROUTES
@@ -35,21 +35,21 @@ class RouteEntry(NamedTuple):
 
 
 def openapi_views(reloader: CatalogueReloader) -> Blueprint:
-    """Return the pages."""
-    pages = Blueprint("reference", __name__)
+    """Return the views."""
+    views = Blueprint("openapi", __name__)
 
-    @pages.get("/openapi.json")
+    @views.get("/openapi.json")
     def described() -> Response:
         return json_response(openapi(reloader.catalogue))
 
-    @pages.get("/docs")
+    @views.get("/docs")
     def docs() -> str:
         catalogue = reloader.catalogue
         sections = _sections(catalogue)
         shown = next(entry for entries in sections.values() for entry in entries if entry.tries)
         return render_template("docs.html", about=ABOUT, models=_models(catalogue), sections=sections, shown=shown)
 
-    return pages
+    return views
 
 
 def _sections(catalogue: Catalogue) -> dict[str, list[RouteEntry]]:
@@ -59,10 +59,10 @@ def _sections(catalogue: Catalogue) -> dict[str, list[RouteEntry]]:
     }
     sections = predictions | {"The service": []}
     titles = {codec.name: codec.title for codec in CODECS} | {SERVICE: "The service"}
-    for route, page in PAGES.items():
+    for route, view in VIEW_ROUTES.items():
         tries = [Example(target.label, target.path(route), None) for target in targets(catalogue, route)]
         tries = tries if "<" in route else [Example("", route, None)]
-        sections[titles[page.tag]].append(RouteEntry(page.method, route, page.summary, page.statuses, tries))
+        sections[titles[view.tag]].append(RouteEntry(view.method, route, view.summary, view.statuses, tries))
     return sections
 
 

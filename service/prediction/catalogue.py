@@ -9,7 +9,7 @@ from service.prediction.forward import row_cost
 from service.protocols import CODECS, Codec
 from service.settings import Settings
 from store import Version
-from store.layout import NUMBER
+from store.layout import VERSION_NUMBER
 from store.watch import WHOLE_STORE, ServedModel
 
 
@@ -48,7 +48,7 @@ class Catalogue:
         name = self._default() if name is None else name
         served = self.model(name)
         if version is not None:
-            number = int(version) if NUMBER.fullmatch(version) else 0
+            number = int(version) if VERSION_NUMBER.fullmatch(version) else 0
             what = f"version {version}"
         else:
             number = served.aliases.get(alias or "stable", 0)

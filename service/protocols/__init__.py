@@ -1,6 +1,10 @@
 """What bodies mean: a room for each protocol, and the table of their routes.
 
-To add a protocol is to add a file with a `Codec`, and a row for each of its routes.
+Shared by all, in reading order: `codec` (the interface), `body` (bytes, encodings, JSON), `rows` (validation),
+`fast_json` (numbers straight into an array), `npy` (NumPy's format), `json_schema`. The codecs decide what a request
+means and know nothing of what is served; the views beside them show it, and so stand above `service.prediction`.
+
+To add a protocol is to add a folder with a `Codec`, and a row for each of its routes.
 """
 
 import re

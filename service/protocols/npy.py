@@ -16,7 +16,7 @@ from service.errors import Malformed
 # By magic and version, how the length of the header is written. Later versions are for names that are not Latin-1.
 LENGTHS = {b"\x93NUMPY\1\0": Struct("<H"), b"\x93NUMPY\2\0": Struct("<I")}
 MAGIC = 8
-LONGEST = 10_000
+MAX_HEADER_BYTES = 10_000
 # By key, what its value has to be, and an example.
 ENTRIES = {
     "descr": (rb"['\"]([<>|=]?(?:[iu][1248]|f[248]))['\"]", "a type of numbers such as '<f4'"),
@@ -32,7 +32,7 @@ def read_npy(raw: bytes | bytearray) -> np.ndarray[Any, Any]:
         raise _malformed("a header of version 1.0 or 2.0")
     start = MAGIC + length.size
     end = start + length.unpack_from(raw, MAGIC)[0]
-    header = raw[start : min(end, start + LONGEST)]
+    header = raw[start : min(end, start + MAX_HEADER_BYTES)]
     dtype = np.dtype(_find(header, "descr"))
     order = _find(header, "fortran_order")
     shape = [int(size) for size in re.findall("[0-9]+", _find(header, "shape"))]

@@ -1,8 +1,8 @@
 """Dynamic batching without waiting, at two scales.
 
-Requests whose bodies are complete in the same turn of the event loop share one forward pass. A pass that would block
-the loop for long runs in a thread; requests for the same version that arrive meanwhile are computed together in the
-next one. A request never waits for others to arrive.
+Requests whose bodies are complete in the same iteration of the event loop share one forward pass. A pass that would
+block the loop for long runs in a thread; requests for the same version that arrive meanwhile are computed together in
+the next one. A request never waits for others to arrive.
 
 It more than doubles the requests per second of digits with 8 connections, and of 784-2048-2048-10 with 32. With a
 single connection it costs about a tenth on either (`python -m benchmarks.serving --sharing`).
@@ -24,13 +24,13 @@ LONG_PASS = 2**25
 # Of few rows it is not the multiplying that costs but reading the weights, as much as for so many rows more.
 READING_ROWS = 8
 MAX_PASS_ROWS = 4096  # of a shared pass in the thread: the requests that wait for the next one wait less
-# Of bodies decoded in one turn. During a longer one the sockets are not read, and senders whose windows have closed
-# back off: with 64 connections and bodies of 400 kB the slowest responses took 2 s, where half took up to 0.13 s.
-TURN_BYTES = 2**18
+# Of bodies decoded in one iteration. During a longer one the sockets are not read, and senders whose windows have
+# closed back off: with 64 connections and bodies of 400 kB the slowest responses took 2 s, half up to 0.13 s.
+MAX_READY_BYTES = 2**18
 NUMBER_BYTES = 12  # of a number as JSON writes it; binary ones have 4
-# Answered calls are counted so many at a time, or after so long. Counting after each turn took a seventh of the time of
-# small requests.
-COUNTED_TOGETHER, COUNT_SECONDS = 64, 0.05
+# Answered calls are counted so many at a time, or after so long. Counting after each iteration took a seventh of the
+# time of small requests.
+COUNT_BATCH, COUNT_SECONDS = 64, 0.05
 
 
 @dataclass(slots=True)
@@ -64,20 +64,20 @@ class Batcher:
         """Take a request whose body is complete; it is answered from the loop."""
         self._ready.append(pending)
         if len(self._ready) == 1:
-            self._loop.call_soon(self._poll_again)
+            self._loop.call_soon(self._process_soon)
 
-    def _poll_again(self) -> None:
+    def _process_soon(self) -> None:
         """Where several are ready, let the loop poll the sockets once more: others have come while they were read.
 
         That waits for nothing, and a single request is answered directly. It saves a tenth of the time of small
         requests with 8 connections.
         """
         if len(self._ready) > 1:
-            self._loop.call_soon(self._turn)
+            self._loop.call_soon(self._process_ready)
         else:
-            self._turn()
+            self._process_ready()
 
-    def _turn(self) -> None:
+    def _process_ready(self) -> None:
         """Answer what has become ready, except long passes, which are only begun."""
         batch = self._take_ready()
         pairs = zip(batch, self._pipeline.begin([pending.request for pending in batch]), strict=True)
@@ -96,15 +96,15 @@ class Batcher:
             self._compute_next()
 
     def _take_ready(self) -> list[PendingRequest]:
-        """Return as many requests as one turn may decode, the oldest first; the others have the next turn."""
+        """Return as many requests as one iteration may decode, the oldest first; the others have the next one."""
         taken, size = list[PendingRequest](), 0
-        while self._ready and size < TURN_BYTES:
+        while self._ready and size < MAX_READY_BYTES:
             pending = self._ready.popleft()
             if not pending.is_cancelled():
                 taken.append(pending)
                 size += len(pending.request.body)
         if self._ready:
-            self._loop.call_soon(self._turn)
+            self._loop.call_soon(self._process_ready)
         return taken
 
     def _admit(self, pending: PendingRequest, call: PredictionCall) -> bool:
@@ -159,7 +159,7 @@ class Batcher:
             pending.respond(response)
             self._budget.held -= pending.held
         self._uncounted += calls
-        if len(self._uncounted) >= COUNTED_TOGETHER:
+        if len(self._uncounted) >= COUNT_BATCH:
             self.count()
         elif self._count_timer is None:
             self._count_timer = self._loop.call_later(COUNT_SECONDS, self._count_in_time)

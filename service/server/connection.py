@@ -33,7 +33,7 @@ from service.server.request_head import (
     read_head,
 )
 from service.server.response_bytes import serialize_response
-from service.server.timeouts import Stage, Timeouts
+from service.server.timeouts import ConnectionState, Timeouts
 from service.server.wsgi import WSGIBridge
 from service.settings import Settings
 
@@ -47,15 +47,15 @@ class HTTPConnection(HttpToolsProtocol):
     def __init__(
         self,
         batcher: Batcher,
-        app: WSGIBridge,
-        body_limit: Callable[[str, Headers], int],
+        bridge: WSGIBridge,
+        get_body_limit: Callable[[str, Headers], int],
         budget: MemoryBudget,
         settings: Settings,
         metrics: Metrics,
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self._batcher, self._app, self._body_limit = batcher, app, body_limit
+        self._batcher, self._bridge, self._get_body_limit = batcher, bridge, get_body_limit
         self._budget, self._metrics = budget, metrics
         self._flow = FlowControl()
         self._timeouts = Timeouts(self.loop, self._flow, settings, self.timeout_keep_alive, self._expire)
@@ -122,7 +122,7 @@ class HTTPConnection(HttpToolsProtocol):
         self._exchanges.drop_receiving()
         if self._exchanges:
             self._exchanges.last.head.keep_alive = False
-            self._timeouts.enter(Stage.RESPONDING)
+            self._timeouts.enter(ConnectionState.RESPONDING)
         return bool(self._exchanges)
 
     def shutdown(self) -> None:
@@ -135,15 +135,15 @@ class HTTPConnection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Wait until the client has read its responses."""
         self._hold_buffered(self.transport.get_write_buffer_size())
-        self._flow.write_paused = True
-        self._timeouts.restart_unsent()
+        self._flow.pause_writing()
+        self._timeouts.restart_write_timeout()
         self._pause_reading(True)
 
     def resume_writing(self) -> None:
         """Go on."""
         self._hold_buffered(0)
-        self._flow.write_paused = False
-        self._timeouts.restart_unsent()
+        self._flow.resume_writing()
+        self._timeouts.restart_write_timeout()
         self._advance()
 
     def _pause_reading(self, paused: bool) -> None:
@@ -159,7 +159,7 @@ class HTTPConnection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request."""
         self.url, self.headers = b"", []
-        self._timeouts.enter(Stage.HEAD)
+        self._timeouts.enter(ConnectionState.HEAD)
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the target."""
@@ -168,17 +168,17 @@ class HTTPConnection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header field; trailers, which follow a body, are ignored (RFC 9110, 6.5.1)."""
-        if self._timeouts.stage is Stage.HEAD:
+        if self._timeouts.state is ConnectionState.HEAD:
             self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Queue a request."""
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             return  # it is parsed again without the offer
-        self._timeouts.enter(Stage.BODY)
+        self._timeouts.enter(ConnectionState.BODY)
         self._progress = True
         head = read_head(self.parser, self.url, self.headers)
-        self._exchanges.receive(head, self._body_limit(head.path, head.fields))
+        self._exchanges.receive(head, self._get_body_limit(head.path, head.fields))
         if head.expects_continue or len(self._exchanges) > 1:
             self._advance()
 
@@ -203,7 +203,7 @@ class HTTPConnection(HttpToolsProtocol):
 
     def _complete(self, exchange: Exchange) -> None:
         self._exchanges.receiving, exchange.complete = None, True
-        self._timeouts.enter(Stage.RESPONDING)
+        self._timeouts.enter(ConnectionState.RESPONDING)
         self._advance()
 
     # The exchanges.
@@ -240,13 +240,13 @@ class HTTPConnection(HttpToolsProtocol):
             self._batcher.submit(PendingRequest(request, respond, lambda: exchange.cancelled))
         else:
             self._batcher.count()  # it may ask for the metrics
-            self._app.submit(head, body, self.transport, respond)
+            self._bridge.submit(head, body, self.transport, respond)
 
     def _send(self, response: Response, head: RequestHead) -> None:
         self.transport.write(serialize_response(response, head, self.server_state.default_headers))
         self.server_state.total_requests += 1
-        if self._timeouts.stage is Stage.RESPONDING and not self._exchanges:
-            self._timeouts.enter(Stage.IDLE)
+        if self._timeouts.state is ConnectionState.RESPONDING and not self._exchanges:
+            self._timeouts.enter(ConnectionState.IDLE)
         if not head.keep_alive:
             self._exchanges.cancel_all()
             self._close(response.status)
@@ -254,7 +254,7 @@ class HTTPConnection(HttpToolsProtocol):
     def _close(self, status: int) -> None:
         """Close; a client that is still sending would lose the response by that, so it is read from for a while."""
         if self._discarding and status != 408:
-            self._timeouts.enter(Stage.LINGERING)
+            self._timeouts.enter(ConnectionState.LINGERING)
             self.transport.write_eof()
         else:
             self._discarding = True
@@ -263,7 +263,7 @@ class HTTPConnection(HttpToolsProtocol):
     def _reject(self, error: RequestError) -> None:
         """Answer what never became a request, after those that did, and close."""
         self._discarding = True
-        self._timeouts.enter(Stage.RESPONDING)
+        self._timeouts.enter(ConnectionState.RESPONDING)
         fields, method, route = HeaderFields(self.headers or []), "", None
         if head := self._exchanges.drop_receiving():
             method, route = head.method, find_route(head.path)
@@ -274,11 +274,11 @@ class HTTPConnection(HttpToolsProtocol):
         self._exchanges.append(Exchange(head, response=response, complete=True))
         self._advance()
 
-    def _expire(self, stage: Stage) -> None:
+    def _expire(self, state: ConnectionState) -> None:
         """Close; a client that has begun a request gets a 408 first."""
-        if stage in (Stage.HEAD, Stage.BODY):
-            seconds = self._timeouts.seconds(stage)
-            self._reject(RequestRejected(408, f"the {stage.value} did not come within {seconds:g} seconds"))
+        if state in (ConnectionState.HEAD, ConnectionState.BODY):
+            seconds = self._timeouts.seconds(state)
+            self._reject(RequestRejected(408, f"the {state.value} did not come within {seconds:g} seconds"))
         else:
             self.transport.close()
 

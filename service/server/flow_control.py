@@ -13,6 +13,14 @@ class FlowControl:
         """Control the reading of a transport."""
         self._transport = transport
 
+    def pause_writing(self) -> None:
+        """Send no more responses: the client does not read those that were sent."""
+        self.write_paused = True
+
+    def resume_writing(self) -> None:
+        """Send responses again."""
+        self.write_paused = False
+
     def pause_reading(self, paused: bool) -> bool:
         """Pause or resume reading; return whether that changed anything."""
         if paused == self.read_paused or self._transport.is_closing():

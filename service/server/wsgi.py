@@ -24,7 +24,7 @@ class WSGIBridge:
 
     def __init__(self, app: Callable[..., Iterable[bytes]], loop: asyncio.AbstractEventLoop) -> None:
         self._app, self._loop = app, loop
-        self._threads = ThreadPoolExecutor(THREADS, "pages")
+        self._threads = ThreadPoolExecutor(THREADS, "wsgi")
 
     def submit(
         self,

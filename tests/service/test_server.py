@@ -19,7 +19,7 @@ from prometheus_client.mmap_dict import MmapedDict
 
 from nn import Artifact
 from service.metrics.multiprocess import ARCHIVE
-from service.server.batcher import COUNTED_TOGETHER
+from service.server.batcher import COUNT_BATCH
 from store import promote, publish, read_version
 from tests.helpers.bad_requests import BAD_NATIVE
 from tests.helpers.models import ROW, make_artifact, make_constant
@@ -118,7 +118,7 @@ def test_a_body_that_is_too_large(chunked: bool, size: int, shared_server: Serve
     assert shared_server.post().status_code == 200
 
 
-class Load:
+class LoadGenerator:
     """Requests, one after another in each of some threads, until it is left; every answer is kept."""
 
     PAUSE = 0.03  # between two requests of a thread: constant traffic that leaves the processors to the servers
@@ -143,7 +143,7 @@ class Load:
                 assert body["predictions"] == ["abc"[body["version"] - 1]]
                 self.versions.append((time.monotonic(), body["version"]))
 
-    def __enter__(self) -> "Load":
+    def __enter__(self) -> "LoadGenerator":
         for thread in self._threads:
             thread.start()
         return self
@@ -166,7 +166,7 @@ def constants(models: Path) -> Path:
 def test_all_workers_follow_within_two_seconds_and_no_request_fails(constants: Path, tmp_path: Path) -> None:
     with Server(constants, tmp_path / "metrics") as server:
         server.wait_until_ready()
-        with Load(server) as load:
+        with LoadGenerator(server) as load:
             time.sleep(0.5)
             changes: list[tuple[Callable[[], object], int]] = [
                 (lambda: publish(constants, "abc", make_constant(1), METRICS, {}), 2),
@@ -192,7 +192,7 @@ def test_a_killed_worker_is_replaced_and_what_it_counted_is_kept(constants: Path
     with Server(constants, tmp_path / "metrics") as server:
         server.wait_until_ready()
         counts = []
-        with Load(server) as load:
+        with LoadGenerator(server) as load:
             for round_ in range(3):
                 time.sleep(0.5)
                 before = server.workers()
@@ -208,7 +208,7 @@ def test_a_killed_worker_is_replaced_and_what_it_counted_is_kept(constants: Path
         counts.append(total(series, "npserve_request_seconds_count", outcome="ok"))
         assert counts == sorted(counts)
         # With each worker die its latest answers, before they are counted; and requests, after that.
-        least, most = len(load.versions) - 3 * COUNTED_TOGETHER, len(load.versions) + len(load.failures)
+        least, most = len(load.versions) - 3 * COUNT_BATCH, len(load.versions) + len(load.failures)
         assert least <= counts[-1] <= most
         assert len(load.failures) <= 3 * 4
         assert len(list((tmp_path / "metrics").glob("counter_*.db"))) == 3

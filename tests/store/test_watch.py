@@ -10,79 +10,79 @@ from tests.helpers.publications import Publish
 
 
 @pytest.fixture
-def watch(tmp_path: Path) -> StoreWatcher:
+def watcher(tmp_path: Path) -> StoreWatcher:
     return StoreWatcher(tmp_path)
 
 
-def test_an_empty_store_serves_nothing(watch: StoreWatcher) -> None:
-    assert watch.poll() == []
-    assert watch.served == {}
-    assert watch.problems == {}
+def test_an_empty_store_serves_nothing(watcher: StoreWatcher) -> None:
+    assert watcher.poll() == []
+    assert watcher.served == {}
+    assert watcher.problems == {}
 
 
 def test_a_missing_store_is_a_problem_that_passes(tmp_path: Path, publish_one: Publish) -> None:
-    watch = StoreWatcher(tmp_path / "late")
-    watch.poll()
-    assert watch.problems == {"": f"the store {tmp_path / 'late'} can't be read: No such file or directory"}
+    watcher = StoreWatcher(tmp_path / "late")
+    watcher.poll()
+    assert watcher.problems == {"": f"the store {tmp_path / 'late'} can't be read: No such file or directory"}
     publish_one()
     (tmp_path / "late").symlink_to(tmp_path)
-    assert watch.poll() == [LoadAttempt("iris", 1, None)]
-    assert watch.problems == {}
+    assert watcher.poll() == [LoadAttempt("iris", 1, None)]
+    assert watcher.problems == {}
 
 
-def test_publish_promote_and_roll_back(tmp_path: Path, watch: StoreWatcher, publish_one: Publish) -> None:
+def test_publish_promote_and_roll_back(tmp_path: Path, watcher: StoreWatcher, publish_one: Publish) -> None:
     publish_one()
-    assert watch.poll() == [LoadAttempt("iris", 1, None)]
-    first = watch.served["iris"]
+    assert watcher.poll() == [LoadAttempt("iris", 1, None)]
+    first = watcher.served["iris"]
     publish_one()
-    assert watch.poll() == [LoadAttempt("iris", 2, None)]
-    assert watch.served["iris"].aliases == {"stable": 2, "previous": 1}
-    assert watch.served["iris"].versions[1] is first.stable  # not loaded again
+    assert watcher.poll() == [LoadAttempt("iris", 2, None)]
+    assert watcher.served["iris"].aliases == {"stable": 2, "previous": 1}
+    assert watcher.served["iris"].versions[1] is first.stable  # not loaded again
     assert first.aliases == {"stable": 1}  # who holds the old snapshot goes on with it
     publish_one()
-    watch.poll()
-    assert sorted(watch.served["iris"].versions) == [2, 3]
+    watcher.poll()
+    assert sorted(watcher.served["iris"].versions) == [2, 3]
     promote(tmp_path, "iris", 2)
-    assert watch.poll() == []
-    stable = watch.served["iris"].stable
+    assert watcher.poll() == []
+    stable = watcher.served["iris"].stable
     assert stable is not None
     assert stable.number == 2
 
 
 def test_a_bad_version_never_unseats_one_that_works(
-    tmp_path: Path, watch: StoreWatcher, publish_one: Publish, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, watcher: StoreWatcher, publish_one: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     publish_one()
     publish_one()
-    watch.poll()
+    watcher.poll()
     publish_one()
     model = tmp_path / "iris/3/model.npz"
     content = model.read_bytes()
     model.write_bytes(b"")
-    (load,) = watch.poll()
-    assert load.error
-    assert "size or SHA-256 differs" in load.error
-    served = watch.served["iris"]
+    (attempt,) = watcher.poll()
+    assert attempt.error
+    assert "size or SHA-256 differs" in attempt.error
+    served = watcher.served["iris"]
     assert served.aliases == {"stable": 2, "previous": 2}
-    assert served.missing == {3: load.error}
-    assert watch.poll() == []  # not at once again
+    assert served.missing == {3: attempt.error}
+    assert watcher.poll() == []  # not at once again
     now = 1.1
-    assert len(watch.poll()) == 1
+    assert len(watcher.poll()) == 1
     now = 2.9
-    assert watch.poll() == []
+    assert watcher.poll() == []
     model.write_bytes(content)
     now = 3.2
-    assert watch.poll() == [LoadAttempt("iris", 3, None)]
-    assert watch.served["iris"].aliases == {"stable": 3, "previous": 2}
-    assert watch.served["iris"].missing == {}
+    assert watcher.poll() == [LoadAttempt("iris", 3, None)]
+    assert watcher.served["iris"].aliases == {"stable": 3, "previous": 2}
+    assert watcher.served["iris"].missing == {}
 
 
-def test_a_store_that_goes_away_takes_nothing_away(tmp_path: Path, watch: StoreWatcher, publish_one: Publish) -> None:
+def test_a_store_that_goes_away_takes_nothing_away(tmp_path: Path, watcher: StoreWatcher, publish_one: Publish) -> None:
     publish_one()
-    watch.poll()
-    served = watch.served
+    watcher.poll()
+    served = watcher.served
     serving = tmp_path / "iris/serving.json"
     content = serving.read_text()
     for damage in (
@@ -93,42 +93,42 @@ def test_a_store_that_goes_away_takes_nothing_away(tmp_path: Path, watch: StoreW
         '{"aliases": {"A B": 1}}',
     ):
         serving.write_text(damage)
-        watch.poll()
-        assert "is damaged" in watch.problems["iris"]
-        assert watch.served == served
+        watcher.poll()
+        assert "is damaged" in watcher.problems["iris"]
+        assert watcher.served == served
     serving.unlink()
-    watch.poll()
-    assert watch.served == served
+    watcher.poll()
+    assert watcher.served == served
     shutil.rmtree(tmp_path / "iris")
-    watch.poll()
-    assert watch.served == served
+    watcher.poll()
+    assert watcher.served == served
     (tmp_path / "iris").mkdir()
     serving.write_text(content.replace('"stable": 1', ""))
-    watch.poll()
-    assert watch.served == {}
+    watcher.poll()
+    assert watcher.served == {}
 
 
-def test_aliases_of_ones_own_are_served(tmp_path: Path, watch: StoreWatcher, publish_one: Publish) -> None:
+def test_aliases_of_ones_own_are_served(tmp_path: Path, watcher: StoreWatcher, publish_one: Publish) -> None:
     for _ in range(3):
         publish_one()
     set_alias(tmp_path, "iris", "berlin", 1)
-    watch.poll()
-    assert watch.served["iris"].aliases == {"stable": 3, "previous": 2, "berlin": 1}
+    watcher.poll()
+    assert watcher.served["iris"].aliases == {"stable": 3, "previous": 2, "berlin": 1}
 
 
-def test_other_things_in_the_store_are_passed_over(tmp_path: Path, watch: StoreWatcher, publish_one: Publish) -> None:
+def test_other_things_in_the_store_are_passed_over(tmp_path: Path, watcher: StoreWatcher, publish_one: Publish) -> None:
     publish_one()
     (tmp_path / "README.md").touch()
     (tmp_path / ".hidden").mkdir()
     (tmp_path / "Not A Model").mkdir()
     (tmp_path / "empty").mkdir()
-    watch.poll()
-    assert list(watch.served) == ["iris"]
-    assert watch.problems == {}
+    watcher.poll()
+    assert list(watcher.served) == ["iris"]
+    assert watcher.problems == {}
 
 
 def test_one_model_that_can_not_be_looked_at_hides_no_other(
-    tmp_path: Path, watch: StoreWatcher, publish_one: Publish, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, watcher: StoreWatcher, publish_one: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish_one()
     shutil.copytree(tmp_path / "iris", tmp_path / "aster")
@@ -140,6 +140,6 @@ def test_one_model_that_can_not_be_looked_at_hides_no_other(
         return exists(path)
 
     monkeypatch.setattr(Path, "exists", denied)
-    watch.poll()
-    assert list(watch.served) == ["iris"]
-    assert "Permission denied" in watch.problems["aster"]
+    watcher.poll()
+    assert list(watcher.served) == ["iris"]
+    assert "Permission denied" in watcher.problems["aster"]

@@ -9,6 +9,7 @@ from scipy import stats
 
 from nn import Category
 from nn.columns import Column
+from nn.features import Codes
 from training.data.dataset import DataSet, Split
 
 CHECK_SAMPLE_ROWS = 50_000  # of each split, from which columns are judged
@@ -17,8 +18,6 @@ LEAKAGE_SHARE = 0.999  # of the validation rows (or of the variance) that one co
 QUANTILE_BINS = 64
 MAX_SHIFT = 0.1  # total variation distance of two distributions
 SIGNIFICANCE = 1e-4  # of the test whether two distributions differ
-
-Codes = npt.NDArray[Any]
 
 
 def check_quality(data: DataSet) -> list[str]:

@@ -11,8 +11,6 @@ from nn import Model
 
 ECE_BINS = 15
 
-TargetArray = npt.NDArray[Any]
-
 
 @dataclass(frozen=True)
 class EvaluationResult:
@@ -20,7 +18,7 @@ class EvaluationResult:
 
     outputs: npt.NDArray[np.float32]
     losses: npt.NDArray[np.float64]
-    targets: TargetArray
+    targets: npt.NDArray[Any]
 
     @property
     def correct(self) -> npt.NDArray[np.bool_]:
@@ -42,12 +40,12 @@ class EvaluationResult:
         return _classification(self) if task == "classification" else _regression(self)
 
 
-def evaluate_model(model: Model, chunks: Iterable[tuple[npt.NDArray[Any], TargetArray]]) -> EvaluationResult:
+def evaluate_model(model: Model, chunks: Iterable[tuple[npt.NDArray[Any], npt.NDArray[Any]]]) -> EvaluationResult:
     """Run a model over chunks of codes (B, K) and targets (B,)."""
     return EvaluationResult.concatenate([_evaluate_chunk(model, codes, y) for codes, y in chunks])
 
 
-def _evaluate_chunk(model: Model, codes: npt.NDArray[Any], y: TargetArray) -> EvaluationResult:
+def _evaluate_chunk(model: Model, codes: npt.NDArray[Any], y: npt.NDArray[Any]) -> EvaluationResult:
     logits = model.logits(codes).astype(np.float64)
     if model.task == "classification":
         # log softmax(z)_y = z_y - max z - log sum exp(z - max z); the largest probability is exp(0) / sum.

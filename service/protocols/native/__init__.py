@@ -1,1 +1,4 @@
-"""npserve's own protocol: `codec` reads requests and writes responses, `describe` says what the service serves."""
+"""npserve's own protocol.
+
+`codec` reads requests and writes responses, `describe` describes models and versions, `views` are the read-only routes.
+"""

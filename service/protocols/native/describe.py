@@ -1,4 +1,4 @@
-"""What the service says of its models: for people who look, and programs that ask."""
+"""The service, its models and their versions described in JSON, and the command that tries one."""
 
 import json
 import shlex
@@ -12,18 +12,18 @@ from service.protocols.json_schema import example_row
 
 def describe_service(catalogue: Catalogue, url: str) -> dict[str, Any]:
     """Describe the whole service; the curl line works as it stands."""
-    models = [summary(catalogue, name) for name in catalogue.models]
+    models = [model_summary(catalogue, name) for name in catalogue.models]
     endpoint = _example(catalogue)
     return {
         "service": "npserve",
         "status": "alive",  # KServe's V1 client looks for it here
         "ready": catalogue.ready,
         "models": models,
-        "curl": curl(endpoint, url) if endpoint else None,
+        "curl": curl_command(endpoint, url) if endpoint else None,
     }
 
 
-def summary(catalogue: Catalogue, name: str) -> dict[str, Any]:
+def model_summary(catalogue: Catalogue, name: str) -> dict[str, Any]:
     """Describe a model in a few words."""
     served = catalogue.models[name]
     stable = served.stable
@@ -38,7 +38,7 @@ def summary(catalogue: Catalogue, name: str) -> dict[str, Any]:
     }
 
 
-def model(catalogue: Catalogue, name: str) -> dict[str, Any]:
+def describe_model(catalogue: Catalogue, name: str) -> dict[str, Any]:
     """Describe a model: its aliases, its versions, and its stable version whole."""
     served = catalogue.model(name)
     return {
@@ -46,11 +46,11 @@ def model(catalogue: Catalogue, name: str) -> dict[str, Any]:
         "aliases": dict(served.aliases),
         "versions": sorted(served.versions),
         "missing": {str(number): reason for number, reason in served.missing.items()},
-        "stable": version(catalogue.endpoints[name, served.stable.number]) if served.stable else None,
+        "stable": describe_version(catalogue.endpoints[name, served.stable.number]) if served.stable else None,
     }
 
 
-def version(endpoint: Endpoint) -> dict[str, Any]:
+def describe_version(endpoint: Endpoint) -> dict[str, Any]:
     """Describe one version."""
     described = endpoint.version
     model = described.artifact.model
@@ -75,7 +75,7 @@ def _feature(column: Column) -> dict[str, Any]:
     return described
 
 
-def curl(endpoint: Endpoint, url: str) -> str:
+def curl_command(endpoint: Endpoint, url: str) -> str:
     """Return a command that asks a model for a prediction, with one of its golden rows."""
     body = json.dumps({"instances": [example_row(endpoint.version)]}, separators=(",", ":"))
     address = f"{url.rstrip('/')}/models/{endpoint.version.name}/predict"
@@ -88,7 +88,7 @@ def startup_message(catalogue: Catalogue, url: str) -> str:
     if endpoint is None:
         return f"Serving at {url} - but nothing yet: {catalogue.why_not_ready()}."
     names = ", ".join(f"{v.name} {v.number}" for s in catalogue.models.values() if (v := s.stable))
-    return f"Serving {names} at {url}\nTry it:\n\n{curl(endpoint, url)}\n"
+    return f"Serving {names} at {url}\nTry it:\n\n{curl_command(endpoint, url)}\n"
 
 
 def _example(catalogue: Catalogue) -> Endpoint | None:

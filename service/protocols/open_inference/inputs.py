@@ -75,7 +75,7 @@ class InputReader:
                 raise BadRequest(f"unexpected inference input {quote(tensor.name)} for model '{self._model}'")
             if tensor.name in given:
                 raise BadRequest(f"input {quote(tensor.name)} already exists in request")
-            self._check_form(tensor, self.specs[tensor.name])
+            self._check_tensor(tensor, self.specs[tensor.name])
             given[tensor.name] = tensor
         absent = [name for name in self.specs if name not in given and name not in self._optional]
         if absent or not given:
@@ -83,7 +83,7 @@ class InputReader:
             raise BadRequest(f"expected more inputs for model '{self._model}': there is no {names}")
         return given
 
-    def _check_form(self, tensor: Tensor, spec: InputSpec) -> None:
+    def _check_tensor(self, tensor: Tensor, spec: InputSpec) -> None:
         name, shape = quote(tensor.name), tensor.shape
         if tensor.datatype not in spec.datatypes:
             raise BadRequest(

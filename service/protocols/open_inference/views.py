@@ -1,4 +1,4 @@
-"""The pages of the Open Inference Protocol under /v2: the server, its health, its models, the index of its store."""
+"""The views of the Open Inference Protocol under /v2: the server, its health, its models, the index of its store."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,33 +18,35 @@ from store.watch import WHOLE_STORE
 
 EXTENSIONS = ["binary_tensor_data", "classification", "model_repository"]
 MAX_INDEX_BYTES = 10_000  # of a body that may hold one key
-NOT_HERE = "explicit model load / unload is not allowed: the store decides what is served; use python -m store promote"
+LOAD_REFUSAL = (
+    "explicit model load / unload is not allowed: the store decides what is served; use python -m store promote"
+)
 
 
 def open_inference_views(reloader: CatalogueReloader) -> Blueprint:
-    """Return the pages."""
-    pages = Blueprint("inference", __name__, url_prefix="/v2")
-    _add_server(pages, reloader)
-    _add_models(pages, reloader)
-    _add_repository(pages, reloader)
+    """Return the views."""
+    views = Blueprint("open_inference", __name__, url_prefix="/v2")
+    _add_server(views, reloader)
+    _add_models(views, reloader)
+    _add_repository(views, reloader)
 
-    @pages.errorhandler(RequestError)
+    @views.errorhandler(RequestError)
     def request_error(error: RequestError) -> Response:
         return error_response(OpenInferenceCodec, error)
 
-    return pages
+    return views
 
 
-def _add_server(pages: Blueprint, reloader: CatalogueReloader) -> None:
-    @pages.get("/", strict_slashes=False)
+def _add_server(views: Blueprint, reloader: CatalogueReloader) -> None:
+    @views.get("/", strict_slashes=False)
     def server() -> Response:
         return json_response({"name": "npserve", "version": __version__, "extensions": EXTENSIONS})
 
-    @pages.get("/health/live")
+    @views.get("/health/live")
     def live() -> Response:
         return json_response({"live": True})
 
-    @pages.get("/health/ready")
+    @views.get("/health/ready")
     def ready() -> Response:
         catalogue = reloader.catalogue
         if catalogue.ready:
@@ -53,19 +55,19 @@ def _add_server(pages: Blueprint, reloader: CatalogueReloader) -> None:
         return json_response(body, 503, {"Retry-After": "1"})
 
 
-def _add_models(pages: Blueprint, reloader: CatalogueReloader) -> None:
-    @pages.get("/models")
+def _add_models(views: Blueprint, reloader: CatalogueReloader) -> None:
+    @views.get("/models")
     def models() -> Response:
         return json_response({"models": [*reloader.catalogue.models]})
 
-    @pages.get("/models/<name>")
-    @pages.get("/models/<name>/versions/<version>")
+    @views.get("/models/<name>")
+    @views.get("/models/<name>/versions/<version>")
     def metadata(name: str, version: str | None = None) -> Response:
         catalogue = reloader.catalogue
-        return json_response(describe(catalogue.find(name, version), catalogue.models[name].versions))
+        return json_response(model_metadata(catalogue.find(name, version), catalogue.models[name].versions))
 
-    @pages.get("/models/<name>/ready")
-    @pages.get("/models/<name>/versions/<version>/ready")
+    @views.get("/models/<name>/ready")
+    @views.get("/models/<name>/versions/<version>/ready")
     def model_ready(name: str, version: str | None = None) -> Response:
         try:
             reloader.catalogue.find(name, version)
@@ -74,8 +76,8 @@ def _add_models(pages: Blueprint, reloader: CatalogueReloader) -> None:
         return json_response({"name": name, "ready": True})
 
 
-def _add_repository(pages: Blueprint, reloader: CatalogueReloader) -> None:
-    @pages.post("/repository/index")
+def _add_repository(views: Blueprint, reloader: CatalogueReloader) -> None:
+    @views.post("/repository/index")
     def repository_index() -> Response:
         raw = read_stream(request.stream, MAX_INDEX_BYTES)
         body = parse_json(raw) if raw else {}
@@ -84,13 +86,13 @@ def _add_repository(pages: Blueprint, reloader: CatalogueReloader) -> None:
         entries = index_entries(reloader.catalogue)
         return json_response([entry for entry in entries if entry["state"] == "READY" or not body.get("ready")])
 
-    @pages.post("/repository/models/<name>/load")
-    @pages.post("/repository/models/<name>/unload")
+    @views.post("/repository/models/<name>/load")
+    @views.post("/repository/models/<name>/unload")
     def change(name: str) -> Response:
-        raise BadRequest(NOT_HERE)
+        raise BadRequest(LOAD_REFUSAL)
 
 
-def describe(endpoint: Endpoint, versions: Mapping[int, Any]) -> dict[str, Any]:
+def model_metadata(endpoint: Endpoint, versions: Mapping[int, Any]) -> dict[str, Any]:
     """Describe what a version takes and gives, and which versions of the model are served."""
     version, model = endpoint.version, endpoint.version.artifact.model
     inputs, outputs = input_specs(model.features), output_specs(model)

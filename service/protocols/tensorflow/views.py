@@ -1,4 +1,4 @@
-"""TensorFlow Serving's pages: status and metadata of the models under /v1, with what KServe's V1 client looks for."""
+"""TensorFlow Serving's views: status and metadata of the models under /v1, with what KServe's V1 client looks for."""
 
 from typing import Any
 
@@ -17,43 +17,43 @@ DTYPES = {"number": "DT_FLOAT", "boolean": "DT_BOOL", "category": "DT_STRING", "
 
 
 def tensorflow_views(reloader: CatalogueReloader) -> Blueprint:
-    """Return the pages. They come after the hook that gives every request its ID."""
-    pages = Blueprint("tensorflow", __name__, url_prefix="/v1")
-    _add_models(pages, reloader)
-    _add_errors(pages)
-    return pages
+    """Return the views. They come after the hook that gives every request its ID."""
+    views = Blueprint("tensorflow", __name__, url_prefix="/v1")
+    _add_models(views, reloader)
+    _add_errors(views)
+    return views
 
 
-def _add_models(pages: Blueprint, reloader: CatalogueReloader) -> None:
-    @pages.get("/models")
+def _add_models(views: Blueprint, reloader: CatalogueReloader) -> None:
+    @views.get("/models")
     def models() -> Response:
         return json_response({"models": [*reloader.catalogue.models]})
 
-    @pages.get("/models/<name>")
+    @views.get("/models/<name>")
     def model(name: str) -> Response:
         catalogue = reloader.catalogue
         states = version_states(catalogue, name)
         ready = catalogue.models[name].stable is not None
         return json_response({"name": name, "ready": ready, "model_version_status": [*states.values()]})
 
-    @pages.get("/models/<name>/versions/<version>")
-    @pages.get("/models/<name>/labels/<alias>")
+    @views.get("/models/<name>/versions/<version>")
+    @views.get("/models/<name>/labels/<alias>")
     def one(name: str, version: str | None = None, alias: str | None = None) -> Response:
         return json_response({"model_version_status": [version_state(reloader.catalogue, name, version, alias)]})
 
-    @pages.get("/models/<name>/metadata")
-    @pages.get("/models/<name>/versions/<version>/metadata")
-    @pages.get("/models/<name>/labels/<alias>/metadata")
+    @views.get("/models/<name>/metadata")
+    @views.get("/models/<name>/versions/<version>/metadata")
+    @views.get("/models/<name>/labels/<alias>/metadata")
     def described(name: str, version: str | None = None, alias: str | None = None) -> Response:
         return json_response(metadata(reloader.catalogue.find(name, version, alias)))
 
 
-def _add_errors(pages: Blueprint) -> None:
-    @pages.errorhandler(RequestError)
+def _add_errors(views: Blueprint) -> None:
+    @views.errorhandler(RequestError)
     def request_error(error: RequestError) -> Response:
         return error_response(TensorFlowCodec, error)
 
-    @pages.before_app_request
+    @views.before_app_request
     def malformed() -> Response | None:
         error = request.routing_exception
         if error is None or not request.path.startswith("/v1/"):

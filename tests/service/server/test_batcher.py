@@ -16,7 +16,7 @@ from service.prediction.forward import Predictions, forward
 from service.prediction.messages import Request, Response
 from service.prediction.pipeline import PredictionCall
 from service.protocols import DecodedRequest
-from service.server.batcher import COUNT_SECONDS, COUNTED_TOGETHER, Batcher, PendingRequest, is_long
+from service.server.batcher import COUNT_BATCH, COUNT_SECONDS, Batcher, PendingRequest, is_long
 from service.server.memory_budget import MemoryBudget
 from service.settings import Settings
 from store import publish
@@ -406,9 +406,9 @@ def test_answers_are_counted_soon(models: Path, small: Model, rng: np.random.Gen
 def test_many_answers_are_counted_at_once(models: Path, small: Model, rng: np.random.Generator) -> None:
     async def run() -> Harness:
         harness = Harness(models)
-        for number in range(COUNTED_TOGETHER):
+        for number in range(COUNT_BATCH):
             harness.submit(number, "small", _rows(rng, 1))
-        await harness.wait_for(COUNTED_TOGETHER)
+        await harness.wait_for(COUNT_BATCH)
         return harness
 
-    assert asyncio.run(run()).seen(outcome="ok") == COUNTED_TOGETHER
+    assert asyncio.run(run()).seen(outcome="ok") == COUNT_BATCH

@@ -43,8 +43,8 @@ def _artifact(name: str) -> Artifact:
 
 
 @pytest.fixture(scope="module")
-def lane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("lane")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("server")
     for name in WIDTHS:
         publish(folder / "models", name, _artifact(name), {}, {})
     limits = {
@@ -91,13 +91,13 @@ HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\n"
         (HEAD + b"X: " + b"a" * 10**6, 431, "the headers are larger than 65536"),
     ],
 )
-def test_what_is_no_request(sent: bytes, status: int, message: str, lane: Server) -> None:
-    before = total(lane.scrape(), "npserve_http_requests_total", code=str(status))
-    with Wire(lane.port) as wire:
+def test_what_is_no_request(sent: bytes, status: int, message: str, server: Server) -> None:
+    before = total(server.scrape(), "npserve_http_requests_total", code=str(status))
+    with Wire(server.port) as wire:
         _check_error(wire.send(sent).answer(), status, message)
         assert wire.answer() is None
-    assert total(lane.scrape(), "npserve_http_requests_total", code=str(status)) == before + 1
-    assert requests.post(f"{lane.url}/predict", data=BODY, timeout=5).status_code == 200
+    assert total(server.scrape(), "npserve_http_requests_total", code=str(status)) == before + 1
+    assert requests.post(f"{server.url}/predict", data=BODY, timeout=5).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/predict", "/nowhere"])
@@ -112,9 +112,9 @@ def test_what_is_no_request(sent: bytes, status: int, message: str, lane: Server
         (b"POST PATH HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", "the body did not come"),
     ],
 )
-def test_who_dawdles_is_cut(path: str, sent: bytes, message: str, lane: Server) -> None:
+def test_who_dawdles_is_cut(path: str, sent: bytes, message: str, server: Server) -> None:
     began = time.monotonic()
-    with Wire(lane.port) as wire:
+    with Wire(server.port) as wire:
         answer = wire.send(sent.replace(b"PATH", path.encode())).answer()
         if path == "/nowhere" and "body" in message and answer is not None and answer.status == 404:
             answer = None  # the app had no need of the body
@@ -124,8 +124,8 @@ def test_who_dawdles_is_cut(path: str, sent: bytes, message: str, lane: Server) 
     assert time.monotonic() - began < SECONDS + 2
 
 
-def test_what_is_refused_of_a_head_request_has_no_body(lane: Server) -> None:
-    with Wire(lane.port) as wire:
+def test_what_is_refused_of_a_head_request_has_no_body(server: Server) -> None:
+    with Wire(server.port) as wire:
         answer = wire.send(message("HEAD", "/livez", b"12345")[:-1]).answer("HEAD")
         assert answer is not None
         assert (answer.status, answer.headers["connection"]) == (408, "close")
@@ -134,9 +134,9 @@ def test_what_is_refused_of_a_head_request_has_no_body(lane: Server) -> None:
 
 
 @pytest.mark.parametrize("part", ["head", "body"])
-def test_a_trickle_is_not_enough(part: str, lane: Server) -> None:
+def test_a_trickle_is_not_enough(part: str, server: Server) -> None:
     sent = GOOD if part == "head" else GOOD[-len(BODY) :]
-    with Wire(lane.port) as wire:
+    with Wire(server.port) as wire:
         if part == "body":
             wire.send(GOOD[: -len(BODY)])
         began = time.monotonic()
@@ -149,8 +149,8 @@ def test_a_trickle_is_not_enough(part: str, lane: Server) -> None:
         assert SECONDS - 0.2 < time.monotonic() - began < SECONDS + 2
 
 
-def test_an_idle_connection_that_was_used_stays(lane: Server) -> None:
-    with Wire(lane.port) as wire:
+def test_an_idle_connection_that_was_used_stays(server: Server) -> None:
+    with Wire(server.port) as wire:
         for pause in (0, SECONDS + 0.5, 0):
             time.sleep(pause)
             answer = wire.send(GOOD).answer()
@@ -158,7 +158,7 @@ def test_an_idle_connection_that_was_used_stays(lane: Server) -> None:
             assert answer.status == 200
 
 
-def test_pipelined_requests_are_answered_in_their_order(lane: Server) -> None:
+def test_pipelined_requests_are_answered_in_their_order(server: Server) -> None:
     sent = [
         GOOD,
         message("GET", "/livez"),
@@ -171,7 +171,7 @@ def test_pipelined_requests_are_answered_in_their_order(lane: Server) -> None:
     expected = [200, 200, 200, 400, 200, 404, 200]
     for cut in (None, 10, 700):
         whole = b"".join(sent) * 5
-        with Wire(lane.port) as wire:
+        with Wire(server.port) as wire:
             for start in range(0, len(whole), cut or len(whole)):
                 wire.send(whole[start : start + (cut or len(whole))])
             answers = [wire.answer() for _ in expected * 5]
@@ -181,15 +181,15 @@ def test_pipelined_requests_are_answered_in_their_order(lane: Server) -> None:
 
 
 @pytest.mark.parametrize("refused", [b"hello\r\n\r\n", HEAD + b"Host: y\r\n\r\n"])
-def test_what_is_refused_behind_requests_is_answered_after_them(refused: bytes, lane: Server) -> None:
+def test_what_is_refused_behind_requests_is_answered_after_them(refused: bytes, server: Server) -> None:
     sent = GOOD + message("POST", "/predict", b"hello", Content_Type=JSON) + message("GET", "/models") + refused + GOOD
-    with Wire(lane.port) as wire:
+    with Wire(server.port) as wire:
         wire.send(sent)
         assert [answer and answer.status for answer in (wire.answer() for _ in range(5))] == [200, 400, 200, 400, None]
 
 
-def test_so_many_requests_at_once_that_they_would_fill_the_memory(lane: Server) -> None:
-    with Wire(lane.port) as wire:
+def test_so_many_requests_at_once_that_they_would_fill_the_memory(server: Server) -> None:
+    with Wire(server.port) as wire:
         wire.send(message("GET", "/livez") * 2000)
         answers = [wire.answer() for _ in range(MAX_PIPELINED)]
         assert {answer and answer.status for answer in answers} == {200}
@@ -202,20 +202,20 @@ OFFER = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2_Setti
 
 @pytest.mark.parametrize("cut", [0, 20, len(BODY)])
 @pytest.mark.parametrize("upgrade", ["h2c", "websocket", "TLS/1.3"])
-def test_the_offer_of_another_protocol_is_not_taken(upgrade: str, cut: int, lane: Server) -> None:
+def test_the_offer_of_another_protocol_is_not_taken(upgrade: str, cut: int, server: Server) -> None:
     offered = message("POST", "/predict", BODY, Content_Type=JSON, Connection="Upgrade", Upgrade=upgrade)
     sent = offered + message("GET", "/livez", None, **OFFER)
     sent += chunked("POST", "/predict", BODY, 7, Content_Type=JSON, **OFFER)
-    with Wire(lane.port) as wire:
+    with Wire(server.port) as wire:
         wire.send(sent[: len(offered) - cut])
         time.sleep(0.1)
         wire.send(sent[len(offered) - cut :] + GOOD)
         assert [answer and answer.status for answer in (wire.answer() for _ in range(4))] == [200] * 4
 
 
-def test_a_body_is_never_taken_for_a_request(lane: Server) -> None:
+def test_a_body_is_never_taken_for_a_request(server: Server) -> None:
     smuggled = message("GET", "/livez")
-    with Wire(lane.port) as wire:
+    with Wire(server.port) as wire:
         wire.send(message("POST", "/predict", smuggled, Content_Type=JSON, **OFFER)[: -len(smuggled)])
         time.sleep(0.1)
         answer = wire.send(smuggled + GOOD).answer()
@@ -226,25 +226,25 @@ def test_a_body_is_never_taken_for_a_request(lane: Server) -> None:
         assert "predictions" in json.loads(answer.body)
 
 
-def test_no_proxy_and_no_other_version(lane: Server) -> None:
-    with Wire(lane.port) as wire:
+def test_no_proxy_and_no_other_version(server: Server) -> None:
+    with Wire(server.port) as wire:
         _check_error(wire.send(b"CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n").answer(), 405, "no proxy")
-    with Wire(lane.port) as wire:
+    with Wire(server.port) as wire:
         _check_error(wire.send(b"GET /livez HTTP/2.0\r\nHost: x\r\n\r\n").answer(), 505, "only HTTP/1.1")
 
 
-def test_fields_behind_a_body_mean_nothing(lane: Server) -> None:
+def test_fields_behind_a_body_mean_nothing(server: Server) -> None:
     sent = chunked("POST", "/predict", BODY, Content_Type=JSON, X_Request_ID="mine")
     trailed = sent[:-2] + b"Content-Type: text/plain\r\nContent-Encoding: gzip\r\nX-Request-ID: theirs\r\n\r\n"
-    with Wire(lane.port) as wire:
+    with Wire(server.port) as wire:
         for answer in [wire.send(GOOD + trailed * 2).answer() for _ in range(3)][1:]:
             assert answer is not None
             assert (answer.status, answer.headers["x-request-id"]) == (200, "mine")
 
 
 @pytest.mark.parametrize("endless", [b"0\r\nX: ", b"1;a="])
-def test_what_never_ends_behind_a_body_is_refused(endless: bytes, lane: Server) -> None:
-    with Wire(lane.port) as wire:
+def test_what_never_ends_behind_a_body_is_refused(endless: bytes, server: Server) -> None:
+    with Wire(server.port) as wire:
         wire.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n" + endless)
         with suppress(OSError):
             for _ in range(20):
@@ -253,10 +253,10 @@ def test_what_never_ends_behind_a_body_is_refused(endless: bytes, lane: Server) 
         _check_error(wire.answer(), 431, "larger than 65536 bytes")
 
 
-def test_a_client_that_sends_no_more_gets_its_answers(lane: Server) -> None:
+def test_a_client_that_sends_no_more_gets_its_answers(server: Server) -> None:
     large = message("POST", "/models/large/predict", BODY, Content_Type=JSON)
     for sent, statuses in ((GOOD, [200]), (large + message("GET", "/livez") + GOOD[:-5], [200, 200]), (b"", [])):
-        with Wire(lane.port) as wire:
+        with Wire(server.port) as wire:
             wire.send(sent).shut()
             for status in statuses:
                 answer = wire.answer()
@@ -265,14 +265,14 @@ def test_a_client_that_sends_no_more_gets_its_answers(lane: Server) -> None:
             assert wire.answer() is None
 
 
-def test_half_bodies_to_the_app_keep_nobody_waiting(lane: Server) -> None:
+def test_half_bodies_to_the_app_keep_nobody_waiting(server: Server) -> None:
     """A page that waits for the dawdlers takes a second each time, a page that does not only on a busy machine."""
     half = message("POST", "/v2/repository/index", b"{" + b" " * 99)[:-99]
     for _ in range(5):
-        dawdlers = [Wire(lane.port).send(half) for _ in range(20)]
+        dawdlers = [Wire(server.port).send(half) for _ in range(20)]
         began = time.monotonic()
         for page in ("/livez", "/readyz", "/metrics"):
-            assert requests.get(lane.url + page, timeout=5).status_code == 200
+            assert requests.get(server.url + page, timeout=5).status_code == 200
         took = time.monotonic() - began
         for dawdler in dawdlers:
             with dawdler:
@@ -282,37 +282,37 @@ def test_half_bodies_to_the_app_keep_nobody_waiting(lane: Server) -> None:
     assert took < SECONDS
 
 
-def test_each_head_has_its_own_deadline(lane: Server) -> None:
+def test_each_head_has_its_own_deadline(server: Server) -> None:
     stream = GOOD * 8
     step = len(GOOD) // 3
-    with Wire(lane.port) as wire:
+    with Wire(server.port) as wire:
         for start in range(0, len(stream), step):
             wire.send(stream[start : start + step])
             time.sleep(SECONDS / 8)
         assert {answer and answer.status for answer in (wire.answer() for _ in range(8))} == {200}
 
 
-def test_only_who_is_promised_it_is_told_to_go_on(lane: Server) -> None:
+def test_only_who_is_promised_it_is_told_to_go_on(server: Server) -> None:
     for version, told in (("1.1", b"HTTP/1.1 100 Continue"), ("1.0", b"HTTP/1.1 200 OK")):
         sent = message("POST", "/predict", BODY, Content_Type=JSON, Expect="100-continue")
-        with socket.create_connection(("127.0.0.1", lane.port), 10) as connection:
+        with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
             connection.sendall(sent[: -len(BODY)].replace(b"HTTP/1.1", f"HTTP/{version}".encode()))
             time.sleep(0.1)
             connection.sendall(BODY)
             assert connection.recv(100).startswith(told)
 
 
-def test_fields_with_underscores_are_left_out(lane: Server) -> None:
+def test_fields_with_underscores_are_left_out(server: Server) -> None:
     for path in (b"/predict", b"/livez"):
         sent = GOOD.replace(b"/predict", path).replace(b"Host: x", b"Host: x\r\nX_Request_ID: mine")
-        with Wire(lane.port) as wire:
+        with Wire(server.port) as wire:
             answer = wire.send(sent).answer()
             assert answer is not None
             assert len(answer.headers["x-request-id"]) == 32
 
 
-def test_bodies_that_nobody_reads_do_not_add_up(lane: Server) -> None:
-    with Wire(lane.port) as wire:
+def test_bodies_that_nobody_reads_do_not_add_up(server: Server) -> None:
+    with Wire(server.port) as wire:
         for _ in range(30):
             answer = wire.send(message("POST", "/nowhere", b" " * 2**20)).answer()
             assert answer is not None
@@ -335,21 +335,21 @@ def test_an_idle_connection_is_closed_in_time(models: Path) -> None:
 
 @pytest.mark.parametrize("size", [4 * 2**20 + 1, 9 * 2**20])
 @pytest.mark.parametrize("how", [message, chunked])
-def test_a_body_that_is_too_large_is_answered_and_the_connection_closed(how: object, size: int, lane: Server) -> None:
+def test_a_body_that_is_too_large_is_answered_and_the_connection_closed(how: object, size: int, server: Server) -> None:
     assert callable(how)
     options = {"size": 2**16} if how is chunked else {}
-    with Wire(lane.port) as wire:
+    with Wire(server.port) as wire:
         _check_error(wire.send(how("POST", "/predict", b" " * size, **options)).answer(), 413, "larger than 4194304")
         assert wire.answer() is None
 
 
-def test_a_client_that_leaves_is_forgotten(lane: Server) -> None:
+def test_a_client_that_leaves_is_forgotten(server: Server) -> None:
     for sent in (GOOD[:-5], GOOD, GOOD * 20):
         for _ in range(20):
-            with Wire(lane.port) as wire:
+            with Wire(server.port) as wire:
                 wire.send(sent)
-    lane.wait_for(lambda: total(lane.scrape(), "npserve_requests_in_flight") == 0)
-    assert requests.post(f"{lane.url}/predict", data=BODY, timeout=5).status_code == 200
+    server.wait_for(lambda: total(server.scrape(), "npserve_requests_in_flight") == 0)
+    assert requests.post(f"{server.url}/predict", data=BODY, timeout=5).status_code == 200
 
 
 def test_clients_that_leave_before_their_answers_are_no_error(models: Path) -> None:
@@ -391,28 +391,28 @@ MANY = json.dumps({"instances": [[1, 2, 3, 4]] * 10_000}).encode()
     ],
     ids=["predictions", "the last one", "pages"],
 )
-def test_who_takes_no_answers_is_cut(sent: bytes, lane: Server) -> None:
+def test_who_takes_no_answers_is_cut(sent: bytes, server: Server) -> None:
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.settimeout(3)
-        connection.connect(("127.0.0.1", lane.port))
+        connection.connect(("127.0.0.1", server.port))
         with suppress(TimeoutError, ConnectionError):  # the server reads no more, and then hangs up
             connection.sendall(sent)
-        assert requests.post(f"{lane.url}/predict", data=BODY, timeout=5).status_code == 200
+        assert requests.post(f"{server.url}/predict", data=BODY, timeout=5).status_code == 200
         time.sleep(4 * SECONDS)
         received = bytearray()
         with suppress(ConnectionError):
             while part := connection.recv(2**20):
                 received += part
     assert 0 < received.count(b"HTTP/1.1 200 OK") < sent.count(b" HTTP/1.1")
-    assert requests.post(f"{lane.url}/predict", data=BODY, timeout=5).status_code == 200
+    assert requests.post(f"{server.url}/predict", data=BODY, timeout=5).status_code == 200
 
 
-def test_who_takes_answers_slowly_gets_them_whole(lane: Server) -> None:
+def test_who_takes_answers_slowly_gets_them_whole(server: Server) -> None:
     """Here in 4 seconds, four times as long as a client may take none."""
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.connect(("127.0.0.1", lane.port))
+        connection.connect(("127.0.0.1", server.port))
         for _ in range(9):
             connection.sendall(message("POST", "/predict", MANY, Content_Type=JSON))
         connection.sendall(message("GET", "/livez", Connection="close"))
@@ -424,26 +424,26 @@ def test_who_takes_answers_slowly_gets_them_whole(lane: Server) -> None:
     assert received.endswith(b'{"status":"alive"}')
 
 
-def test_bodies_of_clients_that_left_are_forgotten(lane: Server) -> None:
+def test_bodies_of_clients_that_left_are_forgotten(server: Server) -> None:
     def mebibytes() -> float:
-        (worker,) = lane.workers()
+        (worker,) = server.workers()
         return int(Path(f"/proc/{worker}/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
 
     half = message("POST", "/predict", b" " * 2**25, Content_Type=NPY)[:-1]
     for _ in range(2):
-        with Wire(lane.port) as wire:
+        with Wire(server.port) as wire:
             wire.send(half)
     before = mebibytes()
     for _ in range(8):
-        with Wire(lane.port) as wire:
+        with Wire(server.port) as wire:
             wire.send(half)
-    lane.wait_for(lambda: mebibytes() < before + 80)
+    server.wait_for(lambda: mebibytes() < before + 80)
 
 
-def test_dawdlers_keep_nobody_waiting_and_all_are_closed(lane: Server) -> None:
+def test_dawdlers_keep_nobody_waiting_and_all_are_closed(server: Server) -> None:
     """500 half-sent heads, 500 half-sent bodies and 500 silent connections beside people who are in earnest."""
     dawdlers = [
-        socket.create_connection(("127.0.0.1", lane.port), 10) for _ in range(1500)
+        socket.create_connection(("127.0.0.1", server.port), 10) for _ in range(1500)
     ]  # opened before the clock starts: the deadline is a second
     for number, dawdler in enumerate(dawdlers):
         dawdler.sendall((GOOD[:30], GOOD[:-5], b"")[number % 3])
@@ -452,7 +452,7 @@ def test_dawdlers_keep_nobody_waiting_and_all_are_closed(lane: Server) -> None:
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
             began = time.monotonic()
-            assert session.post(f"{lane.url}/predict", data=BODY, timeout=5).status_code == 200
+            assert session.post(f"{server.url}/predict", data=BODY, timeout=5).status_code == 200
             slowest, answered = max(slowest, time.monotonic() - began), answered + 1
     assert answered > 20
     time.sleep(SECONDS + 1)
@@ -463,15 +463,15 @@ def test_dawdlers_keep_nobody_waiting_and_all_are_closed(lane: Server) -> None:
         dawdler.close()
 
 
-def test_many_clients_get_their_own_answers(lane: Server) -> None:
+def test_many_clients_get_their_own_answers(server: Server) -> None:
     wrong = []
 
     def ask(number: int) -> None:
         with requests.Session() as session:
             for step in range(30):
                 rows = [[number, step, row, 1.0] for row in range(1 + (number + step) % 5)]
-                alone = requests.post(f"{lane.url}/predict", json={"instances": rows[-1:]}, timeout=10).json()
-                answer = session.post(f"{lane.url}/predict", json={"instances": rows}, timeout=10).json()
+                alone = requests.post(f"{server.url}/predict", json={"instances": rows[-1:]}, timeout=10).json()
+                answer = session.post(f"{server.url}/predict", json={"instances": rows}, timeout=10).json()
                 differs = zip(answer["probabilities"][-1], alone["probabilities"][0], strict=True)
                 if len(answer["predictions"]) != len(rows) or any(abs(a - b) > 1e-5 for a, b in differs):
                     wrong.append((number, step))
@@ -485,12 +485,12 @@ def test_many_clients_get_their_own_answers(lane: Server) -> None:
 
 
 @pytest.mark.parametrize("name", ["iris", "large"])
-def test_many_binary_rows_beside_single_ones(name: str, lane: Server, rng: np.random.Generator) -> None:
+def test_many_binary_rows_beside_single_ones(name: str, server: Server, rng: np.random.Generator) -> None:
     model = _artifact(name).model
     count = 20_000 if name == "iris" else 200
     many = rng.normal(size=(count, 4)).astype(np.float32)
     expected = model.predict(many)
-    url, wrong = f"{lane.url}/models/{name}/predict", []
+    url, wrong = f"{server.url}/models/{name}/predict", []
     over = threading.Event()
 
     def ask_for_one(thread: int) -> None:
@@ -518,8 +518,8 @@ def test_many_binary_rows_beside_single_ones(name: str, lane: Server, rng: np.ra
     assert wrong == []
 
 
-def test_the_app_reads_a_chunked_body(lane: Server) -> None:
-    with Wire(lane.port) as wire:
+def test_the_app_reads_a_chunked_body(server: Server) -> None:
+    with Wire(server.port) as wire:
         answer = wire.send(chunked("POST", "/v2/repository/index", b'{"ready": 5}')).answer()
         assert answer is not None
         assert answer.status == 400
