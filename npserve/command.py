@@ -52,7 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         module = import_module(f"{command.package}.__main__")
     except ModuleNotFoundError as error:
-        if command.extra is None:
+        # A module of ours that is missing is a broken installation; training as a whole may be left out.
+        ours = (error.name or "").partition(".")[0] in ("", "npserve", "nn", "store", "service", "training")
+        if command.extra is None or (ours and error.name != "training"):
             raise
         print(f"Error: npserve {name} needs {error.name}: pip install 'npserve[{command.extra}]'", file=sys.stderr)
         return 2

@@ -1,36 +1,166 @@
-"""Who may import whom: `store -> nn`, `training -> nn, store`, `service -> nn, store`, and nn numpy alone."""
+"""Who may import whom: between the packages, and between the layers inside each; imports for type checkers count."""
 
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 ALLOWED = {
+    "npserve": {"npserve"},
     "nn": {"nn", "numpy"},
     "store": {"store", "nn", "numpy"},
-    "training": {"training", "nn", "store", "numpy", "pyarrow", "scipy", "sklearn", "threadpoolctl", "tqdm"}
+    "training": {"npserve", "training", "nn", "store", "numpy", "pyarrow", "scipy", "sklearn", "threadpoolctl", "tqdm"}
     | {"jinja2", "matplotlib", "requests"},
-    "service": {"service", "nn", "store", "numpy", "flask", "gunicorn", "marshmallow", "orjson"}
+    "service": {"npserve", "service", "nn", "store", "numpy", "flask", "gunicorn", "marshmallow", "orjson"}
     | {"apispec", "prometheus_client", "werkzeug", "httptools", "uvicorn", "uvicorn_worker", "simdjson"},
+}
+# The lowest layer first. A module belongs to the longest name that its own begins with, and imports only from there and
+# from lower layers: the names of one layer know nothing of each other. "=" is that module alone.
+LAYERS: dict[str, list[list[str]]] = {
+    "nn": [
+        ["nn.activations", "nn.columns"],
+        ["nn.network", "nn.features"],
+        ["nn.model"],
+        ["nn.golden"],
+        ["nn.artifact"],
+        ["=nn"],
+    ],
+    "store": [
+        ["store.layout", "store.durable"],
+        ["store.serving", "store.version"],
+        ["store.promote", "store.watch"],
+        ["store.publish"],
+        ["=store"],
+        ["store.__main__"],
+    ],
+    "service": [
+        ["=service", "service.settings", "service.errors", "service.logs", "service.malloc"],
+        ["service.metrics", "service.prediction.messages", "service.prediction.forward"],
+        ["service.protocols.json_schema", "service.protocols.body", "service.protocols.npy"],
+        ["service.protocols.rows"],
+        ["service.protocols.codec", "service.protocols.fast_json"],
+        ["service.protocols.native", "service.protocols.tensorflow", "service.protocols.open_inference"],
+        ["=service.protocols"],
+        ["service.responses", "service.prediction.catalogue"],
+        ["service.prediction"],
+        ["service.protocols.native.describe"],
+        [
+            "service.protocols.native.views",
+            "service.protocols.tensorflow.views",
+            "service.protocols.open_inference.views",
+            "service.server",
+        ],
+        ["service.openapi"],
+        ["service.app"],
+        ["service.__main__", "service.gunicorn.conf"],
+    ],
+    "training": [
+        ["training.errors"],
+        ["training.config", "training.files"],
+        ["training.data"],
+        ["training.evaluation"],
+        ["training.publishing", "training.scoring"],
+        ["training.keras.lookup", "training.keras.checks"],
+        ["training.keras.initializers", "training.keras.regularizers", "training.keras.utils"],
+        ["training.keras.engine.data_adapter", "training.keras.engine.parameters"],
+        ["training.keras.engine.ops"],
+        ["training.keras.layers", "training.keras.losses", "training.keras.metrics", "training.keras.optimizers"],
+        ["training.keras.engine.layer_stack"],
+        ["training.keras.engine.model"],
+        [
+            "training.keras.engine.arguments",
+            "training.keras.engine.narrowing",
+            "training.keras.engine.running_metrics",
+            "training.keras.saving",
+            "training.keras.folding",
+            "training.keras.summary",
+        ],
+        ["training.keras.callbacks", "training.keras.engine.fit_plan"],
+        ["training.keras.engine"],
+        ["training.keras.sequential"],
+        ["training.keras.models"],
+        ["=training.keras", "training.simple"],
+        ["=training", "training.interrupts"],
+        ["training.fit"],
+        ["training.report", "training.console"],
+        ["training.run"],
+        ["training.commands"],
+        ["training.__main__"],
+    ],
 }
 
 
-def _imports(file: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(file.read_text())):
+def _name(file: Path) -> str:
+    """Return the dotted name of a module."""
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+@cache
+def _modules(package: str) -> dict[str, ast.Module]:
+    files = sorted((ROOT / package).rglob("*.py"))
+    assert files
+    return {_name(file): ast.parse(file.read_text(), file) for file in files}
+
+
+def _imports(package: str, module: str) -> Iterator[str]:
+    """Yield what a module imports: modules of the package by their own names, of `from m import name` m otherwise."""
+    for node in ast.walk(_modules(package)[module]):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{file}: write imports out in full"
-            yield str(node.module)
+            assert node.level == 0, f"{module}: write imports out in full"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in _modules(package) else str(node.module)
 
 
 @pytest.mark.parametrize("package", ALLOWED)
 def test_a_package_imports_only_what_it_may(package: str) -> None:
-    files = sorted((ROOT / package).rglob("*.py"))
-    assert files
-    for file in files:
-        roots = {name.partition(".")[0] for name in _imports(file)}
-        assert roots <= ALLOWED[package] | set(sys.stdlib_module_names), file
+    for module in _modules(package):
+        roots = {name.partition(".")[0] for name in _imports(package, module)}
+        assert roots <= ALLOWED[package] | set(sys.stdlib_module_names), module
+
+
+@pytest.mark.parametrize("package", ["service", "training"])
+def test_of_the_command_a_package_knows_only_the_version(package: str) -> None:
+    for module, tree in _modules(package).items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] == "npserve":
+                assert (node.module, [alias.name for alias in node.names]) == ("npserve", ["__version__"]), module
+
+
+def _layer(package: str, module: str) -> tuple[int, str]:
+    """Return the number of the layer of a module, and the name in it that the module belongs to."""
+    found = [
+        (number, name)
+        for number, layer in enumerate(LAYERS[package])
+        for name in layer
+        if f"={module}" == name or f"{module}.".startswith(f"{name}.")
+    ]
+    assert found, f"{module} belongs to no layer: add it to LAYERS"
+    return max(found, key=lambda entry: len(entry[1]))
+
+
+@pytest.mark.parametrize("package", LAYERS)
+def test_a_module_imports_from_its_own_layer_and_lower_ones(package: str) -> None:
+    for module in _modules(package):
+        number, name = _layer(package, module)
+        for imported in _imports(package, module):
+            if imported.partition(".")[0] == package:
+                other = _layer(package, imported)
+                assert other[0] < number or other == (number, name), f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
+    modules = _modules(package)
+    graph = {module: {name for name in _imports(package, module) if name in modules} for module in modules}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        raise AssertionError(" <- ".join(error.args[1])) from None

@@ -1,8 +1,10 @@
 """The installed command: one table leads to every command, wherever it is run and whatever lies beside it."""
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,16 +22,19 @@ ROOT = Path(__file__).parents[2]
 NPSERVE = Path(sys.executable).with_name("npserve")
 # What a package in the current directory would do if it were imported instead of ours.
 SHADOW = "raise SystemExit('imported from the current directory')\n"
-WITHOUT_TRAINING = """
+# Runs the command as if a module were not installed: the first argument is its name.
+WITHOUT = """
 import sys
-class Missing:
+missing = sys.argv.pop(1)
+class Finder:
     def find_spec(self, name, path=None, target=None):
-        if name in ("pyarrow", "scipy", "sklearn", "threadpoolctl", "matplotlib"):
+        if name == missing:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-sys.meta_path.insert(0, Missing())
+sys.meta_path.insert(0, Finder())
 from npserve.command import main
 sys.exit(main())
 """
+LIBRARIES = ("jinja2", "matplotlib", "pyarrow", "requests", "scipy", "sklearn", "threadpoolctl", "tqdm")
 
 
 def _run(*arguments: str | Path, program: str | Path = NPSERVE, **options: object) -> subprocess.CompletedProcess[str]:
@@ -71,16 +76,28 @@ def test_help_imports_no_package() -> None:
     assert _run("-c", code, program=sys.executable).stdout == "set()\n"
 
 
-@pytest.mark.parametrize("name", ["train", "predict", "evaluate", "compare"])
-def test_what_is_missing_is_named_with_the_command_that_installs_it(name: str) -> None:
-    run = _run("-c", WITHOUT_TRAINING, name, "--help", program=sys.executable)
-    assert (run.returncode, run.stdout) == (2, "")
-    assert run.stderr.startswith(f"Error: npserve {name} needs ")
-    assert run.stderr.endswith(": pip install 'npserve[training]'\n")
+@pytest.mark.parametrize("missing", [*LIBRARIES, "training"])
+def test_a_missing_library_is_named_with_the_extra_that_has_it(missing: str) -> None:
+    run = _run("-c", WITHOUT, missing, "train", "--help", program=sys.executable)
+    expected = f"Error: npserve train needs {missing}: pip install 'npserve[training]'\n"
+    assert (run.returncode, run.stdout, run.stderr) == (2, "", expected)
 
 
-def test_what_needs_no_extra_runs_without_one(tmp_path: Path) -> None:
-    run = _run("-c", WITHOUT_TRAINING, "list", "--models", tmp_path, program=sys.executable)
+def test_every_command_of_training_knows_its_extra() -> None:
+    assert {command.extra for command in COMMANDS.values() if command.package == "training"} == {"training"}
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    names = {re.split("[>=]", requirement)[0].replace("scikit-learn", "sklearn") for requirement in extras["training"]}
+    assert names == set(LIBRARIES)
+
+
+def test_a_broken_installation_is_not_taken_for_a_missing_extra() -> None:
+    run = _run("-c", WITHOUT, "training.run", "train", "--help", program=sys.executable)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr.endswith("ModuleNotFoundError: No module named 'training.run'\n")
+
+
+def test_the_store_needs_no_extra(tmp_path: Path) -> None:
+    run = _run("-c", WITHOUT, "pyarrow", "list", "--models", tmp_path, program=sys.executable)
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout.startswith(f"{tmp_path} holds no models yet")
 

@@ -1,0 +1,43 @@
+"""One word, one meaning: a public class, function or constant has a name that no other module uses."""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("npserve", "nn", "store", "service", "training")
+# Defined more than once, each time the same idea in another room.
+SHARED = {
+    "log": "the logger of a module",
+    "main": "the entry of a command line",
+    "Dense": "the layer: plain arrays in nn, trainable in Keras's words",
+    "Activation": "the function with its gradient in nn, the layer in Keras's words",
+}
+# Keras itself has these in several modules: keras.losses and keras.metrics, and in each module `get`.
+KERAS = {"get", "MeanAbsoluteError", "MeanSquaredError"}
+
+
+def _defined(file: Path) -> Iterator[str]:
+    """Yield the public names that a module defines at its top level."""
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            targets: list[ast.expr] = [ast.Name(node.name)]
+        elif isinstance(node, ast.Assign):
+            targets = [name for target in node.targets for name in getattr(target, "elts", [target])]
+        else:
+            targets = [node.target] if isinstance(node, ast.AnnAssign) else []
+        yield from (name.id for name in targets if isinstance(name, ast.Name) and not name.id.startswith("_"))
+
+
+def test_a_public_name_is_defined_once() -> None:
+    files_of = defaultdict(set)
+    for package in PACKAGES:
+        for file in sorted((ROOT / package).rglob("*.py")):
+            for name in _defined(file):
+                files_of[name].add(str(file.relative_to(ROOT)))
+    assert len(files_of) > 500
+    repeated = {name: sorted(files) for name, files in files_of.items() if len(files) > 1}
+    in_keras = {name for name in repeated if all(file.startswith("training/keras/") for file in repeated[name])}
+    assert in_keras == KERAS
+    assert repeated.keys() - KERAS == SHARED.keys(), repeated
