@@ -9,7 +9,7 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
 import secrets
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +30,22 @@ def pytest_runtest_makereport(
     return report
 
 
-@pytest.fixture
-def rng() -> np.random.Generator:
-    """A generator whose seed a failing test prints; NPSERVE_TEST_SEED repeats it."""
+def _generator() -> np.random.Generator:
     seed = int(os.environ.get("NPSERVE_TEST_SEED") or secrets.randbits(32))
     print(f"NPSERVE_TEST_SEED={seed}")
     return np.random.default_rng(seed)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A generator whose seed a failing test prints; NPSERVE_TEST_SEED repeats it."""
+    return _generator()
+
+
+@pytest.fixture(scope="session")
+def make_rng() -> Callable[[], np.random.Generator]:
+    """For fixtures that tests share: each call makes such a generator; the set-up of the fixture prints its seed."""
+    return _generator
 
 
 @pytest.fixture

@@ -9,8 +9,10 @@ LOSS = "sparse_categorical_crossentropy"
 
 
 def blobs(rng: np.random.Generator, rows: int = 300) -> tuple[np.ndarray, np.ndarray]:
+    # Orthogonal centres in random directions: centres drawn independently may lie too close together.
+    centres = 3 * np.linalg.qr(rng.normal(size=(4, 4)))[0][:3]
     y = rng.integers(0, 3, rows)
-    return 3 * np.eye(3, 4)[y] + rng.normal(size=(rows, 4)), y  # apart, which centres drawn at random may not be
+    return centres[y] + rng.normal(size=(rows, 4)), y
 
 
 def compiled_model(dropout: float = 0.2) -> Sequential:

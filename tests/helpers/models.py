@@ -1,6 +1,6 @@
 """Small models for tests, with weights that nobody trained."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from nn import Artifact, Dense, Features, Golden, Model, Network, Number
 from nn.model import Label
 
+MakeRng = Callable[[], np.random.Generator]
 ROW = [5.1, 3.5, 1.4, 0.2]  # as the models of four numbers take it
 
 

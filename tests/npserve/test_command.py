@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from npserve import __version__
-from npserve.command import COMMANDS
+from npserve.command import COMMANDS, main
 from store import publish
 from tests.helpers.models import make_artifact
 from tests.helpers.server import free_port
@@ -64,11 +64,13 @@ def test_misuse_names_the_commands(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_help_of_a_command_names_it_as_it_was_called(name: str) -> None:
-    run = _run(name, "--help")
-    assert (run.returncode, run.stderr) == (0, "")
-    assert run.stdout.startswith(f"usage: npserve {name} ")
-    assert "python -m" not in run.stdout
+def test_the_help_of_a_command_names_it_as_it_was_called(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([name, "--help"])
+    assert stopped.value.code == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"usage: npserve {name} ")
+    assert "python -m" not in printed
 
 
 def test_help_imports_no_package() -> None:
@@ -76,11 +78,21 @@ def test_help_imports_no_package() -> None:
     assert _run("-c", code, program=sys.executable).stdout == "set()\n"
 
 
-@pytest.mark.parametrize("missing", [*LIBRARIES, "training"])
+@pytest.mark.parametrize("missing", ["threadpoolctl", "training"])
 def test_a_missing_library_is_named_with_the_extra_that_has_it(missing: str) -> None:
     run = _run("-c", WITHOUT, missing, "train", "--help", program=sys.executable)
     expected = f"Error: npserve train needs {missing}: pip install 'npserve[training]'\n"
     assert (run.returncode, run.stdout, run.stderr) == (2, "", expected)
+
+
+@pytest.mark.parametrize("missing", LIBRARIES)
+def test_so_is_each_library(missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def import_module(_: str) -> None:
+        raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
+
+    monkeypatch.setattr("npserve.command.import_module", import_module)
+    assert main(["compare", "iris", "1", "2"]) == 2
+    assert capsys.readouterr().err == f"Error: npserve compare needs {missing}: pip install 'npserve[training]'\n"
 
 
 def test_every_command_of_training_knows_its_extra() -> None:

@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -14,7 +13,7 @@ from service.app import create_app
 from service.prediction.reloader import CatalogueReloader
 from service.settings import Settings
 from store import publish
-from tests.helpers.models import make_artifact
+from tests.helpers.models import MakeRng, make_artifact
 from tests.helpers.server import Server
 
 
@@ -67,10 +66,10 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture(scope="session")
-def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def shared_server(tmp_path_factory: pytest.TempPathFactory, make_rng: MakeRng) -> Iterator[Server]:
     """The real server with two workers, serving iris, for tests that only ask: they count from any number."""
     models = tmp_path_factory.mktemp("shared") / "models"
-    publish(models, "iris", make_artifact(np.random.default_rng(0)), {"test": {"accuracy": 0.9, "rows": 100}}, {})
+    publish(models, "iris", make_artifact(make_rng()), {"test": {"accuracy": 0.9, "rows": 100}}, {})
     with Server(models, models.with_name("metrics")) as server:
         server.wait_until_ready()
         yield server

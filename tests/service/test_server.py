@@ -121,7 +121,7 @@ def test_a_body_that_is_too_large(chunked: bool, size: int, shared_server: Serve
 class LoadGenerator:
     """Requests, one after another in each of some threads, until it is left; every answer is kept."""
 
-    PAUSE = 0.03  # between two requests of a thread: constant traffic that leaves the processors to the servers
+    PAUSE = 0.005  # between two requests of a thread, which leaves some of the processors to the servers
 
     def __init__(self, server: Server, threads: int = 4) -> None:
         self.versions: list[tuple[float, int]] = []
@@ -176,7 +176,7 @@ def test_all_workers_follow_within_two_seconds_and_no_request_fails(constants: P
             for change, version in changes:
                 change()
                 changed = time.monotonic()
-                time.sleep(2.5)
+                time.sleep(3)
                 assert load.since(changed + 2) == {version}
             assert server.post("/models/abc/versions/3/predict").json()["predictions"] == ["c"]
         assert load.failures == []
@@ -200,7 +200,8 @@ def test_a_killed_worker_is_replaced_and_what_it_counted_is_kept(constants: Path
                 if round_ == 1:
                     publish(constants, "abc", make_constant(1), METRICS, {})
                     published = time.monotonic()
-                server.wait_for(lambda: len(server.workers()) == 2 and before[0] not in server.workers())  # noqa: B023
+                replaced = lambda: len(server.workers()) == 2 and before[0] not in server.workers()  # noqa: E731, B023
+                server.wait_for(replaced, seconds=5)
                 counts.append(total(server.scrape(), "npserve_request_seconds_count", outcome="ok"))
             time.sleep(max(0, published + 3 - time.monotonic()))
             assert load.since(published + 2.5) == {2}
@@ -236,7 +237,8 @@ def test_workers_that_are_replaced_gracefully_have_counted_everything(constants:
             assert server.post("/models/abc/predict").status_code == 200
         server.process.send_signal(signal.SIGHUP)
         server.wait_for(lambda: len(server.workers()) == 2 and not old & set(server.workers()))
-        server.wait_for(lambda: total(server.scrape(), "npserve_request_seconds_count", outcome="ok") == 10)
+        server.wait_for(lambda: total(server.scrape(), "npserve_request_seconds_count", outcome="ok") >= 10)
+        assert total(server.scrape(), "npserve_request_seconds_count", outcome="ok") == 10
 
 
 def test_the_last_answer_of_a_worker_that_stops_is_counted(iris: Path, tmp_path: Path) -> None:

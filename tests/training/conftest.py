@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.helpers.reports import report_left_out
 
-@pytest.fixture(scope="module")
+
+@pytest.fixture
 def without_report() -> Iterator[None]:
-    """Publish an empty report: a real one takes several times as long as a short training."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.run.render", lambda _: "")
+    with report_left_out():
         yield

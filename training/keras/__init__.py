@@ -2,7 +2,8 @@
 
 Read sequential (the facade), then from the bottom up; a module imports only those before it: lookup, checks;
 initializers, regularizers, utils; engine.data_adapter, engine.parameters, engine.ops; layers, losses, metrics,
-optimizers; engine.model; saving, folding, summary, callbacks; engine.fit; sequential; models.
+optimizers; engine.layer_stack, engine.model; engine.arguments, engine.narrowing, engine.running_metrics, saving,
+folding, summary; callbacks, engine.fit_plan; engine.evaluate, engine.fit; sequential; models.
 """
 
 from training.keras import (

@@ -86,9 +86,9 @@ class Sequential(TrainableModel):
         self.history, self.fitted = History(), True
         params = {"verbose": verbose, "epochs": epochs, "steps": plan.steps}
         params["do_validation"] = plan.validation is not None
-        run_callbacks = _fit_callbacks(callbacks, self.history, verbose)
+        self.callbacks = _fit_callbacks(callbacks, self.history, verbose)
         self.begin_run(initial_epoch)
-        callback_list = CallbackList(run_callbacks, self, params)
+        callback_list = CallbackList(self.callbacks, self, params)
         with narrowed(self, plan.samples) as samples:
             fit_loop(self, replace(plan, samples=samples), callback_list)
         return self.history

@@ -20,7 +20,7 @@ from service.app import create_app
 from service.protocols import ROUTES
 from service.settings import Settings
 from store import publish
-from tests.helpers.models import make_artifact, make_constant, make_network
+from tests.helpers.models import MakeRng, make_artifact, make_constant, make_network
 from tests.helpers.server import Server
 
 JSON = "application/json"
@@ -40,9 +40,9 @@ def _people(rng: np.random.Generator) -> Artifact:
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def store(tmp_path_factory: pytest.TempPathFactory, make_rng: MakeRng) -> Path:
     """Models of every kind: two versions of iris, mixed columns, regressions of one and two values, bare arrays."""
-    iris, rng = tmp_path_factory.mktemp("document") / "models", np.random.default_rng(0)
+    iris, rng = tmp_path_factory.mktemp("document") / "models", make_rng()
     publish(iris, "iris", make_artifact(rng), {"test": {"accuracy": 0.9, "rows": 100}}, {})
     publish(iris, "iris", make_artifact(rng, labels=("setosa", "versicolor", "another")), {}, {}, force=True)
     publish(iris, "people", _people(rng), {}, {})

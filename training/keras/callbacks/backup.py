@@ -62,6 +62,6 @@ class BackupAndRestore(Callback):
         """Return the other callbacks that have a state; the progress shown may differ when a run continues."""
         return [
             callback
-            for callback in self.all_callbacks
+            for callback in self.model.callbacks
             if callback is not self and type(callback).state is not Callback.state
         ]

@@ -1,6 +1,6 @@
 """The base class of callbacks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from training.keras.engine.model import TrainableModel
@@ -15,9 +15,8 @@ class Callback:
     mapping that computes them when they are read.
     """
 
-    model: TrainableModel
+    model: Any  # the Sequential that is trained, with all that it offers
     params: dict[str, Any]
-    all_callbacks: "Sequence[Callback]" = ()  # of the run, this one included
 
     def set_model(self, model: TrainableModel) -> None:
         """Take the model."""

@@ -16,7 +16,6 @@ class CallbackList:
         for callback in callbacks:
             callback.set_model(model)
             callback.set_params(params)
-            callback.all_callbacks = callbacks
         self.batch_begin = self._overriding("on_train_batch_begin", "on_batch_begin")
         self.batch_end = self._overriding("on_train_batch_end", "on_batch_end")
         self.test_batch_begin = self._overriding("on_test_batch_begin")

@@ -35,6 +35,7 @@ class TrainableModel(LayerStack):
 
     def __init__(self, layers: Sequence[Layer] | None = None, name: str = "sequential") -> None:
         self.metrics: list[Any] = []
+        self.callbacks: list[Any] = []  # of the latest run
         self.metric_directions: dict[str, str] = {}  # of each metric: whether "min" or "max" is better
         self.compiled = self.fitted = False
         self.begin_run(0)
@@ -86,8 +87,8 @@ class TrainableModel(LayerStack):
 
     def new_metrics(self, y: TargetArray) -> dict[str, Metric]:
         """Return the compiled metrics, empty, by their names."""
-        made = [get_metric(metric, y, self.output_width) for metric in self.metrics]
-        return {metric.name: metric for metric in made}
+        metrics = [get_metric(metric, y, self.output_width) for metric in self.metrics]
+        return {metric.name: metric for metric in metrics}
 
     def penalty(self) -> float:
         """Return what the regularizers add to the loss."""

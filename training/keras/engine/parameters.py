@@ -83,11 +83,11 @@ class Parameters:
         self.values[:] = full
 
     def compress(self, vector: Array) -> Array:
-        """Leave the places of frozen rows out of a vector of all parameters: the vector itself where none are."""
+        """Leave the entries of frozen rows out of a vector of all parameters: the vector itself where none are."""
         return vector if self._live is None else vector[self._live]
 
     def expand(self, vector: Array) -> Array:
-        """Put zeros into the places of frozen rows: the vector itself where none are frozen."""
+        """Put zeros in for the entries of frozen rows: the vector itself where none are frozen."""
         if self._live is None:
             return vector
         full = np.zeros(len(self._live), vector.dtype)

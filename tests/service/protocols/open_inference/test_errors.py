@@ -12,15 +12,15 @@ from service.app import create_app
 from service.settings import Settings
 from store import publish
 from tests.helpers.bad_requests import BAD_TENSORS, BYTES, PLAIN, with_one
-from tests.helpers.models import make_artifact
+from tests.helpers.models import MakeRng, make_artifact
 from tests.helpers.server import parse, total
 from tests.helpers.tensors import ALL_BINARY, INFER, ROWS, Sent, array, error, listed, post, tensor
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
+def client(tmp_path_factory: pytest.TempPathFactory, make_rng: MakeRng) -> Iterator[FlaskClient]:
     models = tmp_path_factory.mktemp("errors") / "models"
-    publish(models, "iris", make_artifact(np.random.default_rng(0)), {}, {})
+    publish(models, "iris", make_artifact(make_rng()), {}, {})
     limits = {"max_body_bytes": 10_000, "max_rows": 50, "max_binary_bytes": 20_000, "max_binary_rows": 60}
     app = create_app(Settings(models=models, **limits))  # type: ignore[arg-type]
     yield app.test_client()

@@ -51,9 +51,9 @@ def _check(model: Sequential, rng: np.random.Generator, y: np.ndarray | None = N
 
     def loss(at: Float64) -> float:
         values[:] = at
-        figures = RunningMetrics(model.new_metrics(y))
-        train_step(model, Batch(x.copy(), y, weights), figures)
-        return figures["loss"]
+        metrics = RunningMetrics(model.new_metrics(y))
+        train_step(model, Batch(x.copy(), y, weights), metrics)
+        return metrics["loss"]
 
     assert_gradient(loss, np.asarray(gradient, np.float64), np.asarray(values.copy(), np.float64), rng)
 
