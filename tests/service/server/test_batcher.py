@@ -23,7 +23,7 @@ from store import publish
 from tests.helpers.models import make_artifact, make_network
 from tests.helpers.server import parse, total
 
-Outcome = dict[int, tuple[int, Any]]
+Responses = dict[int, tuple[int, Any]]  # status and body by the number of the request
 
 
 class Passes:
@@ -69,14 +69,14 @@ def large(models: Path, rng: np.random.Generator) -> Model:
 
 
 class Harness:
-    """A batcher in a loop, and the outcomes of the requests that were submitted."""
+    """A batcher in a loop, and the responses to the requests that were submitted."""
 
     def __init__(self, models: Path, max_waiting: int = 100, max_held: int = 10**9) -> None:
         self.budget = MemoryBudget(max_held)
         self.app = create_app(Settings(models=models))
         self.pipeline = self.app.extensions["npserve"].pipeline
         self.batcher = Batcher(self.pipeline, asyncio.get_running_loop(), max_waiting, self.budget)
-        self.outcomes: Outcome = {}
+        self.responses: Responses = {}
         self.cancelled: set[int] = set()
 
     def submit(self, number: int, model: str, rows: Any) -> None:
@@ -86,7 +86,7 @@ class Harness:
 
         def respond(response: Response) -> None:
             self.budget.held -= len(body)
-            self.outcomes[number] = (response.status, json.loads(response.body))
+            self.responses[number] = (response.status, json.loads(response.body))
 
         self.batcher.submit(PendingRequest(request, respond, lambda: number in self.cancelled))
 
@@ -100,7 +100,7 @@ class Harness:
 
     async def wait_for(self, count: int) -> None:
         async with asyncio.timeout(10):
-            while len(self.outcomes) < count:
+            while len(self.responses) < count:
                 await asyncio.sleep(0.005)
 
     def counted(self, **labels: str) -> float:
@@ -138,7 +138,7 @@ def test_what_is_ready_together_is_computed_together(
     harness = asyncio.run(run())
     assert sorted(passes.rows) == [2, 5]
     for number, part in enumerate(parts):
-        _check(harness.outcomes[number], other if number == 2 else small, part)
+        _check(harness.responses[number], other if number == 2 else small, part)
     assert harness.counted(outcome="ok") == 4
 
 
@@ -155,8 +155,8 @@ def test_one_bad_request_spoils_no_other(models: Path, small: Model, passes: Pas
         return harness
 
     harness = asyncio.run(run())
-    assert [harness.outcomes[number][0] for number in range(5)] == [400, 422, 422, 200, 404]
-    _check(harness.outcomes[3], small, part)
+    assert [harness.responses[number][0] for number in range(5)] == [400, 422, 422, 200, 404]
+    _check(harness.responses[3], small, part)
     assert (harness.counted(outcome="ok"), harness.counted(outcome="invalid")) == (1, 3)
 
 
@@ -179,9 +179,9 @@ def test_a_pass_that_fails_is_tried_call_by_call(
         return harness
 
     harness = asyncio.run(run())
-    assert [harness.outcomes[number][0] for number in range(3)] == [200, 500, 200]
-    assert harness.outcomes[1][1] == {"error": "internal error"}
-    _check(harness.outcomes[2], small, part)
+    assert [harness.responses[number][0] for number in range(3)] == [200, 500, 200]
+    assert harness.responses[1][1] == {"error": "internal error"}
+    _check(harness.responses[2], small, part)
 
 
 def test_a_long_pass_leaves_the_loop_free_and_the_next_takes_all_that_came(
@@ -203,7 +203,7 @@ def test_a_long_pass_leaves_the_loop_free_and_the_next_takes_all_that_came(
     assert passes.rows == [1, 6]
     assert all(name.startswith("forward") for name in passes.threads)
     for number, part in enumerate(parts):
-        _check(harness.outcomes[number], large, part)
+        _check(harness.responses[number], large, part)
 
 
 def test_short_passes_go_on_beside_a_long_one(
@@ -219,11 +219,11 @@ def test_short_passes_go_on_beside_a_long_one(
         harness.submit(1, "wide", few)
         order = []
         async with asyncio.timeout(10):
-            while len(harness.outcomes) < 2:
+            while len(harness.responses) < 2:
                 await asyncio.sleep(0)
-                order += [number for number in harness.outcomes if number not in order]
-        _check(harness.outcomes[0], wide, many)
-        _check(harness.outcomes[1], wide, few)
+                order += [number for number in harness.responses if number not in order]
+        _check(harness.responses[0], wide, many)
+        _check(harness.responses[1], wide, few)
         return order
 
     assert asyncio.run(run()) == [1, 0]
@@ -271,7 +271,7 @@ def test_a_pass_of_more_than_two_milliseconds_leaves_the_loop(
         await harness.wait_for(1)
         return harness
 
-    assert asyncio.run(run()).outcomes[0][0] == 200
+    assert asyncio.run(run()).responses[0][0] == 200
     assert [name.partition("_")[0] for name in passes.threads] == [thread]
 
 
@@ -293,7 +293,7 @@ def test_a_shared_pass_has_no_more_rows_than_others_can_wait_for(
 
     harness = asyncio.run(run())
     assert passes.rows == [2000, 3000, 4000, 3000, 6000]
-    assert {status for status, _ in harness.outcomes.values()} == {200}
+    assert {status for status, _ in harness.responses.values()} == {200}
 
 
 @pytest.mark.parametrize(("first", "rows"), [(1, [1, 1]), (2, [3])])
@@ -311,7 +311,7 @@ def test_what_comes_while_several_are_read_is_computed_with_them(
         return harness
 
     harness = asyncio.run(run())
-    assert {status for status, _ in harness.outcomes.values()} == {200}
+    assert {status for status, _ in harness.responses.values()} == {200}
     assert passes.rows == rows
 
 
@@ -326,12 +326,12 @@ def test_between_large_bodies_the_loop_reads_from_others(
         for number in range(3):
             harness.submit(number, "small", large)
         async with asyncio.timeout(10):
-            while len(harness.outcomes) < 3:
+            while len(harness.responses) < 3:
                 await asyncio.sleep(0)
-                turns.append(len(harness.outcomes))
+                turns.append(len(harness.responses))
         return harness
 
-    assert {status for status, _ in asyncio.run(run()).outcomes.values()} == {200}
+    assert {status for status, _ in asyncio.run(run()).responses.values()} == {200}
     assert passes.rows == [1, 1, 1]
     assert {1, 2, 3} <= {*turns}
 
@@ -348,8 +348,8 @@ def test_the_queue_is_bounded(models: Path, large: Model, passes: Passes, rng: n
         return harness
 
     harness = asyncio.run(run())
-    assert [harness.outcomes[number][0] for number in range(5)] == [200, 200, 200, 503, 503]
-    assert "too many requests wait" in harness.outcomes[4][1]["error"]
+    assert [harness.responses[number][0] for number in range(5)] == [200, 200, 200, 503, 503]
+    assert "too many requests wait" in harness.responses[4][1]["error"]
     assert harness.counted(outcome="shed") == 2
 
 
@@ -368,7 +368,7 @@ def test_the_rows_that_wait_are_bounded(models: Path, large: Model, passes: Pass
         return harness
 
     harness = asyncio.run(run())
-    assert [harness.outcomes[number][0] for number in range(5)] == [200, 200, 499, 503, 200]
+    assert [harness.responses[number][0] for number in range(5)] == [200, 200, 499, 503, 200]
     assert harness.budget.held == 0
 
 
@@ -389,7 +389,7 @@ def test_nothing_is_computed_for_who_has_gone(
     harness = asyncio.run(run())
     assert passes.rows == [1, 1]
     assert harness.counted(outcome="expired") == 2
-    assert {number: status for number, (status, _) in harness.outcomes.items()} == {0: 200, 1: 499, 2: 200, 3: 499}
+    assert {number: status for number, (status, _) in harness.responses.items()} == {0: 200, 1: 499, 2: 200, 3: 499}
 
 
 def test_answers_are_counted_soon(models: Path, small: Model, rng: np.random.Generator) -> None:

@@ -266,17 +266,17 @@ def test_a_client_that_sends_no_more_gets_its_answers(server: Server) -> None:
 
 
 def test_half_bodies_to_the_app_keep_nobody_waiting(server: Server) -> None:
-    """A page that waits for the dawdlers takes a second each time; one that does not, only on a busy machine."""
+    """A page that waits for slow clients takes a second each time; one that does not, only on a busy machine."""
     half = message("POST", "/v2/repository/index", b"{" + b" " * 99)[:-99]
     for _ in range(2):
-        dawdlers = [Wire(server.port).send(half) for _ in range(20)]
+        slow_clients = [Wire(server.port).send(half) for _ in range(20)]
         began = time.monotonic()
         for page in ("/livez", "/readyz", "/metrics"):
             assert requests.get(server.url + page, timeout=5).status_code == 200
         took = time.monotonic() - began
-        for dawdler in dawdlers:
-            with dawdler:
-                _check_error(dawdler.answer(), 408, "the body did not come")
+        for client in slow_clients:
+            with client:
+                _check_error(client.answer(), 408, "the body did not come")
         if took < SECONDS:
             break
     assert took < SECONDS
@@ -293,13 +293,13 @@ def test_each_head_has_its_own_deadline(server: Server) -> None:
 
 
 def test_only_who_is_promised_it_is_told_to_go_on(server: Server) -> None:
-    for version, told in (("1.1", b"HTTP/1.1 100 Continue"), ("1.0", b"HTTP/1.1 200 OK")):
+    for version, expected in (("1.1", b"HTTP/1.1 100 Continue"), ("1.0", b"HTTP/1.1 200 OK")):
         sent = message("POST", "/predict", BODY, Content_Type=JSON, Expect="100-continue")
         with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
             connection.sendall(sent[: -len(BODY)].replace(b"HTTP/1.1", f"HTTP/{version}".encode()))
             time.sleep(0.1)
             connection.sendall(BODY)
-            assert connection.recv(100).startswith(told)
+            assert connection.recv(100).startswith(expected)
 
 
 def test_fields_with_underscores_are_left_out(server: Server) -> None:
@@ -440,13 +440,13 @@ def test_bodies_of_clients_that_left_are_forgotten(server: Server) -> None:
     server.wait_for(lambda: mebibytes() < before + 80)
 
 
-def test_dawdlers_keep_nobody_waiting_and_all_are_closed(server: Server) -> None:
+def test_slow_clients_keep_nobody_waiting_and_all_are_closed(server: Server) -> None:
     """500 half-sent heads, 500 half-sent bodies and 500 silent connections beside people who are in earnest."""
-    dawdlers = [
+    slow_clients = [
         socket.create_connection(("127.0.0.1", server.port), 10) for _ in range(1500)
     ]  # opened before the clock starts: the deadline is a second
-    for number, dawdler in enumerate(dawdlers):
-        dawdler.sendall((GOOD[:30], GOOD[:-5], b"")[number % 3])
+    for number, client in enumerate(slow_clients):
+        client.sendall((GOOD[:30], GOOD[:-5], b"")[number % 3])
     slowest, answered = 0.0, 0
     with requests.Session() as session:
         end = time.monotonic() + SECONDS
@@ -456,11 +456,11 @@ def test_dawdlers_keep_nobody_waiting_and_all_are_closed(server: Server) -> None
             slowest, answered = max(slowest, time.monotonic() - began), answered + 1
     assert answered > 20
     time.sleep(SECONDS + 1)
-    for dawdler in dawdlers:
-        dawdler.settimeout(5)
-        received = b"".join(iter(lambda: dawdler.recv(4096), b""))  # noqa: B023  # used at once
+    for client in slow_clients:
+        client.settimeout(5)
+        received = b"".join(iter(lambda: client.recv(4096), b""))  # noqa: B023  # used at once
         assert received == b"" or received.startswith(b"HTTP/1.1 408")
-        dawdler.close()
+        client.close()
 
 
 def test_many_clients_get_their_own_answers(server: Server) -> None:

@@ -24,8 +24,8 @@ def test_what_the_app_is_told() -> None:
     fields = {"host": "here", "content_type": JSON, "content_length": "9", "transfer_encoding": "chunked", "x_y": "z"}
     environ = make_environ(_head(**fields), b"body", ADDRESS, ("10.0.0.1", 5))
     assert environ.pop("wsgi.input").read() == b"body"
-    told = {name: value for name, value in environ.items() if not name.startswith("wsgi.")}
-    assert told == {
+    variables = {name: value for name, value in environ.items() if not name.startswith("wsgi.")}
+    assert variables == {
         "REQUEST_METHOD": "POST",
         "SCRIPT_NAME": "",
         "PATH_INFO": "/a/Ã¼",
