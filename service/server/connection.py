@@ -121,14 +121,14 @@ class HTTPConnection(HttpToolsProtocol):
         """Answer the complete requests of a client that sends no more; True keeps its connection open for that."""
         self._exchanges.drop_receiving()
         if self._exchanges:
-            self._exchanges.last.head.keep_alive = False
+            self._exchanges[-1].head.keep_alive = False
             self._timeouts.enter(ConnectionState.RESPONDING)
         return bool(self._exchanges)
 
     def shutdown(self) -> None:
         """Answer the requests that are there, and close."""
         if self._exchanges:
-            self._exchanges.last.head.keep_alive = False
+            self._exchanges[-1].head.keep_alive = False
         else:
             self.transport.close()
 
@@ -137,7 +137,8 @@ class HTTPConnection(HttpToolsProtocol):
         self._hold_buffered(self.transport.get_write_buffer_size())
         self._flow.pause_writing()
         self._timeouts.restart_write_timeout()
-        self._pause_reading(True)
+        if self._flow.pause_reading(True):
+            self._timeouts.restart()
 
     def resume_writing(self) -> None:
         """Go on."""
@@ -145,10 +146,6 @@ class HTTPConnection(HttpToolsProtocol):
         self._flow.resume_writing()
         self._timeouts.restart_write_timeout()
         self._advance()
-
-    def _pause_reading(self, paused: bool) -> None:
-        if self._flow.pause_reading(paused):
-            self._timeouts.restart()  # paused time does not count against the client
 
     def _hold_buffered(self, size: int) -> None:
         self._budget.held += size - self._buffered
@@ -211,13 +208,14 @@ class HTTPConnection(HttpToolsProtocol):
     def _advance(self) -> None:
         """Send the responses that are there, and dispatch the request that is next."""
         while self._exchanges and not self._flow.write_paused:
-            exchange = self._exchanges.first
+            exchange = self._exchanges[0]
             if exchange.response is None:
                 self._dispatch(exchange)
                 break
-            self._exchanges.pop()
+            self._exchanges.remove_first()
             self._send(exchange.response, exchange.head)
-        self._pause_reading(self._flow.write_paused or len(self._exchanges) > 1)
+        if self._flow.pause_reading(self._flow.write_paused or len(self._exchanges) > 1):
+            self._timeouts.restart()  # paused time does not count against the client
 
     def _dispatch(self, exchange: Exchange) -> None:
         if exchange.dispatched:

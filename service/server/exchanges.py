@@ -29,36 +29,23 @@ class Exchange:
     response: Response | None = None
 
 
-class ExchangeQueue:
+class ExchangeQueue(deque[Exchange]):
     """The exchanges of one connection, the oldest first. `receiving` is the last of them while its body is coming in.
 
     Bodies of more than SMALL bytes are held in the budget until their exchange leaves the queue.
     """
 
     def __init__(self, budget: MemoryBudget) -> None:
-        self._exchanges: deque[Exchange] = deque()
+        super().__init__()
         self._budget = budget
         self.receiving: Exchange | None = None
 
-    def __len__(self) -> int:
-        return len(self._exchanges)
-
-    @property
-    def first(self) -> Exchange:
-        """The exchange whose response is sent next."""
-        return self._exchanges[0]
-
-    @property
-    def last(self) -> Exchange:
-        """The latest exchange."""
-        return self._exchanges[-1]
-
     def receive(self, head: RequestHead, body_limit: int) -> None:
         """Append a request whose body is still to come. Raises RequestRejected where there are too many."""
-        if len(self._exchanges) >= MAX_PIPELINED:
+        if len(self) >= MAX_PIPELINED:
             raise RequestRejected(429, f"more than {MAX_PIPELINED} requests are sent at once")
         self.receiving = Exchange(head, body_limit)
-        self._exchanges.append(self.receiving)
+        self.append(self.receiving)
 
     def receive_body(self, exchange: Exchange, data: bytes) -> int:
         """Append to the body of an exchange; return its size."""
@@ -69,28 +56,22 @@ class ExchangeQueue:
             exchange.held = size
         return size
 
-    def append(self, exchange: Exchange) -> None:
-        """Append an exchange that is complete."""
-        self._exchanges.append(exchange)
-
-    def pop(self) -> Exchange:
+    def remove_first(self) -> None:
         """Remove the oldest exchange."""
-        exchange = self._exchanges.popleft()
-        self._budget.held -= exchange.held
-        return exchange
+        self._budget.held -= self.popleft().held
 
     def drop_receiving(self) -> RequestHead | None:
         """Remove the request whose body is coming in; return its head."""
         if self.receiving is None:
             return None
-        exchange, self.receiving = self._exchanges.pop(), None
+        exchange, self.receiving = self.pop(), None
         self._budget.held -= exchange.held
         return exchange.head
 
     def cancel_all(self) -> None:
         """Remove all exchanges; those that are being answered see that they are cancelled."""
-        for exchange in self._exchanges:
+        for exchange in self:
             exchange.cancelled = True
             self._budget.held -= exchange.held
-        self._exchanges.clear()
+        self.clear()
         self.receiving = None
