@@ -21,17 +21,18 @@ def confidence_intervals(result: EvaluationResult, task: str) -> dict[str, Inter
     percentiles over bootstrap resamples of the rows (Efron 1979). The calibration error has none: it is an average
     of absolute values, which any resampling makes larger.
     """
-    rows = len(result.targets)
-    samples: dict[str, list[float]] = {}
-    for index in resamples(rows):
-        for name, value in result.take(index).scores(task).items():
-            samples.setdefault(name, []).append(value)
-    tail = (1 - CONFIDENCE) / 2
-    bounds = {name: np.quantile(values, [tail, 1 - tail]) for name, values in samples.items()}
-    intervals = {name: (float(low), float(high)) for name, (low, high) in bounds.items() if name not in ("rows", "ece")}
     if task == "classification":
-        intervals["accuracy"] = wilson_interval(int(result.correct.sum()), rows)
-    return intervals
+        losses = [float(result.losses[index].mean()) for index in resamples(len(result.targets))]
+        correct = wilson_interval(int(result.correct.sum()), len(result.targets))
+        return {"accuracy": correct, "loss": _percentile_interval(losses)}
+    scores = [result.take(index).scores(task) for index in resamples(len(result.targets))]
+    return {name: _percentile_interval([score[name] for score in scores]) for name in scores[0] if name != "rows"}
+
+
+def _percentile_interval(values: list[float]) -> Interval:
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return float(low), float(high)
 
 
 def wilson_interval(successes: int, trials: int) -> Interval:
