@@ -164,3 +164,9 @@ def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         raise AssertionError(" <- ".join(error.args[1])) from None
+
+
+def test_tests_share_helpers_and_import_no_other_test() -> None:
+    for module in _modules("tests"):
+        shared = {name for name in _imports("tests", module) if name.partition(".")[0] == "tests"}
+        assert all(name.startswith("tests.helpers") for name in shared), module

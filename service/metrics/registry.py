@@ -119,11 +119,11 @@ class Metrics:
     def show_served(self, served: Iterable[tuple[Version, str]]) -> None:
         """Set which versions are served under which aliases."""
         now = {(v.name, str(v.number), alias, v.sha256) for v, alias in served}
-        for gone in self._infos - now:
-            self.info.labels(*gone).set(0)
-        for new in now - self._infos:
-            self.info.labels(*new).set(1)
-            self.loaded_at.labels(*new[:2]).set(time.time())
+        for removed in self._infos - now:
+            self.info.labels(*removed).set(0)
+        for added in now - self._infos:
+            self.info.labels(*added).set(1)
+            self.loaded_at.labels(*added[:2]).set(time.time())
         self._infos = now
 
     def render(self, accept: str) -> tuple[bytes, str]:

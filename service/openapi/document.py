@@ -106,7 +106,7 @@ def _own_schema(_: Any, field: Any, **__: Any) -> JsonSchema:
 def _add_codec(spec: APISpec, codec: Codec, endpoint: Endpoint) -> None:
     described, name = codec.describe(), _component(codec, endpoint)
     spec.components.schema(f"{name}.request", described.request, schema=described.schema)
-    spec.components.schema(f"{name}.answer", described.response)
+    spec.components.schema(f"{name}.answer", described.response)  # the name that clients made from the document have
     spec.components.example(name, {"value": described.example})
 
 
@@ -121,14 +121,14 @@ def _prediction(template: str, codec: type[Codec], found: list[Target]) -> dict[
         target.label: {"$ref": f"#/components/examples/{_component(codec, target.endpoint)}"} for target in found
     }
     request = {"schema": _any_of(f"{name}.request" for name in names), "examples": examples}
-    answer = {"schema": _any_of(f"{name}.answer" for name in names)}
+    response = {"schema": _any_of(f"{name}.answer" for name in names)}
     return {
         "tags": [codec.name],
         "summary": predict_summary(template),
         "parameters": _parameters(template, found),
         "requestBody": {"required": True, "content": {JSON: request, **binary}},
         "responses": {
-            "200": {"description": "Predictions.", "content": {JSON: answer, **binary}},
+            "200": {"description": "Predictions.", "content": {JSON: response, **binary}},
             **_errors(codec.statuses, f"{codec.name}.error"),
         },
     }
@@ -137,13 +137,13 @@ def _prediction(template: str, codec: type[Codec], found: list[Target]) -> dict[
 def _view(template: str, view: ViewRoute, found: list[Target]) -> dict[str, Any]:
     content = {JSON: {"schema": view.schema}} if view.schema else {}
     content |= {text: {"schema": {"type": "string"}} for text in view.texts}
-    answers = {"200": {"description": view.summary, "content": content}} if content else {}
+    success = {"200": {"description": view.summary, "content": content}} if content else {}
     error = "error" if view.tag == SERVICE else f"{view.tag}.error"
     return {
         "tags": [view.tag],
         "summary": view.summary,
         "parameters": _parameters(template, found),
-        "responses": answers | _errors(view.statuses, error),
+        "responses": success | _errors(view.statuses, error),
     }
 
 

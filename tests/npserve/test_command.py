@@ -86,7 +86,9 @@ def test_a_missing_library_is_named_with_the_extra_that_has_it(missing: str) -> 
 
 
 @pytest.mark.parametrize("missing", LIBRARIES)
-def test_so_is_each_library(missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_library_of_the_extra_is_named_so(
+    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def import_module(_: str) -> None:
         raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
 
