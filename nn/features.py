@@ -7,6 +7,7 @@ row gives the same bits in both.
 
 import dataclasses
 from collections.abc import Sequence
+from functools import cache
 from itertools import chain
 from typing import Any, Self
 
@@ -97,10 +98,10 @@ class Features:
             kind = fields.pop("kind")
             if kind not in KINDS:
                 raise ValueError(f"feature {fields.get('name')!r} is of the unknown kind {kind!r}")
-            names = {field.metadata.get("key", field.name): field.name for field in dataclasses.fields(KINDS[kind])}
-            if unknown := sorted(fields.keys() - names.keys()):
+            known = _fields(kind)
+            if unknown := sorted(fields.keys() - known.keys()):
                 raise ValueError(f"feature {fields.get('name')!r} has the unknown setting {unknown[0]!r}")
-            columns.append(KINDS[kind](**{names[key]: value for key, value in fields.items()}))
+            columns.append(KINDS[kind](**{known[key].name: value for key, value in fields.items()}))
         return cls(columns, config["dropped"])
 
     def _values(self, codes: Codes) -> Float32:
@@ -138,10 +139,16 @@ class Features:
         self._first = np.cumsum([0, *widths])[:-1][self._categories]
 
 
+@cache
+def _fields(kind: str) -> dict[str, dataclasses.Field[Any]]:
+    """Return the fields of a kind by the keys that they have in files."""
+    return {field.metadata.get("key", field.name): field for field in dataclasses.fields(KINDS[kind])}
+
+
 def _record(column: Column) -> dict[str, Any]:
     given = {
-        field.metadata.get("key", field.name): value
-        for field in dataclasses.fields(column)
+        key: value
+        for key, field in _fields(column.kind).items()
         if (value := getattr(column, field.name)) != field.default
     }
     return {"kind": column.kind, **given}

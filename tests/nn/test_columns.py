@@ -144,6 +144,7 @@ def test_mixed_rows_after_a_round_trip(rng: np.random.Generator) -> None:
     again = Features.from_config(json.loads(json.dumps(features.to_config())))
     assert again.columns == features.columns
     assert again.dropped == ("id",)
+    assert all("fill_value" not in record for record in features.to_config()["columns"])
     np.testing.assert_array_equal(again.inputs(codes), inputs)
     # A row gives the same bits alone and in company.
     for row, expected in zip(features.to_cells(codes), inputs, strict=True):

@@ -50,6 +50,13 @@ def test_the_same_bits_after_a_round_trip(rng: np.random.Generator) -> None:
             lambda: Features.from_config({"columns": [{"name": "a", "kind": "colour"}], "dropped": []}),
             "unknown kind 'colour'",
         ),
+        (
+            # The key of a file is fill, whatever the field is called here.
+            lambda: Features.from_config(
+                {"columns": [{"name": "a", "kind": "number", "fill_value": 1}], "dropped": []}
+            ),
+            "feature 'a' has the unknown setting 'fill_value'",
+        ),
     ],
 )
 def test_features_that_can_not_be(make: Any, message: str) -> None:
