@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -188,6 +189,12 @@ def test_all_workers_follow_within_two_seconds_and_no_request_fails(constants: P
         }
 
 
+def _are_replaced(server: Server, workers: list[int]) -> bool:
+    """Whether these workers are gone, and there are two again."""
+    living = server.workers()
+    return len(living) == 2 and not {*workers} & {*living}
+
+
 def test_a_killed_worker_is_replaced_and_what_it_counted_is_kept(constants: Path, tmp_path: Path) -> None:
     with Server(constants, tmp_path / "metrics") as server:
         server.wait_until_ready()
@@ -200,8 +207,7 @@ def test_a_killed_worker_is_replaced_and_what_it_counted_is_kept(constants: Path
                 if round_ == 1:
                     publish(constants, "abc", make_constant(1), METRICS, {})
                     published = time.monotonic()
-                replaced = lambda: len(server.workers()) == 2 and before[0] not in server.workers()  # noqa: E731, B023
-                server.wait_for(replaced, seconds=5)
+                server.wait_for(partial(_are_replaced, server, before[:1]), seconds=5)
                 counts.append(total(server.scrape(), "npserve_request_seconds_count", outcome="ok"))
             time.sleep(max(0, published + 3 - time.monotonic()))
             assert load.since(published + 2.5) == {2}
@@ -222,7 +228,7 @@ def test_a_worker_that_starts_while_the_store_is_gone_does_not_stop_the_others(i
         iris.rename(iris.with_name("elsewhere"))
         killed = server.workers()[0]
         os.kill(killed, signal.SIGKILL)
-        server.wait_for(lambda: len(server.workers()) == 2 and killed not in server.workers())
+        server.wait_for(lambda: _are_replaced(server, [killed]))
         assert {server.post().status_code for _ in range(50)} <= {200, 503}
         assert server.process.poll() is None
         iris.with_name("elsewhere").rename(iris)
@@ -232,11 +238,11 @@ def test_a_worker_that_starts_while_the_store_is_gone_does_not_stop_the_others(i
 def test_workers_that_are_replaced_gracefully_have_counted_everything(constants: Path) -> None:
     with Server(constants) as server:
         server.wait_until_ready()
-        old = set(server.workers())
+        old = server.workers()
         for _ in range(10):
             assert server.post("/models/abc/predict").status_code == 200
         server.process.send_signal(signal.SIGHUP)
-        server.wait_for(lambda: len(server.workers()) == 2 and not old & set(server.workers()))
+        server.wait_for(lambda: _are_replaced(server, old))
         server.wait_for(lambda: total(server.scrape(), "npserve_request_seconds_count", outcome="ok") >= 10)
         assert total(server.scrape(), "npserve_request_seconds_count", outcome="ok") == 10
 

@@ -1,7 +1,6 @@
 """KServe's own client speaks the Open Inference Protocol with the real server."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 import requests
 
 from store import read_version
+from tests.helpers.kserve import ask, kserve
 from tests.helpers.models import ROW
 from tests.helpers.server import Server
 
@@ -18,23 +18,13 @@ httpx = pytest.importorskip("httpx")
 ROWS = np.array([ROW, [6.0, 2.0, 5.0, 1.5]], np.float32)
 
 
-def _kserve(module: str = "") -> Any:
-    """Import it only where it is used: it takes two seconds, in every test process."""
-    return pytest.importorskip(f"kserve{module}")
-
-
-def _ask(call: Callable[[Any], Awaitable[Any]]) -> Any:
-    async def session() -> Any:
-        async with _kserve().InferenceRESTClient(_kserve().RESTConfig(protocol="v2")) as client:
-            return await call(client)
-
-    return asyncio.run(session())
+_ask = partial(ask, "v2")
 
 
 def _request(binary: bool, rows: np.ndarray = ROWS, dtype: str = "FP32", **options: Any) -> Any:
-    given = _kserve().InferInput("input", list(rows.shape), dtype)
+    given = kserve().InferInput("input", list(rows.shape), dtype)
     given.set_data_from_numpy(rows, binary_data=binary)
-    return _kserve().InferRequest("iris", [given], request_id="7", **options)
+    return kserve().InferRequest("iris", [given], request_id="7", **options)
 
 
 def _expected(models: Path) -> np.ndarray:
@@ -55,7 +45,7 @@ def test_it_predicts(binary_out: bool, binary_in: bool, shared_server: Server) -
 
 
 def test_it_sends_half_precision_and_chooses_outputs(shared_server: Server) -> None:
-    wanted = [_kserve(".protocol.infer_type").RequestedOutput("probabilities", {"binary_data": True})]
+    wanted = [kserve(".protocol.infer_type").RequestedOutput("probabilities", {"binary_data": True})]
     request = _request(True, ROWS.astype(np.float16), "FP16", request_outputs=wanted)
     answer = _ask(lambda client: client.infer(shared_server.url, request, model_name="iris"))
     assert [output.name for output in answer.outputs] == ["probabilities"]

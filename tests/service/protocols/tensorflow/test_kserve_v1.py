@@ -1,32 +1,21 @@
 """KServe's own client speaks its V1 protocol with the real server."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import requests
 
 from store import read_version
+from tests.helpers.kserve import ask
 from tests.helpers.models import ROW
 from tests.helpers.server import Server
 
 httpx = pytest.importorskip("httpx")
 
 
-def _kserve() -> Any:
-    """Import it only where it is used: it takes two seconds, in every test process."""
-    return pytest.importorskip("kserve")
-
-
-def _ask(call: Callable[[Any], Awaitable[Any]]) -> Any:
-    async def session() -> Any:
-        async with _kserve().InferenceRESTClient(_kserve().RESTConfig(protocol="v1")) as client:
-            return await call(client)
-
-    return asyncio.run(session())
+_ask = partial(ask, "v1")
 
 
 def test_it_predicts(shared_server: Server) -> None:
