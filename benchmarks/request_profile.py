@@ -24,21 +24,25 @@ from benchmarks.bodies import BODIES, NATIVE, Body  # noqa: E402
 from benchmarks.networks import make_rows, publish_network  # noqa: E402
 from service.metrics.registry import Metrics  # noqa: E402
 from service.prediction import pipeline  # noqa: E402
+from service.prediction.calls import PendingRequest  # noqa: E402
 from service.prediction.catalogue import Catalogue  # noqa: E402
-from service.prediction.messages import Request  # noqa: E402
+from service.prediction.counting import CallCounter  # noqa: E402
+from service.prediction.memory_budget import MemoryBudget  # noqa: E402
+from service.prediction.messages import Request, Response  # noqa: E402
 from service.prediction.reloader import CatalogueReloader  # noqa: E402
+from service.protocols import find_route  # noqa: E402
 from service.protocols.native import codec as native  # noqa: E402
 from service.settings import Settings  # noqa: E402
 
 # The functions of each stage; none of them calls another.
 STAGES: dict[str, list[tuple[Any, str]]] = {
-    "route": [(pipeline, "find_route"), (Catalogue, "find")],
+    "route": [(Catalogue, "find")],
     "unpack": [(native, "unpack"), (native, "check_json")],
     "parse": [(native, "parse_rows"), (native, "parse_json")],
     "schema": [(native, "read_body")],
     "forward": [(pipeline, "forward")],
     "encode": [(native.NativeCodec, "encode")],
-    "metrics": [(pipeline.PredictionPipeline, "count")],
+    "metrics": [(CallCounter, "count")],
 }
 SECONDS = 1.0  # of each measurement
 
@@ -63,10 +67,15 @@ def _handler(body: Body, together: int, metrics: Metrics) -> Callable[[], None]:
     answering = pipeline.PredictionPipeline(settings, lambda: reloader.catalogue, metrics)
     path, written = NATIVE.path.format(network=body.network), NATIVE.write(make_rows(body.network, body.rows))
     headers = {name.lower(): value for name, value in written.headers.items()}
+    budget, route = MemoryBudget(settings.max_held_bytes), find_route(path)
+    assert route is not None
 
     def handle() -> None:
-        began = time.perf_counter()
-        answers = answering.handle_many([Request(path, headers, written.content, began) for _ in range(together)])
+        answers: list[Response] = []
+        requests = [Request(headers, budget.reserve(), written.content) for _ in range(together)]
+        pending = [PendingRequest(request, route, answers.append) for request in requests]
+        answering.answer(answering.decode(pending))
+        answering.counter.count()
         assert answers[0].status == 200, answers[0].body
 
     return handle

@@ -12,10 +12,11 @@ from werkzeug.routing import BaseConverter
 from service.errors import NO_SUCH_PATH, RequestError, Unexpected
 from service.metrics.registry import Metrics
 from service.openapi.views import openapi_views
+from service.prediction.memory_budget import MemoryBudget
 from service.prediction.messages import Request, read_request_id
 from service.prediction.pipeline import PredictionPipeline
 from service.prediction.reloader import CatalogueReloader
-from service.protocols import ROUTES
+from service.protocols import ROUTES, Route
 from service.protocols.body import read_stream
 from service.protocols.native.codec import NativeCodec
 from service.protocols.native.views import native_views
@@ -34,6 +35,7 @@ class Service(NamedTuple):
     metrics: Metrics
     reloader: CatalogueReloader
     pipeline: PredictionPipeline
+    budget: MemoryBudget
 
 
 class PathSegment(BaseConverter):
@@ -53,8 +55,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     # Paths are not normalised: no redirect turns //predict into another path.
     app.url_map.merge_slashes = False
     app.url_map.converters["default"] = PathSegment
-    app.extensions["npserve"] = Service(settings, metrics, reloader, pipeline)
-    _add_predictions(app, pipeline)
+    service = Service(settings, metrics, reloader, pipeline, MemoryBudget(settings.max_held_bytes))
+    app.extensions["npserve"] = service
+    _add_predictions(app, service)
     _add_operations(app, reloader, metrics)
     _add_errors(app)
     _add_requests(app, metrics)
@@ -66,12 +69,19 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
-def _add_predictions(app: Flask, pipeline: PredictionPipeline) -> None:
-    def predict(**_: str) -> Response:
+def _add_predictions(app: Flask, service: Service) -> None:
+    pipeline = service.pipeline
+
+    def predict(**segments: str) -> Response:
+        template = str(request.url_rule)
+        route = Route(template, ROUTES[template], {"name": None, **segments})
         # One byte more than is allowed shows that there is too much; the rest is never read.
-        body = read_stream(request.stream, pipeline.body_limit(request.path, request.headers) + 1)
-        response = pipeline.handle(Request(request.path, request.headers, body, g.began))
-        return Response(response.body, response.status, dict(response.headers))
+        body = read_stream(request.stream, pipeline.body_limit(route, request.headers) + 1)
+        reservation = service.budget.reserve()
+        sent = pipeline.handle(Request(request.headers, reservation, body, g.began), route)
+        response = Response(sent.body, sent.status, dict(sent.headers))
+        response.call_on_close(reservation.release)
+        return response
 
     for template in ROUTES:
         app.add_url_rule(template, "predict", predict, methods=["POST"])

@@ -40,7 +40,8 @@ LAYERS: dict[str, list[list[str]]] = {
     ],
     "service": [
         ["=service", "service.settings", "service.errors", "service.logs", "service.malloc"],
-        ["service.metrics", "service.prediction.messages", "service.prediction.forward"],
+        ["service.metrics", "service.prediction.memory_budget", "service.prediction.forward"],
+        ["service.prediction.messages"],
         ["service.protocols.json_schema", "service.protocols.body", "service.protocols.npy"],
         ["service.protocols.rows"],
         ["service.protocols.codec", "service.protocols.fast_json"],

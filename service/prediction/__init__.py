@@ -1,6 +1,7 @@
 """What a prediction is, whatever carried it.
 
-In the order in which to read it: `messages` (a request and its response), `catalogue` (what is served, and by which
-URL it is found), `pipeline` (decode, predict, encode, count), `forward` (the forward pass), `reloader` (how the
-catalogue follows the store).
+In reading order: `memory_budget` (the bytes held for clients), `messages` (a request and its response), `catalogue`
+(which versions are served, and how a request names one), `calls` (a prediction after each step), `pipeline` (the steps:
+decode, compute, respond, count), `forward` (the forward pass), `counting`, `reloader` (how the catalogue follows the
+store).
 """

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from service.errors import NotFound, NotLoaded
 from service.metrics.registry import Metrics, VersionMetrics
-from service.prediction.forward import row_cost
+from service.prediction.forward import READING_ROWS, row_seconds
 from service.protocols import CODECS, Codec
 from service.settings import Settings
 from store import Version
@@ -13,14 +13,14 @@ from store.layout import VERSION_NUMBER
 from store.watch import WHOLE_STORE, ServedModel
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Endpoint:
     """A loaded version with all that a request to it needs."""
 
     version: Version
     codecs: Mapping[type[Codec], Codec]
     headers: Mapping[str, str]
-    row_cost: int
+    row_seconds: float
     metrics: VersionMetrics
 
     @classmethod
@@ -28,7 +28,12 @@ class Endpoint:
         """Prepare a version once, when it is loaded."""
         codecs = {codec: codec(version, settings) for codec in CODECS}
         headers = {"X-Model-Name": version.name, "X-Model-Version": str(version.number)}
-        return cls(version, codecs, headers, row_cost(version.artifact.model.network), VersionMetrics(metrics, version))
+        seconds = row_seconds(version.artifact.model.network)
+        return cls(version, codecs, headers, seconds, VersionMetrics(metrics, version))
+
+    def pass_seconds(self, rows: int) -> float:
+        """Return how long a forward pass of so many rows takes, about."""
+        return self.row_seconds * (rows + READING_ROWS)
 
 
 @dataclass(frozen=True)

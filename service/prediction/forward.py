@@ -16,9 +16,11 @@ TILE = 4
 # Rows whose activations stay in the cache; and however many rows come, memory is bounded.
 CHUNK = 1024
 # In multiplications of a matrix product: what is done to each input and unit besides (scaling, activations, softmax,
-# looking whether it is finite), and how many units the rest of a row is worth. Of 15 networks of numbers from 1-2 to
-# 784-2048-2048-10 none took more than 1.5 times what this says, and wide ones a sixth; with dates it was up to 2.6.
-PER_UNIT, ROW_UNITS = 128, 16
+# looking whether it is finite); in units: the rest of a row; in rows: reading the weights, which is most of the work
+# for few rows. Of 15 networks of numbers from 1-2 to 784-2048-2048-10 none took more than 1.5 times what this says, and
+# wide ones a sixth; with dates it was up to 2.6.
+PER_UNIT, ROW_UNITS, READING_ROWS = 128, 16, 8
+MULTIPLICATION_SECONDS = 2e-3 / 2**25  # on one core
 
 
 class Predictions(NamedTuple):
@@ -33,11 +35,11 @@ class Predictions(NamedTuple):
         return Predictions(self.outputs[rows], self.classes[rows], self.finite[rows])
 
 
-def row_cost(network: Network) -> int:
-    """Return how long a row takes, in multiplications of a matrix product."""
+def row_seconds(network: Network) -> float:
+    """Return how long a row takes, about, on one core."""
     multiplications = sum(layer.kernel.size for layer in network.layers)
     units = network.inputs + sum(layer.bias.size for layer in network.layers)
-    return multiplications + PER_UNIT * (units + ROW_UNITS)
+    return (multiplications + PER_UNIT * (units + ROW_UNITS)) * MULTIPLICATION_SECONDS
 
 
 def forward(model: Model, codes: Codes, *, deterministic: bool = False) -> Predictions:

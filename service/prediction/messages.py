@@ -5,11 +5,14 @@ import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from time import perf_counter
 from typing import Protocol
 
+from service.prediction.memory_budget import Reservation
+
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-# An ID has to be unique, not unguessable: this costs a fifth of a UUID. No two workers draw the same.
+# An ID has to be unique, not unguessable, and this is much cheaper than a UUID. No two workers draw the same.
 _random = random.Random()
 os.register_at_fork(after_in_child=_random.seed)
 
@@ -23,19 +26,31 @@ class Headers(Protocol):
 
 @dataclass(slots=True)
 class Request:
-    """A request whose body is read. `began` and `completed`: the perf_counter when its headers and its body ended."""
+    """Headers and body of a request, what it holds of the worker's memory, and how long its response is wanted.
 
-    path: str
+    `began` and `completed` are the perf_counter when its headers and its body ended, `deadline` is the one from which
+    on no response is wanted.
+    """
+
     headers: Headers
-    body: bytes | bytearray
-    began: float
-    method: str = "POST"
+    reservation: Reservation
+    body: bytes | bytearray = field(default_factory=bytearray)
+    began: float = field(default_factory=perf_counter)
+    completed: float = field(default_factory=perf_counter)
+    deadline: float = inf
     request_id: str = field(init=False)
-    completed: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.completed = perf_counter()
         self.request_id = read_request_id(self.headers)
+
+    def abandon(self) -> None:
+        """Note that the client is gone."""
+        self.deadline = -inf
+
+    @property
+    def expired(self) -> bool:
+        """Whether no response is wanted any more."""
+        return self.deadline <= perf_counter()
 
 
 @dataclass(slots=True)

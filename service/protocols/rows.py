@@ -130,8 +130,9 @@ def read_body(schema: Schema, body: Any) -> dict[str, Any]:
     loaded: dict[str, Any] = {}
     problems: Iterable[Problem] = ()
     try:
-        loaded = schema.load(body, unknown=EXCLUDE)  # marshmallow takes 6 µs for each unknown key
+        loaded = schema.load(body, unknown=EXCLUDE)  # marshmallow is slow with unknown keys
     except ValidationError as error:
+        error.__traceback__ = None  # its frames refer to it: they would keep the body until garbage is collected
         problems = chain.from_iterable(error.messages_dict.values())
     if schema.unknown == RAISE:
         problems = chain(problems, _unknown_keys(schema, body))

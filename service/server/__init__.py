@@ -1,7 +1,7 @@
 """Bytes -> requests -> responses: the event-loop server that answers predictions itself.
 
-In reading order: `worker` (the gunicorn worker that starts it), `connection` (one client), `request_head` and
-`response_bytes` (what HTTP/1.1 looks like), `exchanges` (pipelining), `flow_control`, `timeouts`, `memory_budget` (the
-bytes held for clients), `batcher` (predictions that share a forward pass), `wsgi` (every other request, by the Flask
-app).
+In reading order: `worker` (the gunicorn worker that starts it), `connection_state` (the states of one client), its
+`connection`, and the parts of that: `request_parser` with `request_head`, `exchanges` (pipelining), `flow_control`,
+`timeouts`, `response_bytes`; then those that answer: `batcher` (predictions that share a forward pass) and `wsgi`
+(every other request, by the Flask app).
 """

@@ -1,128 +1,122 @@
 """One HTTP connection: predictions are answered in the event loop, all other requests by the Flask app.
 
-Of uvicorn's HTTP protocol it keeps the parser and the place in the server; requests and responses are its own. A
-request is handed on when it is complete, so that a slow sender does not block others, and its response is sent when
-all before it on the connection are. Without an ASGI task, predictions can share a forward pass; without uvicorn's
-request cycles, small requests take 4 to 12 % less of the server's time. uvicorn is pinned, for its parts are not made
-to be replaced.
+Theory of operation
+===================
+A connection is made of parts with one concern each, and this module is what happens between them:
+
+    transport -> RequestParser -> ExchangeQueue -> Batcher or WSGIBridge -> response -> transport
+    beside them: ConnectionState, Timeouts, FlowControl
+
+- `connection_state` has the states of reading and writing, and their transitions. Each event of the transport, the
+  parser, the timer and the two that answer is one method here.
+- A request is dispatched when it is complete, so that a slow sender does not block others, and when all before it on
+  the connection are answered: of one connection one request at a time is being worked on, the first of the queue.
+- `_advance` does whatever the states allow: it sends, dispatches, and decides whether more is read. It runs after each
+  event that may allow more, and running it once too often changes nothing.
+- The client is read from while it has at most one request unanswered and reads its responses (`_advance` again).
+- A request owns its reservation: made with its head, resized with its body and by the pipeline, and released when its
+  response is sent but for less than what the transport buffers (`SMALL`), its exchange is dropped, or its client is
+  gone when the response comes. `_unsent` is the reservation of a response that the client has not read yet.
+
+Of uvicorn, which is pinned, it has the place in the server: it is made with the arguments of uvicorn's own protocols,
+keeps itself in `server_state.connections` for as long as the server has to wait for it, and has `shutdown()`.
 """
 
 import asyncio
-import logging
-from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
-import httptools
 import orjson
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.config import Config
+from uvicorn.server import ServerState
 
-from service.errors import Overloaded, RequestError, Unexpected
+from service.errors import RequestError
 from service.metrics.registry import Metrics
-from service.prediction.messages import Headers, Request, Response, read_request_id
+from service.prediction.calls import PendingRequest
+from service.prediction.memory_budget import MemoryBudget
+from service.prediction.messages import Request, Response
+from service.prediction.pipeline import PredictionPipeline
 from service.protocols import find_route
-from service.server.batcher import Batcher, PendingRequest
+from service.server.batcher import Batcher
+from service.server.connection_state import ConnectionState, Reading, ReadingEvent, Received, Sent, Writing
 from service.server.exchanges import Exchange, ExchangeQueue
 from service.server.flow_control import FlowControl
-from service.server.memory_budget import SMALL, MemoryBudget
-from service.server.request_head import (
-    MAX_HEAD_BYTES,
-    HeaderFields,
-    RequestHead,
-    RequestRejected,
-    check_target,
-    read_head,
-)
+from service.server.request_head import HeaderFields, RequestHead, RequestRejected
+from service.server.request_parser import RequestParser
 from service.server.response_bytes import serialize_response
-from service.server.timeouts import ConnectionState, Timeouts
+from service.server.timeouts import Timeouts
 from service.server.wsgi import WSGIBridge
 from service.settings import Settings
 
 MAX_DISCARDED = 2**24  # bytes after a rejection, read so that the client sees why
-log = logging.getLogger("npserve")
 
 
-class HTTPConnection(HttpToolsProtocol):
+class HTTPConnection(asyncio.Protocol):
     """One client."""
 
     def __init__(
         self,
         batcher: Batcher,
         bridge: WSGIBridge,
-        get_body_limit: Callable[[str, Headers], int],
+        pipeline: PredictionPipeline,
         budget: MemoryBudget,
         settings: Settings,
         metrics: Metrics,
-        **options: Any,
+        *,
+        config: Config,
+        server_state: ServerState,
+        **_: Any,
     ) -> None:
-        super().__init__(**options)
-        self._batcher, self._bridge, self._get_body_limit = batcher, bridge, get_body_limit
-        self._budget, self._metrics = budget, metrics
-        self._flow = FlowControl()
-        self._timeouts = Timeouts(self.loop, self._flow, settings, self.timeout_keep_alive, self._expire)
-        self._exchanges = ExchangeQueue(budget)
-        self._discarding = False  # whatever is received from now on is ignored
-        self._no_progress = self._discarded = self._buffered = 0  # bytes
-        self._progress = False
+        self._batcher, self._bridge, self._pipeline, self._budget = batcher, bridge, pipeline, budget
+        self._settings, self._metrics, self._server = settings, metrics, server_state
+        self._keep_alive = config.timeout_keep_alive
+        self._state, self._exchanges = ConnectionState(), ExchangeQueue()
+        self._parser = RequestParser(self._state, self)
+        self._unsent = budget.reserve()
+        self._discarded = 0  # bytes
 
     # The transport's events.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
-        self.connections.add(self)
-        self.transport = transport
-        self._flow.start(transport)
-        self._timeouts.start(transport)
+        self._server.connections.add(self)  # type: ignore[arg-type]
+        self._transport = transport
+        self._flow = FlowControl(transport)
+        self._timeouts = Timeouts(transport, self._state, self._flow, self._settings, self._keep_alive, self._expire)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Drop the requests, and the parser, which refers to this: else bodies stay until garbage is collected."""
-        self.connections.discard(self)
-        self.parser = None  # type: ignore[assignment]
+        """Drop the requests; the one that is being worked on is told that its client is gone."""
+        self._server.connections.discard(self)
+        self._exchanges.drop_behind(1 if self._state.writing is Writing.RESPONDING else 0)
+        for exchange in self._exchanges:
+            exchange.request.abandon()
+        self._state.receive(Received.END)
+        self._state.send(Sent.CLOSED)
         self._timeouts.stop()
-        self._hold_buffered(0)
-        self._exchanges.cancel_all()
-        self._discarding = True
-        if not self.connections:
+        self._parser.close()
+        self._unsent.release()
+        if not self._server.connections:
             self._batcher.count()  # the worker may be about to end, and waits for nothing but its connections
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; what it or this class rejects is answered in JSON."""
-        if self._discarding:
+        if self._state.reading is Reading.DISCARDING:
             self._discarded += len(data)
             if self._discarded > MAX_DISCARDED:
-                self.transport.abort()
+                self._transport.abort()
             return
-        self._progress = False
-        upgrade_offset = None
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            upgrade_offset = upgrade.args[0]
-        except httptools.HttpParserError as error:
-            self._reject(_cause(error))
-            return
-        if upgrade_offset is not None:  # not in the handler above: there a rejection would lose its cause, the context
-            self._feed_without_upgrade(data[upgrade_offset:])
-            return
-        self._no_progress = 0 if self._progress else self._no_progress + len(data)
-        if self._no_progress > MAX_HEAD_BYTES:
-            self._reject(RequestRejected(431, f"the headers are larger than {MAX_HEAD_BYTES} bytes"))
+            self._parser.feed(data)
+        except RequestError as error:
+            self._reject(error)
 
-    def _feed_without_upgrade(self, rest: bytes) -> None:
-        """Treat a request that offers another protocol as the HTTP/1.1 that it is (RFC 9110, 7.8).
-
-        The parser stops at its head and skips its body. Java's client and `curl --http2` make such offers.
-        """
-        line = b"%s %s HTTP/%s\r\n" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
-        fields = b"".join(b"%s: %s\r\n" % pair for pair in self.headers if pair[0] != b"upgrade")
-        self.parser = httptools.HttpRequestParser(self)
-        self.data_received(line + fields + b"\r\n" + rest)
-
-    def eof_received(self) -> bool:  # type: ignore[override]
+    def eof_received(self) -> bool:
         """Answer the complete requests of a client that sends no more; True keeps its connection open for that."""
-        self._exchanges.drop_receiving()
+        if self._state.reading is Reading.BODY:
+            self._exchanges.drop_last()
+        self._state.receive(Received.END)
         if self._exchanges:
             self._exchanges[-1].head.keep_alive = False
-            self._timeouts.enter(ConnectionState.RESPONDING)
         return bool(self._exchanges)
 
     def shutdown(self) -> None:
@@ -130,163 +124,148 @@ class HTTPConnection(HttpToolsProtocol):
         if self._exchanges:
             self._exchanges[-1].head.keep_alive = False
         else:
-            self.transport.close()
+            self._close()
 
     def pause_writing(self) -> None:
-        """Wait until the client has read its responses."""
-        self._hold_buffered(self.transport.get_write_buffer_size())
-        self._flow.pause_writing()
+        """Send no more responses: the client does not read those that were sent."""
+        self._state.send(Sent.PAUSED)
         self._timeouts.restart_write_timeout()
-        if self._flow.pause_reading(True):
-            self._timeouts.restart()
 
     def resume_writing(self) -> None:
         """Go on."""
-        self._hold_buffered(0)
-        self._flow.resume_writing()
+        self._state.send(Sent.RESUMED)
+        self._unsent.release()
         self._timeouts.restart_write_timeout()
         self._advance()
 
-    def _hold_buffered(self, size: int) -> None:
-        self._budget.held += size - self._buffered
-        self._buffered = size
-
     # The parser's events.
 
-    def on_message_begin(self) -> None:
-        """Begin a request."""
-        self.url, self.headers = b"", []
-        self._timeouts.enter(ConnectionState.HEAD)
+    def begin_request(self) -> None:
+        """Expect headers."""
+        self._state.receive(Received.BEGIN)
+        self._timeouts.restart()
 
-    def on_url(self, url: bytes) -> None:
-        """Take a part of the target."""
-        self.url += url
-        check_target(self.url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header field; trailers, which follow a body, are ignored (RFC 9110, 6.5.1)."""
-        if self._timeouts.state is ConnectionState.HEAD:
-            self.headers.append((name.lower(), value))
-
-    def on_headers_complete(self) -> None:
+    def receive_head(self, head: RequestHead) -> None:
         """Queue a request."""
-        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
-            return  # it is parsed again without the offer
-        self._timeouts.enter(ConnectionState.BODY)
-        self._progress = True
-        head = read_head(self.parser, self.url, self.headers)
-        self._exchanges.receive(head, self._get_body_limit(head.path, head.fields))
+        route = find_route(head.path)
+        limit = self._pipeline.body_limit(route, head.fields)
+        self._exchanges.receive(Exchange(head, Request(head.fields, self._budget.reserve()), route, limit))
+        self._state.receive(Received.HEAD)
+        self._timeouts.restart()
         if head.expects_continue or len(self._exchanges) > 1:
             self._advance()
 
-    def on_body(self, body: bytes) -> None:
+    def receive_body(self, data: bytes) -> None:
         """Collect a body, no further than shows that it is too long."""
-        self._progress = True
-        exchange = self._exchanges.receiving
-        if exchange is None:
-            return
-        size = self._exchanges.receive_body(exchange, body)
-        if size > exchange.body_limit:
-            self._discarding, exchange.head.keep_alive = True, False
-            self._complete(exchange)
-        elif size > SMALL and self._budget.is_exhausted(size):
-            raise Overloaded("too much is being sent at once: try again")
+        exchange = self._exchanges[-1]
+        request = exchange.request
+        request.body += data
+        if len(request.body) > exchange.body_limit:
+            exchange.head.keep_alive = False
+            self._complete(Received.REJECTED)
+        else:
+            request.reservation.resize(len(request.body))
 
-    def on_message_complete(self) -> None:
+    def end_request(self) -> None:
         """Hand a request on."""
-        self._progress = True
-        if self._exchanges.receiving:
-            self._complete(self._exchanges.receiving)
+        self._complete(Received.REQUEST)
 
-    def _complete(self, exchange: Exchange) -> None:
-        self._exchanges.receiving, exchange.complete = None, True
-        self._timeouts.enter(ConnectionState.RESPONDING)
+    def _complete(self, event: ReadingEvent) -> None:
+        self._exchanges[-1].request.completed = perf_counter()
+        self._state.receive(event)
+        self._timeouts.restart()
         self._advance()
 
     # The exchanges.
 
     def _advance(self) -> None:
         """Send the responses that are there, and dispatch the request that is next."""
-        while self._exchanges and not self._flow.write_paused:
+        while self._exchanges and self._state.writing is Writing.IDLE:
             exchange = self._exchanges[0]
-            if exchange.response is None:
+            if exchange.response is not None:
+                self._send(exchange, exchange.response)
+            elif self._state.reading is not Reading.BODY or len(self._exchanges) > 1:
                 self._dispatch(exchange)
+            else:
+                self._invite(exchange)
                 break
-            self._exchanges.remove_first()
-            self._send(exchange.response, exchange.head)
-        if self._flow.pause_reading(self._flow.write_paused or len(self._exchanges) > 1):
+        if self._flow.pause_reading(self._state.writing is Writing.BLOCKED or len(self._exchanges) > 1):
             self._timeouts.restart()  # paused time does not count against the client
 
+    def _invite(self, exchange: Exchange) -> None:
+        """Ask for a body whose sender waits to be asked (RFC 9110, 10.1.1)."""
+        if exchange.head.expects_continue and not exchange.request.body:
+            exchange.head.expects_continue = False
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
     def _dispatch(self, exchange: Exchange) -> None:
-        if exchange.dispatched:
-            return
-        head = exchange.head
-        if not exchange.complete:
-            if head.expects_continue and not exchange.body:
-                self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            return
-        exchange.dispatched = True
-        body, exchange.body = exchange.body, bytearray()
-
-        def respond(response: Response) -> None:
-            exchange.response = response
-            if not exchange.cancelled:
-                self._advance()
-
-        if head.method == "POST" and find_route(head.path):
-            request = Request(head.path, head.fields, body, exchange.began)
-            self._batcher.submit(PendingRequest(request, respond, lambda: exchange.cancelled))
+        self._state.send(Sent.DISPATCHED)
+        if exchange.head.method == "POST" and exchange.route:
+            self._batcher.submit(PendingRequest(exchange.request, exchange.route, self._respond))
         else:
             self._batcher.count()  # it may ask for the metrics
-            self._bridge.submit(head, body, self.transport, respond)
+            self._bridge.submit(exchange.head, exchange.request.body, self._transport, self._respond)
 
-    def _send(self, response: Response, head: RequestHead) -> None:
-        self.transport.write(serialize_response(response, head, self.server_state.default_headers))
-        self.server_state.total_requests += 1
-        if self._timeouts.state is ConnectionState.RESPONDING and not self._exchanges:
-            self._timeouts.enter(ConnectionState.IDLE)
-        if not head.keep_alive:
-            self._exchanges.cancel_all()
-            self._close(response.status)
-
-    def _close(self, status: int) -> None:
-        """Close; a client that is still sending would lose the response by that, so it is read from for a while."""
-        if self._discarding and status != 408:
-            self._timeouts.enter(ConnectionState.LINGERING)
-            self.transport.write_eof()
+    def _respond(self, response: Response) -> None:
+        """Take the response to the request that was dispatched."""
+        if self._state.writing is Writing.CLOSED:
+            self._exchanges.drop_behind(0)
         else:
-            self._discarding = True
-            self.transport.close()
+            self._send(self._exchanges[0], response)
+            self._advance()
+
+    def _send(self, exchange: Exchange, response: Response) -> None:
+        self._exchanges.popleft()
+        self._state.send(Sent.RESPONSE)
+        self._transport.write(serialize_response(response, exchange.head, self._server.default_headers))
+        self._server.total_requests += 1
+        reservation = exchange.request.reservation
+        if self._state.writing is Writing.BLOCKED:
+            reservation.settle(self._transport.get_write_buffer_size())
+            self._unsent = reservation
+        else:
+            reservation.release()
+        if not exchange.head.keep_alive:
+            self._finish(response.status)
+        elif self._state.reading is Reading.IDLE:
+            self._timeouts.restart()
+
+    def _finish(self, status: int) -> None:
+        """Close; a client that is still sending would lose the response by that, so it is read from for a while."""
+        self._exchanges.drop_behind(0)
+        if self._state.reading is Reading.DISCARDING and status != 408:
+            self._state.send(Sent.END)
+            self._timeouts.restart()
+            self._transport.write_eof()
+        else:
+            self._close()
+
+    def _close(self) -> None:
+        self._state.receive(Received.END)
+        self._state.send(Sent.CLOSED)
+        self._transport.close()
 
     def _reject(self, error: RequestError) -> None:
         """Answer what never became a request, after those that did, and close."""
-        self._discarding = True
-        self._timeouts.enter(ConnectionState.RESPONDING)
-        fields, method, route = HeaderFields(self.headers or []), "", None
-        if head := self._exchanges.drop_receiving():
-            method, route = head.method, find_route(head.path)
-        headers = {"Content-Type": "application/json", **error.headers, "X-Request-ID": read_request_id(fields)}
-        self._metrics.count_http(method, route and route.template, error.status)
+        if self._state.reading is Reading.DISCARDING:
+            return  # by an earlier part of the same data
+        head, route = RequestHead("", "", "", HeaderFields(self._parser.raw_headers)), None
+        if self._state.reading is Reading.BODY:
+            received = self._exchanges.drop_last()
+            head.method, route = received.head.method, received.route
+        self._state.receive(Received.REJECTED)
+        request = Request(head.fields, self._budget.reserve())
+        headers = {"Content-Type": "application/json", **error.headers, "X-Request-ID": request.request_id}
+        self._metrics.count_http(head.method, route and route.template, error.status)
         response = Response(error.status, headers, orjson.dumps(error.body()))
-        head = RequestHead(method, "", "", fields, keep_alive=False)
-        self._exchanges.append(Exchange(head, response=response, complete=True))
+        self._exchanges.append(Exchange(head, request, response=response))
         self._advance()
 
-    def _expire(self, state: ConnectionState) -> None:
+    def _expire(self) -> None:
         """Close; a client that has begun a request gets a 408 first."""
-        if state in (ConnectionState.HEAD, ConnectionState.BODY):
-            seconds = self._timeouts.seconds(state)
-            self._reject(RequestRejected(408, f"the {state.value} did not come within {seconds:g} seconds"))
+        reading = self._state.reading
+        if reading in (Reading.HEAD, Reading.BODY):
+            seconds = self._timeouts.seconds
+            self._reject(RequestRejected(408, f"the {reading} did not come within {seconds:g} seconds"))
         else:
-            self.transport.close()
-
-
-def _cause(error: httptools.HttpParserError) -> RequestError:
-    """Return what stopped the parser."""
-    if not isinstance(error, httptools.HttpParserCallbackError):
-        return RequestRejected(400, "the request is not HTTP/1.1 as RFC 9112 has it")
-    cause = error.__context__
-    if isinstance(cause, RequestError):
-        return cause
-    log.error("a request failed", exc_info=cause)
-    return Unexpected()
+            self._close()

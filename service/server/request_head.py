@@ -46,7 +46,7 @@ class RequestHead:
     path: str
     query: str
     fields: HeaderFields
-    keep_alive: bool
+    keep_alive: bool = False
     expects_continue: bool = False
 
 

@@ -1,16 +1,17 @@
 """A response as the bytes of HTTP/1.1 (RFC 9112, 4)."""
 
 from collections.abc import Iterable
-
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+from http import HTTPStatus
 
 from service.prediction.messages import Response
 from service.server.request_head import RequestHead
 
+STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+
 
 def serialize_response(response: Response, head: RequestHead, defaults: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Return the response to a request; `defaults` are header fields that every response has."""
-    parts = [STATUS_LINE[response.status]]
+    parts = [STATUS_LINES[response.status]]
     for name, value in defaults:
         parts += (name, b": ", value, b"\r\n")
     lines = [f"{name}: {value}\r\n" for name, value in response.headers.items()]

@@ -1,72 +1,57 @@
-"""Timeouts of one connection: what it waits for, and when that has lasted too long."""
+"""Timeouts of one connection: how long it may wait for what the client owes."""
 
 import asyncio
 import sys
 from collections.abc import Callable
-from enum import Enum
 from math import inf
 
+from service.server.connection_state import ConnectionState, Reading, Writing
 from service.server.flow_control import FlowControl
 from service.settings import Settings
 
 LINGER_SECONDS = 5.0
 
 
-class ConnectionState(Enum):
-    """What a connection waits for."""
-
-    HEAD = "headers"
-    BODY = "body"
-    RESPONDING = "response"
-    IDLE = "next request"
-    LINGERING = "end of a rejected request"
-
-
 class Timeouts:
-    """Calls `on_expired` when a state lasts too long, and aborts where a client does not read its responses.
+    """Calls `on_expired` when the client has owed something for too long, and aborts where it reads no responses.
 
     One timer a connection, which sets itself again for when a timeout may be due, costs next to nothing.
     """
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        transport: asyncio.Transport,
+        state: ConnectionState,
         flow: FlowControl,
         settings: Settings,
         keep_alive: float,
-        on_expired: Callable[[ConnectionState], None],
+        on_expired: Callable[[], None],
     ) -> None:
-        self._loop, self._flow, self._on_expired = loop, flow, on_expired
-        self._seconds = {
-            ConnectionState.HEAD: settings.header_seconds,
-            ConnectionState.BODY: settings.body_seconds,
-            ConnectionState.RESPONDING: inf,
-            ConnectionState.IDLE: keep_alive,
-            ConnectionState.LINGERING: LINGER_SECONDS,
-        }
+        self._loop, self._transport = asyncio.get_running_loop(), transport
+        self._state, self._flow, self._on_expired = state, flow, on_expired
+        self._keep_alive, self.body_seconds = keep_alive, settings.body_seconds
+        self._reading = {Reading.HEAD: settings.header_seconds, Reading.BODY: settings.body_seconds}
+        self._shortest = min(*self._reading.values(), keep_alive, LINGER_SECONDS)
         self._unsent, self._unsent_since = sys.maxsize, 0.0  # bytes
-
-    def start(self, transport: asyncio.Transport) -> None:
-        """Begin to wait for the head of a request."""
-        self._transport = transport
-        self.enter(ConnectionState.HEAD)
+        self.restart()
         self._check()
 
     def stop(self) -> None:
         """Cancel the timer."""
         self._timer.cancel()
 
-    def enter(self, state: ConnectionState) -> None:
-        """Enter a state."""
-        self.state, self._since = state, self._loop.time()
-
     def restart(self) -> None:
-        """Enter the same state again."""
-        self.enter(self.state)
+        """Give the client its full time from now on: it owes something else, or reading was paused."""
+        self._since = self._loop.time()
 
-    def seconds(self, state: ConnectionState) -> float:
-        """Return how long a state may last."""
-        return self._seconds[state]
+    @property
+    def seconds(self) -> float:
+        """How long the present state may last."""
+        if self._state.writing is Writing.LINGERING:
+            return LINGER_SECONDS
+        if self._state.reading is Reading.IDLE and self._state.writing is Writing.IDLE:
+            return self._keep_alive
+        return self._reading.get(self._state.reading, inf)
 
     def restart_write_timeout(self) -> None:
         """Give the client its full time to read: what it read of earlier responses does not count."""
@@ -74,11 +59,11 @@ class Timeouts:
 
     def _check(self) -> None:
         now = self._loop.time()
-        if self._flow.write_paused or self._transport.is_closing():
+        if self._state.writing in (Writing.BLOCKED, Writing.CLOSED):
             self._check_write_timeout(now)
-        elif not self._flow.read_paused and now >= self._since + self._seconds[self.state]:
-            self._on_expired(self.state)
-        due, soon = self._since + self._seconds[self.state], now + min(self._seconds.values())
+        elif not self._flow.paused and now >= self._since + self.seconds:
+            self._on_expired()
+        due, soon = self._since + self.seconds, now + self._shortest
         self._timer = self._loop.call_at(due if now < due < soon else soon, self._check)
 
     def _check_write_timeout(self, now: float) -> None:
@@ -86,5 +71,5 @@ class Timeouts:
         unsent = self._transport.get_write_buffer_size()
         if unsent < self._unsent:
             self._unsent, self._unsent_since = unsent, now
-        elif now >= self._unsent_since + self._seconds[ConnectionState.BODY]:
+        elif now >= self._unsent_since + self.body_seconds:
             self._transport.abort()

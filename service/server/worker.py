@@ -8,7 +8,6 @@ from uvicorn_worker import UvicornWorker
 
 from service.server.batcher import Batcher
 from service.server.connection import HTTPConnection
-from service.server.memory_budget import MemoryBudget
 from service.server.wsgi import WSGIBridge
 
 
@@ -28,10 +27,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # it has no types
     async def _serve(self) -> None:
         app: Any = self.wsgi
         service, loop = app.extensions["npserve"], asyncio.get_running_loop()
-        settings, pipeline = service.settings, service.pipeline
-        budget = MemoryBudget(settings.max_held_bytes)
-        batcher, bridge = Batcher(pipeline, loop, settings.max_waiting, budget), WSGIBridge(app, loop)
-        self.config.http = partial(
-            HTTPConnection, batcher, bridge, pipeline.body_limit, budget, settings, service.metrics
-        )
+        pipeline, settings = service.pipeline, service.settings
+        batcher, bridge = Batcher(pipeline, loop, settings.max_waiting), WSGIBridge(app, loop)
+        self.config.http = partial(HTTPConnection, batcher, bridge, pipeline, service.budget, settings, service.metrics)
         await super()._serve()

@@ -18,11 +18,11 @@ from werkzeug.test import TestResponse, create_environ, run_wsgi_app
 
 from nn import Artifact
 from service.app import create_app
-from service.prediction.messages import Request
 from service.settings import Settings
 from store import promote, publish, read_version, set_alias
 from tests.helpers.bad_requests import BAD_NATIVE
 from tests.helpers.models import ROW, make_artifact, make_constant
+from tests.helpers.predictions import predict
 from tests.helpers.server import parse, total
 from tests.helpers.wire import JSON
 
@@ -361,7 +361,7 @@ def test_the_curl_line_is_quoted(client: FlaskClient) -> None:
 def test_a_body_that_comes_slowly_has_not_waited_in_the_queue(app: Flask) -> None:
     body = json.dumps({"instances": [ROW]}).encode()
     uploading = 1000
-    answer = app.extensions["npserve"].pipeline.handle(Request("/predict", {}, body, time.perf_counter() - uploading))
+    answer = predict(app, "/predict", body, began=time.perf_counter() - uploading)
     assert answer.status == 200
     series = parse(app.test_client().get("/metrics").text)
     assert total(series, "npserve_request_seconds_sum", outcome="ok") >= uploading
@@ -481,3 +481,18 @@ def test_the_series_of_the_twenty_latest_versions_are_kept(app: Flask, client: F
 def test_the_environment_sets_it_up(iris: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "NPSERVE_MODELS", str(iris))
     assert create_app().test_client().get("/readyz").status_code == 200
+
+
+def test_many_rows_are_refused_while_others_hold_too_much(iris: Path) -> None:
+    app = create_app(Settings(models=iris, max_held_bytes=100_000))
+    budget, client = app.extensions["npserve"].budget, app.test_client()
+    other = budget.reserve(200_000)
+    refused = client.post("/predict", json={"instances": [ROW] * 5000})
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+    assert refused.get_json() == {"error": "too much is asked for at once: try again"}
+    assert _post(client).status_code == 200
+    other.release()
+    with client.post("/predict", json={"instances": [ROW] * 5000}) as answer:
+        assert answer.status_code == 200
+        assert budget.held > 100_000
+    assert budget.held == 0

@@ -76,6 +76,7 @@ def read_request(body: Any) -> InferenceRequest:
     try:
         loaded = SCHEMA.load(body)
     except ValidationError as error:
+        error.__traceback__ = None  # as in `read_body`
         key, (message, *_) = next(iter(error.messages_dict.items()))
         location = pointer(key) if key in SCHEMA.fields else "the body"
         raise BadRequest(f"{location}: {message}") from error

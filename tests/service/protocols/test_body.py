@@ -8,8 +8,8 @@ import zlib
 import pytest
 
 from service.errors import Malformed, RequestError, TooLarge, WrongContentType
-from service.prediction.messages import Request
 from service.protocols.body import read_stream, unpack
+from tests.helpers.predictions import make_request
 
 PLAIN = json.dumps({"instances": [[1.0, 2.0]]}).encode()
 PACKED = {
@@ -21,7 +21,7 @@ PACKED = {
 
 
 def _unpack(body: bytes, encoding: str, limit: int = 1000) -> bytes | bytearray:
-    return unpack(Request("/predict", {"content-encoding": encoding}, body, 0.0), limit)
+    return unpack(make_request({"content-encoding": encoding}, body), limit)
 
 
 class Broken(io.BytesIO):

@@ -7,11 +7,11 @@ from typing import Any
 
 import orjson
 import pytest
+from flask import Flask
 
 from service.app import create_app
-from service.prediction.messages import Request
-from service.prediction.pipeline import PredictionPipeline
 from service.settings import Settings
+from tests.helpers.predictions import predict
 
 NATIVE, TENSORFLOW, INFERENCE = "/models/iris/predict", "/v1/models/iris:predict", "/v2/models/iris/infer"
 MANY = {str(number): 0 for number in range(40_000)}
@@ -32,9 +32,8 @@ BODIES: list[tuple[str, Any, int]] = [
 
 
 @pytest.fixture
-def pipeline(iris: Path) -> PredictionPipeline:
-    found: PredictionPipeline = create_app(Settings(models=iris)).extensions["npserve"].pipeline
-    return found
+def app(iris: Path) -> Flask:
+    return create_app(Settings(models=iris))
 
 
 def _seconds(act: Callable[[], Any]) -> float:
@@ -48,10 +47,8 @@ def _seconds(act: Callable[[], Any]) -> float:
 
 
 @pytest.mark.parametrize(("path", "body", "status"), BODIES)
-def test_it_takes_a_few_times_as_long_as_parsing(
-    path: str, body: Any, status: int, pipeline: PredictionPipeline
-) -> None:
+def test_it_takes_a_few_times_as_long_as_parsing(path: str, body: Any, status: int, app: Flask) -> None:
     raw = orjson.dumps(body)
-    assert pipeline.handle(Request(path, {}, raw, 0.0)).status == status
-    ratio = _seconds(lambda: pipeline.handle(Request(path, {}, raw, 0.0))) / _seconds(lambda: orjson.loads(raw))
+    assert predict(app, path, raw).status == status
+    ratio = _seconds(lambda: predict(app, path, raw)) / _seconds(lambda: orjson.loads(raw))
     assert ratio < 4

@@ -12,12 +12,12 @@ import pytest
 import service.prediction.pipeline
 from nn import Artifact, Features, Golden, Model
 from service.app import create_app
+from service.prediction.calls import PendingRequest
 from service.prediction.forward import Predictions, forward
+from service.prediction.memory_budget import MemoryBudget
 from service.prediction.messages import Request, Response
-from service.prediction.pipeline import PredictionCall
-from service.protocols import DecodedRequest
-from service.server.batcher import COUNT_BATCH, COUNT_SECONDS, Batcher, PendingRequest, is_long
-from service.server.memory_budget import MemoryBudget
+from service.protocols import find_route
+from service.server.batcher import COUNT_BATCH, COUNT_SECONDS, LONG_PASS_SECONDS, Batcher
 from service.settings import Settings
 from store import publish
 from tests.helpers.models import make_artifact, make_network
@@ -75,20 +75,21 @@ class Harness:
         self.budget = MemoryBudget(max_held)
         self.app = create_app(Settings(models=models))
         self.pipeline = self.app.extensions["npserve"].pipeline
-        self.batcher = Batcher(self.pipeline, asyncio.get_running_loop(), max_waiting, self.budget)
+        self.batcher = Batcher(self.pipeline, asyncio.get_running_loop(), max_waiting)
+        self.requests: dict[int, Request] = {}
         self.responses: Responses = {}
-        self.cancelled: set[int] = set()
 
     def submit(self, number: int, model: str, rows: Any) -> None:
         body = rows if isinstance(rows, bytes) else json.dumps({"instances": np.asarray(rows).tolist()}).encode()
-        request = Request(f"/models/{model}/predict", {}, body, 0.0)
-        self.budget.held += len(body)  # as a connection does
+        request = self.requests[number] = Request({}, self.budget.reserve(len(body)), body)
+        route = find_route(f"/models/{model}/predict")
+        assert route is not None
 
         def respond(response: Response) -> None:
-            self.budget.held -= len(body)
+            request.reservation.release()  # as a connection does
             self.responses[number] = (response.status, json.loads(response.body))
 
-        self.batcher.submit(PendingRequest(request, respond, lambda: number in self.cancelled))
+        self.batcher.submit(PendingRequest(request, route, respond))
 
     async def occupy(self, passes: Passes, model: str, rows: np.ndarray) -> None:
         """Submit number 0, a long pass that does not end before `passes.open` is set."""
@@ -249,8 +250,7 @@ def test_what_is_done_besides_multiplying_makes_a_pass_long_too(
     labels = tuple(range(widths[-1]))
     publish(models, "m", make_artifact(rng, widths, labels), {}, {})
     endpoint = create_app(Settings(models=models)).extensions["npserve"].reloader.catalogue.find("m")
-    codes = np.zeros((rows, widths[0]), np.float32)
-    assert is_long(PredictionCall(Request("", {}, b"", 0.0), endpoint=endpoint, decoded=DecodedRequest(codes))) is long
+    assert (endpoint.pass_seconds(rows) > LONG_PASS_SECONDS) is long
 
 
 @pytest.mark.parametrize(
@@ -362,7 +362,7 @@ def test_the_rows_that_wait_are_bounded(models: Path, large: Model, passes: Pass
             harness.submit(number, "large", _rows(rng, count))
         await asyncio.sleep(0.2)
         assert harness.budget.held > 1_500_000
-        harness.cancelled.add(2)
+        harness.requests[2].abandon()
         passes.open.set()
         await harness.wait_for(5)
         return harness
@@ -381,7 +381,8 @@ def test_nothing_is_computed_for_who_has_gone(
         for number in range(4):
             harness.submit(number, "large", _rows(rng, 1))
             await asyncio.sleep(0.02)
-        harness.cancelled = {1, 3}
+        for number in (1, 3):
+            harness.requests[number].abandon()
         passes.open.set()
         await harness.wait_for(4)
         return harness

@@ -12,13 +12,13 @@ from flask.testing import FlaskClient
 
 from nn import Artifact, Boolean, Category, Date, Features, Golden, Model, Number
 from service.app import create_app
-from service.prediction.messages import Request
 from service.protocols import Codec
 from service.protocols.native.codec import NativeCodec
 from service.protocols.open_inference.codec import OpenInferenceCodec
 from service.settings import Settings
 from store import publish
 from tests.helpers.models import make_network
+from tests.helpers.predictions import make_request
 from tests.helpers.server import parse, total
 from tests.helpers.tensors import LENGTH, Sent, elements, error, listed, packed, post, tensor
 
@@ -62,7 +62,7 @@ def _codes(client: FlaskClient, codec: type[Codec], sent: Sent) -> np.ndarray:
     """What goes into the features: the inputs are bit-equal where the codes are."""
     headers = {name.lower(): value for name, value in sent[0].items()}
     endpoint = client.application.extensions["npserve"].reloader.catalogue.find("people")
-    return np.asarray(endpoint.codecs[codec].decode(Request("", headers, sent[1], 0.0)).codes)
+    return np.asarray(endpoint.codecs[codec].decode(make_request(headers, sent[1])).codes)
 
 
 def _native(client: FlaskClient, rows: list[list[Any]]) -> np.ndarray:

@@ -1,0 +1,129 @@
+"""The bytes of a connection as requests: llhttp's parser, within our limits, and with errors of our own."""
+
+import logging
+from typing import Protocol
+
+import httptools
+
+from service.errors import RequestError, Unexpected
+from service.server.connection_state import ConnectionState, Reading
+from service.server.request_head import (
+    MAX_HEAD_BYTES,
+    RawHeaders,
+    RequestHead,
+    RequestRejected,
+    check_target,
+    read_head,
+)
+
+log = logging.getLogger("npserve")
+
+
+class Receiver(Protocol):
+    """What takes the parts of the requests; any of it may raise RequestError."""
+
+    def begin_request(self) -> None:
+        """A request begins."""
+
+    def receive_head(self, head: RequestHead) -> None:
+        """Its headers are complete."""
+
+    def receive_body(self, data: bytes) -> None:
+        """A part of its body comes."""
+
+    def end_request(self) -> None:
+        """It is complete."""
+
+
+class RequestParser:
+    """Calls the receiver; which part of a request comes next is its state, and what comes in no state is ignored."""
+
+    def __init__(self, state: ConnectionState, receiver: Receiver) -> None:
+        self._state, self._receiver = state, receiver
+        self.target, self.raw_headers = b"", RawHeaders()
+        self._progress, self._unused = False, 0  # bytes since a head or a part of a body was complete
+        self._start()
+
+    def _start(self) -> None:
+        self._parser = httptools.HttpRequestParser(self)
+        # What follows a request with `Connection: close` is not an error, but never answered.
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+
+    def close(self) -> None:
+        """Drop the parser, which refers to this: else bodies stay until garbage is collected."""
+        del self._parser
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes. Raises RequestError for what is not HTTP, or rejected by the receiver."""
+        self._progress = False
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            offset: int = upgrade.args[0]
+        except httptools.HttpParserError as error:
+            raise _cause(error) from None
+        else:
+            self._unused = 0 if self._progress else self._unused + len(data)
+            if self._unused > MAX_HEAD_BYTES:
+                raise RequestRejected(431, f"the headers are larger than {MAX_HEAD_BYTES} bytes")
+            return
+        self._feed_without_upgrade(data[offset:])
+
+    def _feed_without_upgrade(self, rest: bytes) -> None:
+        """Treat a request that offers another protocol as the HTTP/1.1 that it is (RFC 9110, 7.8).
+
+        The parser stops at its head and skips its body. Java's client and `curl --http2` make such offers.
+        """
+        method, version = self._parser.get_method(), self._parser.get_http_version().encode()
+        fields = b"".join(b"%s: %s\r\n" % pair for pair in self.raw_headers if pair[0] != b"upgrade")
+        line = b"%s %s HTTP/%s\r\n" % (method, self.target, version)
+        self._start()
+        self.feed(line + fields + b"\r\n" + rest)
+
+    # The parser's events.
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self.target, self.raw_headers = b"", []
+        if self._state.reading in (Reading.IDLE, Reading.HEAD):
+            self._receiver.begin_request()
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the target."""
+        self.target += url
+        check_target(self.target)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header field; trailers, which follow a body, are ignored (RFC 9110, 6.5.1)."""
+        if self._state.reading is Reading.HEAD:
+            self.raw_headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        """Hand on a head; one that offers another protocol is parsed again without the offer."""
+        offered = self._parser.should_upgrade() and self._parser.get_method() != b"CONNECT"
+        if self._state.reading is Reading.HEAD and not offered:
+            self._progress = True
+            self._receiver.receive_head(read_head(self._parser, self.target, self.raw_headers))
+
+    def on_body(self, body: bytes) -> None:
+        """Hand on a part of a body."""
+        self._progress = True
+        if self._state.reading is Reading.BODY:
+            self._receiver.receive_body(body)
+
+    def on_message_complete(self) -> None:
+        """Hand on that a request is complete."""
+        self._progress = True
+        if self._state.reading is Reading.BODY:
+            self._receiver.end_request()
+
+
+def _cause(error: httptools.HttpParserError) -> RequestError:
+    """Return what stopped the parser."""
+    if not isinstance(error, httptools.HttpParserCallbackError):
+        return RequestRejected(400, "the request is not HTTP/1.1 as RFC 9112 has it")
+    cause = error.__context__
+    if isinstance(cause, RequestError):
+        return cause
+    log.error("a request failed", exc_info=cause)
+    return Unexpected()

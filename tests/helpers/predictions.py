@@ -1,0 +1,20 @@
+"""Predictions without HTTP."""
+
+from flask import Flask
+
+from service.prediction.memory_budget import MemoryBudget
+from service.prediction.messages import Headers, Request, Response
+from service.protocols import find_route
+
+
+def make_request(headers: Headers, body: bytes | bytearray, **clock: float) -> Request:
+    """Return a request that may hold any memory; `clock` may have `began`, the perf_counter after its headers."""
+    return Request(headers, MemoryBudget(2**30).reserve(), body, **clock)
+
+
+def predict(app: Flask, path: str, body: bytes, **clock: float) -> Response:
+    """Return the response of an app's pipeline to a body."""
+    route = find_route(path)
+    assert route is not None
+    response: Response = app.extensions["npserve"].pipeline.handle(make_request({}, body, **clock), route)
+    return response
