@@ -86,7 +86,10 @@ async def _dawdle(url: str, sent: bytes, ends: Counter[str]) -> None:
 
 
 def sharing(folder: Path, rounds: int, seconds: int) -> None:
-    """What sharing forward passes gains, and what it costs a single connection, on a large network and on digits."""
+    """What sharing forward passes gains, and what it costs a single connection, on a large network and on digits.
+
+    More than twice the requests per second with many connections on either; about a tenth less with a single one.
+    """
     stores = {network: publish_network(folder, network) for network in SHARING}
     cases = [(network, count) for network, counts in SHARING.items() for count in counts]
     loads: dict[tuple[str, int, str], list[Load]] = defaultdict(list)

@@ -9,8 +9,8 @@ from runpy import run_path
 globals().update(run_path(str(Path(__file__).parents[2] / "service/gunicorn.conf.py")))
 
 import service.server.worker  # noqa: E402  # the configuration prepares for it
-from service.prediction.pipeline import group_by_version  # noqa: E402
-from service.server.batcher import Batcher, PendingRequest  # noqa: E402
+from service.prediction.calls import PendingRequest  # noqa: E402
+from service.server.batcher import Batcher  # noqa: E402
 
 
 class NoBatcher(Batcher):
@@ -18,10 +18,8 @@ class NoBatcher(Batcher):
 
     def submit(self, pending: PendingRequest) -> None:
         """Answer a request."""
-        (call,) = self._pipeline.begin([pending.request])
-        for calls in group_by_version([call]):
-            self._pipeline.compute(calls)
-        self._answer([(pending, call)])
+        self._pipeline.answer(self._pipeline.decode([pending]))
+        self._count_soon()
 
 
 service.server.worker.Batcher = NoBatcher

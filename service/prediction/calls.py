@@ -17,7 +17,6 @@ from service.prediction.forward import Predictions
 from service.prediction.messages import Request, Response
 from service.protocols import DecodedRequest, Route
 
-NUMBER_BYTES = 12  # of a number as JSON writes it; binary ones have 4
 Result = Predictions | RequestError
 
 
@@ -44,7 +43,7 @@ class Timings:
     ended: float = 0.0
 
     def stages(self) -> tuple[float, float, float, float]:
-        """Return the seconds of decode, queue (before decoding, and before the forward pass), forward and encode."""
+        """Return the seconds of each of STAGES: decode, queue (before decoding and before forward), forward, encode."""
         decode, forward = self.decode_ended - self.decode_began, self.forward_ended - self.forward_began
         queue = self.decode_began - self.completed + self.forward_began - self.decode_ended
         return decode, queue, forward, self.ended - self.encode_began
@@ -64,12 +63,6 @@ class PredictionCall:
     def rows(self) -> int:
         """The number of rows."""
         return len(self.decoded.codes)
-
-    @property
-    def held_bytes(self) -> int:
-        """How many bytes body, rows and response take, about; a body may be small, and its response large."""
-        outputs = self.endpoint.version.artifact.model.network.outputs
-        return len(self.pending.request.body) + self.decoded.codes.nbytes + self.rows * outputs * NUMBER_BYTES
 
 
 class CallLabels(NamedTuple):

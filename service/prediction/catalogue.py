@@ -12,6 +12,8 @@ from store import Version
 from store.layout import VERSION_NUMBER
 from store.watch import WHOLE_STORE, ServedModel
 
+NUMBER_BYTES = 12  # of a number as JSON writes it; binary ones have 4
+
 
 @dataclass(frozen=True, eq=False)
 class Endpoint:
@@ -20,7 +22,8 @@ class Endpoint:
     version: Version
     codecs: Mapping[type[Codec], Codec]
     headers: Mapping[str, str]
-    row_seconds: float
+    row_seconds: float  # of a forward pass, about
+    row_bytes: int  # of a response, about
     metrics: VersionMetrics
 
     @classmethod
@@ -28,8 +31,9 @@ class Endpoint:
         """Prepare a version once, when it is loaded."""
         codecs = {codec: codec(version, settings) for codec in CODECS}
         headers = {"X-Model-Name": version.name, "X-Model-Version": str(version.number)}
-        seconds = row_seconds(version.artifact.model.network)
-        return cls(version, codecs, headers, seconds, VersionMetrics(metrics, version))
+        network = version.artifact.model.network
+        row = row_seconds(network), network.outputs * NUMBER_BYTES
+        return cls(version, codecs, headers, *row, VersionMetrics(metrics, version))
 
     def pass_seconds(self, rows: int) -> float:
         """Return how long a forward pass of so many rows takes, about."""

@@ -3,7 +3,7 @@
 from collections import defaultdict, deque
 from collections.abc import Sequence
 
-from service.metrics.registry import STAGES, Metrics
+from service.metrics.registry import Metrics
 from service.prediction.calls import CallLabels, CallRecord
 
 
@@ -36,6 +36,7 @@ class CallCounter:
         if labels.reason:
             self._metrics.rejected.labels(labels.endpoint.version.name, labels.reason).inc(len(records))
             return
-        for stage, seconds in zip(STAGES, zip(*[each.stages() for each in timings], strict=True), strict=True):
-            metrics.stages[stage].observe_many(seconds)
+        by_stage = zip(*[each.stages() for each in timings], strict=True)
+        for stage, seconds in zip(metrics.stages.values(), by_stage, strict=True):
+            stage.observe_many(seconds)
         metrics.count_predictions([record.classes for record in records])

@@ -64,14 +64,14 @@ class PredictionPipeline:
             endpoint = self._catalogue().find(**route.segments)
             began = perf_counter()
             decoded = endpoint.codecs[route.codec].decode(request)
-            timings = Timings(request.began, request.completed, began, perf_counter())
-            seconds = endpoint.pass_seconds(len(decoded.codes))
-            call = PredictionCall(pending, endpoint, decoded, seconds, timings)
-            request.reservation.resize(call.held_bytes, ASKING)
+            timings, rows = Timings(request.began, request.completed, began, perf_counter()), len(decoded.codes)
+            # A body may be small, and its response large.
+            held = len(request.body) + decoded.codes.nbytes + rows * endpoint.row_bytes
+            request.reservation.resize(held, ASKING)
         except Exception as error:
             self._reject(pending, endpoint, error)
             return None
-        return call
+        return PredictionCall(pending, endpoint, decoded, endpoint.pass_seconds(rows), timings)
 
     def answer(self, calls: Sequence[PredictionCall]) -> None:
         """Run calls through their networks, those to the same version together, and respond."""

@@ -26,7 +26,6 @@ import asyncio
 from time import perf_counter
 from typing import Any
 
-import orjson
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
@@ -34,9 +33,8 @@ from service.errors import RequestError
 from service.metrics.registry import Metrics
 from service.prediction.calls import PendingRequest
 from service.prediction.memory_budget import MemoryBudget
-from service.prediction.messages import Request, Response
+from service.prediction.messages import Response
 from service.prediction.pipeline import PredictionPipeline
-from service.protocols import find_route
 from service.server.batcher import Batcher
 from service.server.connection_state import ConnectionState, Reading, ReadingEvent, Received, Sent, Writing
 from service.server.exchanges import Exchange, ExchangeQueue
@@ -67,10 +65,9 @@ class HTTPConnection(asyncio.Protocol):
         server_state: ServerState,
         **_: Any,
     ) -> None:
-        self._batcher, self._bridge, self._pipeline, self._budget = batcher, bridge, pipeline, budget
-        self._settings, self._metrics, self._server = settings, metrics, server_state
-        self._keep_alive = config.timeout_keep_alive
-        self._state, self._exchanges = ConnectionState(), ExchangeQueue()
+        self._batcher, self._bridge, self._settings, self._metrics = batcher, bridge, settings, metrics
+        self._server, self._keep_alive = server_state, config.timeout_keep_alive
+        self._state, self._exchanges = ConnectionState(), ExchangeQueue(pipeline, budget)
         self._parser = RequestParser(self._state, self)
         self._unsent = budget.reserve()
         self._discarded = 0  # bytes
@@ -147,9 +144,7 @@ class HTTPConnection(asyncio.Protocol):
 
     def receive_head(self, head: RequestHead) -> None:
         """Queue a request."""
-        route = find_route(head.path)
-        limit = self._pipeline.body_limit(route, head.fields)
-        self._exchanges.receive(Exchange(head, Request(head.fields, self._budget.reserve()), route, limit))
+        self._exchanges.receive(head)
         self._state.receive(Received.HEAD)
         self._timeouts.restart()
         if head.expects_continue or len(self._exchanges) > 1:
@@ -254,11 +249,8 @@ class HTTPConnection(asyncio.Protocol):
             received = self._exchanges.drop_last()
             head.method, route = received.head.method, received.route
         self._state.receive(Received.REJECTED)
-        request = Request(head.fields, self._budget.reserve())
-        headers = {"Content-Type": "application/json", **error.headers, "X-Request-ID": request.request_id}
         self._metrics.count_http(head.method, route and route.template, error.status)
-        response = Response(error.status, headers, orjson.dumps(error.body()))
-        self._exchanges.append(Exchange(head, request, response=response))
+        self._exchanges.reject(head, error)
         self._advance()
 
     def _expire(self) -> None:

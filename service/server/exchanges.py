@@ -3,8 +3,14 @@
 from collections import deque
 from dataclasses import dataclass
 
+import orjson
+
+from service.errors import RequestError
+from service.prediction.memory_budget import MemoryBudget
 from service.prediction.messages import Request, Response
-from service.protocols import Route
+from service.prediction.pipeline import PredictionPipeline
+from service.protocols import Route, find_route
+from service.protocols.codec import JSON_HEADERS
 from service.server.request_head import RequestHead, RequestRejected
 
 MAX_PIPELINED = 100  # requests that one connection may have unanswered
@@ -24,11 +30,27 @@ class Exchange:
 class ExchangeQueue(deque[Exchange]):
     """The exchanges of one connection, the oldest first."""
 
-    def receive(self, exchange: Exchange) -> None:
+    def __init__(self, pipeline: PredictionPipeline, budget: MemoryBudget) -> None:
+        super().__init__()
+        self._pipeline, self._budget = pipeline, budget
+
+    def receive(self, head: RequestHead) -> None:
         """Append a request whose body is still to come. Raises RequestRejected where there are too many."""
         if len(self) >= MAX_PIPELINED:
             raise RequestRejected(429, f"more than {MAX_PIPELINED} requests are sent at once")
-        self.append(exchange)
+        route = find_route(head.path)
+        limit = self._pipeline.body_limit(route, head.fields)
+        self.append(Exchange(head, self._request(head), route, limit))
+
+    def reject(self, head: RequestHead, error: RequestError) -> None:
+        """Append the response to what never became a request, or not a complete one."""
+        request = self._request(head)
+        headers = {**JSON_HEADERS, **error.headers, "X-Request-ID": request.request_id}
+        response = Response(error.status, headers, orjson.dumps(error.body()))
+        self.append(Exchange(head, request, response=response))
+
+    def _request(self, head: RequestHead) -> Request:
+        return Request(head.fields, self._budget.reserve())
 
     def drop_last(self) -> Exchange:
         """Remove the latest exchange, and what it holds; return it."""
