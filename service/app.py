@@ -3,39 +3,34 @@
 import logging
 import os
 import time
-from typing import NamedTuple
+from functools import partial
+from typing import Any
 
+import orjson
 from flask import Flask, Response, g, request
+from flask.json.provider import DefaultJSONProvider
+from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
 from service.errors import NO_SUCH_PATH, RequestError, Unexpected
 from service.metrics.registry import Metrics
-from service.openapi.views import openapi_views
+from service.openapi.views import views as openapi_views
 from service.prediction.memory_budget import MemoryBudget
 from service.prediction.messages import Request, read_request_id
 from service.prediction.pipeline import PredictionPipeline
 from service.prediction.reloader import CatalogueReloader
-from service.protocols import ROUTES, Route
+from service.protocols import ROUTES, Codec, Route
 from service.protocols.body import read_stream
-from service.protocols.native.codec import NativeCodec
-from service.protocols.native.views import native_views
-from service.protocols.open_inference.views import open_inference_views
-from service.protocols.tensorflow.views import tensorflow_views
-from service.responses import error_response, json_response
+from service.protocols.json_schema import record
+from service.protocols.native.views import views as native_views
+from service.protocols.open_inference.views import views as open_inference_views
+from service.protocols.tensorflow.views import malformed_request
+from service.protocols.tensorflow.views import views as tensorflow_views
 from service.settings import Settings
+from service.views import NOT_READY, Service, View, Views
 
 log = logging.getLogger("npserve")
-
-
-class Service(NamedTuple):
-    """What the app is made of, for the server that runs it."""
-
-    settings: Settings
-    metrics: Metrics
-    reloader: CatalogueReloader
-    pipeline: PredictionPipeline
-    budget: MemoryBudget
 
 
 class PathSegment(BaseConverter):
@@ -45,89 +40,127 @@ class PathSegment(BaseConverter):
     part_isolating = True
 
 
+# Which version predicts, by the last segment of a template.
+WHICH = {
+    "<version>": "a version by its number",
+    "<alias>": "the version that an alias names",
+    "<name>": "a model's stable version",
+    "": "the default model, or the only one",
+}
+
+
+class JSONResponses(DefaultJSONProvider):
+    """Writes what handlers return with orjson, as codecs do."""
+
+    def response(self, *args: Any, **kwargs: Any) -> Response:
+        """Return the response of a handler that returned an object or a list."""
+        return Response(orjson.dumps(args[0]), mimetype=self.mimetype)
+
+
+def _predict(service: Service, **segments: str) -> ResponseReturnValue:
+    template, pipeline = str(request.url_rule), service.pipeline
+    route = Route(template, ROUTES[template], {"name": None, **segments})
+    # One byte more than is allowed shows that there is too much; the rest is never read.
+    body = read_stream(request.stream, pipeline.body_limit(route, request.headers) + 1)
+    reservation = service.budget.reserve()
+    sent = pipeline.handle(Request(request.headers, reservation, body, g.began), route)
+    response = Response(sent.body, sent.status, dict(sent.headers))
+    response.call_on_close(reservation.release)
+    return response
+
+
+def _prediction(template: str, codec: type[Codec]) -> View:
+    which = next(words for segment, words in WHICH.items() if segment in template)
+    return View("POST", template, _predict, codec, f"Predict with {which}", None, codec.statuses)
+
+
+views = Views()  # for those who operate the service
+TEXTS = ["text/plain", "application/openmetrics-text"]
+
+
+@views.route("/metrics", "Prometheus, all workers in one scrape", None, texts=TEXTS)
+def _scrape(service: Service) -> ResponseReturnValue:
+    body, content_type = service.metrics.render(request.headers.get("Accept", ""))
+    return Response(body, content_type=content_type)
+
+
+@views.route("/livez", "Whether the process answers", record({"status": {"const": "alive"}}))
+def _livez(_: Service) -> ResponseReturnValue:
+    return {"status": "alive"}
+
+
+_READY = record({"status": {"const": "ready"}})
+
+
+@views.route("/ping", "The same, by the name that SageMaker gives it", _READY, NOT_READY)
+@views.route("/readyz", "Whether a stable version answers", _READY, NOT_READY)
+def _readyz(service: Service) -> ResponseReturnValue:
+    catalogue = service.catalogue
+    if catalogue.ready:
+        return {"status": "ready"}
+    return {"error": f"not ready: {catalogue.why_not_ready()}"}, 503, {"Retry-After": "1"}
+
+
+ALL_VIEWS = [_prediction(template, codec) for template, codec in ROUTES.items()]
+ALL_VIEWS += native_views + openapi_views + views + tensorflow_views + open_inference_views
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """Load what the store serves, keep following the store, and return the application."""
     settings = settings or Settings.from_environment(os.environ)
     metrics = Metrics()
     reloader = CatalogueReloader(settings, metrics)
     pipeline = PredictionPipeline(settings, lambda: reloader.catalogue, metrics)
+    budget = MemoryBudget(settings.max_held_bytes)
+    service = Service(settings, metrics, reloader, pipeline, budget, ALL_VIEWS)
     app = Flask(__name__, static_folder=None)
+    app.json = JSONResponses(app)
     # Paths are not normalised: no redirect turns //predict into another path.
     app.url_map.merge_slashes = False
     app.url_map.converters["default"] = PathSegment
-    service = Service(settings, metrics, reloader, pipeline, MemoryBudget(settings.max_held_bytes))
     app.extensions["npserve"] = service
-    _add_predictions(app, service)
-    _add_operations(app, reloader, metrics)
+    _add_routes(app, service)
     _add_errors(app)
     _add_requests(app, metrics)
-    app.register_blueprint(native_views(reloader))
-    app.register_blueprint(tensorflow_views(reloader))
-    app.register_blueprint(open_inference_views(reloader))
-    app.register_blueprint(openapi_views(reloader))
     reloader.start()
     return app
 
 
-def _add_predictions(app: Flask, service: Service) -> None:
-    pipeline = service.pipeline
-
-    def predict(**segments: str) -> Response:
-        template = str(request.url_rule)
-        route = Route(template, ROUTES[template], {"name": None, **segments})
-        # One byte more than is allowed shows that there is too much; the rest is never read.
-        body = read_stream(request.stream, pipeline.body_limit(route, request.headers) + 1)
-        reservation = service.budget.reserve()
-        sent = pipeline.handle(Request(request.headers, reservation, body, g.began), route)
-        response = Response(sent.body, sent.status, dict(sent.headers))
-        response.call_on_close(reservation.release)
-        return response
-
-    for template in ROUTES:
-        app.add_url_rule(template, "predict", predict, methods=["POST"])
+def _add_routes(app: Flask, service: Service) -> None:
+    for view in service.views:
+        app.add_url_rule(
+            view.template,
+            f"{view.method} {view.template.replace('.', ' ')}",  # a dot would be a blueprint
+            partial(_call, view, service),
+            methods=[view.method],
+            strict_slashes=not view.template[1:].endswith("/"),  # /v2 is /v2/ too
+        )
 
 
-def _add_operations(app: Flask, reloader: CatalogueReloader, metrics: Metrics) -> None:
-    """Add the routes for those who operate the service: health and metrics."""
-
-    @app.get("/livez")
-    def livez() -> Response:
-        return json_response({"status": "alive"})
-
-    @app.get("/ping")  # SageMaker asks here
-    @app.get("/readyz")
-    def readyz() -> Response:
-        catalogue = reloader.catalogue
-        if catalogue.ready:
-            return json_response({"status": "ready"})
-        return json_response({"error": f"not ready: {catalogue.why_not_ready()}"}, 503, {"Retry-After": "1"})
-
-    @app.get("/metrics")
-    def scrape() -> Response:
-        body, content_type = metrics.render(request.headers.get("Accept", ""))
-        return Response(body, content_type=content_type)
+def _call(view: View, service: Service, **segments: str) -> ResponseReturnValue:
+    try:
+        return view.handler(service, **segments)
+    except RequestError as error:
+        status, body = view.codec.encode_error(error)
+        return Response(body, status, error.headers, mimetype="application/json")
 
 
 def _add_errors(app: Flask) -> None:
-    @app.errorhandler(RequestError)
-    def request_error(error: RequestError) -> Response:
-        return error_response(NativeCodec, error)
-
     @app.errorhandler(HTTPException)
-    def http_error(error: HTTPException) -> Response:
+    def http_error(error: HTTPException) -> ResponseReturnValue:
         # The methods come as a set: in another order in every process.
         headers = {name: ", ".join(sorted(value.split(", "))) for name, value in error.get_headers() if name == "Allow"}
         if error.code == 404:
-            return json_response({"error": NO_SUCH_PATH}, 404)
+            return {"error": NO_SUCH_PATH}, 404
         if error.code == 405:
-            return json_response({"error": f"{request.path} takes {headers.get('Allow')}"}, 405, headers)
-        return json_response({"error": error.description}, error.code or 500, headers)
+            return {"error": f"{request.path} takes {headers.get('Allow')}"}, 405, headers
+        return {"error": error.description}, error.code or 500, headers
 
     @app.errorhandler(Exception)
-    def unexpected(_: Exception) -> Response:
+    def unexpected(_: Exception) -> ResponseReturnValue:
         log.exception("a request failed", extra={"request_id": g.get("request_id")})
         error = Unexpected()
-        return json_response(error.body(), error.status)
+        return error.body(), error.status
 
 
 def _add_requests(app: Flask, metrics: Metrics) -> None:
@@ -137,6 +170,8 @@ def _add_requests(app: Flask, metrics: Metrics) -> None:
     def begin() -> None:
         g.began = time.perf_counter()
         g.request_id = read_request_id(request.headers)
+
+    app.before_request(malformed_request)
 
     @app.after_request
     def finish(response: Response) -> Response:

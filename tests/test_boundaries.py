@@ -47,9 +47,9 @@ LAYERS: dict[str, list[list[str]]] = {
         ["service.protocols.codec", "service.protocols.fast_json"],
         ["service.protocols.native", "service.protocols.tensorflow", "service.protocols.open_inference"],
         ["=service.protocols"],
-        ["service.responses", "service.prediction.catalogue"],
+        ["service.prediction.catalogue"],
         ["service.prediction"],
-        ["service.protocols.native.describe"],
+        ["service.protocols.native.describe", "service.views"],
         [
             "service.protocols.native.views",
             "service.protocols.tensorflow.views",

@@ -11,6 +11,7 @@ PACKAGES = ("npserve", "nn", "store", "service", "training")
 SHARED = {
     "log": "the logger of a module",
     "main": "the entry of a command line",
+    "views": "the routes of a room",
     "Dense": "the layer: plain arrays in nn, trainable in Keras's words",
     "Activation": "the function with its gradient in nn, the layer in Keras's words",
 }

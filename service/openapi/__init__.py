@@ -1,1 +1,1 @@
-"""How the API describes itself: `document` makes /openapi.json, `routes` lists the views, `views` serves it."""
+"""How the API describes itself: `document` makes /openapi.json, `views` serves it, and the page of /docs."""

@@ -1,23 +1,24 @@
 """The service in OpenAPI 3.1: every route, with the features of what is served now, and examples that work.
 
-Codecs describe themselves (`describe`); the other routes are in `service.openapi.routes`.
+Handlers are described where they stand (`service.views`), and codecs describe themselves (`describe`).
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
 from service.errors import RequestError
-from service.openapi.routes import SERVICE, VIEW_ROUTES, ViewRoute
 from service.prediction.catalogue import Catalogue, Endpoint
 from service.protocols import CODECS, ROUTES
 from service.protocols.codec import ERROR, Codec
-from service.protocols.json_schema import JsonSchema
+from service.protocols.json_schema import STRING, JsonSchema
+from service.views import View
 
 JSON = "application/json"
+SERVICE = "service"  # the tag of the routes that belong to no protocol
 _SEGMENT = re.compile(r"<(\w+)>")
 ABOUT = (
     "Predictions of small neural networks. Every answer carries X-Request-ID, and a prediction says in X-Model-Name "
@@ -42,7 +43,7 @@ class Target(NamedTuple):
         return _SEGMENT.sub(lambda found: self.segments[found[1]], template)
 
 
-def openapi(catalogue: Catalogue) -> dict[str, Any]:
+def openapi(catalogue: Catalogue, views: Sequence[View]) -> dict[str, Any]:
     """Describe the service as it is at this moment."""
     plugin = MarshmallowPlugin()
     info = {"description": ABOUT, "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}}
@@ -55,12 +56,9 @@ def openapi(catalogue: Catalogue) -> dict[str, Any]:
         for endpoint in catalogue.endpoints.values():
             _add_codec(spec, endpoint.codecs[codec], endpoint)
     spec.components.schema("error", ERROR)
-    for template, codec in ROUTES.items():
-        found = [*targets(catalogue, template)]
-        spec.path(_path(template), operations={"post": _prediction(template, codec, found)})
-    for template, view in VIEW_ROUTES.items():
-        found = [*targets(catalogue, template)]
-        spec.path(_path(template), operations={view.method.lower(): _view(template, view, found)})
+    for view in views:
+        operation = _operation(view, [*targets(catalogue, view.template)])
+        spec.path(_path(view.template), operations={view.method.lower(): operation})
     return spec.to_dict()
 
 
@@ -77,17 +75,6 @@ def targets(catalogue: Catalogue, template: str) -> Iterator[Target]:
             yield Target({"name": name}, endpoint)
     if not segments and (default := _default(catalogue)):
         yield Target({}, default)
-
-
-def predict_summary(template: str) -> str:
-    """Say in a few words which version predicts there."""
-    who = {
-        "version": "a version by its number",
-        "alias": "the version that an alias names",
-        "name": "a model's stable version",
-    }
-    segments = _segments(template)
-    return f"Predict with {who[segments[-1]] if segments else 'the default model, or the only one'}"
 
 
 def _default(catalogue: Catalogue) -> Endpoint | None:
@@ -114,50 +101,43 @@ def _component(codec: Codec | type[Codec], endpoint: Endpoint) -> str:
     return f"{codec.name}.{endpoint.version.name}.{endpoint.version.number}"
 
 
-def _prediction(template: str, codec: type[Codec], found: list[Target]) -> dict[str, Any]:
-    names = dict.fromkeys(_component(codec, target.endpoint) for target in found)
-    binary = {codec.binary: {"schema": {"type": "string", "format": "binary"}}} if codec.binary else {}
-    examples = {
-        target.label: {"$ref": f"#/components/examples/{_component(codec, target.endpoint)}"} for target in found
-    }
-    request = {"schema": _any_of(f"{name}.request" for name in names), "examples": examples}
-    response = {"schema": _any_of(f"{name}.answer" for name in names)}
+def _operation(view: View, found: list[Target]) -> dict[str, Any]:
+    tag = SERVICE if view.codec is Codec else view.codec.name
+    request, success = _prediction(view.codec, found) if view.template in ROUTES else ({}, _view(view))
+    error = {JSON: {"schema": {"$ref": f"#/components/schemas/{'error' if tag == SERVICE else f'{tag}.error'}"}}}
+    words = _segments(view.template)
     return {
-        "tags": [codec.name],
-        "summary": predict_summary(template),
-        "parameters": _parameters(template, found),
-        "requestBody": {"required": True, "content": {JSON: request, **binary}},
-        "responses": {
-            "200": {"description": "Predictions.", "content": {JSON: response, **binary}},
-            **_errors(codec.statuses, f"{codec.name}.error"),
-        },
-    }
-
-
-def _view(template: str, view: ViewRoute, found: list[Target]) -> dict[str, Any]:
-    content = {JSON: {"schema": view.schema}} if view.schema else {}
-    content |= {text: {"schema": {"type": "string"}} for text in view.texts}
-    success = {"200": {"description": view.summary, "content": content}} if content else {}
-    error = "error" if view.tag == SERVICE else f"{view.tag}.error"
-    return {
-        "tags": [view.tag],
+        "tags": [tag],
         "summary": view.summary,
-        "parameters": _parameters(template, found),
-        "responses": success | _errors(view.statuses, error),
+        "parameters": [_parameter(word, sorted({target.segments[word] for target in found})) for word in words],
+        **request,
+        "responses": success
+        | {str(status): {"description": why, "content": error} for status, why in sorted(view.statuses.items())},
     }
 
 
-def _errors(statuses: Mapping[int, str], schema: str) -> dict[str, Any]:
-    content = {JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
-    return {str(status): {"description": statuses[status], "content": content} for status in sorted(statuses)}
+def _prediction(codec: type[Codec], found: list[Target]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Describe the request and the successful response."""
+    names = {target.label: _component(codec, target.endpoint) for target in found}
+    binary = {codec.binary: {"schema": STRING | {"format": "binary"}}} if codec.binary else {}
+    examples = {label: {"$ref": f"#/components/examples/{name}"} for label, name in names.items()}
+    request = {"schema": _any_of(f"{name}.request" for name in dict.fromkeys(names.values())), "examples": examples}
+    response = {"schema": _any_of(f"{name}.answer" for name in dict.fromkeys(names.values()))}
+    return (
+        {"requestBody": {"required": True, "content": {JSON: request, **binary}}},
+        {"200": {"description": "Predictions.", "content": {JSON: response, **binary}}},
+    )
 
 
-def _parameters(template: str, found: list[Target]) -> list[dict[str, Any]]:
-    return [_parameter(word, sorted({target.segments[word] for target in found})) for word in _segments(template)]
+def _view(view: View) -> dict[str, Any]:
+    """Describe the successful response."""
+    content = {JSON: {"schema": view.schema}} if view.schema else {}
+    content |= {text: {"schema": STRING} for text in view.texts}
+    return {"200": {"description": view.summary, "content": content}} if content else {}
 
 
 def _parameter(word: str, known: list[str]) -> dict[str, Any]:
-    schema = {"type": "string", "enum": known} if known else {"type": "string"}
+    schema = STRING | {"enum": known} if known else STRING
     return {"name": word, "in": "path", "required": True, "schema": schema}
 
 

@@ -1,19 +1,22 @@
 """/openapi.json for programs, and /docs for people: a page that loads nothing from elsewhere."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from flask import Blueprint, Response, render_template
+from flask import render_template
+from flask.typing import ResponseReturnValue
 
 from nn import Features
-from service.openapi.document import ABOUT, openapi, predict_summary, targets
-from service.openapi.routes import SERVICE, VIEW_ROUTES
+from service.openapi.document import ABOUT, openapi, targets
 from service.prediction.catalogue import Catalogue
-from service.prediction.reloader import CatalogueReloader
 from service.protocols import CODECS, ROUTES
-from service.responses import json_response
+from service.protocols.json_schema import ANY_OBJECT
+from service.views import Service, View, Views
 
 MAX_COLUMNS = 8  # that are named in the table of models
+
+views = Views()
 
 
 class Example(NamedTuple):
@@ -24,55 +27,34 @@ class Example(NamedTuple):
     body: Any
 
 
-class RouteEntry(NamedTuple):
-    """A route in the reference."""
-
-    method: str
-    route: str
-    summary: str
-    statuses: Mapping[int, str]
-    tries: Sequence[Example]
-
-
-def openapi_views(reloader: CatalogueReloader) -> Blueprint:
-    """Return the views."""
-    views = Blueprint("openapi", __name__)
-
-    @views.get("/openapi.json")
-    def described() -> Response:
-        return json_response(openapi(reloader.catalogue))
-
-    @views.get("/docs")
-    def docs() -> str:
-        catalogue = reloader.catalogue
-        sections = _sections(catalogue)
-        shown = next(entry for entries in sections.values() for entry in entries if entry.tries)
-        return render_template("docs.html", about=ABOUT, models=_models(catalogue), sections=sections, shown=shown)
-
-    return views
+@views.route("/docs", "Every route, to read and to try", None, texts=["text/html"])
+def _docs(service: Service) -> ResponseReturnValue:
+    catalogue = service.catalogue
+    titles = {codec: codec.title for codec in CODECS}
+    sections = defaultdict(list)
+    for view in service.views:
+        sections[titles.get(view.codec, "The service")].append((view, _examples(view, catalogue)))
+    shown = next(view for entries in sections.values() for view, examples in entries if examples)
+    return render_template("docs.html", about=ABOUT, models=_models(catalogue), sections=sections, shown=shown)
 
 
-def _sections(catalogue: Catalogue) -> dict[str, list[RouteEntry]]:
-    """Group all routes by protocol: title -> routes."""
-    predictions = {
-        codec.title: [_prediction(catalogue, route) for route in ROUTES if ROUTES[route] is codec] for codec in CODECS
-    }
-    sections = predictions | {"The service": []}
-    titles = {codec.name: codec.title for codec in CODECS} | {SERVICE: "The service"}
-    for route, view in VIEW_ROUTES.items():
-        tries = [Example(target.label, target.path(route), None) for target in targets(catalogue, route)]
-        tries = tries if "<" in route else [Example("", route, None)]
-        sections[titles[view.tag]].append(RouteEntry(view.method, route, view.summary, view.statuses, tries))
-    return sections
+@views.route("/openapi.json", "The same for programs", ANY_OBJECT)
+def _openapi(service: Service) -> ResponseReturnValue:
+    return openapi(service.catalogue, service.views)
 
 
-def _prediction(catalogue: Catalogue, route: str) -> RouteEntry:
-    codec = ROUTES[route]
-    tries = [
-        Example(target.label, target.path(route), target.endpoint.codecs[codec].describe().example)
+def _examples(view: View, catalogue: Catalogue) -> list[Example]:
+    route, predicts = view.template, view.template in ROUTES
+    if not predicts and "<" not in route:
+        return [Example("", route, None)]
+    return [
+        Example(
+            target.label,
+            target.path(route),
+            target.endpoint.codecs[view.codec].describe().example if predicts else None,
+        )
         for target in targets(catalogue, route)
     ]
-    return RouteEntry("POST", route, predict_summary(route), codec.statuses, tries)
 
 
 def _models(catalogue: Catalogue) -> list[dict[str, Any]]:

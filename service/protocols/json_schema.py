@@ -1,4 +1,4 @@
-"""JSON Schema: what the rows of a model look like, and the shapes that answers are made of."""
+"""JSON Schema: the shapes that answers are made of, and what the rows of a model look like."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +11,11 @@ JsonSchema = dict[str, Any]
 
 TYPES = {"number": ["number"], "category": ["string", "number", "boolean"], "boolean": ["boolean"], "date": ["string"]}
 MAX_CATEGORIES = 10  # that are named in a description
+STRING: JsonSchema = {"type": "string"}
+WHOLE: JsonSchema = {"type": "integer"}
+TRUTH: JsonSchema = {"type": "boolean"}
+NUMBER: JsonSchema = {"type": "number"}
+ANY_OBJECT: JsonSchema = {"type": "object"}
 
 
 def record(properties: Mapping[str, JsonSchema], *optional: str) -> JsonSchema:
@@ -23,9 +28,24 @@ def record(properties: Mapping[str, JsonSchema], *optional: str) -> JsonSchema:
     }
 
 
+def array(items: JsonSchema) -> JsonSchema:
+    """Describe a list."""
+    return {"type": "array", "items": items}
+
+
+def mapping(values: JsonSchema) -> JsonSchema:
+    """Describe an object with any keys."""
+    return {"type": "object", "additionalProperties": values}
+
+
+def nullable(schema: JsonSchema) -> JsonSchema:
+    """Describe what may be null instead."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
 def matrix(columns: int) -> JsonSchema:
     """Describe numbers (B, columns)."""
-    return {"type": "array", "items": {"type": "array", "items": {"type": "number"}, **_exactly(columns)}}
+    return array(array(NUMBER) | _exactly(columns))
 
 
 def rows_schema(features: Features, max_rows: int) -> JsonSchema:
@@ -37,7 +57,7 @@ def rows_schema(features: Features, max_rows: int) -> JsonSchema:
 def list_row(features: Features) -> JsonSchema:
     """Describe a row as a list of its cells, in the order of the columns."""
     cells = [cell_schema(column) for column in features.columns]
-    kind = {"items": {"type": "number"}} if features.only_numbers else {"prefixItems": cells}
+    kind = {"items": NUMBER} if features.only_numbers else {"prefixItems": cells}
     return {"type": "array", **kind, **_exactly(len(features))}
 
 

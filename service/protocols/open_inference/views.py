@@ -3,17 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import request
+from flask.typing import ResponseReturnValue
 
 from npserve import __version__
-from service.errors import BadRequest, NotLoaded, RequestError
+from service.errors import BadRequest, NotLoaded
 from service.prediction.catalogue import Catalogue, Endpoint
-from service.prediction.reloader import CatalogueReloader
 from service.protocols.body import parse_json, read_stream
+from service.protocols.json_schema import STRING, TRUTH, WHOLE, array, record
 from service.protocols.open_inference.codec import OpenInferenceCodec
 from service.protocols.open_inference.inputs import input_specs
 from service.protocols.open_inference.outputs import output_specs
-from service.responses import error_response, json_response
+from service.views import NOT_READY, UNKNOWN, Service, Views
 from store.watch import WHOLE_STORE
 
 EXTENSIONS = ["binary_tensor_data", "classification", "model_repository"]
@@ -21,75 +22,82 @@ MAX_INDEX_BYTES = 10_000  # of a body that may hold one key
 LOAD_REFUSAL = (
     "explicit model load / unload is not allowed: the store decides what is served; use python -m store promote"
 )
+LOAD_REFUSED = {400: "The store decides what is served.", 404: "No model can have that name."}
+
+_TENSORS = array(record({"name": STRING, "datatype": STRING, "shape": array(WHOLE)}))
+_METADATA = record(
+    {"name": STRING, "versions": array(STRING), "platform": STRING, "inputs": _TENSORS, "outputs": _TENSORS}
+)
+_READY = record({"name": STRING, "ready": {"const": True}})
+_STATE = {"enum": ["READY", "UNAVAILABLE"]}
+
+views = Views(OpenInferenceCodec)
 
 
-def open_inference_views(reloader: CatalogueReloader) -> Blueprint:
-    """Return the views."""
-    views = Blueprint("open_inference", __name__, url_prefix="/v2")
-    _add_server(views, reloader)
-    _add_models(views, reloader)
-    _add_repository(views, reloader)
-
-    @views.errorhandler(RequestError)
-    def request_error(error: RequestError) -> Response:
-        return error_response(OpenInferenceCodec, error)
-
-    return views
+@views.route(
+    "/v2/",
+    "What the server is, and which extensions of the protocol it has",
+    record({"name": {"const": "npserve"}, "version": STRING, "extensions": array(STRING)}),
+)
+def _server(_: Service) -> ResponseReturnValue:
+    return {"name": "npserve", "version": __version__, "extensions": EXTENSIONS}
 
 
-def _add_server(views: Blueprint, reloader: CatalogueReloader) -> None:
-    @views.get("/", strict_slashes=False)
-    def server() -> Response:
-        return json_response({"name": "npserve", "version": __version__, "extensions": EXTENSIONS})
-
-    @views.get("/health/live")
-    def live() -> Response:
-        return json_response({"live": True})
-
-    @views.get("/health/ready")
-    def ready() -> Response:
-        catalogue = reloader.catalogue
-        if catalogue.ready:
-            return json_response({"ready": True, "live": True})
-        body = {"ready": False, "live": True, "error": f"not ready: {catalogue.why_not_ready()}"}
-        return json_response(body, 503, {"Retry-After": "1"})
+@views.route("/v2/health/live", "Whether the process answers", record({"live": TRUTH}))
+def _live(_: Service) -> ResponseReturnValue:
+    return {"live": True}
 
 
-def _add_models(views: Blueprint, reloader: CatalogueReloader) -> None:
-    @views.get("/models")
-    def models() -> Response:
-        return json_response({"models": [*reloader.catalogue.models]})
-
-    @views.get("/models/<name>")
-    @views.get("/models/<name>/versions/<version>")
-    def metadata(name: str, version: str | None = None) -> Response:
-        catalogue = reloader.catalogue
-        return json_response(model_metadata(catalogue.find(name, version), catalogue.models[name].versions))
-
-    @views.get("/models/<name>/ready")
-    @views.get("/models/<name>/versions/<version>/ready")
-    def model_ready(name: str, version: str | None = None) -> Response:
-        try:
-            reloader.catalogue.find(name, version)
-        except NotLoaded as error:
-            return json_response({"name": name, "ready": False, "error": str(error)}, error.status, error.headers)
-        return json_response({"name": name, "ready": True})
+@views.route("/v2/health/ready", "Whether a stable version answers", record({"ready": TRUTH, "live": TRUTH}), NOT_READY)
+def _ready(service: Service) -> ResponseReturnValue:
+    catalogue = service.catalogue
+    if catalogue.ready:
+        return {"ready": True, "live": True}
+    body = {"ready": False, "live": True, "error": f"not ready: {catalogue.why_not_ready()}"}
+    return body, 503, {"Retry-After": "1"}
 
 
-def _add_repository(views: Blueprint, reloader: CatalogueReloader) -> None:
-    @views.post("/repository/index")
-    def repository_index() -> Response:
-        raw = read_stream(request.stream, MAX_INDEX_BYTES)
-        body = parse_json(raw) if raw else {}
-        if type(body) is not dict or type(body.get("ready", False)) is not bool:
-            raise BadRequest('expected no body, or an object such as {"ready": true}')
-        entries = index_entries(reloader.catalogue)
-        return json_response([entry for entry in entries if entry["state"] == "READY" or not body.get("ready")])
+@views.route("/v2/models", "The names of all models", record({"models": array(STRING)}))
+def _models(service: Service) -> ResponseReturnValue:
+    return {"models": [*service.catalogue.models]}
 
-    @views.post("/repository/models/<name>/load")
-    @views.post("/repository/models/<name>/unload")
-    def change(name: str) -> Response:
-        raise BadRequest(LOAD_REFUSAL)
+
+@views.route("/v2/models/<name>/versions/<version>", "What a version takes and gives", _METADATA, UNKNOWN)
+@views.route("/v2/models/<name>", "What a model takes and gives, and its versions", _METADATA, UNKNOWN)
+def _metadata(service: Service, name: str, version: str | None = None) -> ResponseReturnValue:
+    catalogue = service.catalogue
+    return model_metadata(catalogue.find(name, version), catalogue.models[name].versions)
+
+
+@views.route("/v2/models/<name>/versions/<version>/ready", "Whether a version answers", _READY, UNKNOWN)
+@views.route("/v2/models/<name>/ready", "Whether a model answers", _READY, UNKNOWN)
+def _model_ready(service: Service, name: str, version: str | None = None) -> ResponseReturnValue:
+    try:
+        service.catalogue.find(name, version)
+    except NotLoaded as error:
+        return {"name": name, "ready": False, "error": str(error)}, error.status, error.headers
+    return {"name": name, "ready": True}
+
+
+@views.route(
+    "/v2/repository/index",
+    "Every version and its state",
+    array(record({"name": STRING, "version": STRING, "state": _STATE, "reason": STRING})),
+    {400: "The body is neither empty nor an object."},
+    method="POST",
+)
+def _repository_index(service: Service) -> ResponseReturnValue:
+    raw = read_stream(request.stream, MAX_INDEX_BYTES)
+    body = parse_json(raw) if raw else {}
+    if type(body) is not dict or type(body.get("ready", False)) is not bool:
+        raise BadRequest('expected no body, or an object such as {"ready": true}')
+    return [entry for entry in index_entries(service.catalogue) if entry["state"] == "READY" or not body.get("ready")]
+
+
+@views.route("/v2/repository/models/<name>/unload", "Refused", None, LOAD_REFUSED, method="POST")
+@views.route("/v2/repository/models/<name>/load", "Refused", None, LOAD_REFUSED, method="POST")
+def _change(_: Service, name: str) -> ResponseReturnValue:
+    raise BadRequest(LOAD_REFUSAL)
 
 
 def model_metadata(endpoint: Endpoint, versions: Mapping[int, Any]) -> dict[str, Any]:

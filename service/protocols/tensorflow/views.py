@@ -2,66 +2,84 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import request
+from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import MethodNotAllowed
 
 from nn import Model
-from service.errors import NotFound, RequestError
+from service.errors import NotFound
 from service.prediction.catalogue import Catalogue, Endpoint
-from service.prediction.reloader import CatalogueReloader
+from service.protocols.json_schema import ANY_OBJECT, STRING, TRUTH, array, mapping, record
 from service.protocols.tensorflow.body import INPUT_KEY, SERVING_DEFAULT
 from service.protocols.tensorflow.codec import TensorFlowCodec
-from service.responses import error_response, json_response
+from service.views import UNKNOWN, Service, Views
 
 DTYPES = {"number": "DT_FLOAT", "boolean": "DT_BOOL", "category": "DT_STRING", "date": "DT_STRING"}
 
+_STATUS = record({"error_code": {"enum": ["OK", "UNAVAILABLE"]}, "error_message": STRING})
+_STATES = array(record({"version": STRING, "state": {"enum": ["AVAILABLE", "END"]}, "status": _STATUS}))
+_SHAPE = record({"dim": array(record({"size": STRING, "name": STRING})), "unknown_rank": TRUTH})
+_TENSORS = mapping(
+    record({"dtype": {"enum": ["DT_FLOAT", "DT_BOOL", "DT_STRING"]}, "tensor_shape": _SHAPE, "name": STRING})
+)
+_SIGNATURE = record({"inputs": _TENSORS, "outputs": _TENSORS, "method_name": STRING, "defaults": ANY_OBJECT})
+_METADATA = record(
+    {
+        "model_spec": record({"name": STRING, "signature_name": STRING, "version": STRING}),
+        "metadata": record({"signature_def": record({"signature_def": record({SERVING_DEFAULT: _SIGNATURE})})}),
+    }
+)
+_MALFORMED = {400: "A word of the path can be none."} | UNKNOWN
+_NO_LABEL = {400: "There is no such label."} | UNKNOWN
 
-def tensorflow_views(reloader: CatalogueReloader) -> Blueprint:
-    """Return the views. They come after the hook that gives every request its ID."""
-    views = Blueprint("tensorflow", __name__, url_prefix="/v1")
-    _add_models(views, reloader)
-    _add_errors(views)
-    return views
-
-
-def _add_models(views: Blueprint, reloader: CatalogueReloader) -> None:
-    @views.get("/models")
-    def models() -> Response:
-        return json_response({"models": [*reloader.catalogue.models]})
-
-    @views.get("/models/<name>")
-    def model(name: str) -> Response:
-        catalogue = reloader.catalogue
-        states = version_states(catalogue, name)
-        ready = catalogue.models[name].stable is not None
-        return json_response({"name": name, "ready": ready, "model_version_status": [*states.values()]})
-
-    @views.get("/models/<name>/versions/<version>")
-    @views.get("/models/<name>/labels/<alias>")
-    def one(name: str, version: str | None = None, alias: str | None = None) -> Response:
-        return json_response({"model_version_status": [version_state(reloader.catalogue, name, version, alias)]})
-
-    @views.get("/models/<name>/metadata")
-    @views.get("/models/<name>/versions/<version>/metadata")
-    @views.get("/models/<name>/labels/<alias>/metadata")
-    def described(name: str, version: str | None = None, alias: str | None = None) -> Response:
-        return json_response(metadata(reloader.catalogue.find(name, version, alias)))
+views = Views(TensorFlowCodec)
 
 
-def _add_errors(views: Blueprint) -> None:
-    @views.errorhandler(RequestError)
-    def request_error(error: RequestError) -> Response:
-        return error_response(TensorFlowCodec, error)
+@views.route("/v1/models", "The names of all models", record({"models": array(STRING)}))
+def _models(service: Service) -> ResponseReturnValue:
+    return {"models": [*service.catalogue.models]}
 
-    @views.before_app_request
-    def malformed() -> Response | None:
-        error = request.routing_exception
-        if error is None or not request.path.startswith("/v1/"):
-            return None
-        body = {"error": f"Malformed request: {request.method} {request.path}"}
-        if isinstance(error, MethodNotAllowed):
-            return json_response(body, 405, {"Allow": ", ".join(sorted(error.valid_methods or ()))})
-        return json_response(body, 400)
+
+@views.route(
+    "/v1/models/<name>",
+    "Whether a model is ready, and the state of its versions",
+    record({"name": STRING, "ready": TRUTH, "model_version_status": _STATES}),
+    _MALFORMED,
+)
+def _model(service: Service, name: str) -> ResponseReturnValue:
+    catalogue = service.catalogue
+    states = version_states(catalogue, name)
+    ready = catalogue.models[name].stable is not None
+    return {"name": name, "ready": ready, "model_version_status": [*states.values()]}
+
+
+_VERSION_STATES = record({"model_version_status": _STATES})
+
+
+@views.route("/v1/models/<name>/labels/<alias>", "The state of what a label names", _VERSION_STATES, _NO_LABEL)
+@views.route("/v1/models/<name>/versions/<version>", "The state of a version", _VERSION_STATES, _MALFORMED)
+def _one(service: Service, name: str, version: str | None = None, alias: str | None = None) -> ResponseReturnValue:
+    return {"model_version_status": [version_state(service.catalogue, name, version, alias)]}
+
+
+@views.route("/v1/models/<name>/labels/<alias>/metadata", "What it takes and gives, by label", _METADATA, _NO_LABEL)
+@views.route("/v1/models/<name>/versions/<version>/metadata", "What a version takes and gives", _METADATA, _MALFORMED)
+@views.route("/v1/models/<name>/metadata", "What a model takes and gives", _METADATA, _MALFORMED)
+def _described(
+    service: Service, name: str, version: str | None = None, alias: str | None = None
+) -> ResponseReturnValue:
+    return metadata(service.catalogue.find(name, version, alias))
+
+
+def malformed_request() -> ResponseReturnValue | None:
+    """Answer a request under /v1 that no route matches with TensorFlow Serving's words; others get None."""
+    error = request.routing_exception
+    if error is None or not request.path.startswith("/v1/"):
+        return None
+    body = {"error": f"Malformed request: {request.method} {request.path}"}
+    if isinstance(error, MethodNotAllowed):
+        return body, 405, {"Allow": ", ".join(sorted(error.valid_methods or ()))}
+    return body, 400
 
 
 def version_states(catalogue: Catalogue, name: str) -> dict[int, dict[str, Any]]:
