@@ -4,7 +4,7 @@ Details say where (a JSON pointer, RFC 6901), what was expected and what kind of
 the value itself: that may be somebody's secret.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
@@ -24,12 +24,16 @@ class Problem:
 
 
 class RequestError(Exception):
-    """A request that is answered with an error. `reason` and `outcome` are its labels in the metrics."""
+    """A request that is answered with an error: each class is a row of status, labels in the metrics, and headers."""
 
-    status = 500
-    reason = "internal"
-    outcome = "invalid"
-    headers: dict[str, str] = {}  # noqa: RUF012
+    status, reason, outcome = 500, "internal", "invalid"
+    headers: Mapping[str, str]
+
+    def __init_subclass__(
+        cls, status: int = 500, reason: str = "internal", outcome: str = "invalid", retry: bool = False
+    ) -> None:
+        cls.status, cls.reason, cls.outcome = status, reason, outcome
+        cls.headers = {"Retry-After": "1"} if retry else {}
 
     def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
         super().__init__(message)
@@ -43,32 +47,20 @@ class RequestError(Exception):
         return body
 
 
-class NotJSON(RequestError):
+class NotJSON(RequestError, status=400, reason="not_json"):
     """The body is not JSON."""
 
-    status = 400
-    reason = "not_json"
 
-
-class Malformed(RequestError):
+class Malformed(RequestError, status=400, reason="malformed"):
     """The body is not in the format that its headers declare."""
 
-    status = 400
-    reason = "malformed"
 
-
-class BadRequest(RequestError):
+class BadRequest(RequestError, status=400, reason="invalid_input"):
     """The body is JSON, but not a request of this protocol."""
 
-    status = 400
-    reason = "invalid_input"
 
-
-class NotFound(RequestError):
+class NotFound(RequestError, status=404, reason="not_found"):
     """There is no such model, version or alias; what was looked up is kept for protocols with messages of their own."""
-
-    status = 404
-    reason = "not_found"
 
     def __init__(
         self, message: str, name: str | None = None, version: str | None = None, alias: str | None = None
@@ -77,25 +69,16 @@ class NotFound(RequestError):
         self.name, self.version, self.alias = name, version, alias
 
 
-class TooLarge(RequestError):
+class TooLarge(RequestError, status=413, reason="too_large"):
     """The body has too many bytes or rows."""
 
-    status = 413
-    reason = "too_large"
 
-
-class WrongContentType(RequestError):
+class WrongContentType(RequestError, status=415, reason="content_type"):
     """The content type or encoding of the body is not supported."""
 
-    status = 415
-    reason = "content_type"
 
-
-class InvalidInput(RequestError):
+class InvalidInput(RequestError, status=422, reason="invalid_input"):
     """The body is JSON, but not a valid input of this model."""
-
-    status = 422
-    reason = "invalid_input"
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         first = problems[0]
@@ -105,39 +88,23 @@ class InvalidInput(RequestError):
         super().__init__(f"{location}: expected {first.expected}, got {first.got}{more}", problems)
 
 
-class NotLoaded(RequestError):
+class NotLoaded(RequestError, status=503, reason="not_loaded", outcome="error", retry=True):
     """The model is known, but not loaded (yet)."""
 
-    status = 503
-    reason = "not_loaded"
-    outcome = "error"
-    headers = {"Retry-After": "1"}  # noqa: RUF012
 
-
-class Overloaded(RequestError):
+class Overloaded(RequestError, status=503, reason="overloaded", outcome="shed", retry=True):
     """More work than is accepted."""
 
-    status = 503
-    reason = "overloaded"
-    outcome = "shed"
-    headers = {"Retry-After": "1"}  # noqa: RUF012
 
-
-class ClientGone(RequestError):
+class ClientGone(RequestError, status=499, reason="client_gone", outcome="expired"):
     """The client is gone. The status is nginx's; it is counted, and never sent."""
-
-    status = 499
-    reason = "client_gone"
-    outcome = "expired"
 
     def __init__(self) -> None:
         super().__init__("the client has gone")
 
 
-class Unexpected(RequestError):
+class Unexpected(RequestError, outcome="error"):
     """An unexpected error; what happened is in the log, under the request's ID."""
-
-    outcome = "error"
 
     def __init__(self) -> None:
         super().__init__("internal error")
