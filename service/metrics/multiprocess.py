@@ -1,8 +1,36 @@
 """Metrics of several processes: a folder of counters that is reset at start and scraped as one.
 
-Each worker counts in files of its own (`counter_PID.db`, …). When one dies its counts must not be
-lost, or counters would go backwards; kept in a file for each dead worker they would pile up. So the
-gunicorn master adds them to one archive, while a lock keeps scrapes from counting them twice.
+Theory of operation
+-------------------
+prometheus_client keeps values in memory-mapped files where PROMETHEUS_MULTIPROC_DIR names a folder. It looks once, when
+it is imported; so `service/gunicorn.conf.py` sets the folder before anything imports it. Files and their owners:
+
+    counter_PID.db, histogram_PID.db       counts of one worker: only that process writes them
+    gauge_MODE_PID.db                      its gauges; MODE says how processes are combined (livesum, livemax, max)
+    counter_archive.db, histogram_archive.db, gauge_max_archive.db
+                                           what all dead workers have counted: only the gunicorn master writes them
+    lock                                   guards which files there are
+
+A file is in one of these states:
+
+    being made   its worker has not given it a length yet: a scrape leaves it out
+    live         its worker adds to it at any time, without a lock; a scrape reads it meanwhile
+    merged       its worker is dead: the master adds its values to the archive and removes it
+
+Invariants:
+
+- A counter never goes backwards. What a dead worker has counted stays in the archive.
+- Nothing is counted twice. Between the addition to the archive and the removal of the file each value stands in both,
+  so the master holds the lock exclusively for both, and a scrape holds it shared while it lists and reads files.
+- The number of files is bounded by the workers that live, however often they die: one archive for each kind.
+- Live gauges end with their worker: `mark_process_dead` removes them. Gauges of the maximum are archived as that.
+- Process numbers come again, so the files of an earlier server are removed before the first worker starts (`reset`).
+
+Workers take no lock to count: a request would wait for a scrape. The price is that a scrape may see one request in some
+metrics and not yet in others.
+
+`merge_dead_worker` relies on parts of prometheus_client that are not its public interface (`mmap_dict`, the names and
+keys of the files, `MultiProcessCollector.merge`): so pyproject.toml pins its version.
 """
 
 import fcntl

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections import Counter as Tally
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ MAX_VERSIONS = 20
 OTHER = "other"
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 UNMATCHED = "unmatched"
+RANKED_BY = ("npserve_model_info", "npserve_model_loaded_timestamp_seconds")  # which versions are the most recent
 
 # A prediction takes tens of microseconds to a millisecond; the client's default of 5 ms and up says nothing.
 REQUEST_BUCKETS = [5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]
@@ -57,57 +58,40 @@ class Metrics:
     """The metrics of one process; `render` gives those of all processes where there are several."""
 
     def __init__(self) -> None:
-        self._registry = registry = CollectorRegistry()
+        self._registry = CollectorRegistry()
+        histogram = partial(Histogram, registry=self._registry)
+        counter = partial(Counter, registry=self._registry)
+        gauge = partial(Gauge, registry=self._registry)
         model = ["model", "version"]
-        self.requests = Histogram(
+        self.requests = histogram(
             "npserve_request_seconds",
             "From the last byte of a prediction request's headers to its finished answer.",
             [*model, "protocol", "outcome"],
             buckets=REQUEST_BUCKETS,
-            registry=registry,
         )
-        self.stages = Histogram(
+        self.stages = histogram(
             "npserve_stage_seconds",
             "A stage of a prediction: decode, queue, forward, encode.",
             [*model, "stage"],
             buckets=STAGE_BUCKETS,
-            registry=registry,
         )
-        self.rows = Counter("npserve_rows_total", "Rows predicted.", model, registry=registry)
-        self.predictions = Counter(
-            "npserve_predictions_total", "Predictions by label.", [*model, "label"], registry=registry
+        self.rows = counter("npserve_rows_total", "Rows predicted.", model)
+        self.predictions = counter("npserve_predictions_total", "Predictions by label.", [*model, "label"])
+        self.rejected = counter(
+            "npserve_rejected_inputs_total", "Requests to a model that were refused.", ["model", "reason"]
         )
-        self.rejected = Counter(
-            "npserve_rejected_inputs_total",
-            "Requests to a model that were refused.",
-            ["model", "reason"],
-            registry=registry,
+        self.in_flight = gauge(
+            "npserve_requests_in_flight", "Prediction requests being worked on.", multiprocess_mode="livesum"
         )
-        self.in_flight = Gauge(
-            "npserve_requests_in_flight",
-            "Prediction requests being worked on.",
-            registry=registry,
-            multiprocess_mode="livesum",
+        self.info = gauge(
+            "npserve_model_info", "1 for what is served.", [*model, "alias", "sha256"], multiprocess_mode="livemax"
         )
-        self.info = Gauge(
-            "npserve_model_info",
-            "1 for what is served.",
-            [*model, "alias", "sha256"],
-            registry=registry,
-            multiprocess_mode="livemax",
+        self.loaded_at = gauge(
+            "npserve_model_loaded_timestamp_seconds", "When a version was last loaded.", model, multiprocess_mode="max"
         )
-        self.loaded_at = Gauge(
-            "npserve_model_loaded_timestamp_seconds",
-            "When a version was last loaded.",
-            model,
-            registry=registry,
-            multiprocess_mode="max",
-        )
-        self.loads = Counter(
-            "npserve_model_loads_total", "Attempts to load a version.", ["model", "outcome"], registry=registry
-        )
-        self.http_requests = Counter(
-            "npserve_http_requests_total", "Answers to HTTP requests.", ["method", "route", "code"], registry=registry
+        self.loads = counter("npserve_model_loads_total", "Attempts to load a version.", ["model", "outcome"])
+        self.http_requests = counter(
+            "npserve_http_requests_total", "Answers to HTTP requests.", ["method", "route", "code"]
         )
         self.in_flight.set(0)
         self._infos: set[tuple[str, str, str, str]] = set()
@@ -144,10 +128,9 @@ class VersionMetrics:
         self.requests = cache(lambda protocol, outcome: metrics.requests.labels(name, number, protocol, outcome))
         self.stages = {stage: metrics.stages.labels(name, number, stage) for stage in STAGES}
         self.rows = metrics.rows.labels(name, number)
-        labels = [_label_text(label) for label in version.artifact.model.labels]
         self.predictions = [
-            metrics.predictions.labels(name, number, label if i < MAX_LABEL_VALUES else OTHER)
-            for i, label in enumerate(labels)
+            metrics.predictions.labels(name, number, _label_text(label) if i < MAX_LABEL_VALUES else OTHER)
+            for i, label in enumerate(version.artifact.model.labels)
         ]
 
     def count_predictions(self, parts: Sequence[npt.NDArray[np.intp]]) -> None:
@@ -185,15 +168,13 @@ class _RecentVersions(Collector):
 
 def _recent_versions(metrics: list[Metric]) -> set[tuple[str, str]]:
     """Rank each model's versions: those served now first, then the latest loaded."""
-    ranks: dict[tuple[str, str], tuple[float, float]] = defaultdict(lambda: (0.0, 0.0))
+    ranks: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0] * len(RANKED_BY))
     for metric in metrics:
         for sample in metric.samples:
-            version = (sample.labels.get("model", ""), sample.labels.get("version", ""))
-            served, loaded = ranks[version]
-            if sample.name == "npserve_model_info":
-                ranks[version] = (max(served, sample.value), loaded)
-            elif sample.name == "npserve_model_loaded_timestamp_seconds":
-                ranks[version] = (served, sample.value)
+            rank = ranks[sample.labels.get("model", ""), sample.labels.get("version", "")]
+            if sample.name in RANKED_BY:
+                place = RANKED_BY.index(sample.name)
+                rank[place] = max(rank[place], sample.value)
     by_model: dict[str, list[str]] = defaultdict(list)
     for model, number in sorted(ranks, key=lambda version: ranks[version], reverse=True):
         by_model[model].append(number)
