@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import orjson
 from marshmallow import Schema
 
+from nn.activations import Array
 from nn.features import Codes
 from service.errors import RequestError, pointer
 from service.prediction.forward import Predictions
@@ -92,3 +95,9 @@ class Codec:
     def encode_error(error: RequestError) -> tuple[int, bytes]:
         """Return status and JSON of an error."""
         return error.status, orjson.dumps(error.body())
+
+
+def top_classes(outputs: Array, count: int) -> tuple[npt.NDArray[np.intp], Array]:
+    """Return the most probable classes of each row and their probabilities (B, count); of equals, the first."""
+    classes = np.argsort(-outputs, axis=1, kind="stable")[:, :count]
+    return classes, np.take_along_axis(outputs, classes, axis=1)

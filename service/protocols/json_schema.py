@@ -28,9 +28,9 @@ def record(properties: Mapping[str, JsonSchema], *optional: str) -> JsonSchema:
     }
 
 
-def array(items: JsonSchema) -> JsonSchema:
+def array(items: JsonSchema, length: int | None = None) -> JsonSchema:
     """Describe a list."""
-    return {"type": "array", "items": items}
+    return {"type": "array", "items": items} | _exactly(length)
 
 
 def mapping(values: JsonSchema) -> JsonSchema:
@@ -45,20 +45,14 @@ def nullable(schema: JsonSchema) -> JsonSchema:
 
 def matrix(columns: int) -> JsonSchema:
     """Describe numbers (B, columns)."""
-    return array(array(NUMBER) | _exactly(columns))
-
-
-def rows_schema(features: Features, max_rows: int) -> JsonSchema:
-    """Describe a list of rows, all of them lists or all of them objects by feature name."""
-    rows = [{"items": list_row(features)}, {"items": object_row(features)}]
-    return {"type": "array", "minItems": 1, "maxItems": max_rows, "anyOf": rows}
+    return array(array(NUMBER, columns))
 
 
 def list_row(features: Features) -> JsonSchema:
     """Describe a row as a list of its cells, in the order of the columns."""
-    cells = [cell_schema(column) for column in features.columns]
-    kind = {"items": NUMBER} if features.only_numbers else {"prefixItems": cells}
-    return {"type": "array", **kind, **_exactly(len(features))}
+    if features.only_numbers:
+        return array(NUMBER, len(features))
+    return {"type": "array", "prefixItems": [*map(cell_schema, features.columns)], **_exactly(len(features))}
 
 
 def object_row(features: Features) -> JsonSchema:
@@ -80,8 +74,8 @@ def cell_schema(column: Column) -> JsonSchema:
     return schema
 
 
-def _exactly(count: int) -> JsonSchema:
-    return {"minItems": count, "maxItems": count}
+def _exactly(length: int | None) -> JsonSchema:
+    return {} if length is None else {"minItems": length, "maxItems": length}
 
 
 def example_row(version: Version) -> Any:

@@ -16,7 +16,7 @@ from nn import Features
 from nn.columns import NUMBERS, Cell, Column
 from nn.features import Codes
 from service.errors import InvalidInput, Problem, TooLarge, first_problems, pointer
-from service.protocols.json_schema import JsonSchema, rows_schema
+from service.protocols.json_schema import JsonSchema, list_row, object_row
 
 INSTANCES_KEY, TOP_KEY = "instances", "top"
 row_location = partial(pointer, INSTANCES_KEY)
@@ -49,8 +49,9 @@ class RowsField(fields.Field[Codes]):
         return codes
 
     def json_schema(self) -> JsonSchema:
-        """Return the JSON Schema of the field."""
-        return rows_schema(self.features, self.max_rows)
+        """Return the JSON Schema of the field: all rows are lists, or all of them objects by feature name."""
+        kinds = [{"items": row(self.features)} for row in (list_row, object_row)]
+        return {"type": "array", "minItems": 1, "maxItems": self.max_rows, "anyOf": kinds}
 
     def _cells(self, rows: Any) -> list[list[Cell]] | None:
         """Return the rows with their cells in order, or None where one has too few or too many."""

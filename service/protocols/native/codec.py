@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from nn.activations import Array
 from nn.columns import read_numbers
 from nn.features import Codes
 from service.errors import MAX_DETAILS, InvalidInput, Problem, WrongContentType
@@ -22,17 +23,17 @@ from service.protocols.codec import (
     CodecDescription,
     DecodedRequest,
     EncodedResponse,
+    top_classes,
 )
 from service.protocols.fast_json import parse_rows
-from service.protocols.json_schema import JsonSchema, example_row, matrix, record
+from service.protocols.json_schema import NUMBER, STRING, WHOLE, JsonSchema, array, example_row, matrix, record
 from service.protocols.npy import read_npy
 from service.protocols.rows import INSTANCES_KEY, TOP_KEY, check_row_count, read_body, request_schema, row_location
 from service.settings import Settings
 from store import Version
 
 NPY = "application/x-npy"
-DETAIL = record({key: {"type": "string"} for key in ("pointer", "expected", "got")})
-DETAILS = {"type": "array", "maxItems": MAX_DETAILS, "items": DETAIL}
+DETAILS = array(record(dict.fromkeys(("pointer", "expected", "got"), STRING))) | {"maxItems": MAX_DETAILS}
 
 
 class NativeCodec(Codec):
@@ -96,26 +97,21 @@ class NativeCodec(Codec):
 
     def _response_schema(self) -> JsonSchema:
         columns = self.model.network.layers[-1].kernel.shape[1]
-        model: JsonSchema = {"model": {"type": "string"}, "version": {"type": "integer"}}
+        model = {"model": STRING, "version": WHOLE}
         if self.model.task == "regression":
-            values = {"type": "array", "items": {"type": "number"}} if columns == 1 else matrix(columns)
+            values = array(NUMBER) if columns == 1 else matrix(columns)
             return record(model | {"predictions": values})
-        label = {"enum": list(self.model.labels)}
-        best = {"type": "array", "items": record({"label": label, "probability": {"type": "number"}})}
-        keys = {
-            "predictions": {"type": "array", "items": label},
-            "probabilities": matrix(columns),
-            "top": {"type": "array", "items": best},
-        }
+        label: JsonSchema = {"enum": list(self.model.labels)}
+        best = array(record({"label": label, "probability": NUMBER}))
+        keys = {"predictions": array(label), "probabilities": matrix(columns), "top": array(best)}
         return record(model | keys, "probabilities", "top")
 
-    def _top(self, outputs: npt.NDArray[Any], count: int) -> list[list[dict[str, Any]]]:
-        """The most probable labels of each row, the best first; of equals, the first."""
-        best = np.argsort(-outputs, axis=1, kind="stable")[:, :count]
+    def _top(self, outputs: Array, count: int) -> list[list[dict[str, Any]]]:
+        classes, probabilities = top_classes(outputs, count)
         labels = self.model.labels
         return [
-            [{"label": labels[index], "probability": row[index]} for index in indices]
-            for row, indices in zip(outputs, best.tolist(), strict=True)
+            [{"label": labels[index], "probability": value} for index, value in zip(*row, strict=True)]
+            for row in zip(classes.tolist(), probabilities, strict=True)
         ]
 
     def _read_array(self, raw: bytes | bytearray) -> Codes:

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from nn import Features
 from nn.columns import text
-from service.protocols.json_schema import JsonSchema, cell_schema, record
+from service.protocols.json_schema import NUMBER, STRING, JsonSchema, array, cell_schema, record
 from service.protocols.open_inference.inputs import INPUT_TENSOR, InputSpec, input_specs
 from service.protocols.open_inference.outputs import PROBABILITIES, output_specs
 from service.protocols.open_inference.tensor import BYTES
@@ -12,13 +11,12 @@ from store import Version
 
 COUNT: JsonSchema = {"type": "integer", "minimum": 0}
 OPTIONAL_BOOLEAN: JsonSchema = {"type": ["boolean", "null"]}
-JSON_NUMBER: JsonSchema = {"type": "number"}
 
 
 def describe_request(version: Version) -> JsonSchema:
     """Describe a request in JSON; what else is in it is passed over."""
     features, outputs = version.artifact.model.features, output_specs(version.artifact.model)
-    cells = {INPUT_TENSOR: JSON_NUMBER} if features.only_numbers else {c.name: cell_schema(c) for c in features.columns}
+    cells = {INPUT_TENSOR: NUMBER} if features.only_numbers else {c.name: cell_schema(c) for c in features.columns}
     inputs: list[JsonSchema] = [_input(name, spec, cells[name]) for name, spec in input_specs(features).items()]
     inputs += [_object({"name": {"const": name}}, "name") for name in features.dropped if not features.only_numbers]
     return _object(
@@ -38,7 +36,7 @@ def describe_response(version: Version) -> JsonSchema:
     output: dict[str, JsonSchema] = {
         "name": {"enum": [*specs]},
         "datatype": {"enum": sorted({BYTES, *(spec.datatype for spec in specs.values())})},
-        "shape": {"type": "array", "items": COUNT},
+        "shape": array(COUNT),
         "data": {"type": "array"},
         "parameters": record({"binary_data_size": COUNT}),
     }
@@ -46,8 +44,8 @@ def describe_response(version: Version) -> JsonSchema:
         {
             "model_name": {"const": version.name},
             "model_version": {"const": str(version.number)},
-            "id": {"type": "string"},
-            "outputs": {"type": "array", "items": record(output, "data", "parameters")},
+            "id": STRING,
+            "outputs": array(record(output, "data", "parameters")),
         }
     )
 
@@ -55,12 +53,9 @@ def describe_response(version: Version) -> JsonSchema:
 def example_request(version: Version) -> JsonSchema:
     """Return a request with a golden row."""
     features, row = version.artifact.model.features, version.artifact.golden.rows[0]
-    return {"inputs": [_tensor(name, spec, cells) for (name, spec), cells in _cells(features, row)]}
-
-
-def _cells(features: Features, row: list[Any]) -> list[Any]:
     cells = [row] if features.only_numbers else [[cell] for cell in row]
-    return [*zip(input_specs(features).items(), cells, strict=True)]
+    named = zip(input_specs(features).items(), cells, strict=True)
+    return {"inputs": [_tensor(name, spec, values) for (name, spec), values in named]}
 
 
 def _tensor(name: str, spec: InputSpec, cells: list[Any]) -> JsonSchema:
@@ -80,7 +75,7 @@ def _input(name: str, spec: InputSpec, cell: JsonSchema) -> JsonSchema:
                 "maxItems": 2,
             },
             "datatype": {"enum": sorted(spec.datatypes)},
-            "data": {"type": ["array", "null"], "items": {"anyOf": [cell, {"type": "array", "items": cell}]}},
+            "data": {"type": ["array", "null"], "items": {"anyOf": [cell, array(cell)]}},
             "parameters": _parameters(binary_data_size={"type": ["integer", "null"], "minimum": 0}),
         },
         *("name", "shape", "datatype"),

@@ -11,6 +11,7 @@ from nn.columns import text
 from nn.model import Label
 from service.errors import BadRequest
 from service.prediction.forward import Predictions
+from service.protocols.codec import top_classes
 from service.protocols.open_inference.request import RequestedOutput
 from service.protocols.open_inference.tensor import BOOL, BYTES, pack_texts, quote
 
@@ -80,12 +81,12 @@ class OutputWriter:
         return spec.datatype, predictions.outputs.astype(FLOAT32, copy=False)
 
     def _top(self, outputs: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
-        """Return the top labels (B, count), each as score:index:label; of equals, the first."""
-        indices = np.argsort(-outputs, axis=1, kind="stable")[:, :count]
-        scores = np.take_along_axis(outputs, indices, axis=1).astype(np.str_)  # the shortest that read back the same
-        pairs = zip(scores.ravel().tolist(), indices.ravel().tolist(), strict=True)
+        """Return the top labels (B, count), each as score:index:label."""
+        classes, probabilities = top_classes(outputs, count)
+        scores = probabilities.astype(np.str_)  # the shortest that read back the same
+        pairs = zip(scores.ravel().tolist(), classes.ravel().tolist(), strict=True)
         texts = [f"{score}:{index}:{self._texts[index]}" for score, index in pairs]
-        return np.array(texts, object).reshape(indices.shape)
+        return np.array(texts, object).reshape(classes.shape)
 
 
 def _label_array(labels: Sequence[Label]) -> tuple[str, npt.NDArray[Any]]:

@@ -1,4 +1,4 @@
-"""The JSON of an inference request: marshmallow checks the envelope, two fields its lists of tensors.
+"""The JSON of an inference request: its envelope, and its lists of tensors.
 
 What an object has beside what is defined here is ignored. Tensors are read one by one
 while they are looked up, so that a long list of unknown ones ends at the first.
@@ -6,8 +6,6 @@ while they are looked up, so that a long list of unknown ones ends at the first.
 
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
-
-from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
 from service.errors import BadRequest, pointer
 from service.protocols.open_inference.tensor import Tensor, quote
@@ -39,49 +37,23 @@ class InferenceRequest(NamedTuple):
     binary: bool
 
 
-class InputTensors(fields.Field[Iterator[Tensor]]):
-    """A list of tensors, each with its data or the size of its bytes."""
-
-    default_error_messages = {"required": "expected a list, got nothing", "null": "expected a list, got null"}  # noqa: RUF012
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Iterator[Tensor]:
-        _check(value, list, INPUTS)
-        return (_tensor(record, INPUTS, location) for location, record in enumerate(value))
-
-
-class RequestedOutputs(fields.Field[Iterator[RequestedOutput]]):
-    """A list of tensors by name; none is all."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Iterator[RequestedOutput]:
-        _check(value, list, OUTPUTS)
-        return (_requested_output(record, OUTPUTS, location) for location, record in enumerate(value))
-
-
-class InferenceRequestSchema(Schema):
-    """The envelope."""
-
-    error_messages = {"type": "expected an object"}  # noqa: RUF012
-
-    id = fields.String(allow_none=True, error_messages={"invalid": "expected a string"})
-    parameters = fields.Dict(allow_none=True, error_messages={"invalid": "expected an object"})
-    inputs = InputTensors(required=True)
-    outputs = RequestedOutputs(allow_none=True)
-
-
-SCHEMA = InferenceRequestSchema(unknown=EXCLUDE)
-
-
 def read_request(body: Any) -> InferenceRequest:
     """Read parsed JSON. Raises BadRequest."""
-    try:
-        loaded = SCHEMA.load(body)
-    except ValidationError as error:
-        error.__traceback__ = None  # as in `read_body`
-        key, (message, *_) = next(iter(error.messages_dict.items()))
-        location = pointer(key) if key in SCHEMA.fields else "the body"
-        raise BadRequest(f"{location}: {message}") from error
-    binary = _take(loaded.get(PARAMETERS) or {}, "binary_data_output", bool, PARAMETERS)
-    return InferenceRequest(loaded.get("id"), loaded[INPUTS], loaded.get(OUTPUTS) or (), bool(binary))
+    if type(body) is not dict:
+        raise BadRequest("the body: expected an object")
+    inputs, outputs = (_take(body, key, list) for key in (INPUTS, OUTPUTS))
+    for key, kind in (("id", str), (PARAMETERS, dict)):
+        if body.get(key) is not None and type(body[key]) is not kind:
+            raise BadRequest(f"{pointer(key)}: expected {TYPE_NAMES[kind]}")
+    if inputs is None:
+        raise BadRequest(f"{pointer(INPUTS)}: expected a list, got {'null' if INPUTS in body else 'nothing'}")
+    binary = _take(_parameters(body), "binary_data_output", bool, PARAMETERS)
+    return InferenceRequest(
+        body.get("id"),
+        (_tensor(record, INPUTS, number) for number, record in enumerate(inputs)),
+        (_requested_output(record, OUTPUTS, number) for number, record in enumerate(outputs or ())),
+        bool(binary),
+    )
 
 
 def attach(tensors: Iterable[Tensor], raw: memoryview) -> Iterator[Tensor]:

@@ -41,8 +41,10 @@ class Tensor:
 
     def numbers(self) -> npt.NDArray[Any]:
         """Return the elements (N,) of any datatype but BYTES; null is NaN. Raises BadRequest."""
-        if isinstance(self.data, np.ndarray):
-            return self._array_numbers(self.data)
+        if isinstance(self.data, np.ndarray):  # read as numbers of the datatype
+            if self.data.shape not in (tuple(self.shape), (math.prod(self.shape),)):
+                raise self._shape_error()
+            return self.data.ravel()
         return self._listed_numbers() if self.raw is None else self._packed_numbers(self.raw)
 
     def cells(self) -> list[Cell]:
@@ -76,12 +78,6 @@ class Tensor:
 
     def _shape_error(self) -> BadRequest:
         return BadRequest(f"the data of input {quote(self.name)} do not fit its shape {show(self.shape)}")
-
-    def _array_numbers(self, data: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return the elements of what has been read as numbers of the datatype."""
-        if data.shape not in (tuple(self.shape), (math.prod(self.shape),)):
-            raise self._shape_error()
-        return data.ravel()
 
     def _listed(self, kinds: set[type], expected: str) -> list[Any]:
         """Return the elements, which are of these kinds or null."""

@@ -14,7 +14,7 @@ from nn import Features
 from nn.columns import Cell
 from nn.features import Codes
 from service.errors import Problem, first_problems, pointer
-from service.protocols.json_schema import JsonSchema, list_row, object_row, record
+from service.protocols.json_schema import JsonSchema, array, list_row, object_row, record
 from service.protocols.rows import INSTANCES_KEY, RowsField, check_row_count, count_values, json_kind, missing_messages
 
 INPUTS_KEY, SIGNATURE_KEY = "inputs", "signature_name"
@@ -61,11 +61,11 @@ class InputsField(fields.Field[Codes]):
     def json_schema(self) -> JsonSchema:
         """Describe what it takes."""
         if self.features.only_numbers:
-            rows = {"type": "array", "minItems": 1, "items": list_row(self.features)}
+            rows = array(list_row(self.features)) | {"minItems": 1}
             return {"anyOf": [rows, record({INPUT_KEY: rows})]}
         columns = object_row(self.features)
         cells = columns["properties"].items()
-        return columns | {"properties": {name: {"type": "array", "items": cell} for name, cell in cells}}
+        return columns | {"properties": {name: array(cell) for name, cell in cells}}
 
     def _rows(self, columns: dict[str, Any]) -> list[list[Cell]]:
         """Turn columns into rows; what may be missing is, where it has no column."""
@@ -109,11 +109,8 @@ def predict_schema(features: Features, max_rows: int) -> Schema:
 
 def _the_input(value: Any) -> Any:
     """Return what stands under the name of the one input, where that and a list is all there is."""
-    return (
-        value[INPUT_KEY]
-        if type(value) is dict and value.keys() == {INPUT_KEY} and type(value[INPUT_KEY]) is list
-        else value
-    )
+    wrapped = type(value) is dict and value.keys() == {INPUT_KEY} and type(value[INPUT_KEY]) is list
+    return value[INPUT_KEY] if wrapped else value
 
 
 def _single_cells(row: Any) -> Any:
