@@ -84,12 +84,12 @@ def _scrape(service: Service) -> ResponseReturnValue:
     return Response(body, content_type=content_type)
 
 
-@views.route("/livez", "Whether the process answers", record({"status": {"const": "alive"}}))
+@views.route("/livez", "Whether the process answers", record(status={"const": "alive"}))
 def _livez(_: Service) -> ResponseReturnValue:
     return {"status": "alive"}
 
 
-_READY = record({"status": {"const": "ready"}})
+_READY = record(status={"const": "ready"})
 
 
 @views.route("/ping", "The same, by the name that SageMaker gives it", _READY, NOT_READY)

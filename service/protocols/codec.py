@@ -14,14 +14,14 @@ from nn.features import Codes
 from service.errors import RequestError, pointer
 from service.prediction.forward import Predictions
 from service.prediction.messages import Headers, Request
-from service.protocols.json_schema import JsonSchema, record
+from service.protocols.json_schema import STRING, JsonSchema, record
 from service.protocols.rows import INSTANCES_KEY
 from service.settings import Settings
 from store import Version
 
 JSON_HEADERS = {"Content-Type": "application/json"}
 # Errors in OpenAPI.
-ERROR = record({"error": {"type": "string"}})
+ERROR = record(error=STRING)
 STATUSES = {
     400: "The body is not JSON, or not what its headers say.",
     404: "There is no such model, version or alias.",

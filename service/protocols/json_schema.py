@@ -1,6 +1,5 @@
 """JSON Schema: the shapes that answers are made of, and what the rows of a model look like."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from nn import Category, Features
@@ -18,14 +17,10 @@ NUMBER: JsonSchema = {"type": "number"}
 ANY_OBJECT: JsonSchema = {"type": "object"}
 
 
-def record(properties: Mapping[str, JsonSchema], *optional: str) -> JsonSchema:
-    """Describe an object with these keys and no others."""
-    return {
-        "type": "object",
-        "required": [key for key in properties if key not in optional],
-        "properties": dict(properties),
-        "additionalProperties": False,
-    }
+def record(*optional: str, **properties: JsonSchema) -> JsonSchema:
+    """Describe an object with these keys and no others, all of which it has but for the optional ones."""
+    required = [key for key in properties if key not in optional]
+    return {"type": "object", "required": required, "properties": properties, "additionalProperties": False}
 
 
 def array(items: JsonSchema, length: int | None = None) -> JsonSchema:
@@ -59,7 +54,7 @@ def object_row(features: Features) -> JsonSchema:
     """Describe a row as an object; what training dropped may be there, and is passed over."""
     cells = {column.name: cell_schema(column) for column in features.columns}
     dropped: dict[str, JsonSchema] = {name: {"description": "passed over"} for name in features.dropped}
-    return record(cells | dropped, *dropped, *(column.name for column in features.columns if column.missing))
+    return record(*dropped, *(column.name for column in features.columns if column.missing), **(cells | dropped))
 
 
 def cell_schema(column: Column) -> JsonSchema:

@@ -16,7 +16,6 @@ from service.prediction.forward import Predictions
 from service.prediction.messages import Headers, Request, content_type
 from service.protocols.body import check_json, parse_json, unpack
 from service.protocols.codec import (
-    ERROR,
     JSON_HEADERS,
     STATUSES,
     Codec,
@@ -33,7 +32,7 @@ from service.settings import Settings
 from store import Version
 
 NPY = "application/x-npy"
-DETAILS = array(record(dict.fromkeys(("pointer", "expected", "got"), STRING))) | {"maxItems": MAX_DETAILS}
+DETAILS = array(record(pointer=STRING, expected=STRING, got=STRING)) | {"maxItems": MAX_DETAILS}
 
 
 class NativeCodec(Codec):
@@ -43,7 +42,7 @@ class NativeCodec(Codec):
     title: ClassVar[str] = "npserve's own"
     binary: ClassVar[str | None] = NPY
     statuses: ClassVar[Mapping[int, str]] = STATUSES | {422: "JSON that is no valid input of this model."}
-    error: ClassVar[JsonSchema] = record(ERROR["properties"] | {"details": DETAILS}, "details")
+    error: ClassVar[JsonSchema] = record("details", error=STRING, details=DETAILS)
 
     def __init__(self, version: Version, settings: Settings) -> None:
         super().__init__(version, settings)
@@ -100,11 +99,11 @@ class NativeCodec(Codec):
         model = {"model": STRING, "version": WHOLE}
         if self.model.task == "regression":
             values = array(NUMBER) if columns == 1 else matrix(columns)
-            return record(model | {"predictions": values})
+            return record(**model, predictions=values)
         label: JsonSchema = {"enum": list(self.model.labels)}
-        best = array(record({"label": label, "probability": NUMBER}))
+        best = array(record(label=label, probability=NUMBER))
         keys = {"predictions": array(label), "probabilities": matrix(columns), "top": array(best)}
-        return record(model | keys, "probabilities", "top")
+        return record("probabilities", "top", **model, **keys)
 
     def _top(self, outputs: Array, count: int) -> list[list[dict[str, Any]]]:
         classes, probabilities = top_classes(outputs, count)

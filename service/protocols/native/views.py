@@ -10,48 +10,41 @@ from service.views import UNKNOWN, Service, Views
 views = Views()
 
 _TASK = {"enum": ["classification", "regression"]}
-_FEATURE = {"name": STRING, "kind": {"enum": ["number", "category", "boolean", "date"]}, "missing": TRUTH}
+_KIND = {"enum": ["number", "category", "boolean", "date"]}
+_FEATURE = record("categories", name=STRING, kind=_KIND, missing=TRUTH, categories=array(STRING))
 _SUMMARY = record(
-    {
-        "name": STRING,
-        "stable": nullable(WHOLE),
-        "aliases": mapping(WHOLE),
-        "task": nullable(_TASK),
-        "metrics": nullable(ANY_OBJECT),
-        "url": STRING,
-        "predict": STRING,
-    }
+    name=STRING,
+    stable=nullable(WHOLE),
+    aliases=mapping(WHOLE),
+    task=nullable(_TASK),
+    metrics=nullable(ANY_OBJECT),
+    url=STRING,
+    predict=STRING,
 )
 _INDEX = record(
-    {
-        "service": {"const": "npserve"},
-        "status": {"const": "alive"},
-        "ready": TRUTH,
-        "models": array(_SUMMARY),
-        "curl": nullable(STRING),
-    }
+    service={"const": "npserve"},
+    status={"const": "alive"},
+    ready=TRUTH,
+    models=array(_SUMMARY),
+    curl=nullable(STRING),
 )
 _VERSION = record(
-    {
-        "name": STRING,
-        "version": WHOLE,
-        "task": _TASK,
-        "features": array(record(_FEATURE | {"categories": array(STRING)}, "categories")),
-        "labels": nullable(array({})),
-        "metrics": ANY_OBJECT,
-        "sha256": STRING,
-        "created": nullable(STRING),
-        "predict": STRING,
-    }
+    name=STRING,
+    version=WHOLE,
+    task=_TASK,
+    features=array(_FEATURE),
+    labels=nullable(array({})),
+    metrics=ANY_OBJECT,
+    sha256=STRING,
+    created=nullable(STRING),
+    predict=STRING,
 )
 _MODEL = record(
-    {
-        "name": STRING,
-        "aliases": mapping(WHOLE),
-        "versions": array(WHOLE),
-        "missing": mapping(STRING),
-        "stable": nullable(_VERSION),
-    }
+    name=STRING,
+    aliases=mapping(WHOLE),
+    versions=array(WHOLE),
+    missing=mapping(STRING),
+    stable=nullable(_VERSION),
 )
 
 
@@ -64,7 +57,7 @@ def _index(service: Service) -> ResponseReturnValue:
     return described
 
 
-@views.route("/models", "Every model: aliases, task, metrics", record({"models": array(_SUMMARY)}))
+@views.route("/models", "Every model: aliases, task, metrics", record(models=array(_SUMMARY)))
 def _models(service: Service) -> ResponseReturnValue:
     catalogue = service.catalogue
     return {"models": [model_summary(catalogue, name) for name in catalogue.models]}

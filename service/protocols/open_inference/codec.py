@@ -11,7 +11,6 @@ from service.prediction.forward import Predictions
 from service.prediction.messages import Headers, Request
 from service.protocols.body import check_json, parse_json, unpack
 from service.protocols.codec import (
-    ERROR,
     JSON_HEADERS,
     STATUSES,
     Codec,
@@ -19,7 +18,7 @@ from service.protocols.codec import (
     DecodedRequest,
     EncodedResponse,
 )
-from service.protocols.json_schema import JsonSchema, record
+from service.protocols.json_schema import STRING, JsonSchema, record
 from service.protocols.open_inference.fast_json import parse_tensor
 from service.protocols.open_inference.inputs import InputReader
 from service.protocols.open_inference.json_schema import describe_request, describe_response, example_request
@@ -51,8 +50,7 @@ class OpenInferenceCodec(Codec):
     statuses: ClassVar[Mapping[int, str]] = STATUSES | {400: "The body is not JSON, or no valid input of this model."}
     # What is not ready says so, beside why.
     error: ClassVar[JsonSchema] = record(
-        ERROR["properties"] | {"name": {"type": "string"}, "ready": {"const": False}, "live": {"const": True}},
-        *("name", "ready", "live"),
+        *("name", "ready", "live"), error=STRING, name=STRING, ready={"const": False}, live={"const": True}
     )
 
     def __init__(self, version: Version, settings: Settings) -> None:

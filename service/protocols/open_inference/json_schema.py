@@ -33,20 +33,19 @@ def describe_request(version: Version) -> JsonSchema:
 def describe_response(version: Version) -> JsonSchema:
     """Describe an answer in JSON; of an output that is asked for as bytes it has but their number."""
     specs = output_specs(version.artifact.model)
-    output: dict[str, JsonSchema] = {
-        "name": {"enum": [*specs]},
-        "datatype": {"enum": sorted({BYTES, *(spec.datatype for spec in specs.values())})},
-        "shape": array(COUNT),
-        "data": {"type": "array"},
-        "parameters": record({"binary_data_size": COUNT}),
-    }
+    output = record(
+        *("data", "parameters"),
+        name={"enum": [*specs]},
+        datatype={"enum": sorted({BYTES, *(spec.datatype for spec in specs.values())})},
+        shape=array(COUNT),
+        data={"type": "array"},
+        parameters=record(binary_data_size=COUNT),
+    )
     return record(
-        {
-            "model_name": {"const": version.name},
-            "model_version": {"const": str(version.number)},
-            "id": STRING,
-            "outputs": array(record(output, "data", "parameters")),
-        }
+        model_name={"const": version.name},
+        model_version={"const": str(version.number)},
+        id=STRING,
+        outputs=array(output),
     )
 
 

@@ -24,11 +24,9 @@ LOAD_REFUSAL = (
 )
 LOAD_REFUSED = {400: "The store decides what is served.", 404: "No model can have that name."}
 
-_TENSORS = array(record({"name": STRING, "datatype": STRING, "shape": array(WHOLE)}))
-_METADATA = record(
-    {"name": STRING, "versions": array(STRING), "platform": STRING, "inputs": _TENSORS, "outputs": _TENSORS}
-)
-_READY = record({"name": STRING, "ready": {"const": True}})
+_TENSORS = array(record(name=STRING, datatype=STRING, shape=array(WHOLE)))
+_METADATA = record(name=STRING, versions=array(STRING), platform=STRING, inputs=_TENSORS, outputs=_TENSORS)
+_READY = record(name=STRING, ready={"const": True})
 _STATE = {"enum": ["READY", "UNAVAILABLE"]}
 
 views = Views(OpenInferenceCodec)
@@ -37,18 +35,18 @@ views = Views(OpenInferenceCodec)
 @views.route(
     "/v2/",
     "What the server is, and which extensions of the protocol it has",
-    record({"name": {"const": "npserve"}, "version": STRING, "extensions": array(STRING)}),
+    record(name={"const": "npserve"}, version=STRING, extensions=array(STRING)),
 )
 def _server(_: Service) -> ResponseReturnValue:
     return {"name": "npserve", "version": __version__, "extensions": EXTENSIONS}
 
 
-@views.route("/v2/health/live", "Whether the process answers", record({"live": TRUTH}))
+@views.route("/v2/health/live", "Whether the process answers", record(live=TRUTH))
 def _live(_: Service) -> ResponseReturnValue:
     return {"live": True}
 
 
-@views.route("/v2/health/ready", "Whether a stable version answers", record({"ready": TRUTH, "live": TRUTH}), NOT_READY)
+@views.route("/v2/health/ready", "Whether a stable version answers", record(ready=TRUTH, live=TRUTH), NOT_READY)
 def _ready(service: Service) -> ResponseReturnValue:
     catalogue = service.catalogue
     if catalogue.ready:
@@ -57,7 +55,7 @@ def _ready(service: Service) -> ResponseReturnValue:
     return body, 503, {"Retry-After": "1"}
 
 
-@views.route("/v2/models", "The names of all models", record({"models": array(STRING)}))
+@views.route("/v2/models", "The names of all models", record(models=array(STRING)))
 def _models(service: Service) -> ResponseReturnValue:
     return {"models": [*service.catalogue.models]}
 
@@ -82,7 +80,7 @@ def _model_ready(service: Service, name: str, version: str | None = None) -> Res
 @views.route(
     "/v2/repository/index",
     "Every version and its state",
-    array(record({"name": STRING, "version": STRING, "state": _STATE, "reason": STRING})),
+    array(record(name=STRING, version=STRING, state=_STATE, reason=STRING)),
     {400: "The body is neither empty nor an object."},
     method="POST",
 )

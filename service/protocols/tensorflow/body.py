@@ -62,7 +62,7 @@ class InputsField(fields.Field[Codes]):
         """Describe what it takes."""
         if self.features.only_numbers:
             rows = array(list_row(self.features)) | {"minItems": 1}
-            return {"anyOf": [rows, record({INPUT_KEY: rows})]}
+            return {"anyOf": [rows, record(**{INPUT_KEY: rows})]}
         columns = object_row(self.features)
         cells = columns["properties"].items()
         return columns | {"properties": {name: array(cell) for name, cell in cells}}

@@ -58,7 +58,7 @@ class TensorFlowCodec(Codec):
         """Describe requests and responses, with an example that works."""
         one_of = {"oneOf": [{"required": [key]} for key in RESPONSE_KEYS]}
         outputs = matrix(self.model.network.layers[-1].kernel.shape[1])
-        response = {"anyOf": [record({key: outputs}) for key in RESPONSE_KEYS.values()]}
+        response = {"anyOf": [record(**{key: outputs}) for key in RESPONSE_KEYS.values()]}
         return CodecDescription(one_of, response, {INSTANCES_KEY: [example_row(self.version)]}, self._schema)
 
     @staticmethod

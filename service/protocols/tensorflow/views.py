@@ -16,18 +16,15 @@ from service.views import UNKNOWN, Service, Views
 
 DTYPES = {"number": "DT_FLOAT", "boolean": "DT_BOOL", "category": "DT_STRING", "date": "DT_STRING"}
 
-_STATUS = record({"error_code": {"enum": ["OK", "UNAVAILABLE"]}, "error_message": STRING})
-_STATES = array(record({"version": STRING, "state": {"enum": ["AVAILABLE", "END"]}, "status": _STATUS}))
-_SHAPE = record({"dim": array(record({"size": STRING, "name": STRING})), "unknown_rank": TRUTH})
-_TENSORS = mapping(
-    record({"dtype": {"enum": ["DT_FLOAT", "DT_BOOL", "DT_STRING"]}, "tensor_shape": _SHAPE, "name": STRING})
-)
-_SIGNATURE = record({"inputs": _TENSORS, "outputs": _TENSORS, "method_name": STRING, "defaults": ANY_OBJECT})
+_STATUS = record(error_code={"enum": ["OK", "UNAVAILABLE"]}, error_message=STRING)
+_STATES = array(record(version=STRING, state={"enum": ["AVAILABLE", "END"]}, status=_STATUS))
+_VERSION_STATES = record(model_version_status=_STATES)
+_SHAPE = record(dim=array(record(size=STRING, name=STRING)), unknown_rank=TRUTH)
+_TENSORS = mapping(record(dtype={"enum": ["DT_FLOAT", "DT_BOOL", "DT_STRING"]}, tensor_shape=_SHAPE, name=STRING))
+_SIGNATURE = record(inputs=_TENSORS, outputs=_TENSORS, method_name=STRING, defaults=ANY_OBJECT)
 _METADATA = record(
-    {
-        "model_spec": record({"name": STRING, "signature_name": STRING, "version": STRING}),
-        "metadata": record({"signature_def": record({"signature_def": record({SERVING_DEFAULT: _SIGNATURE})})}),
-    }
+    model_spec=record(name=STRING, signature_name=STRING, version=STRING),
+    metadata=record(signature_def=record(signature_def=record(**{SERVING_DEFAULT: _SIGNATURE}))),
 )
 _MALFORMED = {400: "A word of the path can be none."} | UNKNOWN
 _NO_LABEL = {400: "There is no such label."} | UNKNOWN
@@ -35,7 +32,7 @@ _NO_LABEL = {400: "There is no such label."} | UNKNOWN
 views = Views(TensorFlowCodec)
 
 
-@views.route("/v1/models", "The names of all models", record({"models": array(STRING)}))
+@views.route("/v1/models", "The names of all models", record(models=array(STRING)))
 def _models(service: Service) -> ResponseReturnValue:
     return {"models": [*service.catalogue.models]}
 
@@ -43,7 +40,7 @@ def _models(service: Service) -> ResponseReturnValue:
 @views.route(
     "/v1/models/<name>",
     "Whether a model is ready, and the state of its versions",
-    record({"name": STRING, "ready": TRUTH, "model_version_status": _STATES}),
+    record(name=STRING, ready=TRUTH, model_version_status=_STATES),
     _MALFORMED,
 )
 def _model(service: Service, name: str) -> ResponseReturnValue:
@@ -51,9 +48,6 @@ def _model(service: Service, name: str) -> ResponseReturnValue:
     states = version_states(catalogue, name)
     ready = catalogue.models[name].stable is not None
     return {"name": name, "ready": ready, "model_version_status": [*states.values()]}
-
-
-_VERSION_STATES = record({"model_version_status": _STATES})
 
 
 @views.route("/v1/models/<name>/labels/<alias>", "The state of what a label names", _VERSION_STATES, _NO_LABEL)
@@ -82,7 +76,7 @@ def malformed_request() -> ResponseReturnValue | None:
     return body, 400
 
 
-def version_states(catalogue: Catalogue, name: str) -> dict[int, dict[str, Any]]:
+def version_states(catalogue: Catalogue, name: str) -> dict[str, dict[str, Any]]:
     """Describe the versions of a model, the newest first. Raises NotFound."""
     try:
         served = catalogue.model(name)
@@ -90,21 +84,18 @@ def version_states(catalogue: Catalogue, name: str) -> dict[int, dict[str, Any]]
         raise NotFound(f"Could not find any versions of model {name}") from error
     states = {number: _state(number, "AVAILABLE", "OK") for number in served.versions}
     states |= {number: _state(number, "END", "UNAVAILABLE", reason) for number, reason in served.missing.items()}
-    return dict(sorted(states.items(), reverse=True))
+    return {str(number): states[number] for number in sorted(states, reverse=True)}
 
 
 def version_state(catalogue: Catalogue, name: str, version: str | None, alias: str | None) -> dict[str, Any]:
     """Describe one version. Raises NotFound."""
     states = version_states(catalogue, name)
-    if alias is not None:
-        number = catalogue.models[name].aliases.get(alias)
-        if number not in states:
-            raise NotFound(f"{name} has no alias {alias}", name, alias=alias)
+    number = version if alias is None else str(catalogue.models[name].aliases.get(alias))
+    if number in states:
         return states[number]
-    for number, state in states.items():
-        if str(number) == version:
-            return state
-    raise NotFound(f"Could not find version {version} of model {name}")
+    if alias is None:
+        raise NotFound(f"Could not find version {version} of model {name}")
+    raise NotFound(f"{name} has no alias {alias}", name, alias=alias)
 
 
 def _state(number: int, state: str, code: str, message: str = "") -> dict[str, Any]:
