@@ -11,11 +11,10 @@ from marshmallow import Schema
 
 from nn.activations import Array
 from nn.features import Codes
-from service.errors import RequestError, pointer
+from service.errors import RequestError
 from service.prediction.forward import Predictions
 from service.prediction.messages import Headers, Request
 from service.protocols.json_schema import STRING, JsonSchema, record
-from service.protocols.rows import INSTANCES_KEY
 from service.settings import Settings
 from store import Version
 
@@ -88,8 +87,8 @@ class Codec:
 
     @staticmethod
     def location(row: int) -> str:
-        """Name a row in an error, such as by a JSON pointer."""
-        return pointer(INSTANCES_KEY, row)
+        """Name a row in an error, such as by a JSON pointer; it may have come in columns."""
+        return f"row {row}"
 
     @staticmethod
     def encode_error(error: RequestError) -> tuple[int, bytes]:

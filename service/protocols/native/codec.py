@@ -15,15 +15,7 @@ from service.errors import MAX_DETAILS, InvalidInput, Problem, WrongContentType
 from service.prediction.forward import Predictions
 from service.prediction.messages import Headers, Request, content_type
 from service.protocols.body import check_json, parse_json, unpack
-from service.protocols.codec import (
-    JSON_HEADERS,
-    STATUSES,
-    Codec,
-    CodecDescription,
-    DecodedRequest,
-    EncodedResponse,
-    top_classes,
-)
+from service.protocols.codec import STATUSES, Codec, CodecDescription, DecodedRequest, EncodedResponse, top_classes
 from service.protocols.fast_json import parse_rows
 from service.protocols.json_schema import NUMBER, STRING, WHOLE, JsonSchema, array, example_row, matrix, record
 from service.protocols.npy import read_npy
@@ -87,12 +79,17 @@ class NativeCodec(Codec):
                 response["probabilities"] = outputs
             else:
                 response["top"] = self._top(outputs, decoded.options)
-        return EncodedResponse(orjson.dumps(response, option=orjson.OPT_SERIALIZE_NUMPY), JSON_HEADERS)
+        return EncodedResponse(orjson.dumps(response, option=orjson.OPT_SERIALIZE_NUMPY))
 
     def describe(self) -> CodecDescription:
         """Describe requests and responses, with an example that works."""
         example = {INSTANCES_KEY: [example_row(self.version)]}
         return CodecDescription({}, self._response_schema(), example, self._schema)
+
+    @staticmethod
+    def location(row: int) -> str:
+        """Name a row by a JSON pointer."""
+        return row_location(row)
 
     def _response_schema(self) -> JsonSchema:
         columns = self.model.network.layers[-1].kernel.shape[1]

@@ -10,14 +10,7 @@ from service.errors import BadRequest, InvalidInput, Malformed, NotFound, NotJSO
 from service.prediction.forward import Predictions
 from service.prediction.messages import Headers, Request
 from service.protocols.body import check_json, parse_json, unpack
-from service.protocols.codec import (
-    JSON_HEADERS,
-    STATUSES,
-    Codec,
-    CodecDescription,
-    DecodedRequest,
-    EncodedResponse,
-)
+from service.protocols.codec import STATUSES, Codec, CodecDescription, DecodedRequest, EncodedResponse
 from service.protocols.json_schema import STRING, JsonSchema, record
 from service.protocols.open_inference.fast_json import parse_tensor
 from service.protocols.open_inference.inputs import InputReader
@@ -106,7 +99,7 @@ class OpenInferenceCodec(Codec):
         }
         text = orjson.dumps(response, option=orjson.OPT_SERIALIZE_NUMPY)
         if not any(output.binary for output in options.outputs):
-            return EncodedResponse(text, JSON_HEADERS)
+            return EncodedResponse(text)
         body = b"".join([text, *(raw for _, raw in tensors)])
         return EncodedResponse(body, {"Content-Type": BYTES_TYPE, LENGTH_HEADER: str(len(text))})
 
@@ -115,11 +108,6 @@ class OpenInferenceCodec(Codec):
         return CodecDescription(
             describe_request(self.version), describe_response(self.version), example_request(self.version)
         )
-
-    @staticmethod
-    def location(row: int) -> str:
-        """Name a row."""
-        return f"row {row}"
 
     @staticmethod
     def encode_error(error: RequestError) -> tuple[int, bytes]:

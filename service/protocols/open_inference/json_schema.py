@@ -18,15 +18,13 @@ def describe_request(version: Version) -> JsonSchema:
     features, outputs = version.artifact.model.features, output_specs(version.artifact.model)
     cells = {INPUT_TENSOR: NUMBER} if features.only_numbers else {c.name: cell_schema(c) for c in features.columns}
     inputs: list[JsonSchema] = [_input(name, spec, cells[name]) for name, spec in input_specs(features).items()]
-    inputs += [_object({"name": {"const": name}}, "name") for name in features.dropped if not features.only_numbers]
+    inputs += [_object("name", name={"const": name}) for name in features.dropped if not features.only_numbers]
     return _object(
-        {
-            "id": {"type": ["string", "null"]},
-            "parameters": _parameters(binary_data_output=OPTIONAL_BOOLEAN),
-            "inputs": {"type": "array", "minItems": 1, "items": {"anyOf": inputs}},
-            "outputs": {"type": ["array", "null"], "items": {"anyOf": [*map(_output, outputs)]}},
-        },
         "inputs",
+        id={"type": ["string", "null"]},
+        parameters=_parameters(binary_data_output=OPTIONAL_BOOLEAN),
+        inputs={"type": "array", "minItems": 1, "items": {"anyOf": inputs}},
+        outputs={"type": ["array", "null"], "items": {"anyOf": [*map(_output, outputs)]}},
     )
 
 
@@ -41,12 +39,8 @@ def describe_response(version: Version) -> JsonSchema:
         data={"type": "array"},
         parameters=record(binary_data_size=COUNT),
     )
-    return record(
-        model_name={"const": version.name},
-        model_version={"const": str(version.number)},
-        id=STRING,
-        outputs=array(output),
-    )
+    name, number = {"const": version.name}, {"const": str(version.number)}
+    return record(model_name=name, model_version=number, id=STRING, outputs=array(output))
 
 
 def example_request(version: Version) -> JsonSchema:
@@ -64,33 +58,26 @@ def _tensor(name: str, spec: InputSpec, cells: list[Any]) -> JsonSchema:
 
 def _input(name: str, spec: InputSpec, cell: JsonSchema) -> JsonSchema:
     width = spec.shape[1]
+    sizes = [{"type": "integer", "minimum": 1}, {"const": width}]
     return _object(
-        {
-            "name": {"const": name},
-            "shape": {
-                "type": "array",
-                "prefixItems": [{"type": "integer", "minimum": 1}, {"const": width}],
-                "minItems": 1 if width == 1 else 2,
-                "maxItems": 2,
-            },
-            "datatype": {"enum": sorted(spec.datatypes)},
-            "data": {"type": ["array", "null"], "items": {"anyOf": [cell, array(cell)]}},
-            "parameters": _parameters(binary_data_size={"type": ["integer", "null"], "minimum": 0}),
-        },
         *("name", "shape", "datatype"),
+        name={"const": name},
+        shape={"type": "array", "prefixItems": sizes, "minItems": 1 if width == 1 else 2, "maxItems": 2},
+        datatype={"enum": sorted(spec.datatypes)},
+        data={"type": ["array", "null"], "items": {"anyOf": [cell, array(cell)]}},
+        parameters=_parameters(binary_data_size={"type": ["integer", "null"], "minimum": 0}),
     )
 
 
 def _output(name: str) -> JsonSchema:
     best: JsonSchema = {"type": ["integer", "null"], "minimum": 1} if name == PROBABILITIES else {"type": "null"}
-    return _object(
-        {"name": {"const": name}, "parameters": _parameters(binary_data=OPTIONAL_BOOLEAN, classification=best)}, "name"
-    )
+    parameters = _parameters(binary_data=OPTIONAL_BOOLEAN, classification=best)
+    return _object("name", name={"const": name}, parameters=parameters)
 
 
 def _parameters(**known: JsonSchema) -> JsonSchema:
     return {"type": ["object", "null"], "properties": known}
 
 
-def _object(properties: JsonSchema, *required: str) -> JsonSchema:
+def _object(*required: str, **properties: JsonSchema) -> JsonSchema:
     return {"type": "object", "required": [*required], "properties": properties}

@@ -62,11 +62,6 @@ class TensorFlowCodec(Codec):
         return CodecDescription(one_of, response, {INSTANCES_KEY: [example_row(self.version)]}, self._schema)
 
     @staticmethod
-    def location(row: int) -> str:
-        """Name a row, which may have come in columns."""
-        return f"row {row}"
-
-    @staticmethod
     def encode_error(error: RequestError) -> tuple[int, bytes]:
         """Return status and JSON of an error: TensorFlow Serving's, where it has words for it."""
         status, message = _translate(error)
