@@ -3,6 +3,9 @@
 Requests are handed to `PredictionPipeline` in this process, with the metrics of several processes as users have them.
 Figures are medians; the clocks themselves cost some 2 microseconds, in the rest. What comes before the pipeline (HTTP,
 the socket, the event loop) is not included: `hello` in `python -m benchmarks.serving` shows that.
+
+Measured beside it: lists of Python objects take twice the parsing of `fast_json`; without `keep_freed_memory`,
+64 rows of digits take a quarter longer.
 """
 
 import os

@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None, program: str = "python -m service")
     except SettingsError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(2)
-    # In this process: nothing has imported numpy yet, and another interpreter would take a tenth of the start.
+    # In this process: nothing has imported numpy yet, and another interpreter would delay the start.
     import gunicorn.__main__
     from gunicorn.app.wsgiapp import run
 

@@ -150,11 +150,9 @@ def _add_errors(app: Flask) -> None:
     def http_error(error: HTTPException) -> ResponseReturnValue:
         # The methods come as a set: in another order in every process.
         headers = {name: ", ".join(sorted(value.split(", "))) for name, value in error.get_headers() if name == "Allow"}
-        if error.code == 404:
-            return {"error": NO_SUCH_PATH}, 404
-        if error.code == 405:
-            return {"error": f"{request.path} takes {headers.get('Allow')}"}, 405, headers
-        return {"error": error.description}, error.code or 500, headers
+        code = error.code or 500
+        messages = {404: NO_SUCH_PATH, 405: f"{request.path} takes {headers.get('Allow')}"}
+        return {"error": messages.get(code, error.description)}, code, headers
 
     @app.errorhandler(Exception)
     def unexpected(_: Exception) -> ResponseReturnValue:

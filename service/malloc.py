@@ -1,8 +1,6 @@
 """Keeping memory that was freed, for the next request.
 
-By default glibc gives large blocks back to the system at once, and each request faults its pages in
-again: a fifth of the time of 64 rows of digits as JSON, a quarter of binary ones, a tenth of 64 rows
-of a table.
+By default glibc gives large blocks back to the system at once, and each request faults its pages in again.
 """
 
 import ctypes

@@ -27,12 +27,7 @@ class RowsField(fields.Field[Codes]):
     """A list of rows, each a list of cells or an object by feature name -> codes (B, K)."""
 
     def __init__(
-        self,
-        features: Features,
-        max_rows: int,
-        *,
-        location: Callable[..., str] = row_location,
-        required: bool = True,
+        self, features: Features, max_rows: int, *, location: Callable[..., str] = row_location, required: bool = True
     ) -> None:
         super().__init__(required=required, error_messages=missing_messages("a list of rows", location()))
         self.features, self.max_rows, self.location = features, max_rows, location
@@ -67,16 +62,13 @@ class RowsField(fields.Field[Codes]):
     def _problems(self, rows: Any) -> Iterator[Problem]:
         """Yield what is wrong, row by row, and cell by cell in a row that cannot be read."""
         if type(rows) is not list or not rows:
-            yield Problem(
-                self.location(), "a list of at least one row", json_kind(rows) if rows != [] else "an empty list"
-            )
+            got = "an empty list" if rows == [] else json_kind(rows)
+            yield Problem(self.location(), "a list of at least one row", got)
             return
         shape = dict if type(rows[0]) is dict else list
+        expected = "an object like the first row" if shape is dict else f"a list of {count_values(len(self._names))}"
         for number, row in enumerate(rows):
             if type(row) is not shape:
-                expected = (
-                    f"a list of {count_values(len(self._names))}" if shape is list else "an object like the first row"
-                )
                 yield Problem(self.location(number), expected, json_kind(row))
             elif (cells := self._cells([row])) is None or self.features.read(cells) is None:
                 yield from self._row_problems(number, row)

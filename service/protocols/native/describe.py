@@ -46,7 +46,7 @@ def describe_model(catalogue: Catalogue, name: str) -> dict[str, Any]:
         "aliases": dict(served.aliases),
         "versions": sorted(served.versions),
         "missing": {str(number): reason for number, reason in served.missing.items()},
-        "stable": describe_version(catalogue.endpoints[name, served.stable.number]) if served.stable else None,
+        "stable": describe_version(catalogue.find(name)) if served.stable else None,
     }
 
 
@@ -93,7 +93,5 @@ def startup_message(catalogue: Catalogue, url: str) -> str:
 
 def _example(catalogue: Catalogue) -> Endpoint | None:
     """Return the stable version with the shortest rows: its example is the easiest to read."""
-    stable = [
-        catalogue.endpoints[name, served.stable.number] for name, served in catalogue.models.items() if served.stable
-    ]
+    stable = [catalogue.find(name) for name, served in catalogue.models.items() if served.stable]
     return min(stable, key=lambda endpoint: len(endpoint.version.artifact.model.features), default=None)

@@ -1,7 +1,6 @@
 """The JSON of a request whose only tensor is numbers, read straight into an array: no Python object is made of one.
 
-Reading lists and turning them into an array takes three times as long. What has anything else in it,
-or anything wrong, is left to the slow way, which can say what it is.
+What has anything else in it, or anything wrong, is left to the slow way, which can say what it is.
 """
 
 from typing import Any
