@@ -67,7 +67,7 @@ def pre_fork(server: Any, worker: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Let the first worker say, once, where it serves and how to try it."""
     if worker.age == 1:
-        from service.protocols.native.describe import startup_message
+        from service.protocols.native.views import startup_message
 
         address = worker.sockets[0].getsockname()
         host, port = (address[0], address[1]) if isinstance(address, tuple) else (address, None)

@@ -49,7 +49,7 @@ LAYERS: dict[str, list[list[str]]] = {
         ["=service.protocols"],
         ["service.prediction.catalogue"],
         ["service.prediction"],
-        ["service.protocols.native.describe", "service.views"],
+        ["service.views"],
         [
             "service.protocols.native.views",
             "service.protocols.tensorflow.views",

@@ -438,7 +438,7 @@ def test_a_mistake_of_ours_is_logged_and_not_told(
         raise RuntimeError("the secret of the house")
 
     monkeypatch.setattr("service.protocols.native.codec.parse_rows", broken)
-    monkeypatch.setattr("service.protocols.native.views.describe_service", broken)
+    monkeypatch.setattr("service.protocols.native.views.curl_command", broken)
     with caplog.at_level(logging.ERROR, logger="npserve"):
         for answer in (_post(client, headers={"X-Request-ID": "r1"}), client.get("/", headers={"X-Request-ID": "r2"})):
             assert answer.status_code == 500

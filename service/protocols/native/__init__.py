@@ -1,4 +1,1 @@
-"""npserve's own protocol.
-
-`codec` reads requests and writes responses, `describe` describes models and versions, `views` are the read-only routes.
-"""
+"""npserve's own protocol: `codec` reads requests and writes responses, `views` are the read-only routes."""

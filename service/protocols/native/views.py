@@ -1,17 +1,34 @@
-"""npserve's own read-only routes: what is served, each model, each version; for people `/` is a page."""
+"""npserve's own read-only routes: what is served, each model, each version; for people `/` is a page.
+
+Beside them, the command that tries a model, which people also read when the service has started.
+"""
+
+import json
+import shlex
+from typing import Any
 
 from flask import Response, render_template, request
 from flask.typing import ResponseReturnValue
 
-from service.protocols.json_schema import ANY_OBJECT, STRING, TRUTH, WHOLE, array, mapping, nullable, record
-from service.protocols.native.describe import describe_model, describe_service, describe_version, model_summary
+from nn import Category
+from nn.columns import Column
+from service.prediction.catalogue import Catalogue, Endpoint
+from service.protocols.json_schema import (
+    ANY_OBJECT,
+    STRING,
+    TRUTH,
+    WHOLE,
+    array,
+    example_row,
+    mapping,
+    nullable,
+    record,
+)
 from service.views import UNKNOWN, Service, Views
 
 views = Views()
 
 _TASK = {"enum": ["classification", "regression"]}
-_KIND = {"enum": ["number", "category", "boolean", "date"]}
-_FEATURE = record("categories", name=STRING, kind=_KIND, missing=TRUTH, categories=array(STRING))
 _SUMMARY = record(
     name=STRING,
     stable=nullable(WHOLE),
@@ -21,6 +38,22 @@ _SUMMARY = record(
     url=STRING,
     predict=STRING,
 )
+
+
+def _summary(catalogue: Catalogue, name: str) -> dict[str, Any]:
+    served = catalogue.models[name]
+    stable = served.stable
+    return {
+        "name": name,
+        "stable": served.aliases.get("stable"),
+        "aliases": dict(served.aliases),
+        "task": stable.artifact.model.task if stable else None,
+        "metrics": stable.metrics if stable else None,
+        "url": f"/models/{name}",
+        "predict": f"/models/{name}/predict",
+    }
+
+
 _INDEX = record(
     service={"const": "npserve"},
     status={"const": "alive"},
@@ -28,6 +61,33 @@ _INDEX = record(
     models=array(_SUMMARY),
     curl=nullable(STRING),
 )
+
+
+@views.route("/", "What is served, and a curl line that works; for browsers a page", _INDEX, texts=["text/html"])
+def _index(service: Service) -> ResponseReturnValue:
+    catalogue = service.catalogue
+    endpoint = _example(catalogue)
+    described = {
+        "service": "npserve",
+        "status": "alive",  # KServe's V1 client looks for it here
+        "ready": catalogue.ready,
+        "models": [_summary(catalogue, name) for name in catalogue.models],
+        # Not host_url, which decodes international names, and raises where they are invalid.
+        "curl": curl_command(endpoint, f"{request.scheme}://{request.host}") if endpoint else None,
+    }
+    if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
+        return Response(render_template("index.html", **described), mimetype="text/html")
+    return described
+
+
+@views.route("/models", "Every model: aliases, task, metrics", record(models=array(_SUMMARY)))
+def _models(service: Service) -> ResponseReturnValue:
+    catalogue = service.catalogue
+    return {"models": [_summary(catalogue, name) for name in catalogue.models]}
+
+
+_KIND = {"enum": ["number", "category", "boolean", "date"]}
+_FEATURE = record("categories", name=STRING, kind=_KIND, missing=TRUTH, categories=array(STRING))
 _VERSION = record(
     name=STRING,
     version=WHOLE,
@@ -39,6 +99,28 @@ _VERSION = record(
     created=nullable(STRING),
     predict=STRING,
 )
+
+
+def _describe(endpoint: Endpoint) -> dict[str, Any]:
+    version, model = endpoint.version, endpoint.version.artifact.model
+    return {
+        "name": version.name,
+        "version": version.number,
+        "task": model.task,
+        "features": [_feature(column) for column in model.features.columns],
+        "labels": list(model.labels) or None,
+        "metrics": version.metrics,
+        "sha256": version.sha256,
+        "created": version.manifest.get("created"),
+        "predict": f"/models/{version.name}/versions/{version.number}/predict",
+    }
+
+
+def _feature(column: Column) -> dict[str, Any]:
+    categories = {"categories": list(column.categories)} if isinstance(column, Category) else {}
+    return {"name": column.name, "kind": column.kind, "missing": column.missing, **categories}
+
+
 _MODEL = record(
     name=STRING,
     aliases=mapping(WHOLE),
@@ -48,26 +130,41 @@ _MODEL = record(
 )
 
 
-@views.route("/", "What is served, and a curl line that works; for browsers a page", _INDEX, texts=["text/html"])
-def _index(service: Service) -> ResponseReturnValue:
-    # Not host_url, which decodes international names, and raises where they are invalid.
-    described = describe_service(service.catalogue, f"{request.scheme}://{request.host}")
-    if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
-        return Response(render_template("index.html", **described), mimetype="text/html")
-    return described
-
-
-@views.route("/models", "Every model: aliases, task, metrics", record(models=array(_SUMMARY)))
-def _models(service: Service) -> ResponseReturnValue:
-    catalogue = service.catalogue
-    return {"models": [model_summary(catalogue, name) for name in catalogue.models]}
-
-
 @views.route("/models/<name>", "One model: its versions, and what could not be loaded and why", _MODEL, UNKNOWN)
 def _model(service: Service, name: str) -> ResponseReturnValue:
-    return describe_model(service.catalogue, name)
+    catalogue = service.catalogue
+    served = catalogue.model(name)
+    return {
+        "name": name,
+        "aliases": dict(served.aliases),
+        "versions": sorted(served.versions),
+        "missing": {str(number): reason for number, reason in served.missing.items()},
+        "stable": _describe(catalogue.find(name)) if served.stable else None,
+    }
 
 
 @views.route("/models/<name>/versions/<version>", "One version: features, labels, metrics, digest", _VERSION, UNKNOWN)
 def _version(service: Service, name: str, version: str) -> ResponseReturnValue:
-    return describe_version(service.catalogue.find(name, version=version))
+    return _describe(service.catalogue.find(name, version=version))
+
+
+def curl_command(endpoint: Endpoint, url: str) -> str:
+    """Return a command that asks a model for a prediction, with one of its golden rows."""
+    body = json.dumps({"instances": [example_row(endpoint.version)]}, separators=(",", ":"))
+    address = f"{url.rstrip('/')}/models/{endpoint.version.name}/predict"
+    return f"curl {shlex.quote(address)} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+
+
+def startup_message(catalogue: Catalogue, url: str) -> str:
+    """Return what a person reads when the service has started."""
+    endpoint = _example(catalogue)
+    if endpoint is None:
+        return f"Serving at {url} - but nothing yet: {catalogue.why_not_ready()}."
+    names = ", ".join(f"{v.name} {v.number}" for s in catalogue.models.values() if (v := s.stable))
+    return f"Serving {names} at {url}\nTry it:\n\n{curl_command(endpoint, url)}\n"
+
+
+def _example(catalogue: Catalogue) -> Endpoint | None:
+    """Return the stable version with the shortest rows: its example is the easiest to read."""
+    stable = [catalogue.find(name) for name, served in catalogue.models.items() if served.stable]
+    return min(stable, key=lambda endpoint: len(endpoint.version.artifact.model.features), default=None)

@@ -8,12 +8,11 @@ from flask.typing import ResponseReturnValue
 
 from npserve import __version__
 from service.errors import BadRequest, NotLoaded
-from service.prediction.catalogue import Catalogue, Endpoint
 from service.protocols.body import parse_json, read_stream
 from service.protocols.json_schema import STRING, TRUTH, WHOLE, array, record
 from service.protocols.open_inference.codec import OpenInferenceCodec
-from service.protocols.open_inference.inputs import input_specs
-from service.protocols.open_inference.outputs import output_specs
+from service.protocols.open_inference.inputs import InputSpec, input_specs
+from service.protocols.open_inference.outputs import OutputSpec, output_specs
 from service.views import NOT_READY, UNKNOWN, Service, Views
 from store.watch import WHOLE_STORE
 
@@ -64,7 +63,19 @@ def _models(service: Service) -> ResponseReturnValue:
 @views.route("/v2/models/<name>", "What a model takes and gives, and its versions", _METADATA, UNKNOWN)
 def _metadata(service: Service, name: str, version: str | None = None) -> ResponseReturnValue:
     catalogue = service.catalogue
-    return model_metadata(catalogue.find(name, version), catalogue.models[name].versions)
+    endpoint = catalogue.find(name, version)
+    model = endpoint.version.artifact.model
+    return {
+        "name": name,
+        "versions": [str(number) for number in sorted(catalogue.models[name].versions)],
+        "platform": "npserve_numpy",
+        "inputs": _describe(input_specs(model.features)),
+        "outputs": _describe(output_specs(model)),
+    }
+
+
+def _describe(specs: Mapping[str, InputSpec | OutputSpec]) -> list[dict[str, Any]]:
+    return [{"name": name, "datatype": spec.datatype, "shape": spec.shape} for name, spec in specs.items()]
 
 
 @views.route("/v2/models/<name>/versions/<version>/ready", "Whether a version answers", _READY, UNKNOWN)
@@ -89,7 +100,13 @@ def _repository_index(service: Service) -> ResponseReturnValue:
     body = parse_json(raw) if raw else {}
     if type(body) is not dict or type(body.get("ready", False)) is not bool:
         raise BadRequest('expected no body, or an object such as {"ready": true}')
-    return [entry for entry in index_entries(service.catalogue) if entry["state"] == "READY" or not body.get("ready")]
+    catalogue, entries = service.catalogue, []
+    for name, served in catalogue.models.items():
+        entries += [_entry(name, number, "READY") for number in sorted(served.versions)]
+        entries += [_entry(name, number, "UNAVAILABLE", reason) for number, reason in sorted(served.missing.items())]
+    unknown = catalogue.problems.keys() - catalogue.models.keys() - {WHOLE_STORE}
+    entries += [_entry(name, "", "UNAVAILABLE", catalogue.problems[name]) for name in sorted(unknown)]
+    return [entry for entry in entries if entry["state"] == "READY" or not body.get("ready")]
 
 
 @views.route("/v2/repository/models/<name>/unload", "Refused", None, LOAD_REFUSED, method="POST")
@@ -98,32 +115,5 @@ def _change(_: Service, name: str) -> ResponseReturnValue:
     raise BadRequest(LOAD_REFUSAL)
 
 
-def model_metadata(endpoint: Endpoint, versions: Mapping[int, Any]) -> dict[str, Any]:
-    """Describe what a version takes and gives, and which versions of the model are served."""
-    version, model = endpoint.version, endpoint.version.artifact.model
-    inputs, outputs = input_specs(model.features), output_specs(model)
-    return {
-        "name": version.name,
-        "versions": [str(number) for number in sorted(versions)],
-        "platform": "npserve_numpy",
-        "inputs": [_tensor(name, spec.datatype, spec.shape) for name, spec in inputs.items()],
-        "outputs": [_tensor(name, spec.datatype, spec.shape) for name, spec in outputs.items()],
-    }
-
-
-def index_entries(catalogue: Catalogue) -> list[dict[str, str]]:
-    """List the versions that are served or should be, and the models of which nothing more is known."""
-    entries = []
-    for name, served in catalogue.models.items():
-        entries += [_entry(name, number, "READY") for number in sorted(served.versions)]
-        entries += [_entry(name, number, "UNAVAILABLE", reason) for number, reason in sorted(served.missing.items())]
-    unknown = catalogue.problems.keys() - catalogue.models.keys() - {WHOLE_STORE}
-    return entries + [_entry(name, "", "UNAVAILABLE", catalogue.problems[name]) for name in sorted(unknown)]
-
-
 def _entry(name: str, version: int | str, state: str, reason: str = "") -> dict[str, str]:
     return {"name": name, "version": str(version), "state": state, "reason": reason}
-
-
-def _tensor(name: str, datatype: str, shape: list[int]) -> dict[str, Any]:
-    return {"name": name, "datatype": datatype, "shape": shape}

@@ -8,7 +8,7 @@ from werkzeug.exceptions import MethodNotAllowed
 
 from nn import Model
 from service.errors import NotFound
-from service.prediction.catalogue import Catalogue, Endpoint
+from service.prediction.catalogue import Catalogue
 from service.protocols.json_schema import ANY_OBJECT, STRING, TRUTH, array, mapping, record
 from service.protocols.tensorflow.body import INPUT_KEY, SERVING_DEFAULT
 from service.protocols.tensorflow.codec import TensorFlowCodec
@@ -62,7 +62,18 @@ def _one(service: Service, name: str, version: str | None = None, alias: str | N
 def _described(
     service: Service, name: str, version: str | None = None, alias: str | None = None
 ) -> ResponseReturnValue:
-    return metadata(service.catalogue.find(name, version, alias))
+    endpoint = service.catalogue.find(name, version, alias)
+    model = endpoint.version.artifact.model
+    signature = {
+        "inputs": _inputs(model),
+        "outputs": {"output": _tensor("DT_FLOAT", model.network.layers[-1].kernel.shape[1], "output:0")},
+        "method_name": "tensorflow/serving/predict",
+        "defaults": {},
+    }
+    return {
+        "model_spec": {"name": name, "signature_name": "", "version": str(endpoint.version.number)},
+        "metadata": {"signature_def": {"signature_def": {SERVING_DEFAULT: signature}}},
+    }
 
 
 def malformed_request() -> ResponseReturnValue | None:
@@ -100,21 +111,6 @@ def version_state(catalogue: Catalogue, name: str, version: str | None, alias: s
 
 def _state(number: int, state: str, code: str, message: str = "") -> dict[str, Any]:
     return {"version": str(number), "state": state, "status": {"error_code": code, "error_message": message}}
-
-
-def metadata(endpoint: Endpoint) -> dict[str, Any]:
-    """Describe what a version takes and gives, as the signature of a SavedModel."""
-    version, model = endpoint.version, endpoint.version.artifact.model
-    signature = {
-        "inputs": _inputs(model),
-        "outputs": {"output": _tensor("DT_FLOAT", model.network.layers[-1].kernel.shape[1], "output:0")},
-        "method_name": "tensorflow/serving/predict",
-        "defaults": {},
-    }
-    return {
-        "model_spec": {"name": version.name, "signature_name": "", "version": str(version.number)},
-        "metadata": {"signature_def": {"signature_def": {SERVING_DEFAULT: signature}}},
-    }
 
 
 def _inputs(model: Model) -> dict[str, Any]:
