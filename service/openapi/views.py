@@ -11,7 +11,7 @@ from nn import Features
 from service.openapi.document import ABOUT, openapi, targets
 from service.prediction.catalogue import Catalogue
 from service.protocols import CODECS, ROUTES
-from service.protocols.json_schema import ANY_OBJECT
+from service.protocols.json_schema import OBJECT
 from service.views import Service, View, Views
 
 MAX_COLUMNS = 8  # that are named in the table of models
@@ -38,7 +38,7 @@ def _docs(service: Service) -> ResponseReturnValue:
     return render_template("docs.html", about=ABOUT, models=_models(catalogue), sections=sections, shown=shown)
 
 
-@views.route("/openapi.json", "The same for programs", ANY_OBJECT)
+@views.route("/openapi.json", "The same for programs", OBJECT)
 def _openapi(service: Service) -> ResponseReturnValue:
     return openapi(service.catalogue, service.views)
 

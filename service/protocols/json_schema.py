@@ -14,7 +14,7 @@ STRING: JsonSchema = {"type": "string"}
 WHOLE: JsonSchema = {"type": "integer"}
 TRUTH: JsonSchema = {"type": "boolean"}
 NUMBER: JsonSchema = {"type": "number"}
-ANY_OBJECT: JsonSchema = {"type": "object"}
+OBJECT: JsonSchema = {"type": "object"}
 
 
 def record(*optional: str, **properties: JsonSchema) -> JsonSchema:

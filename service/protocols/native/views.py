@@ -13,17 +13,7 @@ from flask.typing import ResponseReturnValue
 from nn import Category
 from nn.columns import Column
 from service.prediction.catalogue import Catalogue, Endpoint
-from service.protocols.json_schema import (
-    ANY_OBJECT,
-    STRING,
-    TRUTH,
-    WHOLE,
-    array,
-    example_row,
-    mapping,
-    nullable,
-    record,
-)
+from service.protocols.json_schema import OBJECT, STRING, TRUTH, WHOLE, array, example_row, mapping, nullable, record
 from service.views import UNKNOWN, Service, Views
 
 views = Views()
@@ -34,7 +24,7 @@ _SUMMARY = record(
     stable=nullable(WHOLE),
     aliases=mapping(WHOLE),
     task=nullable(_TASK),
-    metrics=nullable(ANY_OBJECT),
+    metrics=nullable(OBJECT),
     url=STRING,
     predict=STRING,
 )
@@ -94,7 +84,7 @@ _VERSION = record(
     task=_TASK,
     features=array(_FEATURE),
     labels=nullable(array({})),
-    metrics=ANY_OBJECT,
+    metrics=OBJECT,
     sha256=STRING,
     created=nullable(STRING),
     predict=STRING,

@@ -9,7 +9,7 @@ from werkzeug.exceptions import MethodNotAllowed
 from nn import Model
 from service.errors import NotFound
 from service.prediction.catalogue import Catalogue
-from service.protocols.json_schema import ANY_OBJECT, STRING, TRUTH, array, mapping, record
+from service.protocols.json_schema import OBJECT, STRING, TRUTH, array, mapping, record
 from service.protocols.tensorflow.body import INPUT_KEY, SERVING_DEFAULT
 from service.protocols.tensorflow.codec import TensorFlowCodec
 from service.views import UNKNOWN, Service, Views
@@ -21,7 +21,7 @@ _STATES = array(record(version=STRING, state={"enum": ["AVAILABLE", "END"]}, sta
 _VERSION_STATES = record(model_version_status=_STATES)
 _SHAPE = record(dim=array(record(size=STRING, name=STRING)), unknown_rank=TRUTH)
 _TENSORS = mapping(record(dtype={"enum": ["DT_FLOAT", "DT_BOOL", "DT_STRING"]}, tensor_shape=_SHAPE, name=STRING))
-_SIGNATURE = record(inputs=_TENSORS, outputs=_TENSORS, method_name=STRING, defaults=ANY_OBJECT)
+_SIGNATURE = record(inputs=_TENSORS, outputs=_TENSORS, method_name=STRING, defaults=OBJECT)
 _METADATA = record(
     model_spec=record(name=STRING, signature_name=STRING, version=STRING),
     metadata=record(signature_def=record(signature_def=record(**{SERVING_DEFAULT: _SIGNATURE}))),
