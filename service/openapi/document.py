@@ -58,13 +58,13 @@ def openapi(catalogue: Catalogue, views: Sequence[View]) -> dict[str, Any]:
     spec.components.schema("error", ERROR)
     for view in views:
         operation = _operation(view, [*targets(catalogue, view.template)])
-        spec.path(_path(view.template), operations={view.method.lower(): operation})
+        spec.path(_SEGMENT.sub(r"{\1}", view.template), operations={view.method.lower(): operation})
     return spec.to_dict()
 
 
 def targets(catalogue: Catalogue, template: str) -> Iterator[Target]:
     """Yield the possible values for the segments of a route."""
-    segments = _segments(template)
+    segments = _SEGMENT.findall(template)
     for (name, number), endpoint in catalogue.endpoints.items():
         aliases = [alias for alias, named in catalogue.models[name].aliases.items() if named == number]
         if "version" in segments:
@@ -102,14 +102,14 @@ def _component(codec: Codec | type[Codec], endpoint: Endpoint) -> str:
 
 
 def _operation(view: View, found: list[Target]) -> dict[str, Any]:
-    tag = SERVICE if view.codec is Codec else view.codec.name
+    tag, schema = (SERVICE, "error") if view.codec is Codec else (view.codec.name, f"{view.codec.name}.error")
     request, success = _prediction(view.codec, found) if view.template in ROUTES else ({}, _view(view))
-    error = {JSON: {"schema": {"$ref": f"#/components/schemas/{'error' if tag == SERVICE else f'{tag}.error'}"}}}
-    words = _segments(view.template)
+    error = {JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    segments = _SEGMENT.findall(view.template)
     return {
         "tags": [tag],
         "summary": view.summary,
-        "parameters": [_parameter(word, sorted({target.segments[word] for target in found})) for word in words],
+        "parameters": [_parameter(word, sorted({target.segments[word] for target in found})) for word in segments],
         **request,
         "responses": success
         | {str(status): {"description": why, "content": error} for status, why in sorted(view.statuses.items())},
@@ -119,14 +119,12 @@ def _operation(view: View, found: list[Target]) -> dict[str, Any]:
 def _prediction(codec: type[Codec], found: list[Target]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Describe the request and the successful response."""
     names = {target.label: _component(codec, target.endpoint) for target in found}
-    binary = {codec.binary: {"schema": STRING | {"format": "binary"}}} if codec.binary else {}
     examples = {label: {"$ref": f"#/components/examples/{name}"} for label, name in names.items()}
-    request = {"schema": _any_of(f"{name}.request" for name in dict.fromkeys(names.values())), "examples": examples}
-    response = {"schema": _any_of(f"{name}.answer" for name in dict.fromkeys(names.values()))}
-    return (
-        {"requestBody": {"required": True, "content": {JSON: request, **binary}}},
-        {"200": {"description": "Predictions.", "content": {JSON: response, **binary}}},
-    )
+    binary = {codec.binary: {"schema": STRING | {"format": "binary"}}} if codec.binary else {}
+    request = {JSON: {"schema": _any_of(names.values(), "request"), "examples": examples}, **binary}
+    response = {JSON: {"schema": _any_of(names.values(), "answer")}, **binary}
+    success = {"200": {"description": "Predictions.", "content": response}}
+    return {"requestBody": {"required": True, "content": request}}, success
 
 
 def _view(view: View) -> dict[str, Any]:
@@ -141,15 +139,7 @@ def _parameter(word: str, known: list[str]) -> dict[str, Any]:
     return {"name": word, "in": "path", "required": True, "schema": schema}
 
 
-def _any_of(names: Iterable[str]) -> JsonSchema:
-    """Describe what is like one of these components; where nothing is served, anything."""
-    references = [{"$ref": f"#/components/schemas/{name}"} for name in names]
+def _any_of(names: Iterable[str], part: str) -> JsonSchema:
+    """Describe what is like this part of one of the components; where nothing is served, anything."""
+    references = [{"$ref": f"#/components/schemas/{name}.{part}"} for name in dict.fromkeys(names)]
     return {"anyOf": references} if len(references) > 1 else dict(*references)
-
-
-def _segments(template: str) -> list[str]:
-    return _SEGMENT.findall(template)
-
-
-def _path(template: str) -> str:
-    return _SEGMENT.sub(r"{\1}", template)

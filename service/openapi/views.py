@@ -1,7 +1,7 @@
 """/openapi.json for programs, and /docs for people: a page that loads nothing from elsewhere."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from flask import render_template
@@ -33,7 +33,7 @@ def _docs(service: Service) -> ResponseReturnValue:
     titles = {codec: codec.title for codec in CODECS}
     sections = defaultdict(list)
     for view in service.views:
-        sections[titles.get(view.codec, "The service")].append((view, _examples(view, catalogue)))
+        sections[titles.get(view.codec, "The service")].append((view, [*_examples(view, catalogue)]))
     shown = next(view for entries in sections.values() for view, examples in entries if examples)
     return render_template("docs.html", about=ABOUT, models=_models(catalogue), sections=sections, shown=shown)
 
@@ -43,26 +43,22 @@ def _openapi(service: Service) -> ResponseReturnValue:
     return openapi(service.catalogue, service.views)
 
 
-def _examples(view: View, catalogue: Catalogue) -> list[Example]:
+def _examples(view: View, catalogue: Catalogue) -> Iterator[Example]:
     route, predicts = view.template, view.template in ROUTES
     if not predicts and "<" not in route:
-        return [Example("", route, None)]
-    return [
-        Example(
-            target.label,
-            target.path(route),
-            target.endpoint.codecs[view.codec].describe().example if predicts else None,
-        )
-        for target in targets(catalogue, route)
-    ]
+        yield Example("", route, None)
+        return
+    for target in targets(catalogue, route):
+        body = target.endpoint.codecs[view.codec].describe().example if predicts else None
+        yield Example(target.label, target.path(route), body)
 
 
 def _models(catalogue: Catalogue) -> list[dict[str, Any]]:
     """Say of every stable version what it takes and gives."""
-    stable = [(name, served.stable.artifact.model) for name, served in catalogue.models.items() if served.stable]
+    stable = {name: served.stable.artifact.model for name, served in catalogue.models.items() if served.stable}
     return [
         {"name": name, "takes": _takes(model.features), "gives": _shorten([*map(str, model.labels)]) or "values"}
-        for name, model in stable
+        for name, model in stable.items()
     ]
 
 
