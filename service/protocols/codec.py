@@ -96,7 +96,6 @@ class Codec:
         return error.status, orjson.dumps(error.body())
 
 
-def top_classes(outputs: Array, count: int) -> tuple[npt.NDArray[np.intp], Array]:
-    """Return the most probable classes of each row and their probabilities (B, count); of equals, the first."""
-    classes = np.argsort(-outputs, axis=1, kind="stable")[:, :count]
-    return classes, np.take_along_axis(outputs, classes, axis=1)
+def top_classes(outputs: Array, count: int) -> npt.NDArray[np.intp]:
+    """Return the most probable classes (B, count) of each row, the best first; of equals, the first."""
+    return np.argsort(-outputs, axis=1, kind="stable")[:, :count]

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import orjson
 
 from nn.activations import Array
@@ -103,30 +102,24 @@ class NativeCodec(Codec):
         return record("probabilities", "top", **model, **keys)
 
     def _top(self, outputs: Array, count: int) -> list[list[dict[str, Any]]]:
-        classes, probabilities = top_classes(outputs, count)
         labels = self.model.labels
         return [
-            [{"label": labels[index], "probability": value} for index, value in zip(*row, strict=True)]
-            for row in zip(classes.tolist(), probabilities, strict=True)
+            [{"label": labels[index], "probability": row[index]} for index in classes]
+            for row, classes in zip(outputs, top_classes(outputs, count).tolist(), strict=True)
         ]
 
     def _read_array(self, raw: bytes | bytearray) -> Codes:
-        """Read rows (B, I) of finite numbers. Raises RequestError."""
+        """Read rows (B, K) of numbers, each finite when rounded to float32. Raises RequestError."""
         if not self.model.features.only_numbers:
             raise WrongContentType("this model takes more than numbers: send JSON, with Content-Type: application/json")
-        array = read_npy(raw)
+        numbers = read_npy(raw)
         columns = len(self.model.features)
-        if array.ndim != 2 or array.shape[1] != columns or not len(array):
-            raise InvalidInput([Problem("", f"an array of shape (n, {columns})", f"one of shape {array.shape}")])
-        check_row_count(len(array), self.settings.max_binary_rows)
-        return _finite(array)
-
-
-def _finite(numbers: npt.NDArray[Any]) -> Codes:
-    """Round numbers (B, K) to float32. Raises InvalidInput where one is NaN, infinite or too large for that."""
-    codes = read_numbers(numbers)
-    if not (finite := np.isfinite(codes)).all():
-        wrong = np.argwhere(~finite)[: MAX_DETAILS + 1].tolist()
-        expected, got = "a number within ±3.4e38 (float32)", "NaN or a larger one"
-        raise InvalidInput([Problem(row_location(*cell), expected, got) for cell in wrong])
-    return codes
+        if numbers.ndim != 2 or numbers.shape[1] != columns or not len(numbers):
+            raise InvalidInput([Problem("", f"an array of shape (n, {columns})", f"one of shape {numbers.shape}")])
+        check_row_count(len(numbers), self.settings.max_binary_rows)
+        codes = read_numbers(numbers)
+        if not (finite := np.isfinite(codes)).all():
+            wrong = np.argwhere(~finite)[: MAX_DETAILS + 1].tolist()
+            expected, got = "a number within ±3.4e38 (float32)", "NaN or a larger one"
+            raise InvalidInput([Problem(row_location(*cell), expected, got) for cell in wrong])
+        return codes

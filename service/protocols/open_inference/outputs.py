@@ -82,8 +82,8 @@ class OutputWriter:
 
     def _top(self, outputs: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
         """Return the top labels (B, count), each as score:index:label."""
-        classes, probabilities = top_classes(outputs, count)
-        scores = probabilities.astype(np.str_)  # the shortest that read back the same
+        classes = top_classes(outputs, count)
+        scores = np.take_along_axis(outputs, classes, axis=1).astype(np.str_)  # the shortest that read back the same
         pairs = zip(scores.ravel().tolist(), classes.ravel().tolist(), strict=True)
         texts = [f"{score}:{index}:{self._texts[index]}" for score, index in pairs]
         return np.array(texts, object).reshape(classes.shape)
