@@ -128,16 +128,12 @@ def read_body(schema: Schema, body: Any) -> dict[str, Any]:
         error.__traceback__ = None  # its frames refer to it: they would keep the body until garbage is collected
         problems = chain.from_iterable(error.messages_dict.values())
     if schema.unknown == RAISE:
-        problems = chain(problems, _unknown_keys(schema, body))
+        expected = f"no key but {INSTANCES_KEY} and {TOP_KEY}"
+        unknown = (Problem(pointer(key), expected, "another key") for key in body if key not in schema.fields)
+        problems = chain(problems, unknown)
     if reported := first_problems(problems):
         raise InvalidInput(reported)
     return loaded
-
-
-def _unknown_keys(schema: Schema, body: dict[str, Any]) -> Iterator[Problem]:
-    for key in body:
-        if key not in schema.fields:
-            yield Problem(pointer(key), f"no key but {INSTANCES_KEY} and {TOP_KEY}", "another key")
 
 
 def check_row_count(rows: int, max_rows: int, limit: str = "are taken in a request") -> None:

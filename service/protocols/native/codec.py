@@ -91,7 +91,7 @@ class NativeCodec(Codec):
         return row_location(row)
 
     def _response_schema(self) -> JsonSchema:
-        columns = self.model.network.layers[-1].kernel.shape[1]
+        columns = self.model.network.outputs
         model = {"model": STRING, "version": WHOLE}
         if self.model.task == "regression":
             values = array(NUMBER) if columns == 1 else matrix(columns)

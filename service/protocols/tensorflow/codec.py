@@ -57,7 +57,7 @@ class TensorFlowCodec(Codec):
     def describe(self) -> CodecDescription:
         """Describe requests and responses, with an example that works."""
         one_of = {"oneOf": [{"required": [key]} for key in RESPONSE_KEYS]}
-        outputs = matrix(self.model.network.layers[-1].kernel.shape[1])
+        outputs = matrix(self.model.network.outputs)
         response = {"anyOf": [record(**{key: outputs}) for key in RESPONSE_KEYS.values()]}
         return CodecDescription(one_of, response, {INSTANCES_KEY: [example_row(self.version)]}, self._schema)
 

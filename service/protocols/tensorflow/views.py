@@ -45,7 +45,7 @@ def _models(service: Service) -> ResponseReturnValue:
 )
 def _model(service: Service, name: str) -> ResponseReturnValue:
     catalogue = service.catalogue
-    states = version_states(catalogue, name)
+    states = _version_states(catalogue, name)
     ready = catalogue.models[name].stable is not None
     return {"name": name, "ready": ready, "model_version_status": [*states.values()]}
 
@@ -53,7 +53,14 @@ def _model(service: Service, name: str) -> ResponseReturnValue:
 @views.route("/v1/models/<name>/labels/<alias>", "The state of what a label names", _VERSION_STATES, _NO_LABEL)
 @views.route("/v1/models/<name>/versions/<version>", "The state of a version", _VERSION_STATES, _MALFORMED)
 def _one(service: Service, name: str, version: str | None = None, alias: str | None = None) -> ResponseReturnValue:
-    return {"model_version_status": [version_state(service.catalogue, name, version, alias)]}
+    catalogue = service.catalogue
+    states = _version_states(catalogue, name)
+    number = version if alias is None else str(catalogue.models[name].aliases.get(alias))
+    if number in states:
+        return {"model_version_status": [states[number]]}
+    if alias is None:
+        raise NotFound(f"Could not find version {version} of model {name}")
+    raise NotFound(f"{name} has no alias {alias}", name, alias=alias)
 
 
 @views.route("/v1/models/<name>/labels/<alias>/metadata", "What it takes and gives, by label", _METADATA, _NO_LABEL)
@@ -66,7 +73,7 @@ def _described(
     model = endpoint.version.artifact.model
     signature = {
         "inputs": _inputs(model),
-        "outputs": {"output": _tensor("DT_FLOAT", model.network.layers[-1].kernel.shape[1], "output:0")},
+        "outputs": {"output": _tensor("DT_FLOAT", model.network.outputs, "output:0")},
         "method_name": "tensorflow/serving/predict",
         "defaults": {},
     }
@@ -87,8 +94,8 @@ def malformed_request() -> ResponseReturnValue | None:
     return body, 400
 
 
-def version_states(catalogue: Catalogue, name: str) -> dict[str, dict[str, Any]]:
-    """Describe the versions of a model, the newest first. Raises NotFound."""
+def _version_states(catalogue: Catalogue, name: str) -> dict[str, dict[str, Any]]:
+    """Describe the versions of a model by number, the newest first. Raises NotFound."""
     try:
         served = catalogue.model(name)
     except NotFound as error:
@@ -96,17 +103,6 @@ def version_states(catalogue: Catalogue, name: str) -> dict[str, dict[str, Any]]
     states = {number: _state(number, "AVAILABLE", "OK") for number in served.versions}
     states |= {number: _state(number, "END", "UNAVAILABLE", reason) for number, reason in served.missing.items()}
     return {str(number): states[number] for number in sorted(states, reverse=True)}
-
-
-def version_state(catalogue: Catalogue, name: str, version: str | None, alias: str | None) -> dict[str, Any]:
-    """Describe one version. Raises NotFound."""
-    states = version_states(catalogue, name)
-    number = version if alias is None else str(catalogue.models[name].aliases.get(alias))
-    if number in states:
-        return states[number]
-    if alias is None:
-        raise NotFound(f"Could not find version {version} of model {name}")
-    raise NotFound(f"{name} has no alias {alias}", name, alias=alias)
 
 
 def _state(number: int, state: str, code: str, message: str = "") -> dict[str, Any]:
