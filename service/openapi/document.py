@@ -13,12 +13,11 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from service.errors import RequestError
 from service.prediction.catalogue import Catalogue, Endpoint
 from service.protocols import CODECS, ROUTES
-from service.protocols.codec import ERROR, Codec
+from service.protocols.codec import Codec
 from service.protocols.json_schema import STRING, JsonSchema
 from service.views import View
 
 JSON = "application/json"
-SERVICE = "service"  # the tag of the routes that belong to no protocol
 _SEGMENT = re.compile(r"<(\w+)>")
 ABOUT = (
     "Predictions of small neural networks. Every answer carries X-Request-ID, and a prediction says in X-Model-Name "
@@ -55,7 +54,7 @@ def openapi(catalogue: Catalogue, views: Sequence[View]) -> dict[str, Any]:
         spec.components.schema(f"{codec.name}.error", codec.error)
         for endpoint in catalogue.endpoints.values():
             _add_codec(spec, endpoint.codecs[codec], endpoint)
-    spec.components.schema("error", ERROR)
+    spec.components.schema("error", Codec.error)
     for view in views:
         operation = _operation(view, [*targets(catalogue, view.template)])
         spec.path(_SEGMENT.sub(r"{\1}", view.template), operations={view.method.lower(): operation})
@@ -102,12 +101,12 @@ def _component(codec: Codec | type[Codec], endpoint: Endpoint) -> str:
 
 
 def _operation(view: View, found: list[Target]) -> dict[str, Any]:
-    tag, schema = (SERVICE, "error") if view.codec is Codec else (view.codec.name, f"{view.codec.name}.error")
+    schema = "error" if view.codec is Codec else f"{view.codec.name}.error"
     request, success = _prediction(view.codec, found) if view.template in ROUTES else ({}, _view(view))
     error = {JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
     segments = _SEGMENT.findall(view.template)
     return {
-        "tags": [tag],
+        "tags": [view.codec.name],
         "summary": view.summary,
         "parameters": [_parameter(word, sorted({target.segments[word] for target in found})) for word in segments],
         **request,

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from nn import Features
 from service.openapi.document import ABOUT, openapi, targets
 from service.prediction.catalogue import Catalogue
-from service.protocols import CODECS, ROUTES
+from service.protocols import ROUTES
 from service.protocols.json_schema import OBJECT
 from service.views import Service, View, Views
 
@@ -30,10 +30,9 @@ class Example(NamedTuple):
 @views.route("/docs", "Every route, to read and to try", None, texts=["text/html"])
 def _docs(service: Service) -> ResponseReturnValue:
     catalogue = service.catalogue
-    titles = {codec: codec.title for codec in CODECS}
     sections = defaultdict(list)
     for view in service.views:
-        sections[titles.get(view.codec, "The service")].append((view, [*_examples(view, catalogue)]))
+        sections[view.codec.title].append((view, [*_examples(view, catalogue)]))
     shown = next(view for entries in sections.values() for view, examples in entries if examples)
     return render_template("docs.html", about=ABOUT, models=_models(catalogue), sections=sections, shown=shown)
 

@@ -19,8 +19,7 @@ from service.settings import Settings
 from store import Version
 
 JSON_HEADERS = {"Content-Type": "application/json"}
-# Errors in OpenAPI.
-ERROR = record(error=STRING)
+# The statuses of errors in OpenAPI.
 STATUSES = {
     400: "The body is not JSON, or not what its headers say.",
     404: "There is no such model, version or alias.",
@@ -57,13 +56,16 @@ class CodecDescription(NamedTuple):
 
 
 class Codec:
-    """One protocol for one version, made when the version is loaded. It keeps nothing of a request."""
+    """One protocol for one version, made when the version is loaded. It keeps nothing of a request.
 
-    name: ClassVar[str]  # in the metrics
-    title: ClassVar[str]  # for people
+    The base class itself stands for the routes that belong to no protocol.
+    """
+
+    name: ClassVar[str] = "service"  # in the metrics
+    title: ClassVar[str] = "The service"  # for people
     binary: ClassVar[str | None] = None  # the content type of requests and responses beside JSON
     statuses: ClassVar[Mapping[int, str]] = STATUSES
-    error: ClassVar[JsonSchema] = ERROR
+    error: ClassVar[JsonSchema] = record(error=STRING)
 
     def __init__(self, version: Version, settings: Settings) -> None:
         self.version, self.model, self.settings = version, version.artifact.model, settings
