@@ -15,7 +15,7 @@ from werkzeug.routing import BaseConverter
 
 from service.errors import NO_SUCH_PATH, RequestError, Unexpected
 from service.metrics.registry import Metrics
-from service.openapi.views import views as openapi_views
+from service.openapi import views as openapi
 from service.prediction.memory_budget import MemoryBudget
 from service.prediction.messages import Request, read_request_id
 from service.prediction.pipeline import PredictionPipeline
@@ -23,10 +23,9 @@ from service.prediction.reloader import CatalogueReloader
 from service.protocols import ROUTES, Codec, Route
 from service.protocols.body import read_stream
 from service.protocols.json_schema import record
-from service.protocols.native.views import views as native_views
-from service.protocols.open_inference.views import views as open_inference_views
-from service.protocols.tensorflow.views import malformed_request
-from service.protocols.tensorflow.views import views as tensorflow_views
+from service.protocols.native import views as native
+from service.protocols.open_inference import views as open_inference
+from service.protocols.tensorflow import views as tensorflow
 from service.settings import Settings
 from service.views import NOT_READY, Service, View, Views
 
@@ -102,7 +101,7 @@ def _readyz(service: Service) -> ResponseReturnValue:
 
 
 ALL_VIEWS = [_prediction(template, codec) for template, codec in ROUTES.items()]
-ALL_VIEWS += native_views + openapi_views + views + tensorflow_views + open_inference_views
+ALL_VIEWS += native.views + openapi.views + views + tensorflow.views + open_inference.views
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -169,7 +168,7 @@ def _add_requests(app: Flask, metrics: Metrics) -> None:
         g.began = time.perf_counter()
         g.request_id = read_request_id(request.headers)
 
-    app.before_request(malformed_request)
+    app.before_request(tensorflow.malformed_request)
 
     @app.after_request
     def finish(response: Response) -> Response:

@@ -63,13 +63,11 @@ class Settings:
         """Read all settings. Raises SettingsError at the first that can't be."""
         values = {}
         for setting in fields(cls):
-            text = environment.get(variable(setting.name))
-            if text is None:
-                continue
-            try:
-                values[setting.name] = setting.metadata["read"](text)
-            except ValueError as error:
-                raise SettingsError(f"{variable(setting.name)}={text}: {error}") from error
+            if (text := environment.get(variable(setting.name))) is not None:
+                try:
+                    values[setting.name] = setting.metadata["read"](text)
+                except ValueError as error:
+                    raise SettingsError(f"{variable(setting.name)}={text}: {error}") from error
         return cls(**values)
 
 

@@ -26,10 +26,8 @@ JSON_KINDS = {dict: "an object", list: "a list", str: "a string", bool: "a boole
 class RowsField(fields.Field[Codes]):
     """A list of rows, each a list of cells or an object by feature name -> codes (B, K)."""
 
-    def __init__(
-        self, features: Features, max_rows: int, *, location: Callable[..., str] = row_location, required: bool = True
-    ) -> None:
-        super().__init__(required=required, error_messages=missing_messages("a list of rows", location()))
+    def __init__(self, features: Features, max_rows: int, location: Callable[..., str] = row_location) -> None:
+        super().__init__(required=True, error_messages=missing_messages("a list of rows", location()))
         self.features, self.max_rows, self.location = features, max_rows, location
         self._names = [column.name for column in features.columns]
         self._known = frozenset([*self._names, *features.dropped])

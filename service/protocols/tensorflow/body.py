@@ -26,7 +26,8 @@ class InstancesField(RowsField):
     """Rows; also `{"input": row}` for a model of numbers, and for others objects whose cells are lists of one."""
 
     def __init__(self, features: Features, max_rows: int) -> None:
-        super().__init__(features, max_rows, required=False)
+        super().__init__(features, max_rows)
+        self.required = False  # inputs may come in its place
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Codes:
         if type(value) is list and value and type(value[0]) is dict:
