@@ -2,24 +2,22 @@
 
 Theory of operation
 ===================
-A connection is made of parts with one concern each, and this module is what happens between them:
+A connection has parts with one concern each, and this module connects them:
 
     transport -> RequestParser -> ExchangeQueue -> Batcher or WSGIBridge -> response -> transport
-    beside them: ConnectionState, Timeouts, FlowControl
+    beside them: ConnectionState (states and transitions), Timeouts, FlowControl
 
-- `connection_state` has the states of reading and writing, and their transitions. Each event of the transport, the
-  parser, the timer and the two that answer is one method here.
-- A request is dispatched when it is complete, so that a slow sender does not block others, and when all before it on
-  the connection are answered: of one connection one request at a time is being worked on, the first of the queue.
-- `_advance` does whatever the states allow: it sends, dispatches, and decides whether more is read. It runs after each
-  event that may allow more, and running it once too often changes nothing.
-- The client is read from while it has at most one request unanswered and reads its responses (`_advance` again).
-- A request owns its reservation: made with its head, resized with its body and by the pipeline, and released when its
-  response is sent but for less than what the transport buffers (`SMALL`), its exchange is dropped, or its client is
-  gone when the response comes. `_unsent` is the reservation of a response that the client has not read yet.
+- Each event of the transport, the parser, the timer, the batcher and the bridge is one method.
+- A request is dispatched when it is complete, so that a slow sender does not block others, and when all requests before
+  it on the connection are answered: one request of a connection at a time is being worked on, the first of the queue.
+- `_advance` does what the states allow: it sends, dispatches, and pauses reading while more than one request is
+  unanswered or the client does not read its responses. It follows each event that may allow more, and is idempotent.
+- A request owns its reservation. It is made with the head, resized with the body and by the pipeline, and released when
+  all but `SMALL` bytes of the response are sent, or when the exchange is dropped. While the client does not read a
+  response, its reservation is `_unsent`.
 
-Of uvicorn, which is pinned, it has the place in the server: it is made with the arguments of uvicorn's own protocols,
-keeps itself in `server_state.connections` for as long as the server has to wait for it, and has `shutdown()`.
+uvicorn, which is pinned, makes the connection with the arguments of its own protocols, waits for those that are in
+`server_state.connections`, and calls `shutdown()`. Nothing else of it is used.
 """
 
 import asyncio
@@ -30,11 +28,8 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from service.errors import RequestError
-from service.metrics.registry import Metrics
 from service.prediction.calls import PendingRequest
-from service.prediction.memory_budget import MemoryBudget
 from service.prediction.messages import Response
-from service.prediction.pipeline import PredictionPipeline
 from service.server.batcher import Batcher
 from service.server.connection_state import ConnectionState, Reading, ReadingEvent, Received, Sent, Writing
 from service.server.exchanges import Exchange, ExchangeQueue
@@ -42,9 +37,9 @@ from service.server.flow_control import FlowControl
 from service.server.request_head import HeaderFields, RequestHead, RequestRejected
 from service.server.request_parser import RequestParser
 from service.server.response_bytes import serialize_response
-from service.server.timeouts import Timeouts
+from service.server.timeouts import Seconds, Timeouts
 from service.server.wsgi import WSGIBridge
-from service.settings import Settings
+from service.views import Service
 
 MAX_DISCARDED = 2**24  # bytes after a rejection, read so that the client sees why
 
@@ -54,22 +49,21 @@ class HTTPConnection(asyncio.Protocol):
 
     def __init__(
         self,
+        service: Service,
         batcher: Batcher,
         bridge: WSGIBridge,
-        pipeline: PredictionPipeline,
-        budget: MemoryBudget,
-        settings: Settings,
-        metrics: Metrics,
         *,
         config: Config,
         server_state: ServerState,
         **_: Any,
     ) -> None:
-        self._batcher, self._bridge, self._settings, self._metrics = batcher, bridge, settings, metrics
-        self._server, self._keep_alive = server_state, config.timeout_keep_alive
-        self._state, self._exchanges = ConnectionState(), ExchangeQueue(pipeline, budget)
+        self._service, self._batcher, self._bridge, self._server = service, batcher, bridge, server_state
+        self._seconds = Seconds(
+            service.settings.header_seconds, service.settings.body_seconds, config.timeout_keep_alive
+        )
+        self._state, self._exchanges = ConnectionState(), ExchangeQueue(service.pipeline, service.budget)
         self._parser = RequestParser(self._state, self)
-        self._unsent = budget.reserve()
+        self._unsent = service.budget.reserve()
         self._discarded = 0  # bytes
 
     # The transport's events.
@@ -79,7 +73,7 @@ class HTTPConnection(asyncio.Protocol):
         self._server.connections.add(self)  # type: ignore[arg-type]
         self._transport = transport
         self._flow = FlowControl(transport)
-        self._timeouts = Timeouts(transport, self._state, self._flow, self._settings, self._keep_alive, self._expire)
+        self._timeouts = Timeouts(transport, self._state, self._flow, self._seconds, self._expire)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Drop the requests; the one that is being worked on is told that its client is gone."""
@@ -157,15 +151,12 @@ class HTTPConnection(asyncio.Protocol):
         request.body += data
         if len(request.body) > exchange.body_limit:
             exchange.head.keep_alive = False
-            self._complete(Received.REJECTED)
+            self.end_request(Received.REJECTED)
         else:
             request.reservation.resize(len(request.body))
 
-    def end_request(self) -> None:
+    def end_request(self, event: ReadingEvent = Received.REQUEST) -> None:
         """Hand a request on."""
-        self._complete(Received.REQUEST)
-
-    def _complete(self, event: ReadingEvent) -> None:
         self._exchanges[-1].request.completed = perf_counter()
         self._state.receive(event)
         self._timeouts.restart()
@@ -249,7 +240,7 @@ class HTTPConnection(asyncio.Protocol):
             received = self._exchanges.drop_last()
             head.method, route = received.head.method, received.route
         self._state.receive(Received.REJECTED)
-        self._metrics.count_http(head.method, route and route.template, error.status)
+        self._service.metrics.count_http(head.method, route and route.template, error.status)
         self._exchanges.reject(head, error)
         self._advance()
 
@@ -257,7 +248,6 @@ class HTTPConnection(asyncio.Protocol):
         """Close; a client that has begun a request gets a 408 first."""
         reading = self._state.reading
         if reading in (Reading.HEAD, Reading.BODY):
-            seconds = self._timeouts.seconds
-            self._reject(RequestRejected(408, f"the {reading} did not come within {seconds:g} seconds"))
+            self._reject(RequestRejected(408, f"the {reading} did not come within {self._timeouts.limit:g} seconds"))
         else:
             self._close()

@@ -4,12 +4,19 @@ import asyncio
 import sys
 from collections.abc import Callable
 from math import inf
+from typing import NamedTuple
 
 from service.server.connection_state import ConnectionState, Reading, Writing
 from service.server.flow_control import FlowControl
-from service.settings import Settings
 
-LINGER_SECONDS = 5.0
+
+class Seconds(NamedTuple):
+    """How long the client may take for headers, for a body, until its next request, and to end what is discarded."""
+
+    head: float
+    body: float
+    idle: float
+    linger: float = 5.0
 
 
 class Timeouts:
@@ -23,15 +30,11 @@ class Timeouts:
         transport: asyncio.Transport,
         state: ConnectionState,
         flow: FlowControl,
-        settings: Settings,
-        keep_alive: float,
+        seconds: Seconds,
         on_expired: Callable[[], None],
     ) -> None:
         self._loop, self._transport = asyncio.get_running_loop(), transport
-        self._state, self._flow, self._on_expired = state, flow, on_expired
-        self._keep_alive, self.body_seconds = keep_alive, settings.body_seconds
-        self._reading = {Reading.HEAD: settings.header_seconds, Reading.BODY: settings.body_seconds}
-        self._shortest = min(*self._reading.values(), keep_alive, LINGER_SECONDS)
+        self._state, self._flow, self._seconds, self._on_expired = state, flow, seconds, on_expired
         self._unsent, self._unsent_since = sys.maxsize, 0.0  # bytes
         self.restart()
         self._check()
@@ -45,13 +48,18 @@ class Timeouts:
         self._since = self._loop.time()
 
     @property
-    def seconds(self) -> float:
-        """How long the present state may last."""
-        if self._state.writing is Writing.LINGERING:
-            return LINGER_SECONDS
-        if self._state.reading is Reading.IDLE and self._state.writing is Writing.IDLE:
-            return self._keep_alive
-        return self._reading.get(self._state.reading, inf)
+    def limit(self) -> float:
+        """How many seconds the present state may last."""
+        match self._state.reading, self._state.writing:
+            case _, Writing.LINGERING:
+                return self._seconds.linger
+            case Reading.HEAD, _:
+                return self._seconds.head
+            case Reading.BODY, _:
+                return self._seconds.body
+            case Reading.IDLE, Writing.IDLE:
+                return self._seconds.idle
+        return inf
 
     def restart_write_timeout(self) -> None:
         """Give the client its full time to read: what it read of earlier responses does not count."""
@@ -61,9 +69,9 @@ class Timeouts:
         now = self._loop.time()
         if self._state.writing in (Writing.BLOCKED, Writing.CLOSED):
             self._check_write_timeout(now)
-        elif not self._flow.paused and now >= self._since + self.seconds:
+        elif not self._flow.paused and now >= self._since + self.limit:
             self._on_expired()
-        due, soon = self._since + self.seconds, now + self._shortest
+        due, soon = self._since + self.limit, now + min(self._seconds)
         self._timer = self._loop.call_at(due if now < due < soon else soon, self._check)
 
     def _check_write_timeout(self, now: float) -> None:
@@ -71,5 +79,5 @@ class Timeouts:
         unsent = self._transport.get_write_buffer_size()
         if unsent < self._unsent:
             self._unsent, self._unsent_since = unsent, now
-        elif now >= self._unsent_since + self.body_seconds:
+        elif now >= self._unsent_since + self._seconds.body:
             self._transport.abort()

@@ -27,7 +27,6 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # it has no types
     async def _serve(self) -> None:
         app: Any = self.wsgi
         service, loop = app.extensions["npserve"], asyncio.get_running_loop()
-        pipeline, settings = service.pipeline, service.settings
-        batcher, bridge = Batcher(pipeline, loop, settings.max_waiting), WSGIBridge(app, loop)
-        self.config.http = partial(HTTPConnection, batcher, bridge, pipeline, service.budget, settings, service.metrics)
+        batcher, bridge = Batcher(service.pipeline, loop, service.settings.max_waiting), WSGIBridge(app, loop)
+        self.config.http = partial(HTTPConnection, service, batcher, bridge)
         await super()._serve()

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flask import Flask
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
@@ -115,24 +116,16 @@ REQUESTS = [
 
 
 @pytest.fixture
-def parts(iris: Path) -> tuple[Any, ...]:
-    settings = Settings(models=iris, max_body_bytes=200_000, max_held_bytes=300_000)
-    service = (app := create_app(settings)).extensions["npserve"]
-    service.reloader.stop()
-    return app, service, settings
+def app(iris: Path) -> Flask:
+    return create_app(Settings(models=iris, max_body_bytes=200_000, max_held_bytes=300_000))
 
 
-async def _live(parts: tuple[Any, ...], rng: np.random.Generator) -> None:
+async def _live(app: Flask, rng: np.random.Generator) -> None:
     """Lead one connection through a random life, and check the invariants after each event."""
-    app, service, settings = parts
-    loop = asyncio.get_running_loop()
+    service, loop = app.extensions["npserve"], asyncio.get_running_loop()
     batcher, bridge = Batcher(service.pipeline, loop, 10), WSGIBridge(app, loop)
     config = Config(app=app, http="httptools", log_config=None)
-    connection = HTTPConnection(
-        *(batcher, bridge, service.pipeline, service.budget, settings, service.metrics),
-        config=config,
-        server_state=ServerState(),
-    )
+    connection = HTTPConnection(service, batcher, bridge, config=config, server_state=ServerState())
     transport = Transport()
     transport.connect(connection)
     sent = b"".join(REQUESTS[i] for i in rng.choice(len(REQUESTS), rng.integers(1, 12), p=_WEIGHTS))
@@ -151,7 +144,7 @@ async def _live(parts: tuple[Any, ...], rng: np.random.Generator) -> None:
             connection.eof_received()
         case 2:
             connection.shutdown()
-        case 3 if connection._timeouts.seconds < inf:
+        case 3 if connection._timeouts.limit < inf:
             connection._expire()
     _check(connection)
     if rng.random() < 0.5:
@@ -179,13 +172,13 @@ def _check(connection: HTTPConnection) -> None:
         assert len(exchanges) == 1
 
 
-def test_a_connection_stays_in_its_states(parts: tuple[Any, ...], rng: np.random.Generator) -> None:
+def test_a_connection_stays_in_its_states(app: Flask, rng: np.random.Generator) -> None:
     errors: list[dict[str, Any]] = []
 
     async def run() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
         for _ in range(150):
-            await _live(parts, rng)
+            await _live(app, rng)
 
     asyncio.run(run())
     assert not errors
