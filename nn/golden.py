@@ -1,4 +1,9 @@
-"""Golden rows: raw rows whose logits are known, so that a loaded model is a tested model."""
+"""Golden rows: raw rows whose logits are known, so that a loaded model is a tested model.
+
+They show that this machine computes what was published: NaN, layers in another order, a kernel that is transposed,
+negated, rescaled or zeroed, another activation. A change of a single weight or of a label is found by the SHA-256 in
+the manifest.
+"""
 
 from dataclasses import dataclass
 from typing import Self
@@ -9,6 +14,10 @@ import numpy.typing as npt
 from nn.activations import Array
 from nn.columns import Cell
 from nn.model import Model
+
+# Machines add in another order, so the float32 error of a few rows may differ by some tens of times between two of
+# them. A tolerance thousands of times larger than here was not measured, and would let a wrong network pass.
+MAX_TOLERANCE_RATIO = 1000
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,16 @@ class Golden:
         # A few rows may happen to come out exact here; another machine sums in another order.
         least = float(np.finfo(np.float32).eps * max(1.0, np.abs(exact).max()))
         return cls(rows, exact, 4 * max(error, least))
+
+    def failure(self, model: Model) -> str | None:
+        """Return how the model fails the rows, or why their tolerance proves nothing; None where it passes."""
+        deviation = self.deviation(model)
+        if not deviation <= self.tolerance:
+            return f"golden rows are off by {deviation:.3g}, {self.tolerance:.3g} is tolerated"
+        limit = MAX_TOLERANCE_RATIO * Golden.measure(model, self.rows).tolerance
+        if self.tolerance > limit:
+            return f"a tolerance of {self.tolerance:.3g} proves nothing: for this model at most {limit:.3g} is accepted"
+        return None
 
     def deviation(self, model: Model) -> float:
         """Return how far the model's logits are from these at most; infinite where one is no number."""

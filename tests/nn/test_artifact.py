@@ -3,14 +3,16 @@ import json
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from nn import Artifact, ArtifactError, Dense, Golden, Network, load, save
+from nn import Artifact, ArtifactError, Dense, Features, Golden, Model, Network, load, save
 from nn.artifact import from_bytes, to_bytes
+from nn.columns import Cell
 from tests.helpers.models import make_artifact
 
 HERE = Path("model.npz")
@@ -105,6 +107,8 @@ def _times(name: str, factor: float) -> Callable[[Members], None]:
         (_set("golden.rows", np.frombuffer(b"[[1,2,3,4],[1],[1],[1],[1]]", np.uint8)), "not a model file"),
         (_set("golden.rows", np.frombuffer(b'[["1",2,3,4],5,5,5,5]', np.uint8)), "not a model file"),
         (_config(tolerance=0), "tolerance 0"),
+        (_config(tolerance=0.1), "a tolerance of 0.1 proves nothing: for this model at most 0.00"),
+        (_config(tolerance=1e300), "proves nothing"),
         (_set("config", np.frombuffer(b"{}", np.uint8)), "format"),
         (_set("config", np.frombuffer(b"[" * 9999, np.uint8)), "not a model file"),
         (_set("config", np.zeros(3)), "expected uint8, found float64"),
@@ -179,3 +183,26 @@ def test_any_wrong_weight_that_matters_is_noticed(artifact: Artifact) -> None:
 def test_golden_rows_tolerate_what_float32_costs(artifact: Artifact) -> None:
     golden = Golden.measure(artifact.model, artifact.golden.rows)
     assert 0 < golden.deviation(artifact.model) <= golden.tolerance < 1e-4
+
+
+@pytest.mark.parametrize(("depth", "width"), [(1, 2000), (40, 64)])
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+def test_what_publishing_tolerates_loads(depth: int, width: int, scale: float, rng: np.random.Generator) -> None:
+    """Also of a deep network that amplifies the errors of float32 until no digit is right."""
+    widths = [4, *[width] * depth, 3]
+    layers = [
+        Dense(rng.normal(scale=scale / rows**0.5, size=(rows, units)), rng.normal(size=units), "tanh")
+        for rows, units in pairwise(widths)
+    ]
+    model = Model(Features.plain(4), Network(layers), "regression")
+    for count in (1, 20):
+        artifact = Artifact(model, Golden.measure(model, rng.normal(size=(count, 4)).tolist()))
+        assert from_bytes(to_bytes(artifact), HERE).golden.tolerance == artifact.golden.tolerance
+
+
+def test_an_offset_that_cancels_may_cost_float32_most_digits(rng: np.random.Generator) -> None:
+    """Seconds since 1970 as plain numbers: float32 resolves two minutes."""
+    layer = Dense(np.full((1, 1), 0.0013), np.array([-1.7e9 * 0.0013]), "linear")
+    model = Model(Features.plain(1), Network([layer]), "regression")
+    rows: list[list[Cell]] = [[1.7e9 + 1000 * i] for i in range(5)]
+    from_bytes(to_bytes(Artifact(model, Golden.measure(model, rows))), HERE)
