@@ -1,7 +1,7 @@
 """A network as plain arrays, and the file it lives in. Imports numpy only.
 
-In reading order: `activations`, `network`, `columns` and `features` (from raw rows to inputs), `model`, `golden`,
-`artifact`.
+In reading order: `activations`, `network`, `numbers`, `columns` and `features` (from raw rows to inputs), `model`,
+`golden`, `artifact`.
 
 Axis letters used everywhere: B rows, K columns, I inputs, U units, C outputs.
 """

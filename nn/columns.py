@@ -1,9 +1,7 @@
 """The kinds of columns a raw row may have: what each accepts, and the code that stands for a cell.
 
-A code is one number for one cell: the number itself, the index of a category among its values, 0 or
-1 for a boolean, the seconds since 1970 for a date; NaN is a missing value of any kind. What becomes
-of the codes is declared here column by column (`transforms`, `one_hot_width`) and computed in `nn.features`
-for all columns at once.
+What becomes of the codes is declared here column by column (`transforms`, `one_hot_width`) and computed in
+`nn.features` for all columns at once.
 """
 
 import math
@@ -11,35 +9,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from nn.numbers import NUMBERS, find_nonfinite, read_numbers
+
 Cell = str | int | float | bool | None
 ColumnCodes = npt.NDArray[np.float64]
-Float32 = npt.NDArray[np.float32]
 
-NUMBERS = {int, float}
 EPOCH = datetime(1970, 1, 1)
 EARLIEST, LATEST = ((when - EPOCH).total_seconds() for when in (datetime.min, datetime(9999, 12, 31)))
 
 
 class LinearTransform(NamedTuple):
-    """One input made of one of a column's values v: (v - offset) * scale, held between low and high."""
+    """One input made of a value v of a column: (v - offset) * scale, held between low and high."""
 
-    value: int = 0
     offset: float = 0.0
     scale: float = 1.0
     low: float = -math.inf
     high: float = math.inf
-
-
-def read_numbers(values: npt.ArrayLike) -> Float32:
-    """Round numbers to float32 by way of float64, as a reader of JSON does; too large is infinite."""
-    exact = isinstance(values, np.ndarray) and np.can_cast(values.dtype, np.float32)
-    with np.errstate(over="ignore"):
-        return np.asarray(values if exact else np.asarray(values, np.float64), np.float32)
 
 
 @dataclass(frozen=True)
@@ -84,7 +75,7 @@ class Column:
         return None if math.isnan(code) else self._to_cell(code)
 
     def values(self, codes: ColumnCodes) -> ColumnCodes:
-        """Turn codes (B,), none of them missing, into values (B, V) for the transforms."""
+        """Turn codes (B,), none of them missing, into the values of the transforms (B, T), or one for all (B, 1)."""
         return codes[:, None]
 
     def _code(self, cell: Any) -> float:
@@ -111,7 +102,6 @@ class Number(Column):
     expected = "a number"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "edges", tuple(self.edges))
         if not (np.diff(self.edges) > 0).all():
             raise ValueError(f"the edges of column {self.name!r} do not rise")
         super().__post_init__()
@@ -120,20 +110,18 @@ class Number(Column):
     def transforms(self) -> list[LinearTransform]:
         """The scaled value, and the share of each bin that lies below it."""
         limit = math.inf if self.limit is None else self.limit
-        bins = zip(self.edges, self.edges[1:], strict=False)
-        scaled = LinearTransform(0, self.offset, self.scale, -limit, limit)
-        return [scaled, *(LinearTransform(0, left, 1 / (right - left), 0.0, 1.0) for left, right in bins)]
+        bins = pairwise(self.edges)
+        scaled = LinearTransform(self.offset, self.scale, -limit, limit)
+        return [scaled, *(LinearTransform(left, 1 / (right - left), 0.0, 1.0) for left, right in bins)]
 
     def read(self, cells: Sequence[Cell]) -> ColumnCodes | None:
         """Take numbers, finite in float32, and nothing that only looks like one."""
         if self.missing:
             cells = [math.nan if cell is None else cell for cell in cells]
-        # numpy takes true for 1 and "2.5" for 2.5; the types tell, at the speed of a set.
         if not set(map(type, cells)) <= NUMBERS:
             return None
-        codes = read_numbers(cells).astype(np.float64)  # type: ignore[arg-type]  # numbers, as just seen
-        wrong = np.isinf(codes) if self.missing else ~np.isfinite(codes)
-        return None if wrong.any() else codes
+        codes = read_numbers(cells)  # type: ignore[arg-type]  # numbers, as just seen
+        return None if find_nonfinite(codes, nan_allowed=self.missing) else codes.astype(np.float64)
 
     def _to_cell(self, code: float) -> Cell:
         # The shortest decimal that reads back as the same float32, as people would write it.
@@ -172,7 +160,6 @@ class Category(Column):
     expected = "a string, a number or a boolean"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "categories", tuple(self.categories))
         if len(self._codes) != len(self.categories) or not all(isinstance(value, str) for value in self.categories):
             raise ValueError(f"the categories of column {self.name!r} are not different texts")
         super().__post_init__()
@@ -226,7 +213,6 @@ class Date(Column):
     SECONDS: ClassVar[dict[str, float]] = {"year": 365.2425 * 86400, "week": 7 * 86400, "day": 86400}
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "periods", tuple(self.periods))
         if not set(self.periods) <= set(self.SECONDS):
             raise ValueError(f"column {self.name!r} has unknown periods {self.periods}")
         super().__post_init__()
@@ -234,13 +220,10 @@ class Date(Column):
     @property
     def transforms(self) -> list[LinearTransform]:
         """How far along, then sine and cosine of each period."""
-        return [
-            LinearTransform(scale=self.scale),
-            *(LinearTransform(1 + wave) for wave in range(2 * len(self.periods))),
-        ]
+        return [LinearTransform(scale=self.scale), *[LinearTransform()] * (2 * len(self.periods))]
 
     def values(self, codes: ColumnCodes) -> ColumnCodes:
-        """Turn codes (B,) into values (B, V). The offset goes first: seconds since 1970 are too many for float32."""
+        """Turn codes (B,) into values (B, T). The offset goes first: seconds since 1970 are too many for float32."""
         angles = [2 * np.pi / self.SECONDS[period] * codes for period in self.periods]
         waves = [wave(angle) for angle in angles for wave in (np.sin, np.cos)]
         return np.stack([codes - self.offset, *waves], axis=1)

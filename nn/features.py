@@ -1,8 +1,39 @@
-"""How a raw row becomes numbers: fitted in training, kept in the artifact, applied by the service.
+"""Features: how a raw row becomes the inputs of the network.
 
-A raw row is a list of cells, one a column. `read` turns rows into codes (B, K), `inputs` turns
-codes into what the network takes (B, I). The same code runs in both halves, in float32, so that a
-row gives the same bits in both.
+Theory of operation
+-------------------
+    raw rows --read--> codes (B, K) --encode--> inputs (B, I)
+
+A raw row has one cell for each of the K columns. A code is one number for one cell:
+
+    number      the number itself, rounded to float32 when it is read
+    boolean     0 or 1
+    category    the index among its values; the index after the last for a value that training did not see
+    date        the seconds since 1970
+    missing     NaN, in a column of any kind
+
+Codes are float64, because seconds are too many for float32. Where all columns are numbers they may be of any type that
+float32 holds exactly, such as the bytes of images.
+
+The inputs of all columns stand in three blocks, in the order of the columns in each:
+
+    transforms          each (v - offset) * scale, held between low and high, for a value v of the column
+    one-hot             for each category as many as it has values, and one for the unseen; all 0 where it is missing
+    missing indicators  1 where the cell is missing, for each column that may be; its v are those of `fill_value`
+
+Who does what
+- Training fits the columns (`training.data.columns`: fill values, offsets, scales, edges, categories), on the training
+  part only, and reads whole columns of a file into the same codes.
+- A column (`nn.columns`) says which cells it accepts and which transforms it has. It is immutable.
+- `Features` lays out the arithmetic of all columns once, when it is made; `encode` runs it for a block of rows.
+- The artifact keeps `to_config`: of each column what differs from the defaults of its kind.
+
+Invariants
+- A row gives the same bits in training and in the service, alone or among others: both halves run this code, in
+  float32, and no input depends on another row.
+- `read` accepts a row as a whole or returns None; finding the wrong cell is the caller's part, which knows its place.
+- What `read` returns is finite, or NaN where the column may be missing. Inputs may still overflow to infinity.
+- Nothing changes after the constructor: threads share one `Features`.
 """
 
 import dataclasses
@@ -14,9 +45,10 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from nn.columns import KINDS, NUMBERS, Cell, Column, Float32, Number, read_numbers
+from nn.columns import KINDS, Cell, Column, Number
+from nn.numbers import NUMBERS, Float32, find_nonfinite, read_numbers
 
-Codes = npt.NDArray[Any]  # float64, or where all columns are numbers float32 or what it holds exactly, such as bytes
+Codes = npt.NDArray[Any]
 
 
 class Features:
@@ -29,10 +61,14 @@ class Features:
             raise ValueError("two features have the same name" if self.columns else "there are no features")
         # Rows of numbers alone are read and scaled as one block: most are, and images are wide.
         self.only_numbers = all(type(column) is Number and not column.missing for column in self.columns)
-        self._prepare_transforms()
-        self._prepare_one_hot()
-        self._nullable = np.array([j for j, column in enumerate(self.columns) if column.missing], np.intp)
-        self.width = len(self._offset) + self._one_hot_width + len(self._nullable)
+        self._lay_out_transforms()
+        widths = [column.one_hot_width for column in self.columns]
+        self._categories = np.flatnonzero(widths)
+        self._first = np.cumsum([0, *widths])[self._categories]
+        self._nullable = np.flatnonzero([column.missing for column in self.columns])
+        ends = np.cumsum([len(self._offset), sum(widths), len(self._nullable)]).tolist()
+        self._transformed, self._one_hot, self._missing = map(slice, [0, *ends], ends)
+        self.width = int(ends[-1])
 
     @classmethod
     def plain(cls, width: int) -> Self:
@@ -48,7 +84,7 @@ class Features:
             if not set(map(type, chain.from_iterable(rows))) <= NUMBERS:
                 return None
             block = read_numbers(rows)  # type: ignore[arg-type]  # numbers, as just seen
-            return block if np.isfinite(block).all() else None
+            return None if find_nonfinite(block) else block
         codes = np.empty((len(rows), len(self.columns)))
         for j, (column, cells) in enumerate(zip(self.columns, zip(*rows, strict=True), strict=True)):
             read = column.read(cells)
@@ -69,21 +105,45 @@ class Features:
 
     def encode(self, codes: Codes, out: Float32) -> None:
         """Write the inputs of codes (B, K) into `out` (B, I): transforms, then one-hot, then missing indicators."""
-        ends = len(self._offset), len(self._offset) + self._one_hot_width
-        scaled, one_hot, missing_indicators = out[:, : ends[0]], out[:, ends[0] : ends[1]], out[:, ends[1] :]
-        values = codes if self.only_numbers else self._values(codes)
+        scaled = out[:, self._transformed]
         with np.errstate(over="ignore", invalid="ignore"):
-            np.subtract(values if self._source is None else values[:, self._source], self._offset, out=scaled)
+            np.subtract(self._values(codes), self._offset, out=scaled)
             np.multiply(scaled, self._scale, out=scaled)
         if self._bounded:
             np.clip(scaled, self._low, self._high, out=scaled)
-        if self._one_hot_width:
+        if len(self._categories):
+            one_hot = out[:, self._one_hot]
             one_hot[:] = 0
             chosen = codes[:, self._categories]
             rows, which = np.nonzero(chosen == chosen)  # NaN, a missing value, is unequal to itself: no 1 for it
             one_hot[rows, self._first[which] + chosen[rows, which].astype(np.intp)] = 1
         if len(self._nullable):
-            np.isnan(codes[:, self._nullable], out=missing_indicators)
+            np.isnan(codes[:, self._nullable], out=out[:, self._missing])
+
+    def _values(self, codes: Codes) -> Codes:
+        """Return the values of all transforms (B, T): each column makes its own, after what is missing is filled."""
+        if self.only_numbers:
+            return codes if self._one_each else codes[:, self._column_of]
+        values = np.empty((len(codes), len(self._offset)), np.float32)
+        for j, column, part in self._valued:
+            cells = codes[:, j]
+            if column.missing:
+                cells = np.where(np.isnan(cells), column.fill_value, cells)
+            values[:, part] = column.values(cells)
+        return values
+
+    def _lay_out_transforms(self) -> None:
+        """Put offset, scale and bounds of all transforms into arrays (T,), and find the transforms of each column."""
+        transforms = [column.transforms for column in self.columns]
+        table = np.array([*chain.from_iterable(transforms)], np.float32).reshape(-1, 4)
+        self._offset, self._scale, self._low, self._high = (np.ascontiguousarray(part) for part in table.T)
+        self._bounded = bool(np.isfinite(table[:, 2:]).any())
+        counts = [len(of_column) for of_column in transforms]
+        self._column_of = np.repeat(np.arange(len(counts)), counts)
+        self._one_each = set(counts) == {1}
+        ends = np.cumsum(counts).tolist()
+        parts = zip(self.columns, map(slice, [0, *ends], ends), strict=False)
+        self._valued = [(j, column, part) for j, (column, part) in enumerate(parts) if counts[j]]
 
     def to_config(self) -> dict[str, Any]:
         """Return what the artifact keeps: of each column what differs from the defaults of its kind."""
@@ -92,51 +152,7 @@ class Features:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Rebuild from `to_config`."""
-        columns = []
-        for record in config["columns"]:
-            fields = dict(record)
-            kind = fields.pop("kind")
-            if kind not in KINDS:
-                raise ValueError(f"feature {fields.get('name')!r} is of the unknown kind {kind!r}")
-            known = _fields(kind)
-            if unknown := sorted(fields.keys() - known.keys()):
-                raise ValueError(f"feature {fields.get('name')!r} has the unknown setting {unknown[0]!r}")
-            columns.append(KINDS[kind](**{known[key].name: value for key, value in fields.items()}))
-        return cls(columns, config["dropped"])
-
-    def _values(self, codes: Codes) -> Float32:
-        """Fill what is missing, and let each column make its values: (B, K) -> (B, V)."""
-        values = np.empty((len(codes), self._value_count), np.float32)
-        for j, column, part in self._valued:
-            cells = codes[:, j]
-            values[:, part] = column.values(
-                np.where(np.isnan(cells), column.fill_value, cells) if column.missing else cells
-            )
-        return values
-
-    def _prepare_transforms(self) -> None:
-        """Lay out the arithmetic of all transforms at once: which value each takes, offset, scale and bounds."""
-        self._valued: list[tuple[int, Column, slice]] = []
-        transforms, source, first = [], [], 0
-        for j, column in enumerate(self.columns):
-            if column.transforms:
-                transforms += column.transforms
-                source += [first + transform.value for transform in column.transforms]
-                self._valued.append((j, column, slice(first, max(source) + 1)))
-                first = max(source) + 1
-        self._value_count = first
-        # Where each value has one transform, there is nothing to select.
-        self._source = None if source == [*range(first)] else np.array(source, np.intp)
-        table = np.array([transform[1:] for transform in transforms], np.float32).reshape(-1, 4)
-        self._offset, self._scale, self._low, self._high = (np.ascontiguousarray(part) for part in table.T)
-        self._bounded = bool(np.isfinite(table[:, 2:]).any())
-
-    def _prepare_one_hot(self) -> None:
-        """Find where the one-hot inputs of each category begin."""
-        widths = [column.one_hot_width for column in self.columns]
-        self._categories = np.flatnonzero(widths)
-        self._one_hot_width = sum(widths)
-        self._first = np.cumsum([0, *widths])[:-1][self._categories]
+        return cls([_from_record(**record) for record in config["columns"]], config["dropped"])
 
 
 @cache
@@ -146,9 +162,19 @@ def _fields(kind: str) -> dict[str, dataclasses.Field[Any]]:
 
 
 def _record(column: Column) -> dict[str, Any]:
-    given = {
-        key: value
-        for key, field in _fields(column.kind).items()
-        if (value := getattr(column, field.name)) != field.default
-    }
+    """Return the kind of a column and what differs from its defaults."""
+    values = {key: getattr(column, field.name) for key, field in _fields(column.kind).items()}
+    given = {key: value for key, value in values.items() if value != _fields(column.kind)[key].default}
     return {"kind": column.kind, **given}
+
+
+def _from_record(kind: str, **settings: Any) -> Column:
+    """Rebuild a column from `_record`, whose tuples JSON has made lists."""
+    if kind not in KINDS:
+        raise ValueError(f"feature {settings.get('name')!r} is of the unknown kind {kind!r}")
+    fields = _fields(kind)
+    if unknown := sorted(settings.keys() - fields.keys()):
+        raise ValueError(f"feature {settings.get('name')!r} has the unknown setting {unknown[0]!r}")
+    given = ((fields[key].name, value) for key, value in settings.items())
+    values: dict[str, Any] = {name: tuple(value) if type(value) is list else value for name, value in given}
+    return KINDS[kind](**values)

@@ -13,8 +13,9 @@ from typing import Any
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields
 
 from nn import Features
-from nn.columns import NUMBERS, Cell, Column
+from nn.columns import Cell, Column
 from nn.features import Codes
+from nn.numbers import NUMBERS
 from service.errors import InvalidInput, Problem, TooLarge, first_problems, pointer
 from service.protocols.json_schema import JsonSchema, list_row, object_row
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from nn import Boolean, Category, Date, Features, Number
-from nn.columns import Cell, Column, read_numbers
+from nn.columns import Cell, Column
+from nn.numbers import read_numbers
 
 COLOURS = Category("colour", categories=("3", "blue", "red", "true"))
 

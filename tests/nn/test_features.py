@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from nn import Category, Date, Features, Number
-from nn.columns import read_numbers
+from nn.numbers import read_numbers
 
 
 def test_numbers_alone_are_read_as_one_block() -> None:

@@ -14,7 +14,8 @@ import pyarrow
 import pyarrow.compute
 
 from nn import Boolean, Category, Date, Features, Number
-from nn.columns import Column, Float32, read_numbers, text
+from nn.columns import Column, text
+from nn.numbers import Float32, find_nonfinite, read_numbers
 from training.errors import TrainingError
 from training.files.column_types import BOOLEAN, FLOAT, INTEGER, TEXT
 
@@ -155,8 +156,8 @@ def _to_float32(value: float) -> float:
 def finite_numbers(name: str, values: npt.NDArray[np.generic]) -> Float32:
     """Round to float32; infinite values raise TrainingError."""
     numbers = read_numbers(values)
-    if not (finite := np.isfinite(numbers)).all():
-        value = values[int(np.flatnonzero(~finite)[0])]
+    if wrong := find_nonfinite(numbers):
+        value = values[wrong[0][0]]
         raise TrainingError(f"column {name} holds {value}: infinity or a number too large for float32")
     return numbers
 

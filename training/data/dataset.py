@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nn import Features
-from nn.columns import Float32
+from nn.numbers import Float32
 from training.config import Config
 from training.data.split import RowIndex, check_classes, holdout_split
 from training.data.targets import Targets

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nn import Features, Number
-from nn.columns import Float32, read_numbers
+from nn.numbers import Float32, find_nonfinite, read_numbers
 from training.config import Config
 from training.data.columns import FIT_SAMPLE_ROWS, fit_number, limit_bins
 from training.data.dataset import ROWS_PER_CHUNK, DataSet, Split, split_rows
@@ -51,8 +51,8 @@ def array_codes(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
     def blocks() -> Iterator[Float32]:
         for start in range(0, len(rows), ROWS_PER_CHUNK):
             block = read_numbers(rows[start : start + ROWS_PER_CHUNK])
-            if not (finite := np.isfinite(block)).all():
-                row, column = (int(i) for i in np.argwhere(~finite)[0])
+            if wrong := find_nonfinite(block):
+                row, column = wrong[0]
                 raise TrainingError(
                     "the data hold NaN, infinity or a number too large for float32:"
                     f" first in row {start + row}, value {column}"

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nn.model import Label
+from nn.numbers import find_nonfinite
 from training.errors import TrainingError
 
 MAX_INTEGER_CLASSES = 20  # integers with more distinct values are the target of a regression
@@ -56,7 +57,6 @@ def find_targets(y: npt.NDArray[Any], task: str | None) -> Targets:
 def _float32_values(y: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     with np.errstate(over="ignore"):
         values = y.astype(np.float64).astype(np.float32)
-    if not (finite := np.isfinite(values)).all():
-        row = int(np.flatnonzero(~finite)[0])
-        raise TrainingError(f"the target of row {row} is NaN, infinite or too large for float32")
+    if wrong := find_nonfinite(values):
+        raise TrainingError(f"the target of row {wrong[0][0]} is NaN, infinite or too large for float32")
     return values

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nn import Artifact, Model
-from nn.columns import read_numbers
 from nn.features import Codes
 from nn.model import Label
+from nn.numbers import find_nonfinite, read_numbers
 from store import Publication, publish
 from training.errors import TrainingError
 from training.evaluation.scores import evaluate_model
@@ -29,7 +29,7 @@ def publish_arrays(models: Path, name: str, model: Model, x: npt.NDArray[Any], y
     if x.dtype.kind not in "biuf":
         raise TrainingError(f"expected numbers to publish with, got {x.dtype}")
     rows = read_numbers(x)
-    if not np.isfinite(rows).all():
+    if find_nonfinite(rows):
         raise TrainingError("the rows to publish with hold NaN, infinity or numbers too large for float32")
     with np.errstate(over="ignore", invalid="ignore"):
         if not all(np.isfinite(model.logits(chunk)).all() for chunk, _ in _chunks(rows, rows)):

@@ -8,8 +8,8 @@ import numpy as np
 import orjson
 
 from nn.activations import Array
-from nn.columns import read_numbers
 from nn.features import Codes
+from nn.numbers import find_nonfinite, read_numbers
 from service.errors import MAX_DETAILS, InvalidInput, Problem, WrongContentType
 from service.prediction.forward import Predictions
 from service.prediction.messages import Headers, Request, content_type
@@ -118,8 +118,7 @@ class NativeCodec(Codec):
             raise InvalidInput([Problem("", f"an array of shape (n, {columns})", f"one of shape {numbers.shape}")])
         check_row_count(len(numbers), self.settings.max_binary_rows)
         codes = read_numbers(numbers)
-        if not (finite := np.isfinite(codes)).all():
-            wrong = np.argwhere(~finite)[: MAX_DETAILS + 1].tolist()
+        if wrong := find_nonfinite(codes, limit=MAX_DETAILS + 1):
             expected, got = "a number within ±3.4e38 (float32)", "NaN or a larger one"
             raise InvalidInput([Problem(row_location(*cell), expected, got) for cell in wrong])
         return codes

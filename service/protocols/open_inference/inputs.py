@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from nn import Features
-from nn.columns import Column, Float32, read_numbers
+from nn.columns import Column
 from nn.features import Codes
+from nn.numbers import Float32, find_nonfinite, read_numbers
 from service.errors import BadRequest
 from service.protocols.open_inference.tensor import BOOL, BYTES, NUMERIC_DATATYPES, Tensor, quote, show
 from service.protocols.rows import check_row_count, json_kind
@@ -127,9 +128,8 @@ def _read_numbers(tensor: Tensor, expected: str = "a number", missing: bool = Fa
     """Round numbers as the native protocol does; what is missing is NaN."""
     numbers = tensor.numbers()
     codes = numbers if numbers.dtype == np.float32 else read_numbers(numbers)
-    finite = np.isfinite(codes)
-    if not finite.all() and (wrong := np.isinf(codes) if missing else ~finite).any():
-        first = int(wrong.argmax())
+    if wrong := find_nonfinite(codes, nan_allowed=missing):
+        first = wrong[0][0]
         limit = "±65504 (float16)" if tensor.datatype == "FP16" else "±3.4e38 (float32)"
         got = "NaN or null" if np.isnan(codes[first]) else f"a number beyond {limit}"
         raise tensor.element_error(first, expected, got)

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nn import columns
 from nn.columns import Cell
+from nn.numbers import NUMBERS
 from service.errors import BadRequest
 from service.protocols.rows import json_kind
 
@@ -94,7 +94,7 @@ class Tensor:
         elif self.datatype == BOOL:
             flat = self._listed({bool}, "true or false")
         else:
-            flat = self._listed(columns.NUMBERS, "a number")
+            flat = self._listed(NUMBERS, "a number")
         with np.errstate(over="ignore"):  # beyond the datatype is infinite, as its bytes would have it
             return np.array(flat, FLOATS.get(self.datatype, np.float64))  # makes NaN of None
 

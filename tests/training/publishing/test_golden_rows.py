@@ -11,8 +11,9 @@ import pytest
 from nn import Artifact, ArtifactError, Boolean, Category, Date, Features, Golden, Model, Number, load
 from nn.activations import ACTIVATIONS
 from nn.artifact import from_bytes, to_bytes
-from nn.columns import Cell, read_numbers
+from nn.columns import Cell
 from nn.features import Codes
+from nn.numbers import read_numbers
 from tests.helpers.models import make_network
 from training.data.from_arrays import fit_grid
 from training.publishing.golden_rows import choose_golden_rows

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nn.numbers import find_nonfinite
 from training.errors import TrainingError
 from training.keras.engine.data_adapter import ArrayDataAdapter, DataAdapter, Samples, TargetArray
 from training.keras.engine.model import TrainableModel
@@ -79,7 +80,7 @@ def _check_cardinality(inputs: DataAdapter, targets: npt.NDArray[Any], sample_we
 def _check_finite(array: npt.NDArray[Any]) -> None:
     if array.dtype.kind == "f":
         for start in range(0, len(array), FINITE_CHECK_ROWS):
-            if not np.isfinite(array[start : start + FINITE_CHECK_ROWS]).all():
+            if find_nonfinite(array[start : start + FINITE_CHECK_ROWS]):
                 raise TrainingError("x holds NaN or infinity, from which nothing can be learned")
 
 
