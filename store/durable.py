@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 TEMPORARY = ".tmp-"
+LOCK = ".lock"  # in the folder of a model: one process at a time changes the folder
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -45,11 +46,11 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time change a folder; the lock goes when its holder dies."""
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+def locked(file: Path, *, shared: bool = False, mode: int = 0o666) -> Iterator[None]:
+    """Hold the lock of a file, alone or with others that share it; the lock goes when its holder dies."""
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)

@@ -5,7 +5,7 @@ from math import sqrt
 from pathlib import Path
 
 from nn import ArtifactError
-from store.durable import locked
+from store.durable import LOCK, locked
 from store.layout import NAME, NAME_RULE, StoreError, model_folder
 from store.serving import Serving
 from store.version import SplitMetrics, read_manifest, read_version, version_folder
@@ -25,7 +25,7 @@ def promote(models: Path, name: str, number: int, *, force: bool = False) -> Ver
     Raises ArtifactError where the version does not verify, StoreError where there is none.
     """
     folder = version_folder(models, name, number).parent
-    with locked(folder):
+    with locked(folder / LOCK):
         serving = Serving.read(folder)
         if serving.aliases.get("stable") == number:
             return Verdict(True, "it was so already")
@@ -85,7 +85,7 @@ def set_alias(models: Path, name: str, alias: str, number: int | None) -> None:
         read_version(models, name, number)
     elif alias not in Serving.read(folder).aliases:
         raise StoreError(f"{name} has no alias {alias}")
-    with locked(folder):
+    with locked(folder / LOCK):
         serving = Serving.read(folder)
         changed = serving.without_alias(alias) if number is None else serving.with_alias(alias, number)
         changed.write(folder)

@@ -10,7 +10,7 @@ from typing import Any
 
 from nn import Artifact
 from nn.artifact import to_bytes
-from store.durable import TEMPORARY, locked, sync_folder, temporary_beside, write_file
+from store.durable import LOCK, TEMPORARY, locked, sync_folder, temporary_beside, write_file
 from store.layout import StoreError, model_folder
 from store.promote import Verdict, judge
 from store.serving import Serving, next_number
@@ -58,7 +58,7 @@ def publish(
     contents[MANIFEST] = json.dumps(manifest, indent=2, allow_nan=False).encode() + b"\n"
     try:
         _make_folder(folder)
-        with locked(folder):
+        with locked(folder / LOCK):
             return _publish(folder, contents, metrics, promote=promote, force=force)
     except OSError as error:
         raise StoreError(f"{name} could not be published in {models}: {error.strerror or error}") from error

@@ -33,11 +33,8 @@ metrics and not yet in others.
 keys of the files, `MultiProcessCollector.merge`): so pyproject.toml pins its version.
 """
 
-import fcntl
-import os
 import struct
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from prometheus_client.metrics_core import Metric
@@ -45,8 +42,11 @@ from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
+from store.durable import locked
+
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 ARCHIVE = "archive"  # stands where other files have a process number
+LOCK_FILE = "lock"
 
 
 def reset(folder: Path) -> None:
@@ -58,7 +58,7 @@ def reset(folder: Path) -> None:
 
 def merge_dead_worker(folder: Path, pid: int) -> None:
     """Move what a dead worker counted into the archive, and drop its live gauges."""
-    with _locked(folder, fcntl.LOCK_EX):
+    with locked(folder / LOCK_FILE, mode=0o600):
         mark_process_dead(pid, str(folder))
         for file in folder.glob(f"*_{pid}.db"):
             kind = file.name.removesuffix(f"_{pid}.db")
@@ -78,16 +78,6 @@ def _merge(file: Path, archive: Path, combine: Callable[[tuple[float, float]], f
         values.close()
 
 
-@contextmanager
-def _locked(folder: Path, operation: int) -> Iterator[None]:
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, operation)
-        yield
-    finally:
-        os.close(descriptor)
-
-
 class AllProcessesCollector(Collector):
     """Collects what all workers, living and dead, have counted."""
 
@@ -96,7 +86,7 @@ class AllProcessesCollector(Collector):
 
     def collect(self) -> list[Metric]:
         """Return the metrics, each summed over the processes."""
-        with _locked(self._folder, fcntl.LOCK_SH):
+        with locked(self._folder / LOCK_FILE, shared=True, mode=0o600):
             # A worker that is making a file has not given it a length yet.
             files = [str(file) for file in self._folder.glob("*.db") if file.stat().st_size]
             return list(MultiProcessCollector.merge(files))
