@@ -48,14 +48,19 @@ def save(path: Path, artifact: Artifact) -> None:
 
 def load(path: Path) -> Artifact:
     """Read, check and try the file. Raises ArtifactError, whatever is wrong with it."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ArtifactError(path, error.strerror or str(error)) from error
+    raw = read_artifact_file(path, MAX_BYTES + 1)
     if len(raw) > MAX_BYTES:
         raise ArtifactError(path, f"larger than {MAX_BYTES} bytes")
     return from_bytes(raw, path)
+
+
+def read_artifact_file(path: Path, limit: int = -1) -> bytes:
+    """Read so many bytes of a file at most. Raises ArtifactError where that fails."""
+    try:
+        with path.open("rb") as file:
+            return file.read(limit)
+    except OSError as error:
+        raise ArtifactError(path, error.strerror or str(error)) from error
 
 
 def from_bytes(raw: bytes, path: Path) -> Artifact:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,12 +22,19 @@ def write_file(path: Path, content: bytes) -> None:
 
 def replace_file(path: Path, content: bytes) -> None:
     """Write a file in the place of an old one: a reader sees the one or the other, whole."""
+    with atomic_write(path) as temporary:
+        write_file(temporary, content)
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a temporary path for a file or folder: it is renamed to `path` at the end, removed after an error."""
     temporary = temporary_beside(path)
     try:
-        write_file(temporary, content)
+        yield temporary
         temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        remove(temporary)
         raise
     sync_folder(path.parent)
 
@@ -34,6 +42,14 @@ def replace_file(path: Path, content: bytes) -> None:
 def temporary_beside(path: Path) -> Path:
     """Return a name on the same file system that no reader looks at."""
     return path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder as far as that is possible."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

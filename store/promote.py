@@ -86,6 +86,4 @@ def set_alias(models: Path, name: str, alias: str, number: int | None) -> None:
     elif alias not in Serving.read(folder).aliases:
         raise StoreError(f"{name} has no alias {alias}")
     with locked(folder / LOCK):
-        serving = Serving.read(folder)
-        changed = serving.without_alias(alias) if number is None else serving.with_alias(alias, number)
-        changed.write(folder)
+        Serving.read(folder).with_alias(alias, number).write(folder)

@@ -1,7 +1,6 @@
 """Publishing: a complete, verified version appears under the next number, or nothing does."""
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -10,10 +9,10 @@ from typing import Any
 
 from nn import Artifact
 from nn.artifact import to_bytes
-from store.durable import LOCK, TEMPORARY, locked, sync_folder, temporary_beside, write_file
-from store.layout import StoreError, model_folder
+from store.durable import LOCK, TEMPORARY, atomic_write, locked, remove, sync_folder, write_file
+from store.layout import StoreError, model_folder, version_numbers
 from store.promote import Verdict, judge
-from store.serving import Serving, next_number
+from store.serving import Serving
 from store.version import MANIFEST, MODEL, SplitMetrics, fingerprint, read_folder
 
 
@@ -68,7 +67,8 @@ def _publish(
     folder: Path, contents: dict[str, bytes], metrics: SplitMetrics, *, promote: bool, force: bool
 ) -> Publication:
     serving = Serving.read(folder)
-    number = next_number(folder, serving)
+    # Never used before, not even by a publisher that died half-way.
+    number = max([serving.next_version, *(number + 1 for number in version_numbers(folder))])
     _write_version(folder / str(number), contents)
     verdict = Verdict(False, "as asked, stable was left alone")
     if promote:
@@ -80,28 +80,15 @@ def _publish(
 
 def _write_version(target: Path, contents: dict[str, bytes]) -> None:
     """Write under a name that no reader looks at, read it back and check it, and rename."""
-    _remove_stale_files(target.parent)
-    temporary = temporary_beside(target)
-    temporary.mkdir()
-    try:
+    # What crashed publishers left behind; the lock keeps out those that are running.
+    for stale in target.parent.glob(f"{TEMPORARY}*"):
+        remove(stale)
+    with atomic_write(target) as temporary:
+        temporary.mkdir()
         for name, content in contents.items():
             write_file(temporary / name, content)
         sync_folder(temporary)
         read_folder(temporary)
-        temporary.rename(target)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    sync_folder(target.parent)
-
-
-def _remove_stale_files(folder: Path) -> None:
-    """Remove what crashed publishers left behind; the lock keeps out those that are running."""
-    for stale in folder.glob(f"{TEMPORARY}*"):
-        if stale.is_dir():
-            shutil.rmtree(stale, ignore_errors=True)
-        else:
-            stale.unlink(missing_ok=True)
 
 
 def _make_folder(folder: Path) -> None:

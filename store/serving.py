@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from store.durable import replace_file
-from store.layout import NAME, VERSION_NUMBER, StoreError, model_folder, version_numbers
+from store.layout import NAME, VERSION_NUMBER, StoreError, model_folder
 
 SERVING = "serving.json"
 
@@ -43,19 +43,15 @@ class Serving:
         content = {"aliases": self.aliases, "next_version": self.next_version}
         replace_file(folder / SERVING, json.dumps(content, indent=2).encode() + b"\n")
 
-    def with_alias(self, alias: str, version: int) -> Self:
-        """Let an alias name a version. A new stable keeps the old one as previous, and is no candidate."""
-        aliases = self.aliases | {alias: version}
+    def with_alias(self, alias: str, version: int | None) -> Self:
+        """Let an alias name a version, or drop it. A new stable keeps the old one as previous, and is no candidate."""
+        aliases = {name: number for name, number in (self.aliases | {alias: version}).items() if number is not None}
         if alias == "stable":
             if self.aliases.get("stable", version) != version:
                 aliases["previous"] = self.aliases["stable"]
             if aliases.get("candidate") == version:
                 del aliases["candidate"]
         return replace(self, aliases=aliases)
-
-    def without_alias(self, alias: str) -> Self:
-        """Stop serving what an alias names under that alias."""
-        return replace(self, aliases={name: n for name, n in self.aliases.items() if name != alias})
 
 
 def find_number(models: Path, name: str, version: str) -> int:
@@ -68,11 +64,6 @@ def find_number(models: Path, name: str, version: str) -> int:
         known = ", ".join(aliases) or "none"
         raise StoreError(f"{version!r} is no version of {name}: give a number or an alias ({known})")
     return aliases[version]
-
-
-def next_number(folder: Path, serving: Serving) -> int:
-    """Return a version number that was never used, not even by a publisher that died half-way."""
-    return max([serving.next_version, *(number + 1 for number in version_numbers(folder))])
 
 
 def _checked_aliases(aliases: dict[Any, Any]) -> dict[str, int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nn import Artifact, ArtifactError
-from nn.artifact import from_bytes
+from nn.artifact import from_bytes, read_artifact_file
 from store.layout import StoreError, model_folder
 
 MODEL, MANIFEST = "model.npz", "manifest.json"
@@ -58,18 +58,22 @@ def read_version(models: Path, name: str, number: int) -> Version:
 def read_folder(folder: Path) -> tuple[dict[str, Any], Artifact]:
     """Check every file against the manifest, and the model against its golden rows."""
     manifest = read_manifest(folder)
-    contents = {name: _read_checked(folder / name, expected) for name, expected in manifest["files"].items()}
+    contents = {}
+    for name, expected in manifest["files"].items():
+        contents[name] = read_artifact_file(folder / name, expected["size"] + 1)
+        if fingerprint(contents[name]) != expected:
+            reason = "is not the file that was published: its size or SHA-256 differs"
+            raise ArtifactError(folder / name, reason)
     return manifest, from_bytes(contents[MODEL], folder / MODEL)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Read a version's manifest. Raises ArtifactError where it is not one."""
     path = folder / MANIFEST
+    content = read_artifact_file(path)
     try:
-        manifest = json.loads(path.read_bytes())
+        manifest = json.loads(content)
         _check_manifest(manifest)
-    except OSError as error:
-        raise ArtifactError(path, error.strerror or str(error)) from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ArtifactError(path, f"not a manifest: {error!r}") from error
     return dict(manifest)
@@ -85,14 +89,3 @@ def _check_manifest(manifest: Any) -> None:
     for part in manifest["metrics"].values():
         if not all(isinstance(value, int | float) for value in part.values()):
             raise ValueError("metrics")
-
-
-def _read_checked(path: Path, expected: dict[str, Any]) -> bytes:
-    try:
-        with path.open("rb") as file:
-            content = file.read(expected["size"] + 1)
-    except OSError as error:
-        raise ArtifactError(path, error.strerror or str(error)) from error
-    if fingerprint(content) != expected:
-        raise ArtifactError(path, "is not the file that was published: its size or SHA-256 differs")
-    return content
