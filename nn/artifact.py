@@ -24,6 +24,8 @@ from nn.network import Dense, Network
 FORMAT = 1
 MAX_BYTES = 2**30
 
+Members = dict[str, npt.NDArray[Any]]
+
 
 class ArtifactError(Exception):
     """A model file that can't be used: which file, and why."""
@@ -87,7 +89,7 @@ def to_bytes(artifact: Artifact) -> bytes:
         "activations": [layer.activation for layer in model.network.layers],
         "tolerance": golden.tolerance,
     }
-    members: dict[str, npt.NDArray[Any]] = {"config": _json_array(config)}
+    members: Members = {"config": _json_array(config)}
     for number, layer in enumerate(model.network.layers):
         members[f"layer{number}.kernel"] = layer.kernel
         members[f"layer{number}.bias"] = layer.bias
@@ -96,24 +98,17 @@ def to_bytes(artifact: Artifact) -> bytes:
     return _write_members(members)
 
 
-def _build(members: dict[str, npt.NDArray[Any]]) -> Artifact:
-    config = _json_value(members.pop("config"))
+def _build(members: Members) -> Artifact:
+    config = _take_json(members, "config")
     if config["format"] != FORMAT:
         raise ValueError(f"format {config['format']!r}; this program reads format {FORMAT}")
     layers = [
-        Dense(
-            _typed(members.pop(f"layer{number}.kernel"), np.float32),
-            _typed(members.pop(f"layer{number}.bias"), np.float32),
-            activation,
-        )
+        Dense(_take(members, f"layer{number}.kernel"), _take(members, f"layer{number}.bias"), activation)
         for number, activation in enumerate(config["activations"])
     ]
     model = Model(Features.from_config(config["features"]), Network(layers), config["task"], tuple(config["labels"]))
-    golden = Golden(
-        _json_value(members.pop("golden.rows")),
-        _typed(members.pop("golden.logits"), np.float64),
-        float(config["tolerance"]),
-    )
+    logits = _take(members, "golden.logits", np.float64)
+    golden = Golden(_take_json(members, "golden.rows"), logits, float(config["tolerance"]))
     if members:
         raise ValueError(f"unknown members {sorted(members)}")
     if not golden.rows or golden.logits.shape != (len(golden.rows), model.network.outputs):
@@ -123,21 +118,22 @@ def _build(members: dict[str, npt.NDArray[Any]]) -> Artifact:
     return Artifact(model, golden)
 
 
-def _typed(array: npt.NDArray[Any], dtype: type[np.generic]) -> npt.NDArray[Any]:
+def _take(members: Members, name: str, dtype: type[np.generic] = np.float32) -> npt.NDArray[Any]:
+    array = members.pop(name)
     if array.dtype != dtype:
         raise ValueError(f"expected {np.dtype(dtype)}, found {array.dtype}")
     return array
+
+
+def _take_json(members: Members, name: str) -> Any:
+    return json.loads(_take(members, name, np.uint8).tobytes())
 
 
 def _json_array(value: Any) -> npt.NDArray[np.uint8]:
     return np.frombuffer(json.dumps(value, allow_nan=False).encode(), np.uint8)
 
 
-def _json_value(array: npt.NDArray[Any]) -> Any:
-    return json.loads(_typed(array, np.uint8).tobytes())
-
-
-def _write_members(members: dict[str, npt.NDArray[Any]]) -> bytes:
+def _write_members(members: Members) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, array in members.items():
@@ -148,7 +144,7 @@ def _write_members(members: dict[str, npt.NDArray[Any]]) -> bytes:
     return buffer.getvalue()
 
 
-def _read_members(raw: bytes) -> dict[str, npt.NDArray[Any]]:
+def _read_members(raw: bytes) -> Members:
     members = {}
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         for info in archive.infolist():

@@ -10,12 +10,13 @@ MAX_GOLDEN_ROWS = 32
 POOL_ROWS = 4096  # real rows to choose from
 
 
-def choose_golden_rows(model: Model, codes: Codes, rng: np.random.Generator) -> Golden:
+def choose_golden_rows(model: Model, codes: Codes, seed: int | np.random.Generator = 0) -> Golden:
     """Choose rows from the codes (B, K) of real rows, and measure the logits that the model gives for them.
 
-    Greedy: always the row that shows most of what no chosen row shows yet; once nothing is new, random rows.
+    Greedy: always the row that shows most of what no chosen row shows yet; once nothing is new, random rows. The same
+    model, codes and seed give the same rows.
     """
-    pool = codes[rng.permutation(len(codes))[:POOL_ROWS]]
+    pool = codes[np.random.default_rng(seed).permutation(len(codes))[:POOL_ROWS]]
     values = _shown_values(model, pool)
     is_new = np.ones(values.max() + 1, bool)
     chosen = []

@@ -1,7 +1,7 @@
 """Publishes a trained model with its metrics, golden rows and provenance."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from nn import Artifact, Model
 from nn.features import Codes
 from nn.model import Label
 from nn.numbers import find_nonfinite, read_numbers
-from store import Publication, publish
+from store import publish
 from training.errors import TrainingError
 from training.evaluation.scores import evaluate_model
 from training.publishing.golden_rows import choose_golden_rows
@@ -39,25 +39,8 @@ def publish_arrays(models: Path, name: str, model: Model, x: npt.NDArray[Any], y
         targets = _check_values(y, rows) if model.task == "regression" else _check_classes(y, rows, model)
         metrics["test"] = evaluate_model(model, _chunks(rows, targets)).scores(model.task)
     data = {"source": "arrays", "sha256": sha256_of(x) if y is None else sha256_of(x, y)}
-    return publish_model(models, name, model, rows, metrics, collect_provenance(data)).version
-
-
-def publish_model(
-    models: Path,
-    name: str,
-    model: Model,
-    codes: Codes,
-    metrics: dict[str, dict[str, float]],
-    provenance: dict[str, Any],
-    *,
-    files: Mapping[str, bytes] | None = None,
-    promote: bool = True,
-    force: bool = False,
-) -> Publication:
-    """Publish a model; the golden rows are chosen from codes (B, K) of rows of its data."""
-    # A fixed seed: the same model and rows give the same file.
-    artifact = Artifact(model, choose_golden_rows(model, codes, np.random.default_rng(0)))
-    return publish(models, name, artifact, metrics, provenance, files=files or {}, promote=promote, force=force)
+    artifact = Artifact(model, choose_golden_rows(model, rows))
+    return publish(models, name, artifact, metrics, collect_provenance(data)).version
 
 
 def class_labels(labels: Collection[Any] | None, classes: int) -> tuple[Label, ...]:
