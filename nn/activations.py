@@ -57,9 +57,7 @@ def _elu_gradient(g: Array, y: Array) -> Array:
 
 
 def _selu(z: Array) -> Array:
-    negative = z < 0
-    np.expm1(z, out=z, where=negative)
-    np.multiply(z, SELU_ALPHA, out=z, where=negative)
+    np.multiply(_elu(z), SELU_ALPHA, out=z, where=z < 0)
     return np.multiply(z, SELU_SCALE, out=z)
 
 

@@ -54,8 +54,8 @@ class Column:
 
     @property
     def transforms(self) -> list[LinearTransform]:
-        """The inputs that are made of the column's values."""
-        return []
+        """The inputs that are made of the column's values: the code itself, unless it sets a one-hot input."""
+        return [] if self.one_hot_width else [LinearTransform()]
 
     @property
     def one_hot_width(self) -> int:
@@ -135,11 +135,6 @@ class Boolean(Column):
 
     kind = "boolean"
     expected = "true or false"
-
-    @property
-    def transforms(self) -> list[LinearTransform]:
-        """The code itself."""
-        return [LinearTransform()]
 
     def _code(self, cell: Any) -> float:
         if type(cell) is not bool:
