@@ -1,7 +1,6 @@
 """The kinds of columns a raw row may have: what each accepts, and the code that stands for a cell.
 
-What becomes of the codes is declared here column by column (`transforms`, `one_hot_width`) and computed in
-`nn.features` for all columns at once.
+Each column declares its inputs (`transforms`, `one_hot_width`); `nn.features` computes those of all columns at once.
 """
 
 import math

@@ -19,9 +19,9 @@ The inputs of all columns stand in three blocks, in the order of the columns in 
 
     transforms          each (v - offset) * scale, held between low and high, for a value v of the column
     one-hot             for each category as many as it has values, and one for the unseen; all 0 where it is missing
-    missing indicators  1 where the cell is missing, for each column that may be; its v are those of `fill_value`
+    missing indicators  1 where the cell is missing, for each column that may be; its v come from `fill_value`
 
-Who does what
+Responsibilities
 - Training fits the columns (`training.data.columns`: fill values, offsets, scales, edges, categories), on the training
   part only, and reads whole columns of a file into the same codes.
 - A column (`nn.columns`) says which cells it accepts and which transforms it has. It is immutable.
@@ -31,7 +31,7 @@ Who does what
 Invariants
 - A row gives the same bits in training and in the service, alone or among others: both halves run this code, in
   float32, and no input depends on another row.
-- `read` accepts a row as a whole or returns None; finding the wrong cell is the caller's part, which knows its place.
+- `read` accepts a row as a whole or returns None; the caller, which knows the places, finds the wrong cell.
 - What `read` returns is finite, or NaN where the column may be missing. Inputs may still overflow to infinity.
 - Nothing changes after the constructor: threads share one `Features`.
 """

@@ -1,8 +1,8 @@
-"""Following a store: what its `serving.json` files name is loaded, checked, and swapped in whole.
+"""Following a store: the versions that its `serving.json` files name are loaded, checked, and swapped in whole.
 
-What works is never given up for what does not: a version that fails to load leaves the alias where
-it was, and a store that can't be read leaves everything as it was. Only a `serving.json` that can
-be read and no longer names a version takes it away.
+A working version is never given up for a broken one: a version that fails to load leaves the alias where it was, and a
+store that can't be read leaves everything as it was. Only a `serving.json` that can be read and no longer names a
+version takes it away.
 """
 
 import time
@@ -102,13 +102,13 @@ class StoreWatcher:
         failure = self._failures.get((name, number))
         if failure and time.monotonic() < failure.retry_at:
             return failure.reason
+        loaded: Version | str
         try:
-            version = read_version(self.models, name, number)
+            loaded = read_version(self.models, name, number)
+            self._failures.pop((name, number), None)
         except (ArtifactError, StoreError, OSError) as error:
+            loaded = str(error)
             wait = min(failure.wait * 2, MAX_WAIT_SECONDS) if failure else 1.0
-            self._failures[name, number] = _Failure(str(error), wait, time.monotonic() + wait)
-            self._attempts.append(LoadAttempt(name, number, str(error)))
-            return str(error)
-        self._failures.pop((name, number), None)
-        self._attempts.append(LoadAttempt(name, number, None))
-        return version
+            self._failures[name, number] = _Failure(loaded, wait, time.monotonic() + wait)
+        self._attempts.append(LoadAttempt(name, number, loaded if isinstance(loaded, str) else None))
+        return loaded
