@@ -2,6 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from nn import Boolean, Category, Golden, Model
 from nn.features import Codes
@@ -16,16 +17,18 @@ def choose_golden_rows(model: Model, codes: Codes, seed: int | np.random.Generat
     Greedy: always the row that shows most of what no chosen row shows yet; once nothing is new, random rows. The same
     model, codes and seed give the same rows.
     """
-    pool = codes[np.random.default_rng(seed).permutation(len(codes))[:POOL_ROWS]]
-    values = _shown_values(model, pool)
-    is_new = np.ones(values.max() + 1, bool)
-    chosen = []
-    for _ in range(MAX_GOLDEN_ROWS):
-        best = int(is_new[values].sum(axis=1).argmax())
-        is_new[values[best]] = False
-        chosen.append(best)
-    rows = list(dict.fromkeys([*chosen, *range(len(pool))]))[:MAX_GOLDEN_ROWS]
-    return Golden.measure(model, model.features.to_cells(pool[rows]))
+    # Sums depend on the number of BLAS threads: with one, the file has the same bits whatever the number of cores.
+    with threadpool_limits(1, user_api="blas"):
+        pool = codes[np.random.default_rng(seed).permutation(len(codes))[:POOL_ROWS]]
+        values = _shown_values(model, pool)
+        is_new = np.ones(values.max() + 1, bool)
+        chosen = []
+        for _ in range(MAX_GOLDEN_ROWS):
+            best = int(is_new[values].sum(axis=1).argmax())
+            is_new[values[best]] = False
+            chosen.append(best)
+        rows = list(dict.fromkeys([*chosen, *range(len(pool))]))[:MAX_GOLDEN_ROWS]
+        return Golden.measure(model, model.features.to_cells(pool[rows]))
 
 
 def _shown_values(model: Model, codes: Codes) -> npt.NDArray[np.intp]:

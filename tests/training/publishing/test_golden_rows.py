@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from nn import Artifact, ArtifactError, Boolean, Category, Date, Features, Golden, Model, Number, load
 from nn.activations import ACTIVATIONS
@@ -150,6 +151,17 @@ def test_rows_are_real_few_and_the_same_for_a_seed(rng: np.random.Generator) -> 
     assert all(row in real for row in golden.rows)
     assert len({tuple(row) for row in golden.rows}) == len(golden.rows) == 32
     assert golden.rows == again.rows
+
+
+def test_the_number_of_cores_changes_no_bit(rng: np.random.Generator) -> None:
+    network = make_network(rng, (784, 128, 10))
+    model = Model(Features.plain(784), network, "classification", tuple("abcdefghij"))
+    codes = read_numbers(rng.normal(size=(100, 784)))
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, user_api="blas"):
+            found.append(to_bytes(Artifact(model, choose_golden_rows(model, codes))))
+    assert found[0] == found[1]
 
 
 def test_each_class_each_category_and_a_missing_value_is_shown(rng: np.random.Generator) -> None:
