@@ -4,11 +4,9 @@ Handlers are described where they stand (`service.views`), and codecs describe t
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
-
-from apispec import APISpec
-from apispec.ext.marshmallow import MarshmallowPlugin
 
 from service.errors import RequestError
 from service.prediction.catalogue import Catalogue, Endpoint
@@ -24,6 +22,8 @@ ABOUT = (
     "and X-Model-Version which model gave it. Bodies may be compressed, with gzip or deflate. Errors are JSON: error "
     "is a sentence, and npserve's own routes add details, which name every place that is wrong."
 )
+LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+INFO = {"title": "npserve", "version": "1", "description": ABOUT, "license": LICENSE}
 
 
 class Target(NamedTuple):
@@ -44,21 +44,25 @@ class Target(NamedTuple):
 
 def openapi(catalogue: Catalogue, views: Sequence[View]) -> dict[str, Any]:
     """Describe the service as it is at this moment."""
-    plugin = MarshmallowPlugin()
-    info = {"description": ABOUT, "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}}
-    spec = APISpec("npserve", "1", "3.1.0", plugins=[plugin], info=info)
-    assert plugin.converter is not None
-    plugin.converter.add_attribute_function(_own_schema)
+    schemas, examples = {"error": Codec.error}, {}
     for codec in CODECS:
-        spec.tag({"name": codec.name, "description": codec.title})
-        spec.components.schema(f"{codec.name}.error", codec.error)
+        schemas[f"{codec.name}.error"] = codec.error
         for endpoint in catalogue.endpoints.values():
-            _add_codec(spec, endpoint.codecs[codec], endpoint)
-    spec.components.schema("error", Codec.error)
+            described, name = endpoint.codecs[codec].describe(), _component(codec, endpoint)
+            # "answer" is in the names that clients made from the document have.
+            schemas |= {f"{name}.request": described.request, f"{name}.answer": described.response}
+            examples[name] = {"value": described.example}
+    paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for view in views:
         operation = _operation(view, [*targets(catalogue, view.template)])
-        spec.path(_SEGMENT.sub(r"{\1}", view.template), operations={view.method.lower(): operation})
-    return spec.to_dict()
+        paths[_SEGMENT.sub(r"{\1}", view.template)][view.method.lower()] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": INFO,
+        "tags": [{"name": codec.name, "description": codec.title} for codec in CODECS],
+        "paths": paths,
+        "components": {"schemas": schemas, "examples": examples},
+    }
 
 
 def targets(catalogue: Catalogue, template: str) -> Iterator[Target]:
@@ -83,20 +87,7 @@ def _default(catalogue: Catalogue) -> Endpoint | None:
         return None
 
 
-def _own_schema(_: Any, field: Any, **__: Any) -> JsonSchema:
-    """Let a field of ours describe itself; apispec knows marshmallow's."""
-    schema: JsonSchema = field.json_schema() if hasattr(field, "json_schema") else {}
-    return schema
-
-
-def _add_codec(spec: APISpec, codec: Codec, endpoint: Endpoint) -> None:
-    described, name = codec.describe(), _component(codec, endpoint)
-    spec.components.schema(f"{name}.request", described.request, schema=described.schema)
-    spec.components.schema(f"{name}.answer", described.response)  # the name that clients made from the document have
-    spec.components.example(name, {"value": described.example})
-
-
-def _component(codec: Codec | type[Codec], endpoint: Endpoint) -> str:
+def _component(codec: type[Codec], endpoint: Endpoint) -> str:
     return f"{codec.name}.{endpoint.version.name}.{endpoint.version.number}"
 
 

@@ -7,7 +7,6 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import orjson
-from marshmallow import Schema
 
 from nn.activations import Array
 from nn.features import Codes
@@ -47,12 +46,11 @@ class EncodedResponse:
 
 
 class CodecDescription(NamedTuple):
-    """A codec for one version in JSON Schema; of the request only what its marshmallow `schema` leaves out."""
+    """A codec for one version in JSON Schema, with a request that works."""
 
     request: JsonSchema
     response: JsonSchema
     example: JsonSchema
-    schema: Schema | None = None
 
 
 class Codec:

@@ -43,6 +43,12 @@ def matrix(columns: int) -> JsonSchema:
     return array(array(NUMBER, columns))
 
 
+def describe_rows(features: Features, max_rows: int) -> JsonSchema:
+    """Describe rows, all of them lists, or all of them objects by feature name."""
+    kinds = [{"items": row(features)} for row in (list_row, object_row)]
+    return {"type": "array", "minItems": 1, "maxItems": max_rows, "anyOf": kinds}
+
+
 def list_row(features: Features) -> JsonSchema:
     """Describe a row as a list of its cells, in the order of the columns."""
     if features.only_numbers:

@@ -17,7 +17,6 @@ from nn.columns import Cell, Column
 from nn.features import Codes
 from nn.numbers import NUMBERS
 from service.errors import InvalidInput, Problem, TooLarge, first_problems, pointer
-from service.protocols.json_schema import JsonSchema, list_row, object_row
 
 INSTANCES_KEY, TOP_KEY = "instances", "top"
 row_location = partial(pointer, INSTANCES_KEY)
@@ -41,11 +40,6 @@ class RowsField(fields.Field[Codes]):
         if codes is None:
             raise ValidationError(first_problems(self._problems(value)))
         return codes
-
-    def json_schema(self) -> JsonSchema:
-        """Return the JSON Schema of the field: all rows are lists, or all of them objects by feature name."""
-        kinds = [{"items": row(self.features)} for row in (list_row, object_row)]
-        return {"type": "array", "minItems": 1, "maxItems": self.max_rows, "anyOf": kinds}
 
     def _cells(self, rows: Any) -> list[list[Cell]] | None:
         """Return the rows with their cells in order, or None where one has too few or too many."""
@@ -101,10 +95,6 @@ class TopField(fields.Field[int]):
         if type(value) is not int or value < 1 or not self.labels:
             raise ValidationError([Problem(pointer(TOP_KEY), self.expected, json_kind(value))])
         return value
-
-    def json_schema(self) -> JsonSchema:
-        """Return the JSON Schema of the field; a regression accepts no value."""
-        return {"type": "integer", "minimum": 1} if self.labels else {"not": {}}
 
 
 def request_schema(features: Features, max_rows: int, labels: int) -> Schema:

@@ -16,7 +16,17 @@ from service.prediction.messages import Headers, Request, content_type
 from service.protocols.body import check_json, parse_json, unpack
 from service.protocols.codec import STATUSES, Codec, CodecDescription, DecodedRequest, EncodedResponse, top_classes
 from service.protocols.fast_json import parse_rows
-from service.protocols.json_schema import NUMBER, STRING, WHOLE, JsonSchema, array, example_row, matrix, record
+from service.protocols.json_schema import (
+    NUMBER,
+    STRING,
+    WHOLE,
+    JsonSchema,
+    array,
+    describe_rows,
+    example_row,
+    matrix,
+    record,
+)
 from service.protocols.npy import read_npy
 from service.protocols.rows import INSTANCES_KEY, TOP_KEY, check_row_count, read_body, request_schema, row_location
 from service.settings import Settings
@@ -82,8 +92,9 @@ class NativeCodec(Codec):
 
     def describe(self) -> CodecDescription:
         """Describe requests and responses, with an example that works."""
-        example = {INSTANCES_KEY: [example_row(self.version)]}
-        return CodecDescription({}, self._response_schema(), example, self._schema)
+        top: JsonSchema = {"type": "integer", "minimum": 1} if self.model.labels else {"not": {}}
+        request = record(TOP_KEY, instances=describe_rows(self.model.features, self.settings.max_rows), top=top)
+        return CodecDescription(request, self._response_schema(), {INSTANCES_KEY: [example_row(self.version)]})
 
     @staticmethod
     def location(row: int) -> str:

@@ -59,15 +59,6 @@ class InputsField(fields.Field[Codes]):
         codes: Codes = reader.deserialize(value)
         return codes
 
-    def json_schema(self) -> JsonSchema:
-        """Describe what it takes."""
-        if self.features.only_numbers:
-            rows = array(list_row(self.features)) | {"minItems": 1}
-            return {"anyOf": [rows, record(**{INPUT_KEY: rows})]}
-        columns = object_row(self.features)
-        cells = columns["properties"].items()
-        return columns | {"properties": {name: array(cell) for name, cell in cells}}
-
     def _rows(self, columns: dict[str, Any]) -> list[list[Cell]]:
         """Turn columns into rows; what may be missing is, where it has no column."""
         count = next((len(cells) for cells in columns.values() if type(cells) is list), 0)
@@ -97,13 +88,22 @@ class InputsField(fields.Field[Codes]):
         return pointer(INPUTS_KEY, *names, *row_and_column[:1])
 
 
+def describe_inputs(features: Features) -> JsonSchema:
+    """Describe what InputsField takes."""
+    if features.only_numbers:
+        rows = array(list_row(features)) | {"minItems": 1}
+        return {"anyOf": [rows, record(input=rows)]}
+    columns = object_row(features)
+    return columns | {"properties": {name: array(cell) for name, cell in columns["properties"].items()}}
+
+
 def predict_schema(features: Features, max_rows: int) -> Schema:
     """Return the schema of the requests to a model. TensorFlow Serving passes over other keys."""
     return Schema.from_dict(
         {
             INSTANCES_KEY: InstancesField(features, max_rows),
             INPUTS_KEY: InputsField(features, max_rows),
-            SIGNATURE_KEY: fields.Raw(load_default="", allow_none=True, metadata={"enum": ["", SERVING_DEFAULT]}),
+            SIGNATURE_KEY: fields.Raw(load_default="", allow_none=True),
         }
     )(unknown=EXCLUDE)
 

@@ -11,9 +11,15 @@ from service.prediction.messages import Request
 from service.protocols.body import check_json, parse_json, unpack
 from service.protocols.codec import STATUSES, Codec, CodecDescription, DecodedRequest, EncodedResponse
 from service.protocols.fast_json import parse_rows
-from service.protocols.json_schema import example_row, matrix, record
+from service.protocols.json_schema import JsonSchema, describe_rows, example_row, matrix, record
 from service.protocols.rows import INSTANCES_KEY, read_body
-from service.protocols.tensorflow.body import INPUTS_KEY, SERVING_DEFAULT, SIGNATURE_KEY, predict_schema
+from service.protocols.tensorflow.body import (
+    INPUTS_KEY,
+    SERVING_DEFAULT,
+    SIGNATURE_KEY,
+    describe_inputs,
+    predict_schema,
+)
 from service.settings import Settings
 from store import Version
 
@@ -56,10 +62,16 @@ class TensorFlowCodec(Codec):
 
     def describe(self) -> CodecDescription:
         """Describe requests and responses, with an example that works."""
-        one_of = {"oneOf": [{"required": [key]} for key in RESPONSE_KEYS]}
+        one_of = [{"required": [key]} for key in RESPONSE_KEYS]
+        properties = {
+            INSTANCES_KEY: describe_rows(self.model.features, self.settings.max_rows),
+            INPUTS_KEY: describe_inputs(self.model.features),
+            SIGNATURE_KEY: {"default": "", "enum": ["", SERVING_DEFAULT]},
+        }
+        request: JsonSchema = {"type": "object", "properties": properties, "oneOf": one_of}
         outputs = matrix(self.model.network.outputs)
         response = {"anyOf": [record(**{key: outputs}) for key in RESPONSE_KEYS.values()]}
-        return CodecDescription(one_of, response, {INSTANCES_KEY: [example_row(self.version)]}, self._schema)
+        return CodecDescription(request, response, {INSTANCES_KEY: [example_row(self.version)]})
 
     @staticmethod
     def encode_error(error: RequestError) -> tuple[int, bytes]:
