@@ -14,6 +14,7 @@ from training.evaluation.comparison import compare_results
 from training.evaluation.confidence import confidence_intervals
 from training.evaluation.scores import EvaluationResult
 from training.files.read import read_file
+from training.files.table import ReadOptions
 from training.publishing.rollout import check_url, wait_for
 from training.run import run
 from training.scoring.predict_file import predict_file
@@ -89,8 +90,8 @@ def _read_version(options: argparse.Namespace, number_or_alias: str) -> Version:
 def _score_versions(options: argparse.Namespace, versions: list[Version]) -> list[EvaluationResult]:
     target = options.target or target_of(options.models, versions[-1])
     models = [version.artifact.model for version in versions]
-    names = [column.name for model in models for column in model.features.columns]
-    data = read_file(options.data, **_csv_options(options), names=[*names, *([target] if target else [])])
+    names = [column.name for model in models for column in model.features.columns] + ([target] if target else [])
+    data = read_file(options.data, ReadOptions(names, others=False, **_csv_options(options)))
     return score_file(data, models, target)
 
 

@@ -17,7 +17,7 @@ from nn import Boolean, Category, Date, Features, Number
 from nn.columns import Column, text
 from nn.numbers import Float32, find_nonfinite, read_numbers
 from training.errors import TrainingError
-from training.files.column_types import BOOLEAN, FLOAT, INTEGER, TEXT
+from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT
 
 FIT_SAMPLE_ROWS = 500_000  # training rows from which columns are fitted
 MAX_CATEGORY_INTEGERS = 10  # integers with more distinct values are numbers

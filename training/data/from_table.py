@@ -15,10 +15,9 @@ from training.data.dataset import ROWS_PER_CHUNK, DataSet, Split, split_rows
 from training.data.split import RowIndex
 from training.data.targets import find_targets
 from training.errors import TrainingError
-from training.files.column_types import TEXT, TIME, TIME_UTC
 from training.files.numeric_text import numeric_text_warnings
 from training.files.spill import spill
-from training.files.table import Table
+from training.files.table import TEXT, TIME, TIME_UTC, Table
 
 
 def load_table(table: Table, config: Config, source: dict[str, Any]) -> DataSet:
@@ -86,16 +85,15 @@ def _table_codes(table: Table, features: Features, has_target: npt.NDArray[np.bo
         first = 0
         for block in table.blocks([column.name for column in features.columns]):
             kept = block.filter(pyarrow.array(has_target[first : first + block.num_rows]))
-            yield encode_block(features, kept).astype(dtype)
+            yield encode_columns(features, kept.columns).astype(dtype)
             first += block.num_rows
 
     return spill(blocks(), (int(has_target.sum()), len(features)), dtype)
 
 
-def encode_block(features: Features, block: pyarrow.Table) -> npt.NDArray[np.float64]:
+def encode_columns(features: Features, columns: list[pyarrow.ChunkedArray]) -> npt.NDArray[np.float64]:
     """Encode typed columns as codes (B, K), with the code that encodes a request, each distinct value once."""
-    columns = [_column_codes(column, block.column(column.name)) for column in features.columns]
-    return np.stack(columns, axis=1)
+    return np.stack([_column_codes(*pair) for pair in zip(features.columns, columns, strict=True)], axis=1)
 
 
 def _column_codes(column: Column, cells: pyarrow.ChunkedArray) -> npt.NDArray[np.float64]:

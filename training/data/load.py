@@ -12,7 +12,7 @@ from training.data.from_table import load_table
 from training.errors import TrainingError
 from training.files.npz import Arrays
 from training.files.read import read_file
-from training.files.table import Table
+from training.files.table import ReadOptions, Table
 
 
 def load_dataset(config: Config) -> DataSet:
@@ -22,7 +22,7 @@ def load_dataset(config: Config) -> DataSet:
         return load_arrays(Arrays(digits.images, digits.target), config, {"source": "digits"})
     path = Path(config.data)
     names = [] if config.target is None else [config.target]
-    raw = read_file(path, delimiter=config.delimiter, header=config.header, names=names)
+    raw = read_file(path, ReadOptions(names, delimiter=config.delimiter, header=config.header))
     source = {"source": path.name, "sha256": _digest(path)}
     if isinstance(raw, Table):
         return load_table(raw, config, source)

@@ -2,8 +2,8 @@
 
 import codecs
 import csv
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO
@@ -12,48 +12,36 @@ import pyarrow
 import pyarrow.csv
 
 from training.errors import TrainingError
-from training.files.column_types import FLOAT, TEXT, can_cast, infer_types
-from training.files.table import Table
+from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TIME_UTC, ReadOptions, Table, strip_text
 
 # The comma comes last: where two delimiters split the lines equally well, the comma is a decimal comma.
 DELIMITERS = "\t;|,"
 SNIFFED_LINES = 100
 BLOCK_BYTES = 2**24
+# A column has the first of these types to which all its values can be cast; text fits all.
+INFERRED_TYPES = [INTEGER, FLOAT, BOOLEAN, TIME, TIME_UTC, TEXT]
+TRIED_VALUES = 100
 
 
-@dataclass(frozen=True)
-class CSVOptions:
-    """How to read a CSV: the delimiter and the header are detected where they are not given.
-
-    A first line that holds one of `known_names` is a header.
-    """
-
-    delimiter: str | None = None
-    header: bool | None = None
-    known_names: Collection[str] = ()
-
-
-def read_csv(path: Path, options: CSVOptions) -> Table:
+def read_csv(path: Path, options: ReadOptions) -> Table:
     """Open a CSV as a table, and read it once for the types of its columns. Raises TrainingError."""
     _check_encoding(path)
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         delimiter = _detect_delimiter(file) if options.delimiter is None else options.delimiter
         file.seek(0)
         first, lines_before, lines_through = _first_record(path, file, delimiter)
-    has_header = _is_header(first, options.known_names) if options.header is None else options.header
+    has_header = _is_header(first, options.columns) if options.header is None else options.header
     # pandas writes its index without a name, and some programs write a delimiter at the end of each line.
     unnamed = "column {}" if has_header else "c{}"
     names = [cell if cell and has_header else unnamed.format(number) for number, cell in enumerate(first, 1)]
     if len(set(names)) != len(names):
         raise TrainingError(f"{path} has two columns of the same name: {', '.join(names)}")
-
-    def blocks() -> Iterator[pyarrow.Table]:
-        yield from _read_blocks(path, delimiter, names, lines_through if has_header else lines_before)
-
-    types, rows = infer_types(names, blocks())
+    blocks = partial(_read_blocks, path, delimiter, names, lines_through if has_header else lines_before)
+    needed = [name for name in names if options.others or name in options.columns]
+    inferred, rows = _infer_types(needed, blocks(needed))
     if not rows:
         raise TrainingError(f"{path} has a header but no rows")
-    return Table(path, types, rows, blocks, stored_as_text=True)
+    return Table(path, dict.fromkeys(names, TEXT) | inferred, rows, blocks, stored_as_text=True)
 
 
 def _check_encoding(path: Path) -> None:
@@ -100,19 +88,25 @@ def _is_header(first: list[str], known_names: Collection[str]) -> bool:
     """Return whether a record holds a known name, or no number and at most one empty cell."""
     if not set(known_names).isdisjoint(first):
         return True
-    return first.count("") <= 1 and not any(can_cast(pyarrow.chunked_array([[cell]]), FLOAT) for cell in first)
+    return first.count("") <= 1 and not any(_can_cast(pyarrow.scalar(cell), FLOAT) for cell in first)
 
 
-def _read_blocks(path: Path, delimiter: str, names: list[str], skip_rows: int) -> Iterator[pyarrow.Table]:
-    """Read all cells as text, block by block; stop at the first block with a row of another width."""
+def _read_blocks(
+    path: Path, delimiter: str, names: list[str], skip_rows: int, columns: list[str]
+) -> Iterator[pyarrow.Table]:
+    """Read columns as text, block by block (all if `columns` is empty); stop at a block with a row of another width."""
 
     def record_invalid(row: pyarrow.csv.InvalidRow) -> str:
         invalid.append(f"line {row.number}: {row.actual_columns} values, but there are {row.expected_columns} columns")
         return "skip"
 
     invalid: list[str] = []
+    # pyarrow numbers rows only if it reads them in one thread.
+    read = pyarrow.csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES, column_names=names, skip_rows=skip_rows)
+    parse = pyarrow.csv.ParseOptions(delimiter=delimiter, invalid_row_handler=record_invalid, newlines_in_values=True)
+    convert = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, TEXT), include_columns=columns)
     try:
-        for batch in _open(path, delimiter, names, skip_rows, record_invalid):
+        for batch in pyarrow.csv.open_csv(path, read, parse, convert):
             if invalid:
                 break
             yield pyarrow.Table.from_batches([batch])
@@ -124,21 +118,34 @@ def _read_blocks(path: Path, delimiter: str, names: list[str], skip_rows: int) -
         raise TrainingError(f"{path}, {invalid[0]}")
 
 
-def _open(
-    path: Path,
-    delimiter: str,
-    names: list[str],
-    skip_rows: int,
-    on_invalid_row: Callable[[pyarrow.csv.InvalidRow], str],
-) -> pyarrow.csv.CSVStreamingReader:
-    return pyarrow.csv.open_csv(
-        path,
-        # pyarrow numbers rows only if it reads them in one thread.
-        read_options=pyarrow.csv.ReadOptions(
-            use_threads=False, block_size=BLOCK_BYTES, column_names=names, skip_rows=skip_rows
-        ),
-        parse_options=pyarrow.csv.ParseOptions(
-            delimiter=delimiter, invalid_row_handler=on_invalid_row, newlines_in_values=True
-        ),
-        convert_options=pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, TEXT)),
+def _infer_types(names: list[str], blocks: Iterator[pyarrow.Table]) -> tuple[dict[str, pyarrow.DataType], int]:
+    """Infer the type of each column of text from all rows; return the types and the number of rows."""
+    types = dict.fromkeys(names, pyarrow.null())
+    rows = 0
+    for block in blocks:
+        rows += block.num_rows
+        for name in names:
+            column = strip_text(block.column(name)).drop_null()
+            if len(column):
+                types[name] = _infer_type(column, types[name])
+    return types, rows
+
+
+def _infer_type(column: pyarrow.ChunkedArray, previous: pyarrow.DataType) -> pyarrow.DataType:
+    """Return the first type that fits the values of this block and of the blocks before it."""
+    # Integers are floats too; no other type is a special case of a later one, except of text.
+    widened = {pyarrow.null(): INFERRED_TYPES, INTEGER: [INTEGER, FLOAT, TEXT]}
+    # A failing cast takes time for each value that fails: most types are excluded by the first values.
+    first = column.slice(0, TRIED_VALUES)
+    return next(
+        fit for fit in widened.get(previous, [previous, TEXT]) if _can_cast(first, fit) and _can_cast(column, fit)
     )
+
+
+def _can_cast(text: pyarrow.ChunkedArray | pyarrow.Scalar, data_type: pyarrow.DataType) -> bool:
+    """Return whether every value of a column of text (or one value) can be cast to a type."""
+    try:
+        text.cast(data_type)
+    except pyarrow.ArrowInvalid:
+        return False
+    return True

@@ -8,8 +8,7 @@ import numpy.typing as npt
 import pyarrow
 import pyarrow.compute
 
-from training.files.column_types import TEXT
-from training.files.table import Table
+from training.files.table import TEXT, Table
 
 MIN_NUMERIC_SHARE = 0.95
 NUMBER_PATTERN = r"^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$"

@@ -1,19 +1,19 @@
-"""Reads Parquet files, whose many types are read as the few of `column_types`."""
+"""Reads Parquet files, whose many types are read as the few of a table."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow
 import pyarrow.parquet
+from pyarrow import types
 
 from training.errors import TrainingError
-from training.files.column_types import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TIME_UTC
-from training.files.table import Table
+from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TIME_UTC, ReadOptions, Table
 
 BLOCK_ROWS = 2**16
 
 
-def read_parquet(path: Path) -> Table:
+def read_parquet(path: Path, options: ReadOptions) -> Table:
     """Open a Parquet file as a table. Raises TrainingError."""
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
@@ -23,39 +23,32 @@ def read_parquet(path: Path) -> Table:
     if len(set(schema.names)) != len(schema.names):
         raise TrainingError(f"{path} has two columns of the same name: {', '.join(schema.names)}")
 
-    def blocks() -> Iterator[pyarrow.Table]:
+    def blocks(columns: list[str]) -> Iterator[pyarrow.Table]:
         with pyarrow.parquet.ParquetFile(path) as file:
             try:
-                for batch in file.iter_batches(BLOCK_ROWS):
+                for batch in file.iter_batches(BLOCK_ROWS, columns=columns):
                     yield pyarrow.Table.from_batches([batch])
             except (OSError, pyarrow.ArrowInvalid) as error:
                 raise TrainingError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
         if not rows:
-            yield schema.empty_table()
+            yield schema.empty_table().select(columns)
 
     return Table(path, {field.name: _column_type(path, field) for field in schema}, rows, blocks)
 
 
 def _column_type(path: Path, field: pyarrow.Field) -> pyarrow.DataType:
     """Return the type as which a column of Parquet is read."""
-    types = pyarrow.types
     stored = field.type.value_type if types.is_dictionary(field.type) else field.type
-    if types.is_null(stored):
-        return stored
-    tests: list[tuple[Callable[[pyarrow.DataType], bool], pyarrow.DataType]] = [
-        (types.is_boolean, BOOLEAN),
-        (types.is_uint64, FLOAT),
-        (types.is_integer, INTEGER),
-        (types.is_floating, FLOAT),
-        (types.is_decimal, FLOAT),
-        (types.is_date, TIME),
-        (types.is_timestamp, TIME if getattr(stored, "tz", None) is None else TIME_UTC),
-        (types.is_string, TEXT),
-        (types.is_large_string, TEXT),
-        (types.is_string_view, TEXT),
-    ]
-    for test, column_type in tests:
-        if test(stored):
+    tests = {
+        pyarrow.null(): [types.is_null],
+        BOOLEAN: [types.is_boolean],
+        FLOAT: [types.is_floating, types.is_decimal, types.is_uint64],
+        INTEGER: [types.is_integer],
+        TIME if getattr(stored, "tz", None) is None else TIME_UTC: [types.is_timestamp, types.is_date],
+        TEXT: [types.is_string, types.is_large_string, types.is_string_view],
+    }
+    for column_type, accepted in tests.items():
+        if any(test(stored) for test in accepted):
             return column_type
     raise TrainingError(
         f"{path}: column {field.name} holds {field.type} values; expected numbers, text, booleans or dates"

@@ -4,25 +4,23 @@ The result is the content of the file, or a TrainingError: one sentence that say
 A table is read block by block, as often as needed, so that it may be larger than memory.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 
 from training.errors import TrainingError
-from training.files.csv import CSVOptions, read_csv
+from training.files.csv import read_csv
 from training.files.npz import Arrays, read_npz
 from training.files.parquet import read_parquet
-from training.files.table import Table
+from training.files.table import ReadOptions, Table
 
-READERS: dict[str, Callable[[Path, CSVOptions], Arrays | Table]] = {
-    ".npz": lambda path, _: read_npz(path),
+READERS: dict[str, Callable[[Path, ReadOptions], Arrays | Table]] = {
+    ".npz": read_npz,
     ".csv": read_csv,
-    ".parquet": lambda path, _: read_parquet(path),
+    ".parquet": read_parquet,
 }
 
 
-def read_file(
-    path: Path, *, delimiter: str | None = None, header: bool | None = None, names: Collection[str] = ()
-) -> Arrays | Table:
+def read_file(path: Path, options: ReadOptions | None = None) -> Arrays | Table:
     """Read a file with the reader of its suffix. Raises TrainingError."""
     reader = READERS.get(path.suffix.lower())
     if reader is None:
@@ -30,6 +28,6 @@ def read_file(
     try:
         if path.stat().st_size == 0:
             raise TrainingError(f"{path} is empty")
-        return reader(path, CSVOptions(delimiter, header, names))
+        return reader(path, options or ReadOptions())
     except OSError as error:
         raise TrainingError(f"{path} can't be read: {error.strerror or error}") from error

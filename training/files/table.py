@@ -1,27 +1,42 @@
-"""A table in a file: its columns and their types, its rows read block by block."""
+"""A table in a file: its columns and their types, its rows read block by block; and how a table is to be read."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow
 import pyarrow.compute
 
-from training.files.column_types import FLOAT, TEXT, strip_text
+INTEGER, FLOAT, BOOLEAN, TEXT = pyarrow.int64(), pyarrow.float64(), pyarrow.bool_(), pyarrow.string()
+TIME, TIME_UTC = pyarrow.timestamp("us"), pyarrow.timestamp("us", "UTC")
+NA_VALUES = ["", "?", "NA", "N/A", "NaN", "nan", "null", "NULL"]
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """The columns that are needed of a file, and the format of a CSV, which is detected where it is not given.
+
+    A first line that holds one of the names `columns` is a header. Where `others` holds, all columns are needed.
+    """
+
+    columns: Collection[str] = ()
+    others: bool = True
+    delimiter: str | None = None
+    header: bool | None = None
 
 
 @dataclass(frozen=True)
 class Table:
     """The columns of a file with their types, the number of rows, and the rows in blocks.
 
-    `stored_blocks` yields the rows as they are stored. Where `stored_as_text` holds (a CSV), all of these are text,
-    and `types` are inferred from it.
+    `stored_blocks` yields some columns of the rows as they are stored. Where `stored_as_text` holds (a CSV), all of
+    these are text; `types` are inferred from it for the columns that are needed, the others stay text.
     """
 
     path: Path
     types: dict[str, pyarrow.DataType]
     rows: int
-    stored_blocks: Callable[[], Iterator[pyarrow.Table]]
+    stored_blocks: Callable[[list[str]], Iterator[pyarrow.Table]]
     stored_as_text: bool = False
 
     def as_text(self, names: Iterable[str]) -> "Table":
@@ -29,24 +44,22 @@ class Table:
         texts = {name: TEXT for name in names if self.stored_as_text and name in self.types}
         return replace(self, types=self.types | texts)
 
-    def blocks(self, names: list[str] | None = None) -> Iterator[pyarrow.Table]:
-        """Read the rows from the beginning, with all columns or some, cast to their types."""
-        for block in self.stored_blocks():
-            yield self.cast(block, names)
+    def blocks(self, names: list[str]) -> Iterator[pyarrow.Table]:
+        """Read some columns of the rows from the beginning, cast to their types."""
+        for block in self.stored_blocks(names):
+            yield pyarrow.table([self.column(block, name) for name in names], names=names)
 
-    def cast(self, block: pyarrow.Table, names: Iterable[str] | None = None) -> pyarrow.Table:
-        """Cast columns of a stored block to the types of the table."""
-        names = list(self.types) if names is None else list(names)
-        stored = [strip_text(block.column(name)) if self.stored_as_text else block.column(name) for name in names]
-        columns = [_cast(column, self.types[name]) for name, column in zip(names, stored, strict=True)]
-        return pyarrow.table(columns, names=names)
+    def column(self, block: pyarrow.Table, name: str) -> pyarrow.ChunkedArray:
+        """Return a column of a stored block, cast to its type; NaN, by which pandas stores a missing value, is null."""
+        column, data_type = block.column(name), self.types[name]
+        if pyarrow.types.is_null(data_type):
+            return pyarrow.chunked_array([pyarrow.nulls(len(column))])
+        column = strip_text(column) if self.stored_as_text else column
+        column = column.cast(data_type, safe=False) if column.type != data_type else column
+        return pyarrow.compute.if_else(pyarrow.compute.is_nan(column), None, column) if data_type == FLOAT else column
 
 
-def _cast(column: pyarrow.ChunkedArray, data_type: pyarrow.DataType) -> pyarrow.Array:
-    """Cast a column; NaN, which pandas writes for a missing value, becomes null."""
-    if pyarrow.types.is_null(data_type):
-        return pyarrow.nulls(len(column))
-    column = column.cast(data_type, safe=False) if column.type != data_type else column
-    if data_type == FLOAT:
-        column = pyarrow.compute.if_else(pyarrow.compute.is_nan(column), None, column)
-    return column
+def strip_text(column: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:
+    """Strip whitespace around text, and replace each of NA_VALUES by null."""
+    text = pyarrow.compute.utf8_trim_whitespace(column)
+    return pyarrow.compute.if_else(pyarrow.compute.is_in(text, pyarrow.array(NA_VALUES)), None, text)

@@ -1,23 +1,21 @@
 """The rows of a file, block by block, as the codes that a published model takes."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow
+from numpy.typing import NDArray
 
 from nn import Category, Features
 from nn.columns import Column
 from training.data.dataset import ROWS_PER_CHUNK
 from training.data.from_arrays import array_codes
-from training.data.from_table import encode_block
+from training.data.from_table import encode_columns
 from training.errors import TrainingError
-from training.files.column_types import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TIME_UTC
 from training.files.npz import Arrays
-from training.files.table import Table
+from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TIME_UTC, Table
 
 # The types that a column of a file may have for each kind; a column of nulls is always possible.
 ACCEPTED_TYPES = {
@@ -29,39 +27,38 @@ ACCEPTED_TYPES = {
 INTEGER_PATTERN = re.compile(r"[-+]?[0-9]{1,18}(\.0*)?")
 
 
-@dataclass(frozen=True)
-class Block:
-    """Some rows of a file: their codes (B, K), and the part of the table as it is stored, if they are in a table."""
+def read_blocks(
+    data: Arrays | Table, features: Features, kept: Iterable[str] = ()
+) -> Iterator[tuple[NDArray[Any], pyarrow.Table]]:
+    """Yield the rows of a file block by block: their codes (B, K), and of a table the columns `kept` as stored.
 
-    codes: npt.NDArray[Any]
-    table: pyarrow.Table | None = None
-
-
-def read_blocks(data: Arrays | Table, features: Features) -> Iterator[Block]:
-    """Yield the rows of a file block by block. Raises TrainingError where the model does not accept them."""
-    return _array_blocks(data, features) if isinstance(data, Arrays) else _table_blocks(data, features)
+    Raises TrainingError where the model does not accept the rows.
+    """
+    return _array_blocks(data, features) if isinstance(data, Arrays) else _table_blocks(data, features, kept)
 
 
-def _array_blocks(arrays: Arrays, features: Features) -> Iterator[Block]:
+def _array_blocks(arrays: Arrays, features: Features) -> Iterator[tuple[NDArray[Any], None]]:
     codes = array_codes(arrays.x)
     if codes.shape[1] != len(features):
         raise TrainingError(f"the data have {codes.shape[1]} values a row, the model takes {len(features)}")
     for start in range(0, len(codes), ROWS_PER_CHUNK):
-        yield Block(codes[start : start + ROWS_PER_CHUNK])
+        yield codes[start : start + ROWS_PER_CHUNK], None
 
 
-def _table_blocks(table: Table, features: Features) -> Iterator[Block]:
+def _table_blocks(
+    table: Table, features: Features, kept: Iterable[str]
+) -> Iterator[tuple[NDArray[Any], pyarrow.Table]]:
     # A file may hold only some categories, which look like numbers or dates: they stay text.
     table = table.as_text(column.name for column in features.columns if isinstance(column, Category))
     for column in features.columns:
         _check_column(table, column)
-    first_row = 1
     names = [column.name for column in features.columns if column.name in table.types]
-    for stored in table.stored_blocks():
-        codes = encode_block(features, _select_columns(table, table.cast(stored, names), stored.num_rows, features))
+    first_row = 1
+    for stored in table.stored_blocks(list(dict.fromkeys([*names, *kept]))):
+        codes = encode_columns(features, [_column_cells(table, stored, column) for column in features.columns])
         _check_missing(table, features, codes, first_row)
         first_row += len(codes)
-        yield Block(codes, stored)
+        yield codes, stored.select(list(kept))
 
 
 def _check_column(table: Table, column: Column) -> None:
@@ -74,30 +71,24 @@ def _check_column(table: Table, column: Column) -> None:
         raise TrainingError(f"{table.path}: column {column.name} holds {data_type} values; expected {column.expected}")
 
 
-def _select_columns(table: Table, block: pyarrow.Table, rows: int, features: Features) -> pyarrow.Table:
-    """Return the columns of the model: nulls for an absent column, integer categories written as in training."""
-    columns = []
-    for column in features.columns:
-        if column.name not in table.types:
-            columns.append(pyarrow.nulls(rows))
-            continue
-        cells = block.column(column.name)
-        integers = isinstance(column, Category) and all(map(INTEGER_PATTERN.fullmatch, column.categories))
-        columns.append(_normalise_integers(cells) if table.stored_as_text and integers else cells)
-    return pyarrow.table(columns, names=[column.name for column in features.columns])
-
-
-def _normalise_integers(cells: pyarrow.ChunkedArray) -> pyarrow.Array:
-    """Write 03 and 3.0 as 3; text that is not an integer is unchanged."""
+def _column_cells(table: Table, stored: pyarrow.Table, column: Column) -> pyarrow.ChunkedArray:
+    """Return a column of the model: nulls if it is absent; categories that are integers as in training, 03 as 3."""
+    if column.name not in table.types:
+        return pyarrow.chunked_array([pyarrow.nulls(stored.num_rows)])
+    cells = table.column(stored, column.name)
+    if not (table.stored_as_text and isinstance(column, Category)):
+        return cells
+    if not all(map(INTEGER_PATTERN.fullmatch, column.categories)):
+        return cells
     encoded = cells.combine_chunks().dictionary_encode()
     values = [
         str(int(value.partition(".")[0])) if INTEGER_PATTERN.fullmatch(value) else value
         for value in encoded.dictionary.to_pylist()
     ]
-    return pyarrow.array(values, TEXT).take(encoded.indices)
+    return pyarrow.chunked_array([pyarrow.array(values, TEXT).take(encoded.indices)])
 
 
-def _check_missing(table: Table, features: Features, codes: npt.NDArray[Any], first_row: int) -> None:
+def _check_missing(table: Table, features: Features, codes: NDArray[Any], first_row: int) -> None:
     required = np.array([not column.missing for column in features.columns])
     if (missing := np.isnan(codes) & required).any():
         row, column = (int(i) for i in np.argwhere(missing)[0])

@@ -15,9 +15,8 @@ from nn import Model
 from nn.columns import text
 from store.durable import sync_folder, temporary_beside
 from training.errors import TrainingError
-from training.files.column_types import TEXT
 from training.files.read import read_file
-from training.files.table import Table
+from training.files.table import TEXT, ReadOptions, Table
 from training.scoring.blocks import read_blocks
 
 WRITERS = {".csv": pyarrow.csv.CSVWriter, ".parquet": pyarrow.parquet.ParquetWriter}
@@ -34,43 +33,26 @@ def predict_file(
     if out.suffix.lower() not in WRITERS:
         raise TrainingError(f"{out}: give a file that ends in {' or '.join(WRITERS)}")
     names = [column.name for column in model.features.columns]
-    source = read_file(data, delimiter=delimiter, header=header, names=names)
-    if isinstance(source, Table):
-        _check_names(source, model)
-    rows = 0
+    source = read_file(data, ReadOptions(names, others=False, delimiter=delimiter, header=header))
+    added = ["prediction", *(f"probability {text(label)}" for label in model.labels)]
+    own_names = list(source.types) if isinstance(source, Table) else []
+    if duplicates := [name for name in added if name in own_names]:
+        raise TrainingError(f"{data} has a column {duplicates[0]!r} already: rename it")
     total = source.rows if isinstance(source, Table) else len(source.x)
     bar = tqdm(total=total, unit=" rows", unit_scale=True, disable=None, leave=False)
     with bar, _writer(out) as write:
-        for block in read_blocks(source, model.features):
-            predictions = _predictions(model, block.codes)
-            write(predictions if block.table is None else _append_columns(block.table, predictions))
-            rows += len(block.codes)
-            bar.update(len(block.codes))
-    return rows
+        for codes, stored in read_blocks(source, model.features, own_names):
+            outputs = model.predict(codes)
+            predictions = [model.best_labels(outputs), *outputs.T] if model.labels else [outputs[:, 0]]
+            own = [_writable(stored.column(name)) for name in own_names]
+            write(pyarrow.table([*own, *map(pyarrow.array, predictions)], names=[*own_names, *added]))
+            bar.update(len(codes))
+    return total
 
 
-def _check_names(table: Table, model: Model) -> None:
-    if duplicates := [name for name in _prediction_names(model) if name in table.types]:
-        raise TrainingError(f"{table.path} has a column {duplicates[0]!r} already: rename it")
-
-
-def _prediction_names(model: Model) -> list[str]:
-    return ["prediction", *(f"probability {text(label)}" for label in model.labels)]
-
-
-def _predictions(model: Model, codes: Any) -> pyarrow.Table:
-    outputs = model.predict(codes)
-    if model.task == "regression":
-        return pyarrow.table({"prediction": outputs[:, 0]})
-    columns = [pyarrow.array(model.best_labels(outputs)), *(pyarrow.array(column) for column in outputs.T)]
-    return pyarrow.table(columns, names=_prediction_names(model))
-
-
-def _append_columns(table: pyarrow.Table, predictions: pyarrow.Table) -> pyarrow.Table:
-    # pyarrow can read string views from Parquet, but not write them as CSV.
-    is_view = [pyarrow.types.is_string_view(field.type) for field in table.schema]
-    columns = [column.cast(TEXT) if view else column for column, view in zip(table.columns, is_view, strict=True)]
-    return pyarrow.table([*columns, *predictions.columns], names=[*table.column_names, *predictions.column_names])
+def _writable(column: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:
+    """Return a column as it can be written: pyarrow can read string views from Parquet, but not write them as CSV."""
+    return column.cast(TEXT) if pyarrow.types.is_string_view(column.type) else column
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
 from nn import Model
 from nn.columns import text
@@ -16,61 +16,49 @@ from training.errors import TrainingError
 from training.evaluation.scores import EvaluationResult, evaluate_model
 from training.files.npz import Arrays
 from training.files.table import Table
-from training.scoring.blocks import Block, read_blocks
+from training.scoring.blocks import read_blocks
 
 
 def score_file(data: Arrays | Table, models: list[Model], target: str | None) -> list[EvaluationResult]:
     """Run models of the same task over the rows of a file that have a target; return a result for each model."""
     if isinstance(data, Table) and target is not None and any(isinstance(label, str) for label in models[0].labels):
         data = data.as_text([target])
-    results = [list(_score(data, model, target)) for model in models]
+    results = [[evaluate_model(model, [chunk]) for chunk in _chunks(data, model, target)] for model in models]
     if not results[0]:
         raise TrainingError(f"no row has a value in the column {target!r} to compare with")
     return [EvaluationResult.concatenate(blocks) for blocks in results]
 
 
-def _score(data: Arrays | Table, model: Model, target: str | None) -> Iterator[EvaluationResult]:
-    """Yield the results of one model, block by block."""
+def _chunks(data: Arrays | Table, model: Model, target: str | None) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    """Yield the codes and the targets of the rows that have a target, block by block."""
     start = 0
-    for block in read_blocks(data, model.features):
-        y, has_target = _targets(data, block, start, model, target)
-        start += len(block.codes)
-        if has_target.any():
-            yield evaluate_model(model, [(block.codes[has_target], y)])
+    kept = [target] if isinstance(data, Table) and target in data.types else []
+    for codes, stored in read_blocks(data, model.features, kept):
+        if isinstance(data, Arrays):
+            yield codes, _encode_targets(data.y[start : start + len(codes)].tolist(), model)
+        elif not kept:
+            problem = f"has no column {target!r}" if target else "needs a --target"
+            raise TrainingError(f"{data.path} {problem} to compare with; there are {', '.join(data.types)}")
+        else:
+            cells = data.column(stored, kept[0])
+            y, has_target = _encode_targets(cells.drop_null().to_pylist(), model), cells.is_valid().to_numpy()
+            if len(y):
+                yield codes[has_target], y
+        start += len(codes)
 
 
-def _targets(
-    data: Arrays | Table, block: Block, start: int, model: Model, target: str | None
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
-    """Return the targets of a block that are not missing, and a mask of the rows that have one."""
-    if isinstance(data, Arrays):
-        y = data.y[start : start + len(block.codes)]
-        return _encode_targets(y.tolist(), model), np.ones(len(y), bool)
-    if target is None or target not in data.types:
-        columns = ", ".join(data.types)
-        problem = f"has no column {target!r}" if target else "needs a --target"
-        raise TrainingError(f"{data.path} {problem} to compare with; there are {columns}")
-    assert block.table is not None
-    cells = data.cast(block.table, [target]).column(target)
-    return _encode_targets(cells.drop_null().to_pylist(), model), cells.is_valid().to_numpy()
-
-
-def _encode_targets(values: list[Any], model: Model) -> npt.NDArray[Any]:
+def _encode_targets(values: list[Any], model: Model) -> NDArray[Any]:
+    """Return class numbers, or the values of a regression."""
     if model.task == "regression":
         if not all(isinstance(value, int | float) for value in values):
             raise TrainingError("the target holds what is not a number; the model is a regression")
         return np.array(values, np.float32)
     classes = {text(label): number for number, label in enumerate(model.labels)}
-    try:
-        return np.array([classes[text(value)] for value in values], np.intp)
-    except (KeyError, ValueError):
-        unseen = next(value for value in values if not _is_label(value, classes))
-        labels = ", ".join(list(classes)[:10])
-        raise TrainingError(f"the target {unseen!s} is no class of the model, which knows {labels}") from None
-
-
-def _is_label(value: Any, classes: dict[str, int]) -> bool:
-    return isinstance(value, str | int | float | bool) and text(value) in classes
+    numbers = [classes.get(text(value)) if isinstance(value, str | int | float) else None for value in values]
+    if None in numbers:
+        unseen, labels = values[numbers.index(None)], ", ".join(list(classes)[:10])
+        raise TrainingError(f"the target {unseen!s} is no class of the model, which knows {labels}")
+    return np.array(numbers, np.intp)
 
 
 def target_of(models: Path, version: Version) -> str | None:
