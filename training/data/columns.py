@@ -5,8 +5,7 @@ are categories; columns without information are dropped, with the reason.
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Set
 
 import numpy as np
 import numpy.typing as npt
@@ -31,16 +30,11 @@ MAX_TOTAL_BINS = 1024  # of all columns together
 NORMAL_IQR = 1.349  # interquartile range of the standard normal distribution
 
 
-@dataclass(frozen=True)
-class FittedColumns:
-    """The features of a table, and notes on dropped columns and merged values."""
+def fit_columns(sample: pyarrow.Table, nullable: Set[str], bins: int) -> tuple[Features, list[str]]:
+    """Fit columns to sampled training rows; `nullable` names those in which any training row lacks a value.
 
-    features: Features
-    notes: list[str]
-
-
-def fit_columns(sample: pyarrow.Table, missing: Mapping[str, int], bins: int) -> FittedColumns:
-    """Fit columns to sampled training rows; `missing` counts the missing values of all training rows by column."""
+    Returns the features, and notes on dropped columns and merged values.
+    """
     columns: list[Column] = []
     dropped: list[str] = []
     notes: list[str] = []
@@ -48,20 +42,18 @@ def fit_columns(sample: pyarrow.Table, missing: Mapping[str, int], bins: int) ->
     for name in sample.column_names:
         cells = sample.column(name).drop_null()
         distinct = pyarrow.compute.count_distinct(cells).as_py() if len(cells) else 0
-        reason = _drop_reason(name, cells, distinct, bool(missing[name]))
-        if reason:
-            dropped.append(name)
-            notes.append(f"column {name} is dropped: {reason}")
-            continue
-        column = _fit_column(name, cells, distinct, bool(missing[name]), bins, notes)
-        if isinstance(column, Category) and not column.categories:
-            dropped.append(name)
-            notes.append(f"column {name} is dropped: none of its {distinct:,} values comes often enough to learn from")
-        else:
-            columns.append(column)
+        reason = _drop_reason(name, cells, distinct, name in nullable)
+        if not reason:
+            column = _fit_column(name, cells, distinct, name in nullable, bins, notes)
+            if not isinstance(column, Category) or column.categories:
+                columns.append(column)
+                continue
+            reason = f"none of its {distinct:,} values comes often enough to learn from"
+        dropped.append(name)
+        notes.append(f"column {name} is dropped: {reason}")
     if not columns:
         raise TrainingError(f"no column is left to learn from: {'; '.join(notes)}")
-    return FittedColumns(Features(columns, dropped), notes)
+    return Features(columns, dropped), notes
 
 
 def limit_bins(bins: int, columns: int, rows: int) -> int:

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
 from nn import Features
 from nn.numbers import Float32
 from training.config import Config
-from training.data.split import RowIndex, check_classes, holdout_split
 from training.data.targets import Targets
+from training.errors import TrainingError
 
 ROWS_PER_CHUNK = 2**14
+RowIndex = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Split:
     """Some rows of an array of codes (N, K): a source of inputs for `Sequential.fit`, encoded batch by batch."""
 
     features: Features
-    codes: npt.NDArray[Any]
-    targets: npt.NDArray[Any]
+    codes: NDArray[Any]
+    targets: NDArray[Any]
     rows: RowIndex
 
     block = 1024  # rows to gather at once
@@ -31,7 +32,7 @@ class Split:
         return len(self.rows)
 
     @property
-    def y(self) -> npt.NDArray[Any]:
+    def y(self) -> NDArray[Any]:
         """The targets of these rows (N,): class numbers or values."""
         return np.asarray(self.targets[self.rows])
 
@@ -44,7 +45,7 @@ class Split:
         """Write the inputs of the rows numbered `index` into `out` (len(index), I)."""
         self.features.encode(self.codes[self.rows[index]], out)
 
-    def chunks(self) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
+    def chunks(self) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
         """Yield codes (B, K) and targets (B,) of all rows, some thousands at a time."""
         for start in range(0, len(self.rows), ROWS_PER_CHUNK):
             rows = self.rows[start : start + ROWS_PER_CHUNK]
@@ -69,14 +70,30 @@ class DataSet:
         return self.train.features
 
 
-def split_rows(
-    y: npt.NDArray[Any], targets: Targets, config: Config, *, test: bool
-) -> tuple[RowIndex, RowIndex, RowIndex]:
-    """Return the training, validation and test rows; without `test` there are no test rows among them."""
+def split_rows(y: NDArray[Any], targets: Targets, config: Config, *, test: bool) -> tuple[RowIndex, RowIndex, RowIndex]:
+    """Return the training, validation and test rows; without `test` there are no test rows among them.
+
+    The parts of a classification have a share of every class. Raises TrainingError for a class of one row.
+    """
     rng = np.random.default_rng(config.seed)
     stratify = targets.task == "classification"
-    if stratify:
-        check_classes(y, targets.labels)
-    rest, test_rows = holdout_split(y, config.test_share if test else 0, rng, stratify=stratify)
-    train, validation = holdout_split(y[rest], config.validation_share, rng, stratify=stratify)
+    if stratify and (counts := np.bincount(y, minlength=len(targets.labels))).min() < 2:
+        label = targets.labels[int(counts.argmin())]
+        raise TrainingError(f"class {label!r} has one row only; at least two are needed, one to test with")
+    rest, test_rows = _hold_out(y, config.test_share if test else 0, rng, stratify=stratify)
+    train, validation = _hold_out(y[rest], config.validation_share, rng, stratify=stratify)
     return rest[train], rest[validation], test_rows
+
+
+def _hold_out(
+    targets: NDArray[Any], share: float, rng: np.random.Generator, *, stratify: bool
+) -> tuple[RowIndex, RowIndex]:
+    """Return the rows to keep and the rows to hold out, both ascending; `stratify` holds out a share of every class.
+
+    A class of one row is kept; a class of more rows gives at least one row, and keeps at least one.
+    """
+    groups = [np.flatnonzero(targets == c) for c in np.unique(targets)] if stratify else [np.arange(len(targets))]
+    counts = [min(max(round(len(group) * share), 1), len(group) - 1) if share else 0 for group in groups]
+    chosen = [rng.permutation(group)[:count] for group, count in zip(groups, counts, strict=True)]
+    held_out = np.sort(np.concatenate(chosen))
+    return np.setdiff1d(np.arange(len(targets)), held_out, assume_unique=True), held_out

@@ -10,8 +10,7 @@ from nn import Features, Number
 from nn.numbers import Float32, find_nonfinite, read_numbers
 from training.config import Config
 from training.data.columns import FIT_SAMPLE_ROWS, fit_number, limit_bins
-from training.data.dataset import ROWS_PER_CHUNK, DataSet, Split, split_rows
-from training.data.split import RowIndex
+from training.data.dataset import ROWS_PER_CHUNK, DataSet, RowIndex, Split, split_rows
 from training.data.targets import find_targets
 from training.errors import TrainingError
 from training.files.npz import Arrays

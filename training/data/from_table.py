@@ -1,18 +1,18 @@
 """From the table of a file to a data set: targets, fitted columns, and the codes of the rows."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow
+from numpy.typing import NDArray
 
 from nn import Features
 from nn.columns import Column
 from training.config import Config
 from training.data.columns import FIT_SAMPLE_ROWS, finite_numbers, fit_columns, read_seconds
-from training.data.dataset import ROWS_PER_CHUNK, DataSet, Split, split_rows
-from training.data.split import RowIndex
+from training.data.dataset import DataSet, RowIndex, Split, split_rows
 from training.data.targets import find_targets
 from training.errors import TrainingError
 from training.files.numeric_text import numeric_text_warnings
@@ -34,16 +34,13 @@ def load_table(table: Table, config: Config, source: dict[str, Any]) -> DataSet:
     names = [name for name in table.types if name != config.target]
     if not names:
         raise TrainingError(f"{table.path} has no column beside the target {config.target}")
-    sample, missing = _sample(table, names, file_rows[row_splits[0]])
-    fitted = fit_columns(sample, missing, config.bins)
-    codes = _table_codes(table, fitted.features, has_target)
-    train, validation, test = (
-        Split(fitted.features, codes, y, _complete_rows(fitted.features, codes, rows, notes)) for rows in row_splits
-    )
-    return DataSet(train, validation, test, targets, source, notes + fitted.notes)
+    features, column_notes = fit_columns(*_sample(table, names, file_rows[row_splits[0]]), config.bins)
+    codes = _table_codes(table, features, has_target)
+    train, validation, test = (_complete_rows(Split(features, codes, y, rows), notes) for rows in row_splits)
+    return DataSet(train, validation, test, targets, source, notes + column_notes)
 
 
-def _read_targets(table: Table, target: str | None) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+def _read_targets(table: Table, target: str | None) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Return the targets that are not missing, and a mask of the rows of the file that have one."""
     columns = ", ".join(table.types)
     if target is None:
@@ -60,28 +57,28 @@ def _read_targets(table: Table, target: str | None) -> tuple[npt.NDArray[Any], n
     return np.array(values.to_pylist()) if table.types[target] == TEXT else values.to_numpy(), has_target
 
 
-def _sample(table: Table, names: list[str], rows: RowIndex) -> tuple[pyarrow.Table, dict[str, int]]:
-    """Return sampled training rows, and the number of missing values of each column in all training rows."""
+def _sample(table: Table, names: list[str], rows: RowIndex) -> tuple[pyarrow.Table, set[str]]:
+    """Return sampled training rows, and the names of the columns in which any training row lacks a value."""
     step = -(-len(rows) // FIT_SAMPLE_ROWS)
     sample, blocks, first = rows[::step], [], 0
-    missing = dict.fromkeys(names, 0)
+    nullable: set[str] = set()
     for block in table.blocks(names):
         last = first + block.num_rows
         in_block, sampled = (
             index[np.searchsorted(index, first) : np.searchsorted(index, last)] for index in (rows, sample)
         )
-        for name, column in zip(names, block.take(in_block - first).columns, strict=True):
-            missing[name] += column.null_count
+        columns = zip(names, block.take(in_block - first).columns, strict=True)
+        nullable |= {name for name, column in columns if column.null_count}
         blocks.append(block.take(sampled - first))
         first = last
-    return pyarrow.concat_tables(blocks), missing
+    return pyarrow.concat_tables(blocks), nullable
 
 
-def _table_codes(table: Table, features: Features, has_target: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+def _table_codes(table: Table, features: Features, has_target: NDArray[np.bool_]) -> NDArray[Any]:
     """Encode the rows that have a target as codes (N, K), with the code that encodes the rows of a request."""
     dtype = np.float32 if features.only_numbers else np.float64
 
-    def blocks() -> Iterator[npt.NDArray[Any]]:
+    def blocks() -> Iterator[NDArray[Any]]:
         first = 0
         for block in table.blocks([column.name for column in features.columns]):
             kept = block.filter(pyarrow.array(has_target[first : first + block.num_rows]))
@@ -91,12 +88,12 @@ def _table_codes(table: Table, features: Features, has_target: npt.NDArray[np.bo
     return spill(blocks(), (int(has_target.sum()), len(features)), dtype)
 
 
-def encode_columns(features: Features, columns: list[pyarrow.ChunkedArray]) -> npt.NDArray[np.float64]:
+def encode_columns(features: Features, columns: list[pyarrow.ChunkedArray]) -> NDArray[np.float64]:
     """Encode typed columns as codes (B, K), with the code that encodes a request, each distinct value once."""
     return np.stack([_column_codes(*pair) for pair in zip(features.columns, columns, strict=True)], axis=1)
 
 
-def _column_codes(column: Column, cells: pyarrow.ChunkedArray) -> npt.NDArray[np.float64]:
+def _column_codes(column: Column, cells: pyarrow.ChunkedArray) -> NDArray[np.float64]:
     codes = np.full(len(cells), np.nan)
     present = cells.is_valid().to_numpy()
     values = cells.drop_null()
@@ -113,16 +110,11 @@ def _column_codes(column: Column, cells: pyarrow.ChunkedArray) -> npt.NDArray[np
     return codes
 
 
-def _complete_rows(features: Features, codes: npt.NDArray[Any], rows: RowIndex, notes: list[str]) -> RowIndex:
+def _complete_rows(split: Split, notes: list[str]) -> Split:
     """Leave out rows without a value that no training row lacks: the service refuses them too."""
-    required = [j for j, column in enumerate(features.columns) if not column.missing]
-    incomplete = np.concatenate(
-        [
-            np.isnan(codes[rows[start : start + ROWS_PER_CHUNK]][:, required]).any(axis=1)
-            for start in range(0, len(rows), ROWS_PER_CHUNK)
-        ]
-        or [np.empty(0, bool)]
-    )
-    if incomplete.any():
-        notes.append(f"{np.count_nonzero(incomplete):,} rows lack values that no training row lacks, and are left out")
-    return np.asarray(rows[~incomplete])
+    required = [j for j, column in enumerate(split.features.columns) if not column.missing]
+    incomplete = [np.isnan(codes[:, required]).any(axis=1) for codes, _ in split.chunks()]
+    if count := sum(map(np.count_nonzero, incomplete)):
+        notes.append(f"{count:,} rows lack values that no training row lacks, and are left out")
+        return replace(split, rows=split.rows[~np.concatenate(incomplete)])
+    return split

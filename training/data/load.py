@@ -23,14 +23,10 @@ def load_dataset(config: Config) -> DataSet:
     path = Path(config.data)
     names = [] if config.target is None else [config.target]
     raw = read_file(path, ReadOptions(names, delimiter=config.delimiter, header=config.header))
-    source = {"source": path.name, "sha256": _digest(path)}
+    with path.open("rb") as file:
+        source = {"source": path.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
     if isinstance(raw, Table):
         return load_table(raw, config, source)
     if config.target is not None:
         raise TrainingError(f"{path}: --target names a column of a table; a .npz brings its targets as y")
     return load_arrays(raw, config, source)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

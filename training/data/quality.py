@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 from scipy import stats
 
 from nn import Category
@@ -18,6 +18,7 @@ LEAKAGE_SHARE = 0.999  # of the validation rows (or of the variance) that one co
 QUANTILE_BINS = 64
 MAX_SHIFT = 0.1  # total variation distance of two distributions
 SIGNIFICANCE = 1e-4  # of the test whether two distributions differ
+Bins = NDArray[np.intp]
 
 
 def check_quality(data: DataSet) -> list[str]:
@@ -34,12 +35,11 @@ def _rare_classes(data: DataSet) -> Iterator[str]:
 
 
 def _missing_values(data: DataSet) -> Iterator[str]:
-    nullable = [j for j, column in enumerate(data.features.columns) if column.missing]
-    if not nullable:
-        return
-    counts = sum(np.isnan(codes[:, nullable]).sum(axis=0) for codes, _ in data.train.chunks())
-    for j, count in zip(nullable, np.asarray(counts).tolist(), strict=True):
-        yield f"column {data.features.columns[j].name}: {count:,} of {len(data.train):,} values are missing"
+    if any(column.missing for column in data.features.columns):
+        counts = np.sum([np.isnan(codes).sum(axis=0) for codes, _ in data.train.chunks()], axis=0)
+        for column, count in zip(data.features.columns, counts.tolist(), strict=True):
+            if column.missing:
+                yield f"column {column.name}: {count:,} of {len(data.train):,} values are missing"
 
 
 def _duplicates(data: DataSet) -> Iterator[str]:
@@ -55,7 +55,7 @@ def _duplicates(data: DataSet) -> Iterator[str]:
         yield f"{leaked:,} of {len(test):,} test rows are training rows too: the test flatters the model"
 
 
-def _hashes(split: Split, multipliers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+def _hashes(split: Split, multipliers: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Return a 64-bit hash of the codes of each row (N,)."""
     hashes = [np.empty(0, np.uint64)]
     for codes, _ in split.chunks():
@@ -66,7 +66,7 @@ def _hashes(split: Split, multipliers: npt.NDArray[np.uint64]) -> npt.NDArray[np
     return np.concatenate(hashes)
 
 
-def _count_conflicts(hashes: npt.NDArray[np.uint64], y: Codes, repeated: npt.NDArray[np.uint64]) -> int:
+def _count_conflicts(hashes: NDArray[np.uint64], y: Codes, repeated: NDArray[np.uint64]) -> int:
     """Count the rows whose codes occur with more than one label."""
     rows = np.isin(hashes, repeated)
     groups, group_of = np.unique(hashes[rows], return_inverse=True)
@@ -110,7 +110,7 @@ def _target_shift(data: DataSet, train: Codes, test: Codes) -> Iterator[str]:
         yield "the target is distributed otherwise in the test part than in the training part"
 
 
-def _bin_codes(column: Column, codes: Codes, reference: Codes) -> npt.NDArray[np.intp]:
+def _bin_codes(column: Column, codes: Codes, reference: Codes) -> Bins:
     """Assign codes to bins: the categories, or quantile bins of the training rows; missing values have their own."""
     missing = np.isnan(codes)
     if isinstance(column, Category):
@@ -123,13 +123,7 @@ def _bin_codes(column: Column, codes: Codes, reference: Codes) -> npt.NDArray[np
     return bins.astype(np.intp)
 
 
-def _explained_share(
-    task: str,
-    train_bins: npt.NDArray[np.intp],
-    train_y: Codes,
-    validation_bins: npt.NDArray[np.intp],
-    validation_y: Codes,
-) -> float:
+def _explained_share(task: str, train_bins: Bins, train_y: Codes, validation_bins: Bins, validation_y: Codes) -> float:
     """Predict the commonest class (or mean) of each training bin; return the accuracy (or r²) on validation rows."""
     count = max(int(train_bins.max()), int(validation_bins.max())) + 1
     if task == "classification":
@@ -152,7 +146,7 @@ def _rank_correlation(codes: Codes, y: Codes) -> float:
     return float(stats.spearmanr(codes[present], y[present]).statistic)
 
 
-def _distributions_differ(train: npt.NDArray[Any], test: npt.NDArray[Any]) -> bool:
+def _distributions_differ(train: NDArray[Any], test: NDArray[Any]) -> bool:
     """Return whether two samples of bins differ by more than MAX_SHIFT, and significantly (chi-squared test)."""
     count = int(max(train.max(), test.max())) + 1
     table = np.array([np.bincount(train, minlength=count), np.bincount(test, minlength=count)])
