@@ -7,22 +7,21 @@ from pathlib import Path
 
 import numpy as np
 
-from nn import Artifact
-from store import Publication, publish
+from store import Publication
 from store.layout import model_folder
 from training.config import Config
 from training.console import Console
-from training.data.dataset import DataSet, Split
+from training.data.dataset import DataSet
 from training.data.load import load_dataset
 from training.data.quality import check_quality
 from training.evaluation.confidence import confidence_intervals
 from training.evaluation.scores import evaluate_model
 from training.fit import fit_model
-from training.publishing.golden_rows import POOL_ROWS, choose_golden_rows
 from training.publishing.provenance import collect_provenance
-from training.report.report import render
-from training.report.training_run import TrainingRun
+from training.publishing.publish import publish_model
+from training.report.report import TrainingRun, render
 
+MAX_GOLDEN_CANDIDATES = 4096  # rows from which golden rows are chosen
 CHECKPOINT_FOLDER = ".training"  # in the store; no model can have that name
 
 
@@ -51,11 +50,11 @@ def run(
     console.scores(scores, intervals)
     provenance = collect_provenance(data.source, config.seed)
     report = render(TrainingRun(name, config, data, warnings, fitted, result, scores, intervals, provenance))
-    artifact = Artifact(fitted.model, choose_golden_rows(fitted.model, golden_row_candidates(data)))
-    publication = publish(
+    publication = publish_model(
         models,
         name,
-        artifact,
+        fitted.model,
+        _golden_row_candidates(data),
         {"test": scores},
         provenance,
         files={"config.toml": config.to_toml().encode(), "report.html": report.encode()},
@@ -73,7 +72,7 @@ def _checkpoint(config: Config, name: str, models: Path, data: DataSet) -> Path:
     return models / CHECKPOINT_FOLDER / f"{name}-{hashlib.sha256(settings.encode()).hexdigest()[:12]}"
 
 
-def golden_row_candidates(data: DataSet) -> np.ndarray:
+def _golden_row_candidates(data: DataSet) -> np.ndarray:
     """Return codes (B, K) of test rows, or of validation or training rows if there are none."""
-    split: Split = next(split for split in (data.test, data.validation, data.train) if len(split))
-    return np.asarray(split.codes[split.rows[:POOL_ROWS]])
+    split = next(split for split in (data.test, data.validation, data.train) if len(split))
+    return np.asarray(split.codes[split.rows[:MAX_GOLDEN_CANDIDATES]])

@@ -1,15 +1,14 @@
-"""The plots of a report, each as SVG text to embed in a page."""
+"""The plots of a report, each as SVG text to embed in a page; drawn in the rc context STYLE."""
 
 import io
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from training.evaluation.importance import Importance
 from training.evaluation.scores import ECE_BINS, EvaluationResult, confidence_bins
@@ -39,11 +38,10 @@ MAX_BARS = 25
 MAX_LABEL_LENGTH = 28
 
 
-@mpl.rc_context(STYLE)
 def learning_curves(history: dict[str, list[float]], best_epoch: int) -> str:
     """Draw loss and metric over the epochs, of the training and the validation split."""
     names = [name for name in history if not name.startswith("val_")]
-    figure = _figure(5 * len(names), 3.4)
+    figure = Figure((5 * len(names), 3.4), layout="constrained")
     for number, name in enumerate(sorted(names, key=lambda name: name != "loss")):
         axes = figure.add_subplot(1, len(names), number + 1)
         epochs = np.arange(1, len(history[name]) + 1)
@@ -59,13 +57,11 @@ def learning_curves(history: dict[str, list[float]], best_epoch: int) -> str:
     return _svg(figure)
 
 
-@mpl.rc_context(STYLE)
-def confusion_matrix(counts: npt.NDArray[np.intp], labels: Sequence[Any]) -> str:
+def confusion_matrix(counts: NDArray[np.intp], labels: Sequence[Any]) -> str:
     """Draw true classes (rows) against predicted ones, coloured by the share of the true class."""
     classes = len(counts)
     side = min(2.6 + 0.42 * classes, 8)
-    figure = _figure(side + 0.6, side)
-    axes = figure.add_subplot()
+    figure, axes = _subplot(side + 0.6, side)
     axes.grid(visible=False)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap=COLORMAP, vmin=0, vmax=1)
@@ -81,7 +77,6 @@ def confusion_matrix(counts: npt.NDArray[np.intp], labels: Sequence[Any]) -> str
     return _svg(figure)
 
 
-@mpl.rc_context(STYLE)
 def reliability(result: EvaluationResult) -> str:
     """Draw the accuracy of each bin of confidence, and the number of its rows."""
     confidence = result.outputs.max(axis=1).astype(np.float64)
@@ -90,7 +85,7 @@ def reliability(result: EvaluationResult) -> str:
     filled = rows > 0
     accuracies = np.bincount(bins, result.correct, ECE_BINS)[filled] / rows[filled]
     means = np.bincount(bins, confidence, ECE_BINS)[filled] / rows[filled]
-    figure = _figure(4.6, 4.4)
+    figure = Figure((4.6, 4.4), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     upper.plot([0, 1], [0, 1], color=WEAK, linestyle="--")
     deviation = np.sqrt(means * (1 - means) / rows[filled])
@@ -101,36 +96,30 @@ def reliability(result: EvaluationResult) -> str:
     return _svg(figure)
 
 
-@mpl.rc_context(STYLE)
 def importances(importance: Importance, image_size: tuple[int, int] | None) -> str:
     """Draw bars, the most important first; or a heat map of image patches."""
     if importance.image is not None and image_size is not None:
-        figure = _figure(4.2, 3.8)
-        axes = figure.add_subplot()
+        figure, axes = _subplot(4.2, 3.8)
         axes.grid(visible=False)
         extent = (0, image_size[1], image_size[0], 0)
         heat_map = axes.imshow(importance.rise.reshape(importance.image), cmap=COLORMAP, extent=extent)
         figure.colorbar(heat_map, label="rise of the loss when shuffled")
         return _svg(figure)
     order = np.argsort(-importance.rise)[:MAX_BARS][::-1]
-    figure = _figure(7, 0.9 + 0.27 * len(order))
-    axes = figure.add_subplot()
-    axes.barh(
-        range(len(order)), importance.rise[order], xerr=importance.deviation[order], color=FIRST, ecolor=INK, height=0.7
-    )
+    figure, axes = _subplot(7, 0.9 + 0.27 * len(order))
+    deviation = importance.deviation[order]
+    axes.barh(range(len(order)), importance.rise[order], xerr=deviation, color=FIRST, ecolor=INK, height=0.7)
     axes.set_yticks(range(len(order)), [_shorten(importance.names[j]) for j in order])
     axes.set(xlabel="rise of the loss when shuffled")
     axes.grid(visible=False, axis="y")
     return _svg(figure)
 
 
-@mpl.rc_context(STYLE)
-def images(pixels: npt.NDArray[Any], captions: Sequence[str]) -> str:
+def images(pixels: NDArray[Any], captions: Sequence[str]) -> str:
     """Draw images (N, H, W) side by side with a caption each."""
     columns, pitch = 8, 1.25  # distance of images, whose width is 1; leaves space for a caption
     lines = -(-len(pixels) // columns)
-    figure = _figure(9.6, 1.5 * lines)
-    axes = figure.add_subplot()
+    figure, axes = _subplot(9.6, 1.5 * lines)
     height = pitch * pixels.shape[1] / pixels.shape[2]
     for number, (image, caption) in enumerate(zip(pixels, captions, strict=True)):
         left, top = pitch * (number % columns), -height * (number // columns) * pitch
@@ -142,11 +131,9 @@ def images(pixels: npt.NDArray[Any], captions: Sequence[str]) -> str:
     return _svg(figure)
 
 
-@mpl.rc_context(STYLE)
 def predicted_against_true(result: EvaluationResult) -> str:
     """Draw predicted against true values of a regression; correct predictions are on the diagonal."""
-    figure = _figure(4.8, 4.2)
-    axes = figure.add_subplot()
+    figure, axes = _subplot(4.8, 4.2)
     y, predicted = result.targets.astype(np.float64), result.outputs[:, 0].astype(np.float64)
     _scatter(axes, y, predicted)
     ends = [min(y.min(), predicted.min()), max(y.max(), predicted.max())]
@@ -155,12 +142,10 @@ def predicted_against_true(result: EvaluationResult) -> str:
     return _svg(figure)
 
 
-@mpl.rc_context(STYLE)
 def residuals(result: EvaluationResult) -> str:
     """Draw a histogram of the errors of a regression."""
     residual = result.outputs[:, 0].astype(np.float64) - result.targets
-    figure = _figure(4.8, 4.2)
-    axes = figure.add_subplot()
+    figure, axes = _subplot(4.8, 4.2)
     low, high = np.quantile(residual, [0.005, 0.995])
     axes.hist(np.clip(residual, low, high), bins=min(60, 10 + len(residual) // 20), color=FIRST)
     axes.axvline(0, color=SECOND, linewidth=1)
@@ -168,15 +153,16 @@ def residuals(result: EvaluationResult) -> str:
     return _svg(figure)
 
 
-def _scatter(axes: Axes, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> None:
+def _scatter(axes: Axes, x: NDArray[Any], y: NDArray[Any]) -> None:
     if len(x) <= 1000:
         axes.plot(x, y, "o", color=FIRST, alpha=0.5, markersize=4, markeredgewidth=0)
     else:
         axes.hexbin(x, y, gridsize=45, cmap=COLORMAP, bins="log", mincnt=1, linewidths=0)
 
 
-def _figure(width: float, height: float) -> Figure:
-    return Figure((width, height), layout="constrained")
+def _subplot(width: float, height: float) -> tuple[Figure, Axes]:
+    figure = Figure((width, height), layout="constrained")
+    return figure, figure.add_subplot()
 
 
 def _svg(figure: Figure) -> str:

@@ -1,30 +1,162 @@
-"""Renders the report of a training run as one HTML page."""
+"""The report of a training run as one HTML page: facts, scores by class, the worst errors, plots."""
 
+from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
+import matplotlib as mpl
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from numpy.typing import NDArray
 
+from nn.model import Label
+from training.config import Config
+from training.data.dataset import DataSet
+from training.evaluation.confidence import Interval
 from training.evaluation.importance import importance
-from training.report import plots, sections
-from training.report.training_run import TrainingRun
+from training.evaluation.scores import EvaluationResult
+from training.fit import FittedModel
+from training.report import plots
+
+MAX_ERROR_IMAGES, MAX_ERROR_ROWS = 24, 12
+MAX_CELLS = 12  # of an error that is shown as text
 
 
+@dataclass(frozen=True)
+class TrainingRun:
+    """Settings, data, fitted model and test results of a finished run: what its report describes."""
+
+    name: str
+    config: Config
+    data: DataSet
+    warnings: list[str]
+    fitted: FittedModel
+    result: EvaluationResult
+    scores: dict[str, float]
+    intervals: dict[str, Interval]
+    provenance: dict[str, Any]
+
+    @property
+    def is_classification(self) -> bool:
+        """Whether the task is a classification."""
+        return self.data.targets.task == "classification"
+
+
+@mpl.rc_context(plots.STYLE)
 def render(run: TrainingRun) -> str:
     """Return the page with its plots embedded."""
+    loader = PackageLoader("training.report", "")
     environment = Environment(
-        loader=PackageLoader("training.report", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     return environment.get_template("report.html").render(
         run=run,
-        labels=run.data.targets.labels,
         written=datetime.now(UTC),
-        facts=sections.facts(run),
-        columns=sections.column_summary(run),
+        facts=_facts(run),
         curves=plots.learning_curves(run.fitted.history.history, run.fitted.best_epoch),
         importance=plots.importances(importance(run.fitted.model, run.data), run.data.image),
-        **(sections.classification(run) if run.is_classification else sections.regression(run)),
+        **(_classification(run) if run.is_classification else _regression(run)),
     )
+
+
+def _facts(run: TrainingRun) -> dict[str, str]:
+    """Return the facts about data, network and training."""
+    layers = run.fitted.model.network.layers
+    widths = [layers[0].kernel.shape[0], *(layer.kernel.shape[1] for layer in layers)]
+    parameters = sum(layer.kernel.size + layer.bias.size for layer in layers)
+    data = run.data
+    table = {
+        "Data": run.provenance["data"]["source"],
+        "Rows": f"{len(data.train):,} to train, {len(data.validation):,} to validate, {len(data.test):,} to test",
+        "Network": f"{' → '.join(map(str, widths))}, {run.config.activation}: {parameters:,} parameters",
+        "Epochs": f"{len(run.fitted.history.epoch)}, the best was {run.fitted.best_epoch + 1}",
+        "Optimizer": f"{run.config.optimizer}, learning rate {run.config.learning_rate:g}, {run.config.schedule}",
+    }
+    if run.config.target:
+        table["Target"] = run.config.target
+    if run.fitted.temperature is not None:
+        table["Temperature"] = f"{run.fitted.temperature:.3f} (folded into the last layer)"
+    if digest := run.provenance["data"].get("sha256"):
+        table["SHA-256 of the data"] = digest
+    kinds = Counter(column.kind for column in data.features.columns)
+    table["Columns"] = ", ".join(f"{count} of kind {kind}" for kind, count in kinds.items())
+    if data.features.dropped:
+        table["Columns"] += f"; dropped: {', '.join(data.features.dropped)}"
+    return table
+
+
+def _classification(run: TrainingRun) -> dict[str, Any]:
+    """Return the sections of a classification."""
+    labels = run.data.targets.labels
+    # The number of test rows by true class (first axis) and predicted class.
+    confusion = np.zeros((len(labels), len(labels)), np.intp)
+    np.add.at(confusion, (run.result.targets, run.result.outputs.argmax(axis=1)), 1)
+    return {
+        "class_scores": _class_scores(confusion, labels),
+        "confusion": plots.confusion_matrix(confusion, labels),
+        "reliability": plots.reliability(run.result),
+        "errors": _confident_errors(run),
+    }
+
+
+def _class_scores(confusion: NDArray[np.intp], labels: tuple[Label, ...]) -> list[dict[str, Any]]:
+    correct, true, predicted = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+    return [
+        {
+            "label": label,
+            "rows": int(true[number]),
+            "precision": _ratio(correct[number], predicted[number]),
+            "recall": _ratio(correct[number], true[number]),
+            "f1": _ratio(2 * correct[number], true[number] + predicted[number]),
+        }
+        for number, label in enumerate(labels)
+    ]
+
+
+def _ratio(numerator: float, denominator: float) -> float | None:
+    return float(numerator / denominator) if denominator else None
+
+
+def _confident_errors(run: TrainingRun) -> dict[str, Any]:
+    """Return the errors of the highest confidence, as images or cell by cell."""
+    result, labels = run.result, run.data.targets.labels
+    wrong = np.flatnonzero(~result.correct)
+    limit = MAX_ERROR_ROWS if run.data.image is None else MAX_ERROR_IMAGES
+    worst = wrong[np.argsort(-result.outputs[wrong].max(axis=1), kind="stable")][:limit]
+    errors = [
+        {"true": labels[true], "predicted": labels[outputs.argmax()], "probability": float(outputs.max())}
+        for true, outputs in zip(result.targets[worst].tolist(), result.outputs[worst], strict=True)
+    ]
+    if run.data.image is None or not errors:
+        return _add_cells(run, worst, errors) | {"count": len(wrong)}
+    pixels = _test_codes(run, worst).reshape(-1, *run.data.image)
+    captions = [f"{error['true']} → {error['predicted']} ({error['probability']:.2f})" for error in errors]
+    return {"count": len(wrong), "plot": plots.images(pixels, captions), "rows": []}
+
+
+def _regression(run: TrainingRun) -> dict[str, Any]:
+    """Return the sections of a regression."""
+    result = run.result
+    worst = np.argsort(-result.losses, kind="stable")[:MAX_ERROR_ROWS]
+    errors: list[dict[str, Any]] = [
+        {"true": f"{result.targets[row]:g}", "predicted": f"{result.outputs[row, 0]:g}"} for row in worst
+    ]
+    return {
+        "predicted": plots.predicted_against_true(result),
+        "residuals": plots.residuals(result),
+        "errors": _add_cells(run, worst, errors),
+    }
+
+
+def _add_cells(run: TrainingRun, rows: NDArray[np.intp], errors: list[dict[str, Any]]) -> dict[str, Any]:
+    """Add the first cells of each erroneous row by name, in the form in which a client sends them."""
+    columns = run.data.features.columns[:MAX_CELLS]
+    for error, codes in zip(errors, _test_codes(run, rows), strict=True):
+        cells = zip(columns, codes[: len(columns)], strict=True)
+        error["cells"] = [(column.name, column.to_cell(float(code))) for column, code in cells]
+    return {"plot": None, "rows": errors}
+
+
+def _test_codes(run: TrainingRun, rows: NDArray[np.intp]) -> NDArray[Any]:
+    return np.asarray(run.data.test.codes[run.data.test.rows[rows]])
