@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 from scipy import stats
 
-from training.evaluation.confidence import CONFIDENCE, Interval, resamples
+from training.evaluation.confidence import CONFIDENCE, Interval, percentile_interval, resamples
 from training.evaluation.scores import EvaluationResult
 
 
@@ -33,25 +33,21 @@ class Comparison:
 
 def compare_results(first: EvaluationResult, second: EvaluationResult, task: str) -> Comparison:
     """Compare two models row by row; the interval is a bootstrap of the difference."""
-    classification = task == "classification"
-    gains = _accuracy_gains(first, second) if classification else _error_gains(first, second)
+    if task == "classification":
+        metric, gains = "accuracy", second.correct.astype(np.float64) - first.correct
+    else:
+        metric, gains = "mae", _absolute_errors(first) - _absolute_errors(second)
     ahead, behind = int((gains > 0).sum()), int((gains < 0).sum())
-    means = np.array([gains[index].mean() for index in resamples(len(gains))])
-    p_value = _mcnemar(ahead, behind) if classification else _sign_p_value(means)
-    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    metric, sign = ("accuracy", 1) if classification else ("mae", -1)
-    bounds = sorted((sign * float(low), sign * float(high)))
-    return Comparison(metric, sign * float(gains.mean()), (bounds[0], bounds[1]), behind, ahead, p_value)
+    means = [float(gains[index].mean()) for index in resamples(len(gains))]
+    p_value = _mcnemar(ahead, behind) if metric == "accuracy" else _sign_p_value(np.array(means))
+    # A better model has a larger accuracy, but a smaller error.
+    sign = 1 if metric == "accuracy" else -1
+    low, high = sorted(sign * bound for bound in percentile_interval(means))
+    return Comparison(metric, sign * float(gains.mean()), (low, high), behind, ahead, p_value)
 
 
-def _accuracy_gains(first: EvaluationResult, second: EvaluationResult) -> npt.NDArray[np.float64]:
-    return second.correct.astype(np.float64) - first.correct
-
-
-def _error_gains(first: EvaluationResult, second: EvaluationResult) -> npt.NDArray[np.float64]:
-    """Return by how much the second model is closer on each row."""
-    errors = (np.abs(result.outputs[:, 0].astype(np.float64) - result.targets) for result in (first, second))
-    return np.asarray(np.subtract(*errors))
+def _absolute_errors(result: EvaluationResult) -> NDArray[np.float64]:
+    return np.asarray(np.abs(result.outputs[:, 0].astype(np.float64) - result.targets))
 
 
 def _mcnemar(ahead: int, behind: int) -> float:
@@ -59,7 +55,7 @@ def _mcnemar(ahead: int, behind: int) -> float:
     return float(stats.binomtest(ahead, ahead + behind).pvalue) if ahead + behind else 1.0
 
 
-def _sign_p_value(means: npt.NDArray[np.float64]) -> float:
+def _sign_p_value(means: NDArray[np.float64]) -> float:
     """Return the two-sided p-value of a mean difference, from its bootstrap (Efron & Tibshirani 1993, chapter 15).
 
     It is twice the share of resamples in which the difference has the other sign.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 from scipy import stats
 
 from training.evaluation.scores import EvaluationResult
@@ -24,14 +24,14 @@ def confidence_intervals(result: EvaluationResult, task: str) -> dict[str, Inter
     if task == "classification":
         losses = [float(result.losses[index].mean()) for index in resamples(len(result.targets))]
         correct = wilson_interval(int(result.correct.sum()), len(result.targets))
-        return {"accuracy": correct, "loss": _percentile_interval(losses)}
+        return {"accuracy": correct, "loss": percentile_interval(losses)}
     scores = [result.take(index).scores(task) for index in resamples(len(result.targets))]
-    return {name: _percentile_interval([score[name] for score in scores]) for name in scores[0] if name != "rows"}
+    return {name: percentile_interval([score[name] for score in scores]) for name in scores[0] if name != "rows"}
 
 
-def _percentile_interval(values: list[float]) -> Interval:
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
+def percentile_interval(values: list[float]) -> Interval:
+    """Return the bounds between which values of resamples lie with 95 % confidence."""
+    low, high = np.quantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(low), float(high)
 
 
@@ -41,7 +41,7 @@ def wilson_interval(successes: int, trials: int) -> Interval:
     return float(interval.low), float(interval.high)
 
 
-def resamples(rows: int) -> Iterator[npt.NDArray[np.intp]]:
+def resamples(rows: int) -> Iterator[NDArray[np.intp]]:
     """Yield bootstrap resamples: row numbers (N,), drawn with replacement."""
     rng = np.random.default_rng(0)
     for _ in range(min(max(RESAMPLED_ROWS // rows, MIN_RESAMPLES), MAX_RESAMPLES)):
