@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from dataclasses import fields
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,8 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> int:
     try:
         code = int(options.run(options))
         sys.stdout.flush()
-    except Interrupted as error:
-        print(f"\nInterrupted: {error}.", file=sys.stderr)
+    except (Interrupted, KeyboardInterrupt) as error:
+        print(f"\nInterrupted{f': {error}' if str(error) else '; nothing was published'}.", file=sys.stderr)
         return 130
     except (TrainingError, StoreError, ArtifactError) as error:
         print(f"Error: {error}", file=sys.stderr)
@@ -39,9 +39,6 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> int:
         # The reader has closed the pipe, such as `| head -1`; the interpreter must not flush stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except KeyboardInterrupt:
-        print("\nInterrupted; nothing was published.", file=sys.stderr)
-        return 130
     return code
 
 
@@ -49,22 +46,30 @@ def _parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=program, description="Train networks and publish them.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add_command in (_add_train, _add_evaluate, _add_compare, _add_predict):
-        _add_models(add_command(commands, program))
+        command = add_command(commands, program)
+        command.add_argument(
+            "--models",
+            type=Path,
+            default=Path(os.environ.get("NPSERVE_MODELS", "models")),
+            metavar="DIR",
+            help="the store (default: $NPSERVE_MODELS, else models)",
+        )
     return parser
 
 
-def _add_train(commands: Any, program: str) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(
+def _add_train(commands: Any, program: str) -> Any:
+    command = commands.add_parser(
         "train",
         help="train a network on a data set and publish it",
         description="Train a network on a data set, try it on rows that it has not seen, and publish it."
         " Settings come from a TOML file (--config), from options, or are found from the data.",
         epilog=f"example: {program} train --data flowers.csv --target species --name flowers",
     )
+    command.set_defaults(run=run_train)
     command.add_argument("--name", help="what to publish it as (default: the name of the file)")
     command.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML, by the names of the options")
     for setting in fields(Config):
-        _add_setting(command, setting.name, setting.default, setting.metadata)
+        _add_setting(command, setting, setting.default)
     command.add_argument("--json", action="store_true", help="print a JSON object a line, for programs")
     command.add_argument("--force", action="store_true", help="make it stable whatever its test metric")
     command.add_argument("--no-promote", action="store_true", help="publish it as candidate, leave stable alone")
@@ -72,91 +77,71 @@ def _add_train(commands: Any, program: str) -> argparse.ArgumentParser:
     command.add_argument(
         "--timeout", type=float, default=60.0, metavar="SECONDS", help="how long to wait (default: %(default)g)"
     )
-    command.set_defaults(run=run_train)
     return command
 
 
-def _add_evaluate(commands: Any, program: str) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(
+def _add_evaluate(commands: Any, program: str) -> Any:
+    command = commands.add_parser(
         "evaluate",
         help="say how good a version is on new data",
         description="Run a published version over the rows of a file and print the figures of its training report.",
         epilog=f"example: {program} evaluate flowers --data june.csv",
     )
-    command.add_argument("name", metavar="NAME")
-    _add_version(command)
-    _add_data(command)
-    _add_target(command)
-    _add_csv_options(command)
-    command.add_argument("--json", action="store_true", help="print JSON, for programs")
     command.set_defaults(run=run_evaluate)
+    _add_version(command)
+    _add_data(command, scored=True)
     return command
 
 
-def _add_compare(commands: Any, program: str) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(
+def _add_compare(commands: Any, program: str) -> Any:
+    command = commands.add_parser(
         "compare",
         help="say which of two versions is better, and whether that is chance",
         description="Run two versions over the same rows. McNemar's test (for a regression the sign test) says how"
         " likely chance alone makes such a difference.",
         epilog=f"example: {program} compare flowers 1 2 --data june.csv",
     )
+    command.set_defaults(run=run_compare)
     command.add_argument("name", metavar="NAME")
     command.add_argument("versions", metavar="VERSION", nargs=2, help="two numbers or aliases")
-    _add_data(command)
-    _add_target(command)
-    _add_csv_options(command)
-    command.add_argument("--json", action="store_true", help="print JSON, for programs")
-    command.set_defaults(run=run_compare)
+    _add_data(command, scored=True)
     return command
 
 
-def _add_predict(commands: Any, program: str) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(
+def _add_predict(commands: Any, program: str) -> Any:
+    command = commands.add_parser(
         "predict",
         help="predict the rows of a file",
         description="Write the rows of a file with their predictions to another one; neither need fit into memory.",
         epilog=f"example: {program} predict flowers --data new.csv --out predicted.parquet",
     )
-    command.add_argument("name", metavar="NAME")
-    _add_version(command)
-    _add_data(command)
-    _add_csv_options(command)
-    command.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .csv or .parquet file to write")
     command.set_defaults(run=run_predict)
+    _add_version(command)
+    _add_data(command, scored=False)
+    command.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .csv or .parquet file to write")
     return command
 
 
 def _add_version(command: argparse.ArgumentParser) -> None:
+    command.add_argument("name", metavar="NAME")
     command.add_argument("--version", default="stable", help="a number or an alias (default: %(default)s)")
 
 
-def _add_data(command: argparse.ArgumentParser) -> None:
+def _add_data(command: argparse.ArgumentParser, *, scored: bool) -> None:
+    """Add the options of a file of rows, and those of its scores."""
     command.add_argument("--data", type=Path, required=True, metavar="FILE", help="a .csv, .parquet or .npz file")
+    if scored:
+        command.add_argument("--target", metavar="COLUMN", help="what to compare with (default: as in training)")
+    for setting in fields(Config):
+        if setting.name in ("delimiter", "header"):
+            _add_setting(command, setting, None)
+    if scored:
+        command.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
-def _add_target(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--target", metavar="COLUMN", help="what to compare with (default: as in training)")
-
-
-def _add_csv_options(command: argparse.ArgumentParser) -> None:
-    settings = {setting.name: setting for setting in fields(Config)}
-    for name in ("delimiter", "header"):
-        _add_setting(command, name, None, settings[name].metadata)
-
-
-def _add_models(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--models",
-        type=Path,
-        default=Path(os.environ.get("NPSERVE_MODELS", "models")),
-        metavar="DIR",
-        help="the store (default: $NPSERVE_MODELS, else models)",
-    )
-
-
-def _add_setting(command: argparse.ArgumentParser, name: str, default: Any, metadata: Any) -> None:
-    """Make a setting an option, absent from the namespace if it is not given: file and default then decide."""
+def _add_setting(command: argparse.ArgumentParser, setting: Field[Any], default: Any) -> None:
+    """Make a setting an option, which is None if it is not given: file and default then decide."""
+    metadata = setting.metadata
 
     def parse(text: str) -> Any:
         try:
@@ -167,20 +152,13 @@ def _add_setting(command: argparse.ArgumentParser, name: str, default: Any, meta
             raise argparse.ArgumentTypeError(f"expected {metadata['expected']}, got {text!r}")
         return value
 
-    default_text = "" if default is None else f" (default: {_format_value(default)})"
+    shown = ",".join(map(str, default)) if isinstance(default, tuple) else str(default).lower()
     command.add_argument(
-        f"--{name.replace('_', '-')}",
+        f"--{setting.name.replace('_', '-')}",
         type=parse,
-        default=argparse.SUPPRESS,
-        metavar=name.rpartition("_")[2].upper(),
-        help=metadata["help"].replace("%", "%%") + default_text,
+        metavar=setting.name.rpartition("_")[2].upper(),
+        help=metadata["help"].replace("%", "%%") + ("" if default is None else f" (default: {shown})"),
     )
-
-
-def _format_value(value: Any) -> str:
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 if __name__ == "__main__":

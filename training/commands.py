@@ -4,7 +4,6 @@ import argparse
 import json
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
 
 from store import Version, find_number, read_version
 from training.config import Config
@@ -23,24 +22,18 @@ from training.scoring.score_file import score_file, target_of
 
 def run_train(options: argparse.Namespace) -> int:
     """Train and publish; return 1 if the version did not become stable although it should."""
-    given = {setting.name: getattr(options, setting.name) for setting in fields(Config) if setting.name in options}
-    config = Config.read(options.config, given)
+    settings = {setting.name: getattr(options, setting.name) for setting in fields(Config)}
+    config = Config.read(options.config, {name: value for name, value in settings.items() if value is not None})
     name = options.name or Path(config.data).stem.lower()
     if options.wait_for:
         check_url(options.wait_for)
     console = JSONConsole() if options.json else Console()
-    publication = run(
-        config,
-        name,
-        models=options.models,
-        console=console,
-        promote=not options.no_promote,
-        force=options.force,
-    )
+    promote = not options.no_promote
+    publication = run(config, name, models=options.models, console=console, promote=promote, force=options.force)
     if options.wait_for:
         seconds = wait_for(options.wait_for, publication, options.models, options.timeout)
         console.serving(options.wait_for, seconds)
-    return 0 if publication.alias == "stable" or options.no_promote else 1
+    return 0 if publication.alias == "stable" or not promote else 1
 
 
 def run_evaluate(options: argparse.Namespace) -> int:
@@ -78,7 +71,7 @@ def run_compare(options: argparse.Namespace) -> int:
 def run_predict(options: argparse.Namespace) -> int:
     """Write the rows of a file with their predictions to another file."""
     version = _read_version(options, options.version)
-    rows = predict_file(version.artifact.model, options.data, options.out, **_csv_options(options))
+    rows = predict_file(version.artifact.model, options.data, options.out, options.delimiter, options.header)
     print(f"Predicted {rows:,} rows with {version.name} {version.number}: {options.out}")
     return 0
 
@@ -91,9 +84,5 @@ def _score_versions(options: argparse.Namespace, versions: list[Version]) -> lis
     target = options.target or target_of(options.models, versions[-1])
     models = [version.artifact.model for version in versions]
     names = [column.name for model in models for column in model.features.columns] + ([target] if target else [])
-    data = read_file(options.data, ReadOptions(names, others=False, **_csv_options(options)))
+    data = read_file(options.data, ReadOptions(names, others=False, delimiter=options.delimiter, header=options.header))
     return score_file(data, models, target)
-
-
-def _csv_options(options: argparse.Namespace) -> dict[str, Any]:
-    return {name: getattr(options, name) for name in ("delimiter", "header") if name in options}

@@ -10,12 +10,11 @@ from typing import Any, Self
 from nn.activations import ACTIVATIONS
 from training.errors import TrainingError
 
-Check = Callable[[Any], bool]
 
-
-def _setting(default: Any, parse: Callable[[str], Any], check: Check, expected: str, description: str) -> Any:
-    metadata = {"parse": parse, "check": check, "expected": expected, "help": description}
-    return field(default=default, metadata=metadata)
+def _setting(
+    default: Any, parse: Callable[[str], Any], check: Callable[[Any], bool], expected: str, description: str
+) -> Any:
+    return field(default=default, metadata={"parse": parse, "check": check, "expected": expected, "help": description})
 
 
 def _string(description: str) -> Any:
@@ -37,9 +36,8 @@ def _float(default: float, below: float, description: str, *, positive: bool = F
     def check(value: Any) -> bool:
         return type(value) in (int, float) and 0 <= value < below and not (positive and value == 0)
 
-    return _setting(
-        default, float, check, f"a number {'above' if positive else 'from'} 0 to below {below:g}", description
-    )
+    expected = f"a number {'above' if positive else 'from'} 0 to below {below:g}"
+    return _setting(default, float, check, expected, description)
 
 
 def _flag(default: bool | None, description: str) -> Any:

@@ -1,6 +1,7 @@
 """The output of a run: sentences and a progress bar for people, a JSON object on each line for programs."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -66,15 +67,7 @@ class JSONConsole(Console):
     def published(self, publication: Publication, models: Path) -> None:
         """Print the publication."""
         folder = models / publication.name / str(publication.version)
-        _print_event(
-            "published",
-            name=publication.name,
-            version=publication.version,
-            alias=publication.alias,
-            reason=publication.reason,
-            metrics=publication.metrics,
-            folder=str(folder),
-        )
+        _print_event("published", **asdict(publication), folder=str(folder))
 
     def serving(self, url: str, seconds: float) -> None:
         """Print that a service serves the version."""
@@ -92,11 +85,8 @@ def _print_event(event: str, **content: Any) -> None:
 
 def format_scores(scores: dict[str, float], intervals: dict[str, Interval]) -> str:
     """Write scores with their intervals as a sentence."""
-    words = []
-    for name, value in scores.items():
-        if name != "rows":
-            interval = f" ({intervals[name][0]:.4g} to {intervals[name][1]:.4g})" if name in intervals else ""
-            words.append(f"{name} {value:.4f}{interval}")
+    texts = {name: " ({:.4g} to {:.4g})".format(*interval) for name, interval in intervals.items()}
+    words = [f"{name} {value:.4f}{texts.get(name, '')}" for name, value in scores.items() if name != "rows"]
     return f"{', '.join(words)} on {scores['rows']:,} rows"
 
 

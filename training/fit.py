@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from nn import Model
 from training.config import Config
-from training.data.dataset import DataSet, Split
+from training.data.dataset import DataSet
 from training.evaluation.calibration import fit_temperature, scale_outputs
 from training.interrupts import Divergence, Interrupted, interruptible
 from training.keras import Sequential
@@ -39,12 +39,7 @@ class FittedModel:
 
 
 def fit_model(
-    config: Config,
-    data: DataSet,
-    *,
-    checkpoint: Path | None = None,
-    callbacks: Sequence[Callback] = (),
-    verbose: str | int = 0,
+    config: Config, data: DataSet, *, checkpoint: Path | None = None, callbacks: Sequence[Callback] = ()
 ) -> FittedModel:
     """Train a network on the training split; the validation split chooses the best epoch and the temperature.
 
@@ -53,10 +48,9 @@ def fit_model(
     """
     set_random_seed(config.seed)
     batch_size, epochs = _schedule(config, len(data.train))
-    steps = ceil(len(data.train) / batch_size)
-    model = build_network(config, data.features.width, len(data.targets.labels))
-    scaler = _TargetScaler.of(data)
-    model.compile(_optimizer(config, steps * epochs), _loss(config, data), _metrics(data))
+    model = _build_network(config, data.features.width, len(data.targets.labels))
+    _compile(model, config, data, epochs * ceil(len(data.train) / batch_size))
+    scaler = _TargetScaler(data)
     validation = (data.validation, scaler.standardise(data.validation.y)) if len(data.validation) else None
     stops_early = validation is not None and config.patience > 0
     stopping = EarlyStopping(patience=config.patience, restore_best_weights=True) if stops_early else None
@@ -69,7 +63,7 @@ def fit_model(
             epochs=epochs,
             validation_data=validation,
             callbacks=[Divergence(), *([stopping] if stopping else []), *callbacks, *backup],
-            verbose=verbose,
+            verbose=0,
         )
     if model.interrupted:
         raise _interrupted(model, history, checkpoint)
@@ -84,7 +78,7 @@ def _schedule(config: Config, rows: int) -> tuple[int, int]:
     return batch_size, epochs
 
 
-def build_network(config: Config, inputs: int, classes: int) -> Sequential:
+def _build_network(config: Config, inputs: int, classes: int) -> Sequential:
     """Return the network: hidden layers with dropout, then one output for each class, or one value."""
     layers: list[Layer] = []
     for units in config.layers:
@@ -96,39 +90,27 @@ def build_network(config: Config, inputs: int, classes: int) -> Sequential:
     return model
 
 
-def _optimizer(config: Config, steps: int) -> Any:
+def _compile(model: Sequential, config: Config, data: DataSet, steps: int) -> None:
+    """Choose the optimizer with its learning rate over the steps of the run, the loss and the metric."""
     rate: Any = config.learning_rate
     if config.schedule == "cosine":
         warmup_steps = round(WARMUP_SHARE * steps)
         rate = CosineDecay(0.0, max(steps - warmup_steps, 1), warmup_target=rate, warmup_steps=warmup_steps)
     options = {"weight_decay": config.weight_decay} if config.optimizer == "adamw" else {}
-    return OPTIMIZERS[config.optimizer](rate, **options)
-
-
-def _loss(config: Config, data: DataSet) -> Any:
+    optimizer = OPTIMIZERS[config.optimizer](rate, **options)
     if data.targets.task == "regression":
-        return Huber()
-    return SparseCategoricalCrossentropy(label_smoothing=config.label_smoothing)
+        model.compile(optimizer, Huber(), ["mae"])
+    else:
+        model.compile(optimizer, SparseCategoricalCrossentropy(label_smoothing=config.label_smoothing), ["accuracy"])
 
 
-def _metrics(data: DataSet) -> list[str]:
-    return ["accuracy"] if data.targets.task == "classification" else ["mae"]
-
-
-@dataclass(frozen=True)
 class _TargetScaler:
     """Standardises the targets of a regression by mean and deviation of the training split; classes are unchanged."""
 
-    mean: float = 0.0
-    deviation: float = 1.0
-    regression: bool = False
-
-    @classmethod
-    def of(cls, data: DataSet) -> "_TargetScaler":
-        if data.targets.task == "classification":
-            return cls()
+    def __init__(self, data: DataSet) -> None:
+        self.regression = data.targets.task == "regression"
         y = data.train.y.astype(np.float64)
-        return cls(float(y.mean()), float(y.std()), regression=True)
+        self.mean, self.deviation = float(y.mean()), float(y.std())
 
     def standardise(self, y: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return ((y - self.mean) / self.deviation).astype(np.float32) if self.regression else y
@@ -151,9 +133,6 @@ def _finalise(config: Config, data: DataSet, network: Sequential, scaler: _Targe
     classifier = network.classifier(data.features, data.targets.labels)
     if not (config.calibrate and len(data.validation)):
         return classifier, None
-    temperature = fit_temperature(_logits(classifier, data.validation), data.validation.y)
+    logits = np.concatenate([classifier.logits(codes).astype(np.float64) for codes, _ in data.validation.chunks()])
+    temperature = fit_temperature(logits, data.validation.y)
     return scale_outputs(classifier, 1 / temperature), temperature
-
-
-def _logits(model: Model, split: Split) -> npt.NDArray[np.float64]:
-    return np.concatenate([model.logits(codes).astype(np.float64) for codes, _ in split.chunks()])

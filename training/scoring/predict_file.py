@@ -22,9 +22,7 @@ from training.scoring.blocks import read_blocks
 WRITERS = {".csv": pyarrow.csv.CSVWriter, ".parquet": pyarrow.parquet.ParquetWriter}
 
 
-def predict_file(
-    model: Model, data: Path, out: Path, *, delimiter: str | None = None, header: bool | None = None
-) -> int:
+def predict_file(model: Model, data: Path, out: Path, delimiter: str | None, header: bool | None) -> int:
     """Write the rows of a file unchanged, followed by their predictions; return the number of rows.
 
     A classification adds `prediction` and the `probability` of each class, a regression `prediction` alone.
