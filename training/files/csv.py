@@ -137,9 +137,8 @@ def _infer_type(column: pyarrow.ChunkedArray, previous: pyarrow.DataType) -> pya
     widened = {pyarrow.null(): INFERRED_TYPES, INTEGER: [INTEGER, FLOAT, TEXT]}
     # A failing cast takes time for each value that fails: most types are excluded by the first values.
     first = column.slice(0, TRIED_VALUES)
-    return next(
-        fit for fit in widened.get(previous, [previous, TEXT]) if _can_cast(first, fit) and _can_cast(column, fit)
-    )
+    possible = widened.get(previous, [previous, TEXT])
+    return next(data_type for data_type in possible if _can_cast(first, data_type) and _can_cast(column, data_type))
 
 
 def _can_cast(text: pyarrow.ChunkedArray | pyarrow.Scalar, data_type: pyarrow.DataType) -> bool:

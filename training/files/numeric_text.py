@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow
 import pyarrow.compute
 
@@ -26,10 +24,13 @@ class _Counts:
 
     def add(self, cells: pyarrow.ChunkedArray, first_row: int) -> None:
         """Count the cells of one block."""
-        is_number = _matches(cells, NUMBER_PATTERN)
+        is_number, has_comma = (
+            pyarrow.compute.match_substring_regex(cells, pattern).fill_null(False).to_numpy()
+            for pattern in (NUMBER_PATTERN, DECIMAL_COMMA_PATTERN)
+        )
         self.values += len(cells) - cells.null_count
-        self.numbers += int(np.count_nonzero(is_number))
-        self.decimal_commas += int(np.count_nonzero(_matches(cells, DECIMAL_COMMA_PATTERN)))
+        self.numbers += int(is_number.sum())
+        self.decimal_commas += int(has_comma.sum())
         others = cells.is_valid().to_numpy() & ~is_number
         if self.first_other is None and others.any():
             self.first_other = first_row + int(others.argmax())
@@ -58,8 +59,3 @@ def numeric_text_warnings(table: Table) -> Iterator[str]:
             counts[name].add(cells, rows + 1)
         rows += block.num_rows
     yield from (warning for name in names if (warning := counts[name].warning(name)))
-
-
-def _matches(cells: pyarrow.ChunkedArray, pattern: str) -> npt.NDArray[np.bool_]:
-    matches = pyarrow.compute.match_substring_regex(cells, pattern)
-    return np.asarray(matches.fill_null(False).to_numpy())

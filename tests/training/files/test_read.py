@@ -2,10 +2,15 @@
 
 from pathlib import Path
 
+import pyarrow
+import pyarrow.csv
+import pyarrow.parquet
 import pytest
 
 from tests.helpers.datasets import CSV, load_file
 from training import TrainingError
+from training.files.read import read_file
+from training.files.table import INTEGER, TEXT, ReadOptions, Table
 
 
 @pytest.mark.parametrize(
@@ -57,3 +62,29 @@ def test_no_such_file_and_no_target(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(TrainingError, match="can't be read"):
         load_file(tmp_path / "folder.csv")
+
+
+@pytest.mark.parametrize("name", ["data.csv", "data.parquet"])
+def test_a_table_is_read_with_the_columns_that_are_asked_for(name: str, tmp_path: Path) -> None:
+    content = pyarrow.table({"a": range(300), "b": range(300), "c": ["x", "y", "z"] * 100})
+    if name == "data.csv":
+        pyarrow.csv.write_csv(content, tmp_path / name)
+    else:
+        pyarrow.parquet.write_table(content, tmp_path / name)
+    table = read_file(tmp_path / name, ReadOptions(["c", "a", "d"], others=False))
+    assert isinstance(table, Table)
+    assert list(table.types) == ["a", "b", "c"]
+    assert (table.rows, table.types["a"], table.types["c"]) == (300, INTEGER, TEXT)
+    # The type of a column that nobody needs is not found out.
+    assert table.types["b"] == (TEXT if name == "data.csv" else INTEGER)
+    assert [set(block.column_names) for block in table.stored_blocks(["c", "a"])] == [{"a", "c"}]
+    (block,) = table.blocks(["c", "a"])
+    assert block.equals(content.select(["c", "a"]))
+
+
+def test_values_that_differ_late_in_a_column_decide_its_type(tmp_path: Path) -> None:
+    rows = [f"{i},{i},{i % 2}\n" for i in range(500)] + ["0.5,none,true\n"]
+    (tmp_path / "data.csv").write_text("a,b,c\n" + "".join(rows))
+    table = read_file(tmp_path / "data.csv")
+    assert isinstance(table, Table)
+    assert [str(data_type) for data_type in table.types.values()] == ["double", "string", "bool"]
