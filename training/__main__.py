@@ -29,11 +29,9 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> int:
     except (Interrupted, KeyboardInterrupt) as error:
         print(f"\nInterrupted{f': {error}' if str(error) else '; nothing was published'}.", file=sys.stderr)
         return 130
-    except (TrainingError, StoreError, ArtifactError) as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 2
-    except MemoryError:
-        print("Error: the data do not fit into memory; nothing was published", file=sys.stderr)
+    except (TrainingError, StoreError, ArtifactError, MemoryError) as error:
+        no_memory = "the data do not fit into memory; nothing was published"
+        print(f"Error: {no_memory if isinstance(error, MemoryError) else error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         # The reader has closed the pipe, such as `| head -1`; the interpreter must not flush stdout at exit.
@@ -47,13 +45,9 @@ def _parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add_command in (_add_train, _add_evaluate, _add_compare, _add_predict):
         command = add_command(commands, program)
-        command.add_argument(
-            "--models",
-            type=Path,
-            default=Path(os.environ.get("NPSERVE_MODELS", "models")),
-            metavar="DIR",
-            help="the store (default: $NPSERVE_MODELS, else models)",
-        )
+        store = Path(os.environ.get("NPSERVE_MODELS", "models"))
+        explained = "the store (default: $NPSERVE_MODELS, else models)"
+        command.add_argument("--models", type=Path, default=store, metavar="DIR", help=explained)
     return parser
 
 

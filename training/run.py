@@ -50,16 +50,10 @@ def run(
     console.scores(scores, intervals)
     provenance = collect_provenance(data.source, config.seed)
     report = render(TrainingRun(name, config, data, warnings, fitted, result, scores, intervals, provenance))
+    files = {"config.toml": config.to_toml().encode(), "report.html": report.encode()}
+    rows, metrics = _golden_row_candidates(data), {"test": scores}
     publication = publish_model(
-        models,
-        name,
-        fitted.model,
-        _golden_row_candidates(data),
-        {"test": scores},
-        provenance,
-        files={"config.toml": config.to_toml().encode(), "report.html": report.encode()},
-        promote=promote,
-        force=force,
+        models, name, fitted.model, rows, metrics, provenance, files=files, promote=promote, force=force
     )
     shutil.rmtree(checkpoint, ignore_errors=True)
     console.published(publication, models)
@@ -75,4 +69,4 @@ def _checkpoint(config: Config, name: str, models: Path, data: DataSet) -> Path:
 def _golden_row_candidates(data: DataSet) -> np.ndarray:
     """Return codes (B, K) of test rows, or of validation or training rows if there are none."""
     split = next(split for split in (data.test, data.validation, data.train) if len(split))
-    return np.asarray(split.codes[split.rows[:MAX_GOLDEN_CANDIDATES]])
+    return split.take(slice(MAX_GOLDEN_CANDIDATES))[0]

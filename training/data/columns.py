@@ -115,15 +115,10 @@ def fit_number(name: str, values: Float32, missing: bool = False, bins: int = 0)
     """Centre at the median, scale by the interquartile range, cut into quantile bins."""
     low, first, median, third, high = (float(q) for q in np.quantile(values, [0, 0.25, 0.5, 0.75, 1]))
     spread = (third - first) / NORMAL_IQR or (high - low) / 2
-    scale = 1 / spread if spread > np.finfo(np.float32).tiny else 0.0
-    return Number(
-        name,
-        missing,
-        fill_value=_to_float32(median),
-        offset=_to_float32(median),
-        scale=_to_float32(scale),
-        edges=_quantile_edges(values, bins) if bins > 1 else (),
-    )
+    centre = _to_float32(median)
+    scale = _to_float32(1 / spread) if spread > np.finfo(np.float32).tiny else 0.0
+    edges = _quantile_edges(values, bins) if bins > 1 else ()
+    return Number(name, missing, fill_value=centre, offset=centre, scale=scale, edges=edges)
 
 
 def _quantile_edges(values: Float32, bins: int) -> tuple[float, ...]:

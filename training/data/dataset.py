@@ -1,4 +1,4 @@
-"""A data set: codes and targets, split into training, validation and test rows."""
+"""A data set: codes and targets, split into training, validation and test rows (stratified by class)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,11 +45,15 @@ class Split:
         """Write the inputs of the rows numbered `index` into `out` (len(index), I)."""
         self.features.encode(self.codes[self.rows[index]], out)
 
+    def take(self, index: slice | RowIndex) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return codes (B, K) and targets (B,) of the rows numbered `index`."""
+        rows = self.rows[index]
+        return self.codes[rows], self.targets[rows]
+
     def chunks(self) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
         """Yield codes (B, K) and targets (B,) of all rows, some thousands at a time."""
         for start in range(0, len(self.rows), ROWS_PER_CHUNK):
-            rows = self.rows[start : start + ROWS_PER_CHUNK]
-            yield self.codes[rows], self.targets[rows]
+            yield self.take(slice(start, start + ROWS_PER_CHUNK))
 
 
 @dataclass(frozen=True)

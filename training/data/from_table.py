@@ -30,11 +30,10 @@ def load_table(table: Table, config: Config, source: dict[str, Any]) -> DataSet:
     targets = find_targets(raw, config.task)
     y = targets.encode(raw)
     row_splits = split_rows(y, targets, config, test=True)
-    file_rows = np.flatnonzero(has_target)
     names = [name for name in table.types if name != config.target]
     if not names:
         raise TrainingError(f"{table.path} has no column beside the target {config.target}")
-    features, column_notes = fit_columns(*_sample(table, names, file_rows[row_splits[0]]), config.bins)
+    features, column_notes = fit_columns(*_sample(table, names, np.flatnonzero(has_target)[row_splits[0]]), config.bins)
     codes = _table_codes(table, features, has_target)
     train, validation, test = (_complete_rows(Split(features, codes, y, rows), notes) for rows in row_splits)
     return DataSet(train, validation, test, targets, source, notes + column_notes)
@@ -63,14 +62,12 @@ def _sample(table: Table, names: list[str], rows: RowIndex) -> tuple[pyarrow.Tab
     sample, blocks, first = rows[::step], [], 0
     nullable: set[str] = set()
     for block in table.blocks(names):
-        last = first + block.num_rows
-        in_block, sampled = (
-            index[np.searchsorted(index, first) : np.searchsorted(index, last)] for index in (rows, sample)
-        )
+        bounds = [first, first + block.num_rows]
+        in_block, sampled = (index[slice(*np.searchsorted(index, bounds))] for index in (rows, sample))
         columns = zip(names, block.take(in_block - first).columns, strict=True)
         nullable |= {name for name, column in columns if column.null_count}
         blocks.append(block.take(sampled - first))
-        first = last
+        first += block.num_rows
     return pyarrow.concat_tables(blocks), nullable
 
 

@@ -21,7 +21,7 @@ def load_dataset(config: Config) -> DataSet:
         digits = load_digits()
         return load_arrays(Arrays(digits.images, digits.target), config, {"source": "digits"})
     path = Path(config.data)
-    names = [] if config.target is None else [config.target]
+    names = [config.target] if config.target else []
     raw = read_file(path, ReadOptions(names, delimiter=config.delimiter, header=config.header))
     with path.open("rb") as file:
         source = {"source": path.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}

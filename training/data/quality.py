@@ -45,12 +45,14 @@ def _missing_values(data: DataSet) -> Iterator[str]:
 def _duplicates(data: DataSet) -> Iterator[str]:
     multipliers = np.random.default_rng(0).integers(1, 2**63, len(data.features), dtype=np.uint64) | np.uint64(1)
     train, test = (_hashes(split, multipliers) for split in (data.train, data.test))
-    values, counts = np.unique(train, return_counts=True)
+    values, group_of = np.unique(train, return_inverse=True)
     if repeated := len(train) - len(values):
         yield f"{repeated:,} training rows repeat another one"
-        conflicts = _count_conflicts(train, data.train.y, values[counts > 1])
-        if conflicts and data.targets.task == "classification":
-            yield f"{conflicts:,} training rows have the same values as another one, but another label"
+        if classes := len(data.targets.labels):
+            pairs = np.unique(group_of * classes + data.train.y)
+            has_several = np.bincount(pairs // classes) > 1
+            if conflicts := np.count_nonzero(has_several[group_of]):
+                yield f"{conflicts:,} training rows have the same values as another one, but another label"
     if leaked := int(np.isin(test, values).sum()):
         yield f"{leaked:,} of {len(test):,} test rows are training rows too: the test flatters the model"
 
@@ -64,16 +66,6 @@ def _hashes(split: Split, multipliers: NDArray[np.uint64]) -> NDArray[np.uint64]
         bits ^= bits >> np.uint64(32)
         hashes.append((bits * multipliers).sum(axis=1, dtype=np.uint64))
     return np.concatenate(hashes)
-
-
-def _count_conflicts(hashes: NDArray[np.uint64], y: Codes, repeated: NDArray[np.uint64]) -> int:
-    """Count the rows whose codes occur with more than one label."""
-    rows = np.isin(hashes, repeated)
-    groups, group_of = np.unique(hashes[rows], return_inverse=True)
-    lowest, highest = np.full(len(groups), np.inf), np.full(len(groups), -np.inf)
-    np.minimum.at(lowest, group_of, y[rows])
-    np.maximum.at(highest, group_of, y[rows])
-    return int((lowest != highest)[group_of].sum())
 
 
 def _column_warnings(data: DataSet) -> Iterator[str]:
@@ -97,9 +89,8 @@ def _column_warnings(data: DataSet) -> Iterator[str]:
 
 
 def _sample(split: Split) -> tuple[Codes, Codes]:
-    step = -(-len(split) // CHECK_SAMPLE_ROWS)
-    rows = split.rows[::step]
-    return split.codes[rows].astype(np.float64), split.targets[rows]
+    codes, targets = split.take(slice(None, None, -(-len(split) // CHECK_SAMPLE_ROWS)))
+    return codes.astype(np.float64), targets
 
 
 def _target_shift(data: DataSet, train: Codes, test: Codes) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
 from nn import Model
 from training.data.dataset import DataSet
@@ -19,43 +19,43 @@ MAX_INPUTS = 2**27  # in all passes together; wide rows are repeated less often
 class Importance:
     """The mean rise of the loss for each group of columns (G,), and its deviation over the repeats (G,)."""
 
-    names: list[str]
-    rise: npt.NDArray[np.float64]
-    deviation: npt.NDArray[np.float64]
+    names: list[str]  # of the columns, each of which is a group if the rows are not images
+    rise: NDArray[np.float64]
+    deviation: NDArray[np.float64]
     image: tuple[int, int] | None = None  # the shape of the grid of groups
 
 
 def importance(model: Model, data: DataSet) -> Importance:
     """Shuffle each group of columns among test rows: each column, or each patch of an image."""
-    split = data.test
-    groups, names, image = _column_groups(data)
+    group_of, image = _column_groups(data)
+    groups = range(int(group_of.max()) + 1)
     work = len(groups) * model.features.width
-    rows = split.rows[:: max(-(-len(split) // min(MAX_IMPORTANCE_ROWS, max(MAX_INPUTS // work, 100))), 1)]
-    repeats = min(max(MAX_INPUTS // (work * len(rows)), 1), MAX_REPEATS)
-    codes, targets = split.codes[rows], split.targets[rows]
+    step = -(-len(data.test) // min(MAX_IMPORTANCE_ROWS, max(MAX_INPUTS // work, 100)))
+    codes, targets = data.test.take(slice(None, None, max(step, 1)))
+    repeats = min(max(MAX_INPUTS // (work * len(codes)), 1), MAX_REPEATS)
     rng = np.random.default_rng(0)
 
-    def loss(shuffled: npt.NDArray[np.generic]) -> float:
+    def loss(shuffled: NDArray[np.generic]) -> float:
         return float(evaluate_model(model, [(shuffled, targets)]).losses.mean())
 
     base = loss(codes)
     rises = np.empty((len(groups), repeats))
-    for number, group in enumerate(groups):
+    for group in groups:
+        columns = np.flatnonzero(group_of == group)
         for repeat in range(repeats):
             shuffled = codes.copy()
-            shuffled[:, group] = codes[rng.permutation(len(codes))][:, group]
-            rises[number, repeat] = loss(shuffled) - base
+            shuffled[:, columns] = codes[rng.permutation(len(codes))][:, columns]
+            rises[group, repeat] = loss(shuffled) - base
+    names = [column.name for column in data.features.columns]
     return Importance(names, rises.mean(axis=1), rises.std(axis=1), image)
 
 
-def _column_groups(data: DataSet) -> tuple[list[npt.NDArray[np.intp]], list[str], tuple[int, int] | None]:
-    names = [column.name for column in data.features.columns]
+def _column_groups(data: DataSet) -> tuple[NDArray[np.intp], tuple[int, int] | None]:
+    """Return the group of each column (K,), and the shape of the grid of groups of an image."""
     if data.image is None:
-        return [np.array([j]) for j in range(len(names))], names, None
+        return np.arange(len(data.features)), None
     height, width = data.image
     size = -(-max(height, width) // MAX_PATCHES_PER_SIDE)
     grid = -(-height // size), -(-width // size)
     rows, columns = np.divmod(np.arange(height * width), width)
-    patch = rows // size * grid[1] + columns // size
-    count = grid[0] * grid[1]
-    return [np.flatnonzero(patch == number) for number in range(count)], [str(n) for n in range(count)], grid
+    return rows // size * grid[1] + columns // size, grid

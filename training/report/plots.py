@@ -168,8 +168,7 @@ def _subplot(width: float, height: float) -> tuple[Figure, Axes]:
 def _svg(figure: Figure) -> str:
     file = io.StringIO()
     figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    text = file.getvalue()
-    return text[text.index("<svg") :]
+    return "<svg" + file.getvalue().partition("<svg")[2]
 
 
 def _shorten(value: Any) -> str:

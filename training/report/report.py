@@ -130,7 +130,7 @@ def _confident_errors(run: TrainingRun) -> dict[str, Any]:
     ]
     if run.data.image is None or not errors:
         return _add_cells(run, worst, errors) | {"count": len(wrong)}
-    pixels = _test_codes(run, worst).reshape(-1, *run.data.image)
+    pixels = run.data.test.take(worst)[0].reshape(-1, *run.data.image)
     captions = [f"{error['true']} → {error['predicted']} ({error['probability']:.2f})" for error in errors]
     return {"count": len(wrong), "plot": plots.images(pixels, captions), "rows": []}
 
@@ -152,11 +152,7 @@ def _regression(run: TrainingRun) -> dict[str, Any]:
 def _add_cells(run: TrainingRun, rows: NDArray[np.intp], errors: list[dict[str, Any]]) -> dict[str, Any]:
     """Add the first cells of each erroneous row by name, in the form in which a client sends them."""
     columns = run.data.features.columns[:MAX_CELLS]
-    for error, codes in zip(errors, _test_codes(run, rows), strict=True):
+    for error, codes in zip(errors, run.data.test.take(rows)[0], strict=True):
         cells = zip(columns, codes[: len(columns)], strict=True)
         error["cells"] = [(column.name, column.to_cell(float(code))) for column, code in cells]
     return {"plot": None, "rows": errors}
-
-
-def _test_codes(run: TrainingRun, rows: NDArray[np.intp]) -> NDArray[Any]:
-    return np.asarray(run.data.test.codes[run.data.test.rows[rows]])

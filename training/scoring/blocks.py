@@ -1,7 +1,7 @@
 """The rows of a file, block by block, as the codes that a published model takes."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -24,20 +24,19 @@ ACCEPTED_TYPES = {
     "date": (TIME, TIME_UTC),
     "category": (TEXT, INTEGER, FLOAT, BOOLEAN),
 }
+Blocks = Iterator[tuple[NDArray[Any], pyarrow.Table]]
 INTEGER_PATTERN = re.compile(r"[-+]?[0-9]{1,18}(\.0*)?")
 
 
-def read_blocks(
-    data: Arrays | Table, features: Features, kept: Iterable[str] = ()
-) -> Iterator[tuple[NDArray[Any], pyarrow.Table]]:
-    """Yield the rows of a file block by block: their codes (B, K), and of a table the columns `kept` as stored.
+def read_blocks(data: Arrays | Table, features: Features, kept: list[str]) -> Blocks:
+    """Yield the rows of a file block by block: their codes (B, K), and the columns `kept` of a table as stored.
 
     Raises TrainingError where the model does not accept the rows.
     """
     return _array_blocks(data, features) if isinstance(data, Arrays) else _table_blocks(data, features, kept)
 
 
-def _array_blocks(arrays: Arrays, features: Features) -> Iterator[tuple[NDArray[Any], None]]:
+def _array_blocks(arrays: Arrays, features: Features) -> Blocks:
     codes = array_codes(arrays.x)
     if codes.shape[1] != len(features):
         raise TrainingError(f"the data have {codes.shape[1]} values a row, the model takes {len(features)}")
@@ -45,9 +44,7 @@ def _array_blocks(arrays: Arrays, features: Features) -> Iterator[tuple[NDArray[
         yield codes[start : start + ROWS_PER_CHUNK], None
 
 
-def _table_blocks(
-    table: Table, features: Features, kept: Iterable[str]
-) -> Iterator[tuple[NDArray[Any], pyarrow.Table]]:
+def _table_blocks(table: Table, features: Features, kept: list[str]) -> Blocks:
     # A file may hold only some categories, which look like numbers or dates: they stay text.
     table = table.as_text(column.name for column in features.columns if isinstance(column, Category))
     for column in features.columns:
@@ -58,7 +55,7 @@ def _table_blocks(
         codes = encode_columns(features, [_column_cells(table, stored, column) for column in features.columns])
         _check_missing(table, features, codes, first_row)
         first_row += len(codes)
-        yield codes, stored.select(list(kept))
+        yield codes, stored.select(kept)
 
 
 def _check_column(table: Table, column: Column) -> None:
