@@ -100,11 +100,8 @@ def _fit_column(
 
 def _fit_category(name: str, cells: pyarrow.ChunkedArray, missing: bool, notes: list[str]) -> Category:
     counts = cells.value_counts()
-    common = [
-        (-count, text(value))
-        for value, count in zip(*(field.to_pylist() for field in counts.flatten()), strict=True)
-        if count > RARE_SHARE * len(cells)
-    ]
+    pairs = zip(*(field.to_pylist() for field in counts.flatten()), strict=True)
+    common = [(-count, text(value)) for value, count in pairs if count > RARE_SHARE * len(cells)]
     kept = [value for _, value in sorted(common)[:MAX_CATEGORIES_PER_COLUMN]]
     if kept and (rare := len(counts) - len(kept)):
         notes.append(f"column {name}: {rare:,} rare values are taken for unseen ones, {len(kept):,} are kept")

@@ -19,8 +19,7 @@ from training.files.spill import spill
 
 def load_arrays(raw: Arrays, config: Config, source: dict[str, Any]) -> DataSet:
     """Make a data set of arrays; arrays of three dimensions or of bytes are images. Raises TrainingError."""
-    targets = find_targets(raw.y, config.task)
-    y = targets.encode(raw.y)
+    targets, y = find_targets(raw.y, config.task)
     train, validation, test = split_rows(y, targets, config, test=raw.test is None)
     codes = array_codes(raw.x)
     grid = raw.x.ndim > 2 or raw.x.dtype == np.uint8
@@ -52,10 +51,8 @@ def array_codes(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
             block = read_numbers(rows[start : start + ROWS_PER_CHUNK])
             if wrong := find_nonfinite(block):
                 row, column = wrong[0]
-                raise TrainingError(
-                    "the data hold NaN, infinity or a number too large for float32:"
-                    f" first in row {start + row}, value {column}"
-                )
+                place = f"first in row {start + row}, value {column}"
+                raise TrainingError(f"the data hold NaN, infinity or a number too large for float32: {place}")
             yield block
 
     return spill(blocks(), rows.shape, np.float32)

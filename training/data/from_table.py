@@ -27,8 +27,7 @@ def load_table(table: Table, config: Config, source: dict[str, Any]) -> DataSet:
     raw, has_target = _read_targets(table, config.target)
     notes = [] if has_target.all() else [f"{(~has_target).sum():,} rows have no {config.target} and are left out"]
     notes += numeric_text_warnings(table)
-    targets = find_targets(raw, config.task)
-    y = targets.encode(raw)
+    targets, y = find_targets(raw, config.task)
     row_splits = split_rows(y, targets, config, test=True)
     names = [name for name in table.types if name != config.target]
     if not names:

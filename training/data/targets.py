@@ -31,8 +31,11 @@ class Targets:
         return classes.astype(np.intp)
 
 
-def find_targets(y: npt.NDArray[Any], task: str | None) -> Targets:
-    """Infer the task if it is not given, and the classes. Raises TrainingError if there is nothing to learn."""
+def find_targets(y: npt.NDArray[Any], task: str | None) -> tuple[Targets, npt.NDArray[Any]]:
+    """Infer the task if it is not given, and the classes; return them, and y encoded by them (B,).
+
+    Raises TrainingError if there is nothing to learn.
+    """
     if not len(y):
         raise TrainingError("the data have no rows with a target")
     if y.dtype.kind not in "biufU":
@@ -47,11 +50,11 @@ def find_targets(y: npt.NDArray[Any], task: str | None) -> Targets:
     if task == "regression":
         if y.dtype.kind in "bU":
             raise TrainingError(f"the targets are not numbers, such as {distinct[0]!s}; a regression needs numbers")
-        _float32_values(y)
-        return Targets("regression")
+        return Targets("regression"), _float32_values(y)
     if not integral:
         raise TrainingError("the targets are not classes but fractions: try --task regression")
-    return Targets("classification", tuple(distinct.tolist()))
+    targets = Targets("classification", tuple(distinct.tolist()))
+    return targets, targets.encode(y)
 
 
 def _float32_values(y: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

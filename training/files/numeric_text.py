@@ -50,11 +50,9 @@ class _Counts:
 def numeric_text_warnings(table: Table) -> Iterator[str]:
     """Yield a sentence for each column of a CSV that would hold numbers but for a few cells."""
     names = [name for name, data_type in table.types.items() if table.stored_as_text and data_type == TEXT]
-    if not names:
-        return
     counts = {name: _Counts() for name in names}
     rows = 0
-    for block in table.blocks(names):
+    for block in table.blocks(names) if names else ():
         for name, cells in zip(names, block.columns, strict=True):
             counts[name].add(cells, rows + 1)
         rows += block.num_rows
