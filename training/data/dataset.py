@@ -89,15 +89,13 @@ def split_rows(y: NDArray[Any], targets: Targets, config: Config, *, test: bool)
     return rest[train], rest[validation], test_rows
 
 
-def _hold_out(
-    targets: NDArray[Any], share: float, rng: np.random.Generator, *, stratify: bool
-) -> tuple[RowIndex, RowIndex]:
+def _hold_out(y: NDArray[Any], share: float, rng: np.random.Generator, *, stratify: bool) -> tuple[RowIndex, RowIndex]:
     """Return the rows to keep and the rows to hold out, both ascending; `stratify` holds out a share of every class.
 
     A class of one row is kept; a class of more rows gives at least one row, and keeps at least one.
     """
-    groups = [np.flatnonzero(targets == c) for c in np.unique(targets)] if stratify else [np.arange(len(targets))]
+    groups = [np.flatnonzero(y == c) for c in np.unique(y)] if stratify else [np.arange(len(y))]
     counts = [min(max(round(len(group) * share), 1), len(group) - 1) if share else 0 for group in groups]
     chosen = [rng.permutation(group)[:count] for group, count in zip(groups, counts, strict=True)]
     held_out = np.sort(np.concatenate(chosen))
-    return np.setdiff1d(np.arange(len(targets)), held_out, assume_unique=True), held_out
+    return np.setdiff1d(np.arange(len(y)), held_out, assume_unique=True), held_out

@@ -1,5 +1,6 @@
 """Reads a data file by its suffix: `.npz` as arrays, CSV and Parquet as a table.
 
+A reader is one module with one function, which takes the path and the `ReadOptions` of every format.
 The result is the content of the file, or a TrainingError: one sentence that says what is wrong and where.
 A table is read block by block, as often as needed, so that it may be larger than memory.
 """
