@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from store import Publication
+from nn import Artifact
+from store import Publication, publish
 from store.layout import model_folder
 from training.config import Config
 from training.console import Console
@@ -17,11 +18,10 @@ from training.data.quality import check_quality
 from training.evaluation.confidence import confidence_intervals
 from training.evaluation.scores import evaluate_model
 from training.fit import fit_model
+from training.publishing.golden_rows import POOL_ROWS, choose_golden_rows
 from training.publishing.provenance import collect_provenance
-from training.publishing.publish import publish_model
 from training.report.report import TrainingRun, render
 
-MAX_GOLDEN_CANDIDATES = 4096  # rows from which golden rows are chosen
 CHECKPOINT_FOLDER = ".training"  # in the store; no model can have that name
 
 
@@ -51,9 +51,9 @@ def run(
     provenance = collect_provenance(data.source, config.seed)
     report = render(TrainingRun(name, config, data, warnings, fitted, result, scores, intervals, provenance))
     files = {"config.toml": config.to_toml().encode(), "report.html": report.encode()}
-    rows, metrics = _golden_row_candidates(data), {"test": scores}
-    publication = publish_model(
-        models, name, fitted.model, rows, metrics, provenance, files=files, promote=promote, force=force
+    artifact = Artifact(fitted.model, choose_golden_rows(fitted.model, _golden_row_candidates(data)))
+    publication = publish(
+        models, name, artifact, {"test": scores}, provenance, files=files, promote=promote, force=force
     )
     shutil.rmtree(checkpoint, ignore_errors=True)
     console.published(publication, models)
@@ -69,4 +69,4 @@ def _checkpoint(config: Config, name: str, models: Path, data: DataSet) -> Path:
 def _golden_row_candidates(data: DataSet) -> np.ndarray:
     """Return codes (B, K) of test rows, or of validation or training rows if there are none."""
     split = next(split for split in (data.test, data.validation, data.train) if len(split))
-    return split.take(slice(MAX_GOLDEN_CANDIDATES))[0]
+    return split.take(slice(POOL_ROWS))[0]
