@@ -24,7 +24,7 @@ def interruptible(model: Sequential) -> Iterator[None]:
     """End the run after the current batch on the first Ctrl-C (or SIGTERM), at once on the second."""
 
     def stop(number: int, frame: Any) -> None:
-        model.interrupted = True
+        model.state.interrupted = True
         restore_handlers()
 
     def restore_handlers() -> None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from nn import Dense as NetworkDense
 from nn import Network
+from nn.network import NetworkError
 from training.errors import TrainingError
 from training.keras.engine.ops import ScaleOp
 from training.keras.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Layer
@@ -29,8 +30,11 @@ class _Folded:
     activation: str = "linear"
 
 
-def fold(layers: Sequence[Layer]) -> Network:
-    """Return the network that predicts what the layers predict after training. Raises TrainingError."""
+def fold(layers: Sequence[Layer], of_logits: str | None = None) -> Network:
+    """Return the network that predicts what the layers predict after training. Raises TrainingError.
+
+    Where the layers end in logits, `of_logits` is the activation that the loss applies to them.
+    """
     folded: list[_Folded] = []
     pending: tuple[Any, Any] | None = None  # scale and shift, for the dense layer that comes next
     before = ""
@@ -51,7 +55,12 @@ def fold(layers: Sequence[Layer]) -> Network:
         raise TrainingError(f"{before} can't be published: no Dense layer follows into which it could be folded")
     if not folded:
         raise TrainingError("a model without a Dense layer can't be published")
-    return Network(_binary(folded))
+    if of_logits and folded[-1].activation == "linear":
+        folded[-1].activation = of_logits
+    try:
+        return Network(_binary(folded))
+    except NetworkError as error:
+        raise TrainingError(f"the model can't be used outside training: {error}") from error
 
 
 def _misplaced(layer: Activation, before: str) -> TrainingError:
@@ -62,7 +71,7 @@ def _misplaced(layer: Activation, before: str) -> TrainingError:
 
 
 def _dense(layer: Dense, pending: tuple[Any, Any] | None) -> _Folded:
-    kernel = layer.parameters[0].full_values.astype(np.float64)
+    kernel = layer.parameters[0].values.astype(np.float64)
     bias = layer.parameters[1].values.astype(np.float64) if layer.use_bias else np.zeros(layer.units)
     if pending is not None:
         scale, shift = (np.broadcast_to(part, len(kernel)) for part in pending)
@@ -99,12 +108,3 @@ def _binary(folded: list[_Folded]) -> list[NetworkDense]:
         kernel = np.hstack([np.zeros_like(last.kernel), last.kernel])
         folded = [*folded[:-1], _Folded(kernel, np.append(0.0, last.bias), "softmax")]
     return [NetworkDense(layer.kernel, layer.bias, layer.activation) for layer in folded]
-
-
-def apply_output_activation(network: Network, activation: str) -> Network:
-    """Return the network of logits with the activation that its loss applied in training."""
-    last = network.layers[-1]
-    if activation == "sigmoid" and network.outputs == 1:
-        kernel, bias = (np.concatenate([np.zeros_like(part), part], axis=-1) for part in (last.kernel, last.bias))
-        return Network([*network.layers[:-1], NetworkDense(kernel, bias, "softmax")])
-    return Network([*network.layers[:-1], NetworkDense(last.kernel, last.bias, activation)])

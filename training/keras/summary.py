@@ -1,33 +1,40 @@
 """The table of layers that `summary()` prints, in the shape of Keras's."""
 
+from contextlib import suppress
+
 import numpy as np
 
-from training.keras.engine.model import TrainableModel
+from training.errors import TrainingError
+from training.keras.engine.compiled_model import CompiledModel
+from training.keras.engine.layer_stack import LayerStack
 
 HEADER = ("Layer (type)", "Output Shape", "Param #")
 WIDTHS = (38, 29, 15)  # as Keras has them, on a terminal of 88 columns
 
 
-def summary_table(model: TrainableModel) -> str:
+def summary_table(stack: LayerStack, trained: CompiledModel | None) -> str:
     """Return the table, and the counts of trained numbers, of moving statistics, and of the optimizer's state."""
-    rows = [HEADER, *_rows(model)]
-    lines = [f'Model: "{model.name}"', _rule("┏━┳━┓")]
+    # Layers that can't be built yet, such as a Normalization without data, are shown unbuilt.
+    with suppress(TrainingError):
+        stack.ensure_built()
+    rows = [HEADER, *_rows(stack)]
+    lines = [f'Model: "{stack.name}"', _rule("┏━┳━┓")]
     for number, row in enumerate(rows):
         lines.append(_row(row, "┃" if number == 0 else "│"))
         last = number == len(rows) - 1
         lines.append(_rule("┡━╇━┩") if number == 0 and not last else _rule("└─┴─┘" if last else "├─┼─┤"))
-    trainable, statistics = (model.parameters.values.size, _statistics(model)) if model.built else (0, 0)
-    optimizer = sum(slot.size for slot in model.optimizer.slots) + 2 if model.compiled and model.fitted else 0
-    size = model.parameters.values.itemsize if model.built else 4
+    trainable, statistics = (stack.parameters.values.size, _statistics(stack)) if stack.built else (0, 0)
+    optimizer = sum(slot.size for slot in trained.optimizer.slots) + 2 if trained else 0
+    size = stack.parameters.values.itemsize if stack.built else 4
     counts = [("Total", trainable + statistics + optimizer), ("Trainable", trainable), ("Non-trainable", statistics)]
     counts += [("Optimizer", optimizer)] if optimizer else []
     return "\n".join([*lines, *(f" {name} params: {count:,} ({_bytes(count * size)})" for name, count in counts)])
 
 
-def _rows(model: TrainableModel) -> list[tuple[str, str, str]]:
+def _rows(stack: LayerStack) -> list[tuple[str, str, str]]:
     rows = []
-    shape = model.input_shape if model.built else None
-    for layer in model.layers:
+    shape = stack.input_shape if stack.built else None
+    for layer in stack.layers:
         shape = layer.output_shape(shape) if shape is not None else None
         output = "?" if shape is None else str((None, *shape))
         count = f"{sum(weights.size for weights in layer.weights):,}" if shape is not None else "0 (unbuilt)"
@@ -35,8 +42,8 @@ def _rows(model: TrainableModel) -> list[tuple[str, str, str]]:
     return rows
 
 
-def _statistics(model: TrainableModel) -> int:
-    return sum(int(np.size(statistic)) for layer in model.layers for statistic in layer.statistics)
+def _statistics(stack: LayerStack) -> int:
+    return sum(int(np.size(statistic)) for layer in stack.layers for statistic in layer.statistics)
 
 
 def _rule(corners: str) -> str:

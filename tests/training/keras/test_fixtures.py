@@ -42,7 +42,7 @@ def _train(case: Case, initial: Vector, masks: Vector | None, dtype: str) -> tup
     model.build((None, *case.shape), dtype)
     parts = np.split(initial, np.cumsum([weights.size for weights in model.get_weights()])[:-1])
     model.set_weights([part.reshape(own.shape) for part, own in zip(parts, model.get_weights(), strict=True)])
-    for op in model.ops:
+    for op in model.stack.ops:
         if isinstance(op, DropoutOp):
             assert masks is not None
             op.rng = Recorded(masks)  # type: ignore[assignment]

@@ -29,7 +29,7 @@ def test_the_same_seed_gives_the_same_bits(rng: np.random.Generator) -> None:
         set_random_seed(seed)
         model = compiled_model()
         model.fit(x, y, epochs=3, verbose=0)
-        weights.append(model.parameters.values)
+        weights.append(model.stack.parameters.values)
     np.testing.assert_array_equal(weights[0], weights[1])
     assert not np.array_equal(weights[0], weights[2])
 
@@ -42,10 +42,10 @@ def test_fit_continues_and_compile_resets_the_optimizer(rng: np.random.Generator
     history = model.fit(x, y, epochs=3, initial_epoch=2, verbose=0)
     assert history.epoch == [2]
     assert model.optimizer.iterations == 6
-    weights = model.parameters.values.copy()
+    weights = model.stack.parameters.values.copy()
     model.compile("sgd", LOSS)
     assert model.optimizer.iterations == 0
-    np.testing.assert_array_equal(model.parameters.values, weights)
+    np.testing.assert_array_equal(model.stack.parameters.values, weights)
 
 
 def test_looking_at_the_weights_first_changes_no_bit_of_training(rng: np.random.Generator) -> None:
@@ -58,5 +58,5 @@ def test_looking_at_the_weights_first_changes_no_bit_of_training(rng: np.random.
         if look:
             model.summary(print_fn=lambda text: None)
         model.fit(x, y, epochs=2, verbose=0)
-        results.append(model.parameters.values)
+        results.append(model.stack.parameters.values)
     np.testing.assert_array_equal(results[0], results[1])

@@ -1,12 +1,12 @@
 """Callbacks, which watch a run and may change or end it, by Keras's names.
 
-Read callback and callback_list; history, progress, lambda_callback, csv_logger; monitor, which early_stopping,
-reduce_lr_on_plateau and checkpoint use; learning_rate, terminate_on_nan, backup.
+Read callback; history, progress, lambda_callback, csv_logger; monitor, on which early_stopping, reduce_lr_on_plateau
+and checkpoint build; learning_rate, terminate_on_nan, backup; callback_list.
 """
 
 from training.keras.callbacks.backup import BackupAndRestore
 from training.keras.callbacks.callback import Callback
-from training.keras.callbacks.callback_list import CallbackList, as_callbacks
+from training.keras.callbacks.callback_list import CallbackList, run_callbacks
 from training.keras.callbacks.checkpoint import ModelCheckpoint
 from training.keras.callbacks.csv_logger import CSVLogger
 from training.keras.callbacks.early_stopping import EarlyStopping
@@ -31,9 +31,9 @@ __all__ = [
     "ProgressLogger",
     "ReduceLROnPlateau",
     "TerminateOnNaN",
-    "as_callbacks",
     "format_logs",
     "progress_callbacks",
+    "run_callbacks",
 ]
 
 OWN_NAMES = ("CallbackList", "ProgressLogger")  # not among Keras's public callbacks

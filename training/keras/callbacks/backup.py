@@ -1,12 +1,15 @@
 """Continuing an interrupted run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from training.errors import TrainingError
 from training.keras.callbacks.callback import Callback
+from training.keras.engine.compiled_model import CompiledModel
+from training.keras.engine.training_state import TrainingState
+from training.keras.saving.model_file import optimizer_state, restore_optimizer
 from training.keras.saving.state_file import read_state, write_state
-from training.keras.saving.training_state import restore_training, training_state
 
 
 class BackupAndRestore(Callback):
@@ -21,31 +24,35 @@ class BackupAndRestore(Callback):
     def __init__(self, backup_dir: str | Path, delete_checkpoint: bool = True) -> None:
         self.path, self.delete_checkpoint = Path(backup_dir) / "backup.npz", delete_checkpoint
 
+    def set_training(self, model: CompiledModel, state: TrainingState, callbacks: Sequence[Callback]) -> None:
+        """Take what is backed up: of callbacks those that have a state; the progress shown may differ when resumed."""
+        self._model, self._state = model, state
+        self._others = [callback for callback in callbacks if type(callback).state is not Callback.state]
+
     def on_train_begin(self, logs: Any = None) -> None:
         """Restore model and callbacks from a backup: the hooks of all other callbacks have run already."""
         if not self.path.exists():
             return
-        state = read_state(self.path)
-        if state.get("format") != self.FORMAT:
+        saved = read_state(self.path)
+        if saved.get("format") != self.FORMAT:
             raise TrainingError(f"{self.path} was written by another version of npserve: remove it to begin anew")
-        others = self._others()
-        if len(state.get("callbacks", ())) != len(others):
+        if len(saved.get("callbacks", ())) != len(self._others):
             raise TrainingError(f"{self.path} belongs to a run with other callbacks: remove it to begin anew")
-        restore_training(self.model, state["training"], self.path)
-        for callback, saved in zip(others, state["callbacks"], strict=True):
-            callback.restore(saved)
-        self.model.next_epoch, self.model.stop_training = state["next_epoch"], state["stop_training"]
-        self.model.remaining_rows = state["remaining"]
+        restore_optimizer(self._model, saved["training"], self.path)
+        for callback, state in zip(self._others, saved["callbacks"], strict=True):
+            callback.restore(state)
+        self._state.epoch, self._state.stop = saved["next_epoch"], saved["stop_training"]
+        self._state.remaining_rows = saved["remaining"]
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write the backup: the hooks of all other callbacks have run already."""
         state = {
             "format": self.FORMAT,
-            "next_epoch": self.model.next_epoch,
-            "stop_training": self.model.stop_training,
-            "remaining": self.model.remaining_rows,
-            "training": training_state(self.model),
-            "callbacks": [callback.state() for callback in self._others()],
+            "next_epoch": self._state.epoch,
+            "stop_training": self._state.stop,
+            "remaining": self._state.remaining_rows,
+            "training": optimizer_state(self._model),
+            "callbacks": [callback.state() for callback in self._others],
         }
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,13 +62,5 @@ class BackupAndRestore(Callback):
 
     def on_train_end(self, logs: Any = None) -> None:
         """Remove the backup of a run that is complete."""
-        if self.delete_checkpoint and not self.model.interrupted:
+        if self.delete_checkpoint and not self._state.interrupted:
             self.path.unlink(missing_ok=True)
-
-    def _others(self) -> list[Callback]:
-        """Return the other callbacks that have a state; the progress shown may differ when a run continues."""
-        return [
-            callback
-            for callback in self.model.callbacks
-            if callback is not self and type(callback).state is not Callback.state
-        ]

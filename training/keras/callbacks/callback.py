@@ -1,9 +1,10 @@
 """The base class of callbacks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from training.keras.engine.model import TrainableModel
+from training.keras.engine.compiled_model import CompiledModel
+from training.keras.engine.training_state import TrainingState
 
 Logs = Mapping[str, float]
 
@@ -15,16 +16,19 @@ class Callback:
     mapping that computes them when they are read.
     """
 
-    model: Any  # the Sequential that is trained, with all that it offers
+    model: Any  # the Sequential that is trained
     params: dict[str, Any]
 
-    def set_model(self, model: TrainableModel) -> None:
+    def set_model(self, model: Any) -> None:
         """Take the model."""
         self.model = model
 
     def set_params(self, params: dict[str, Any]) -> None:
         """Take the parameters of the run: verbose, epochs, steps, do_validation."""
         self.params = params
+
+    def set_training(self, model: CompiledModel, state: TrainingState, callbacks: "Sequence[Callback]") -> None:
+        """Take what `fit` works on, before training begins: for callbacks that need more than Keras's words."""
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Before the first epoch."""

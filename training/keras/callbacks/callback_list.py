@@ -4,16 +4,18 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from training.errors import TrainingError
+from training.keras.callbacks.backup import BackupAndRestore
 from training.keras.callbacks.callback import Callback
-from training.keras.engine.model import TrainableModel
+from training.keras.callbacks.history import History
+from training.keras.callbacks.progress import progress_callbacks
 
 
 class CallbackList:
     """All callbacks of a run. Batch hooks that are not overridden are not called."""
 
-    def __init__(self, callbacks: list[Callback], model: TrainableModel, params: dict[str, Any]) -> None:
-        self.callbacks = callbacks
-        for callback in callbacks:
+    def __init__(self, callbacks: Any, model: Any, params: dict[str, Any]) -> None:
+        self.callbacks = as_callbacks(callbacks)
+        for callback in self.callbacks:
             callback.set_model(model)
             callback.set_params(params)
         self.batch_begin = self._overriding("on_train_batch_begin", "on_batch_begin")
@@ -39,6 +41,12 @@ def as_callbacks(given: Any) -> list[Callback]:
             hint = f": did you mean {callback.__name__}(…)?" if isinstance(callback, type) else ""
             raise TrainingError(f"callbacks are objects of class Callback, got {callback!r}{hint}")
     return callbacks
+
+
+def run_callbacks(given: Any, history: History, verbose: str | int) -> list[Callback]:
+    """Return all callbacks of a run of fit. Backups come last: they keep the state of all others."""
+    callbacks = [*progress_callbacks(verbose), *as_callbacks(given), history]
+    return sorted(callbacks, key=lambda callback: isinstance(callback, BackupAndRestore))
 
 
 def _overrides(callback: Callback, hooks: Iterable[str]) -> bool:

@@ -1,16 +1,13 @@
 """Saving the model during a run."""
 
-import warnings
 from pathlib import Path
 from typing import Any
 
 from training.errors import TrainingError
-from training.keras.callbacks.callback import Callback
-from training.keras.callbacks.monitor import check_mode, is_improvement, monitor_direction, worst_value
-from training.keras.saving.model_file import save_model, save_weights
+from training.keras.callbacks.monitor import MonitorCallback
 
 
-class ModelCheckpoint(Callback):
+class ModelCheckpoint(MonitorCallback):
     """Save the model (or its weights alone) after each epoch, or only where it is the best so far.
 
     The path may contain the epoch and metrics, such as "best-{epoch:02d}-{val_loss:.3f}.npz".
@@ -29,9 +26,13 @@ class ModelCheckpoint(Callback):
     ) -> None:
         if save_freq != "epoch" and not (isinstance(save_freq, int) and save_freq > 0):
             raise TrainingError(f"Unrecognized save_freq: {save_freq!r}. Expected 'epoch' or a number of batches")
-        self.filepath, self.monitor, self.verbose = str(filepath), monitor, verbose
-        self.save_best_only, self.save_weights_only, self.mode = save_best_only, save_weights_only, check_mode(mode)
-        self.save_freq, self.best = save_freq, initial_value_threshold
+        super().__init__(monitor, mode)
+        self.filepath, self.verbose, self.save_freq = str(filepath), verbose, save_freq
+        self.save_best_only, self.save_weights_only, self.best = (
+            save_best_only,
+            save_weights_only,
+            initial_value_threshold,
+        )
         self._batches = 0
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -58,18 +59,16 @@ class ModelCheckpoint(Callback):
                 return
         else:
             self._print(f"Epoch {epoch + 1}: saving model to {path}")
-        save = save_weights if self.save_weights_only else save_model
-        save(self.model, path)
+        save = self.model.save_weights if self.save_weights_only else self.model.save
+        save(path)
 
     def _improved(self, epoch: int, logs: Any, path: Path) -> bool:
         """Compare the monitored metric with the best so far, and keep the better one."""
-        value = logs.get(self.monitor)
+        value = self.monitored(logs, "Can save best model only with {monitor} available.")
         if value is None:
-            warnings.warn(f"Can save best model only with {self.monitor} available.", stacklevel=3)
             return False
-        direction = monitor_direction(self.monitor, self.mode, self.model)
-        before = worst_value(direction) if self.best is None else self.best
-        if not is_improvement(direction, value, before):
+        before = self.worst if self.best is None else self.best
+        if not self.improves(value, before):
             self._print(f"Epoch {epoch + 1}: {self.monitor} did not improve from {before:.5f}")
             return False
         self.best = value

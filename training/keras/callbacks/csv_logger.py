@@ -1,11 +1,14 @@
 """The logs of a run as a CSV file."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from training.errors import TrainingError
 from training.keras.callbacks.callback import Callback
+from training.keras.engine.compiled_model import CompiledModel
+from training.keras.engine.training_state import TrainingState
 
 
 class CSVLogger(Callback):
@@ -13,6 +16,10 @@ class CSVLogger(Callback):
 
     def __init__(self, filename: str | Path, separator: str = ",", append: bool = False) -> None:
         self.path, self.separator, self.append = Path(filename), separator, append
+
+    def set_training(self, model: CompiledModel, state: TrainingState, callbacks: Sequence[Callback]) -> None:
+        """Take the names of the metrics."""
+        self._metric_names = list(model.metric_directions())
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Empty the file, or read its header where lines are appended."""
@@ -38,7 +45,7 @@ class CSVLogger(Callback):
 
     def _choose_columns(self, logs: Any) -> list[str]:
         """Choose the columns, including those of a validation that comes in a later epoch."""
-        names = ["loss", *self.model.metric_directions] if self.params["do_validation"] else []
+        names = ["loss", *self._metric_names] if self.params["do_validation"] else []
         self._columns = ["epoch", *logs, *sorted({f"val_{name}" for name in names} - set(logs))]
         return self._columns
 

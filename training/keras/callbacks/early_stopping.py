@@ -1,13 +1,11 @@
 """Ending a run that does not improve any more."""
 
-import warnings
 from typing import Any
 
-from training.keras.callbacks.callback import Callback
-from training.keras.callbacks.monitor import check_mode, is_improvement, monitor_direction, worst_value
+from training.keras.callbacks.monitor import MonitorCallback
 
 
-class EarlyStopping(Callback):
+class EarlyStopping(MonitorCallback):
     """Stop when `monitor` has not improved by more than `min_delta` for `patience` epochs."""
 
     def __init__(
@@ -21,28 +19,24 @@ class EarlyStopping(Callback):
         restore_best_weights: bool = False,
         start_from_epoch: int = 0,
     ) -> None:
-        self.monitor, self.min_delta, self.patience = monitor, abs(min_delta), patience
-        self.verbose, self.mode, self.baseline = verbose, check_mode(mode), baseline
+        super().__init__(monitor, mode, abs(min_delta))
+        self.patience, self.verbose, self.baseline = patience, verbose, baseline
         self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Reset the state."""
-        self.direction = monitor_direction(self.monitor, self.mode, self.model)
         self.wait, self.stopped_epoch, self.best_epoch = 0, 0, 0
-        self.best = worst_value(self.direction)
+        self.best = self.worst
         self.best_weights: list[Any] | None = None
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Compare with the best so far; stop where patience has run out."""
-        value = (logs or {}).get(self.monitor)
-        if value is None:
-            warnings.warn(
-                f"Early stopping conditioned on metric `{self.monitor}` which is not available."
-                f" Available metrics are: {','.join(logs or {})}",
-                stacklevel=2,
-            )
-            return
-        if epoch >= self.start_from_epoch:
+        value = self.monitored(
+            logs,
+            "Early stopping conditioned on metric `{monitor}` which is not available."
+            " Available metrics are: {available}",
+        )
+        if value is not None and epoch >= self.start_from_epoch:
             self._compare(epoch, value)
 
     def _compare(self, epoch: int, value: float) -> None:
@@ -50,11 +44,11 @@ class EarlyStopping(Callback):
             # Where nothing ever improves, those of the first epoch are restored.
             self.best_weights, self.best_epoch = self.model.get_weights(), epoch
         self.wait += 1
-        if is_improvement(self.direction, value, self.best, self.min_delta):
+        if self.improves(value, self.best):
             self.best, self.best_epoch = value, epoch
             if self.restore_best_weights:
                 self.best_weights = self.model.get_weights()
-            if self.baseline is None or is_improvement(self.direction, value, self.baseline, self.min_delta):
+            if self.baseline is None or self.improves(value, self.baseline):
                 self.wait = 0
             return
         if self.wait >= self.patience and epoch > 0:

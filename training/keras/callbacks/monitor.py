@@ -1,31 +1,47 @@
-"""The monitored metric of a callback: which direction is better, and whether a value is an improvement."""
+"""Callbacks that compare a metric with the best value so far."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from training.errors import TrainingError
-from training.keras.engine.model import TrainableModel
+from training.keras.callbacks.callback import Callback
+from training.keras.engine.compiled_model import CompiledModel
+from training.keras.engine.training_state import TrainingState
 
 
-def check_mode(mode: str) -> str:
-    """Return the argument `mode`: min, max, or auto, which leaves the direction to the metric."""
-    if mode not in ("auto", "min", "max"):
-        raise TrainingError(f"mode must be auto, min or max, got {mode!r}")
-    return mode
+class MonitorCallback(Callback):
+    """`mode` says which direction is better: min, max, or auto, which leaves it to the metric."""
 
+    direction: str
 
-def monitor_direction(monitor: str, mode: str, model: TrainableModel) -> str:
-    """Return whether "min" or "max" is better, from the mode or from the metric."""
-    if mode in ("min", "max"):
-        return mode
-    name = monitor.removeprefix("val_")
-    return "min" if name == "loss" else model.metric_directions.get(name, "max")
+    def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
+        if mode not in ("auto", "min", "max"):
+            raise TrainingError(f"mode must be auto, min or max, got {mode!r}")
+        self.monitor, self.mode, self.min_delta = monitor, mode, min_delta
 
+    def set_training(self, model: CompiledModel, state: TrainingState, callbacks: Sequence[Callback]) -> None:
+        """Find the direction; a metric that a callback adds to the logs is better where it is larger."""
+        directions = {"loss": "min"} | model.metric_directions()
+        by_metric = directions.get(self.monitor.removeprefix("val_"), "max")
+        self.direction = by_metric if self.mode == "auto" else self.mode
 
-def worst_value(direction: str) -> float:
-    """Return a value on which any other improves."""
-    return np.inf if direction == "min" else -np.inf
+    def monitored(self, logs: Any, warning: str) -> float | None:
+        """Return the value of the metric; without one warn that `warning` (…) is not available."""
+        value: float | None = (logs or {}).get(self.monitor)
+        if value is None:
+            warnings.warn(warning.format(monitor=self.monitor, available=",".join(logs or {})), stacklevel=3)
+        return value
 
+    @property
+    def worst(self) -> float:
+        """A value on which any other improves."""
+        return np.inf if self.direction == "min" else -np.inf
 
-def is_improvement(direction: str, value: float, reference: float, min_delta: float = 0.0) -> bool:
-    """Return whether a value is better than the reference by more than `min_delta`."""
-    return value < reference - min_delta if direction == "min" else value > reference + min_delta
+    def improves(self, value: float, reference: float) -> bool:
+        """Return whether a value is better than the reference by more than `min_delta`."""
+        if self.direction == "min":
+            return value < reference - self.min_delta
+        return value > reference + self.min_delta

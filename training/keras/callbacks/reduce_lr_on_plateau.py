@@ -1,14 +1,12 @@
 """A learning rate that falls when a metric stops improving."""
 
-import warnings
 from typing import Any
 
 from training.errors import TrainingError
-from training.keras.callbacks.callback import Callback
-from training.keras.callbacks.monitor import check_mode, is_improvement, monitor_direction, worst_value
+from training.keras.callbacks.monitor import MonitorCallback
 
 
-class ReduceLROnPlateau(Callback):
+class ReduceLROnPlateau(MonitorCallback):
     """Multiply the rate by `factor` when `monitor` has not improved for `patience` epochs."""
 
     def __init__(
@@ -24,29 +22,33 @@ class ReduceLROnPlateau(Callback):
     ) -> None:
         if factor >= 1.0:
             raise TrainingError(f"ReduceLROnPlateau does not support a factor >= 1.0. Got {factor}")
-        self.monitor, self.factor, self.patience, self.verbose = monitor, factor, patience, verbose
-        self.mode, self.min_delta, self.cooldown, self.min_lr = check_mode(mode), min_delta, cooldown, min_lr
+        super().__init__(monitor, mode, min_delta)
+        self.factor, self.patience, self.verbose, self.cooldown, self.min_lr = (
+            factor,
+            patience,
+            verbose,
+            cooldown,
+            min_lr,
+        )
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Reset the state."""
-        self.direction = monitor_direction(self.monitor, self.mode, self.model)
-        self.best, self.wait, self.cooling = worst_value(self.direction), 0, 0
+        self.best, self.wait, self.cooling = self.worst, 0, 0
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Add the rate to the logs; reduce it where patience has run out."""
         logs["learning_rate"] = self.model.optimizer.learning_rate
-        value = logs.get(self.monitor)
+        value = self.monitored(
+            logs,
+            "Learning rate reduction is conditioned on metric `{monitor}` which is not available."
+            " Available metrics are: {available}.",
+        )
         if value is None:
-            warnings.warn(
-                f"Learning rate reduction is conditioned on metric `{self.monitor}` which is not available."
-                f" Available metrics are: {','.join(logs)}.",
-                stacklevel=2,
-            )
             return
         if self.cooling > 0:
             self.cooling -= 1
             self.wait = 0
-        if is_improvement(self.direction, value, self.best, self.min_delta):
+        if self.improves(value, self.best):
             self.best, self.wait = value, 0
         elif self.cooling <= 0:
             self.wait += 1

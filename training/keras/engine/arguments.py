@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from nn.numbers import find_nonfinite
 from training.errors import TrainingError
+from training.keras.engine.compiled_model import CompiledModel
 from training.keras.engine.data_adapter import ArrayDataAdapter, DataAdapter, Samples, TargetArray
-from training.keras.engine.model import TrainableModel
+from training.keras.engine.layer_stack import LayerStack
 
 FINITE_CHECK_ROWS = 2**14  # at a time
 
@@ -22,47 +23,45 @@ def as_array(name: str, values: Any) -> npt.NDArray[Any]:
         raise TrainingError(f"{name} is ragged: its rows have different lengths") from error
 
 
-def read_inputs(model: TrainableModel, x: Any) -> DataAdapter:
-    """Return x (B, …) as rows (B, I) that fit the model; a model that is not built yet is built for them."""
+def read_inputs(stack: LayerStack, x: Any) -> DataAdapter:
+    """Return x (B, …) as rows (B, I) that fit the layers; layers that are not built yet are built for them."""
     if hasattr(x, "gather"):
         adapter: DataAdapter = x
-        if not model.built:
-            model.build((None, adapter.shape[1]))
-        if adapter.shape[1] != model.input_width:
-            raise TrainingError(f"expected x of shape (n, {model.input_width}), got {adapter.shape}")
+        if not stack.built:
+            stack.build((None, adapter.shape[1]))
+        if adapter.shape[1] != stack.input_width:
+            raise TrainingError(f"expected x of shape (n, {stack.input_width}), got {adapter.shape}")
         return adapter
     array = as_array("x", x)
     if array.dtype.kind not in "biuf":
         raise TrainingError(f"Unrecognized data type: x holds {array.dtype} values; expected numbers")
-    if not model.built:
-        model.build((None, *(model.declared_shape or array.shape[1:])))
-    if array.shape[1:] != model.input_shape:
-        raise _shape_error(model, array)
+    if not stack.built:
+        stack.build((None, *(stack.declared_shape or array.shape[1:])))
+    if array.shape[1:] != stack.input_shape:
+        raise _shape_error(stack, array)
     if not len(array):
         raise TrainingError("x has no rows")
     return ArrayDataAdapter(array.reshape(len(array), -1))
 
 
-def _shape_error(model: TrainableModel, array: npt.NDArray[Any]) -> TrainingError:
-    expected = ", ".join(map(str, ("n", *model.input_shape)))
-    fits = array.ndim > 1 and np.prod(array.shape[1:]) == model.input_width
-    hint = ": did you mean x.reshape(len(x), -1)?" if fits and len(model.input_shape) == 1 else ""
+def _shape_error(stack: LayerStack, array: npt.NDArray[Any]) -> TrainingError:
+    expected = ", ".join(map(str, ("n", *stack.input_shape)))
+    fits = array.ndim > 1 and np.prod(array.shape[1:]) == stack.input_width
+    hint = ": did you mean x.reshape(len(x), -1)?" if fits and len(stack.input_shape) == 1 else ""
     return TrainingError(f"expected x of shape ({expected}), got {array.shape}{hint}")
 
 
 def read_samples(
-    model: TrainableModel, x: Any, y: Any, sample_weight: Any = None, class_weight: Mapping[int, float] | None = None
+    model: CompiledModel, x: Any, y: Any, sample_weight: Any = None, class_weight: Mapping[int, float] | None = None
 ) -> Samples:
     """Return inputs, targets and weights that belong together."""
-    if not model.compiled:
-        raise TrainingError("You must call `compile()` before using the model.")
     if y is None:
         raise TrainingError("y is missing: give the targets that belong to x")
-    inputs, targets = read_inputs(model, x), as_array("y", y)
+    inputs, targets = read_inputs(model.stack, x), as_array("y", y)
     _check_cardinality(inputs, targets, sample_weight)
     if isinstance(inputs, ArrayDataAdapter):
         _check_finite(inputs.array)
-    targets = model.loss.check(targets, model.output_width)
+    targets = model.loss.check(targets, model.stack.output_width)
     return Samples(inputs, targets, _read_weights(targets, sample_weight, class_weight))
 
 

@@ -4,20 +4,21 @@ import numpy as np
 
 from nn.activations import Array
 from training.keras.callbacks.callback_list import CallbackList
+from training.keras.engine.compiled_model import CompiledModel
 from training.keras.engine.data_adapter import DataAdapter, Samples
-from training.keras.engine.model import TrainableModel
+from training.keras.engine.layer_stack import LayerStack
 from training.keras.engine.running_metrics import RunningMetrics
 
 EVALUATION_ROWS = 1024  # in a batch: few enough to stay in the cache
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def evaluation_loop(model: TrainableModel, samples: Samples, callbacks: CallbackList) -> dict[str, float]:
+def evaluation_loop(model: CompiledModel, samples: Samples, callbacks: CallbackList) -> dict[str, float]:
     """Return the loss and the metrics over all rows."""
     callbacks.call("on_test_begin", {})
     metrics = RunningMetrics(model.new_metrics(samples.y))
     penalty = model.penalty()
-    for number, batch in enumerate(samples.batches(EVALUATION_ROWS, np.arange(len(samples)), model.dtype)):
+    for number, batch in enumerate(samples.batches(EVALUATION_ROWS, np.arange(len(samples)), model.stack.dtype)):
         for hook in callbacks.test_batch_begin:
             hook(number, {})
         z = batch.x
@@ -32,17 +33,17 @@ def evaluation_loop(model: TrainableModel, samples: Samples, callbacks: Callback
     return logs
 
 
-def prediction_loop(model: TrainableModel, inputs: DataAdapter, callbacks: CallbackList) -> Array:
+def prediction_loop(stack: LayerStack, inputs: DataAdapter, callbacks: CallbackList) -> Array:
     """Return the outputs (B, C) of all rows."""
     rows = inputs.shape[0]
-    outputs = np.empty((rows, model.output_width), model.dtype)
+    outputs = np.empty((rows, stack.output_width), stack.dtype)
     callbacks.call("on_predict_begin", {})
     for number, start in enumerate(range(0, rows, EVALUATION_ROWS)):
         callbacks.call("on_predict_batch_begin", number, {})
         index = np.arange(start, min(start + EVALUATION_ROWS, rows))
-        z: Array = np.empty((len(index), model.input_width), model.dtype)
+        z: Array = np.empty((len(index), stack.input_width), stack.dtype)
         inputs.gather(index, z)
-        for op in model.ops:
+        for op in stack.ops:
             z = op.forward(z, training=False)
         outputs[index] = z
         callbacks.call("on_predict_batch_end", number, {"outputs": z})

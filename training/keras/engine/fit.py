@@ -4,11 +4,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from training.keras.callbacks.callback_list import CallbackList
-from training.keras.engine.data_adapter import Batch
+from training.keras.engine.compiled_model import CompiledModel
+from training.keras.engine.data_adapter import Batch, Samples
 from training.keras.engine.evaluate import evaluation_loop
 from training.keras.engine.fit_plan import FitPlan
-from training.keras.engine.model import TrainableModel
 from training.keras.engine.running_metrics import RunningMetrics
+from training.keras.engine.training_state import TrainingState
 
 # From this many multiplications in one product a second BLAS thread gains more than waiting for it costs.
 LARGE_PRODUCT = 2**24
@@ -16,48 +17,51 @@ LARGE_PRODUCT = 2**24
 
 # A diverging run overflows; it is the loss that shows it.
 @np.errstate(over="ignore", invalid="ignore")
-def fit_loop(model: TrainableModel, plan: FitPlan, callbacks: CallbackList) -> None:
+def fit_loop(model: CompiledModel, plan: FitPlan, state: TrainingState, callbacks: CallbackList) -> None:
     """Train the model up to epoch number `plan.epochs`; the callbacks are called for every batch and epoch."""
     with threadpool_limits(_blas_threads(model, plan.batch_size), user_api="blas"):
         logs: dict[str, float] | None = {}
+        callbacks.call("set_training", model, state, callbacks.callbacks)
         callbacks.call("on_train_begin", {})
-        while model.next_epoch < plan.epochs and not model.stop_training:
-            epoch = model.next_epoch
+        while state.epoch < plan.epochs and not state.stop:
+            epoch = state.epoch
             callbacks.call("on_epoch_begin", epoch, {})
-            logs = _train_epoch(model, plan, callbacks)
+            logs = _train_epoch(model, plan, state, callbacks)
             if logs is None:
                 break
             if plan.validation is not None and (epoch + 1) % plan.validation_freq == 0:
                 validation_logs = evaluation_loop(model, plan.validation, callbacks)
                 logs |= {f"val_{name}": value for name, value in validation_logs.items()}
-            model.next_epoch += 1
+            state.epoch += 1
             callbacks.call("on_epoch_end", epoch, logs)
         callbacks.call("on_train_end", logs or {})
 
 
-def _train_epoch(model: TrainableModel, plan: FitPlan, callbacks: CallbackList) -> dict[str, float] | None:
+def _train_epoch(
+    model: CompiledModel, plan: FitPlan, state: TrainingState, callbacks: CallbackList
+) -> dict[str, float] | None:
     """Take the steps of an epoch; return its logs, or None where it was interrupted."""
-    samples = plan.samples
-    model.restart_generators()
-    order = model.remaining_rows
+    samples, stack = plan.samples, model.stack
+    stack.restart_generators()
+    order = state.remaining_rows
     if not len(order):
-        order = model.rng.permutation(len(samples)) if plan.shuffle else np.arange(len(samples))
-    order, model.remaining_rows = np.split(order, [plan.steps * plan.batch_size])
+        order = stack.rng.permutation(len(samples)) if plan.shuffle else np.arange(len(samples))
+    order, state.remaining_rows = np.split(order, [plan.steps * plan.batch_size])
     metrics = RunningMetrics(model.new_metrics(samples.y))
-    for number, batch in enumerate(samples.batches(plan.batch_size, order, model.dtype)):
+    for number, batch in enumerate(samples.batches(plan.batch_size, order, stack.dtype)):
         for hook in callbacks.batch_begin:
             hook(number, {})
         train_step(model, batch, metrics)
         for hook in callbacks.batch_end:
             hook(number, metrics)
-        if model.interrupted:
+        if state.interrupted:
             return None
-        if model.stop_training:
+        if state.stop:
             break
     return dict(metrics)
 
 
-def train_step(model: TrainableModel, batch: Batch, metrics: RunningMetrics) -> None:
+def train_step(model: CompiledModel, batch: Batch, metrics: RunningMetrics) -> None:
     """Go forward, go back, update the parameters."""
     z = batch.x
     for op in model.forward_ops:
@@ -70,12 +74,22 @@ def train_step(model: TrainableModel, batch: Batch, metrics: RunningMetrics) -> 
     g *= 1 / len(g) if batch.weights is None else batch.weights[:, None] / len(g)
     for op in model.backward_ops:
         g = op.backward(g)
-    for parameter, regularizer in model.regularized:
+    for parameter, regularizer in model.stack.regularized:
         regularizer.add_gradient(parameter.values, parameter.gradient)
     model.optimizer.apply(model.parameters)
 
 
-def _blas_threads(model: TrainableModel, batch_size: int) -> int | None:
+def step_on(model: CompiledModel, samples: Samples) -> RunningMetrics:
+    """Take one step with all samples; return their loss and metrics before it."""
+    inputs = np.empty(samples.inputs.shape, model.stack.dtype)
+    samples.inputs.gather(np.arange(len(samples)), inputs)
+    metrics = RunningMetrics(model.new_metrics(samples.y))
+    with np.errstate(over="ignore", invalid="ignore"):
+        train_step(model, Batch(inputs, samples.y, samples.weights), metrics)
+    return metrics
+
+
+def _blas_threads(model: CompiledModel, batch_size: int) -> int | None:
     """Return how many BLAS threads are worth it; None is as many as there are."""
     largest = max((parameter.values.size for parameter in model.parameters.tensors), default=0)
     return 1 if largest * batch_size < LARGE_PRODUCT else None

@@ -1,7 +1,6 @@
-"""The arguments of fit, checked: training samples, validation samples, and how they are divided into steps."""
+"""What a run of fit does: training samples, validation samples, and how they are divided into steps."""
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,16 +9,16 @@ import numpy as np
 from training.errors import TrainingError
 from training.keras.checks import check_positive_integer
 from training.keras.engine.arguments import read_samples
+from training.keras.engine.compiled_model import CompiledModel
 from training.keras.engine.data_adapter import Samples
-from training.keras.engine.model import TrainableModel
 
-# Warnings of this module name the line that calls `fit`, which calls `read_fit_plan`.
-STACK_LEVEL = 4
+# Warnings of this module name the line that calls `fit`, which calls these functions.
+STACK_LEVEL = 3
 
 
 @dataclass(frozen=True)
 class FitPlan:
-    """What a run of fit does; `steps` is the number of batches in an epoch, at most."""
+    """`steps` is the number of batches in an epoch, at most."""
 
     samples: Samples
     validation: Samples | None
@@ -29,38 +28,13 @@ class FitPlan:
     shuffle: bool
     validation_freq: int
 
+    def __post_init__(self) -> None:
+        check_positive_integer("validation_freq", self.validation_freq)
 
-def read_fit_plan(
-    model: TrainableModel,
-    x: Any,
-    y: Any,
-    *,
-    batch_size: int | None,
-    epochs: int,
-    validation_split: float,
-    validation_data: tuple[Any, ...] | None,
-    shuffle: bool,
-    class_weight: Mapping[int, float] | None,
-    sample_weight: Any,
-    steps_per_epoch: int | None,
-    validation_steps: int | None,
-    validation_batch_size: int | None,
-    validation_freq: int,
-) -> FitPlan:
-    """Return the plan of a run with these arguments of `fit`."""
-    if validation_split and validation_data is None:
-        (x, y, sample_weight), validation_data = _split_off(x, y, sample_weight, validation_split)
-    samples = read_samples(model, x, y, sample_weight, class_weight)
-    batch_size = 32 if batch_size is None else batch_size
+
+def count_steps(steps_per_epoch: int | None, rows: int, batch_size: int) -> int:
+    """Return the number of batches in an epoch."""
     check_positive_integer("batch_size", batch_size)
-    check_positive_integer("validation_freq", validation_freq)
-    validation_batch = batch_size if validation_batch_size is None else validation_batch_size
-    validation = _read_validation(model, validation_data, validation_steps, validation_batch)
-    steps = _read_steps(steps_per_epoch, len(samples), batch_size)
-    return FitPlan(samples, validation, batch_size, epochs, steps, shuffle, validation_freq)
-
-
-def _read_steps(steps_per_epoch: int | None, rows: int, batch_size: int) -> int:
     batches = -(-rows // batch_size)
     if steps_per_epoch is None:
         return batches
@@ -74,7 +48,7 @@ def _read_steps(steps_per_epoch: int | None, rows: int, batch_size: int) -> int:
     return min(steps_per_epoch, batches)
 
 
-def _read_validation(model: TrainableModel, data: Any, steps: int | None, batch_size: int) -> Samples | None:
+def read_validation(model: CompiledModel, data: Any, steps: int | None, batch_size: int) -> Samples | None:
     """Return the samples to validate with: `steps` batches of them where that is less than all."""
     if data is None:
         return None
@@ -88,7 +62,7 @@ def _read_validation(model: TrainableModel, data: Any, steps: int | None, batch_
     return samples.first(steps * batch_size)
 
 
-def _split_off(x: Any, y: Any, sample_weight: Any, share: float) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
+def split_off(x: Any, y: Any, sample_weight: Any, share: float) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
     """Split off the last rows to validate with, before any shuffling, as Keras does."""
     if not 0 < share < 1:
         raise TrainingError(f"validation_split must be a number from 0 to below 1, got {share}")

@@ -1,6 +1,6 @@
 """Layers one after another, and the parameters and operations that they become once the shape of a row is known."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,12 @@ from training.errors import TrainingError
 from training.keras.engine.ops import DropoutOp, Op
 from training.keras.engine.parameters import Parameter, Parameters
 from training.keras.layers import Input, Layer
-from training.keras.layers.base import AlwaysTrainable, check_weights
+from training.keras.layers.base import check_weights
 from training.keras.regularizers import L1L2
 from training.keras.utils import new_generator
 
 
-class LayerStack(AlwaysTrainable):
+class LayerStack:
     """Built when weights are asked for, or data seen, and the shape of a row is known."""
 
     parameters: Parameters
@@ -25,7 +25,7 @@ class LayerStack(AlwaysTrainable):
     output_width: int
     dtype: np.dtype[Any]
 
-    def __init__(self, layers: Sequence[Layer] | None = None, name: str = "sequential") -> None:
+    def __init__(self, layers: Sequence[Layer] | None, name: str) -> None:
         self.name = name
         self.layers: list[Layer] = []
         self._declared_shape: tuple[int, ...] | None = None
@@ -33,6 +33,7 @@ class LayerStack(AlwaysTrainable):
         self.ops: list[Op] = []
         self.regularized: list[tuple[Parameter, L1L2]] = []
         self.built = False
+        self.on_build: Callable[[], None] | None = None  # called whenever all layers have been built
         for layer in layers or []:
             self.add(layer)
 
@@ -89,6 +90,8 @@ class LayerStack(AlwaysTrainable):
         self.ops = [op for layer in self.layers for op in layer.ops]
         self.regularized = [pair for layer in self.layers for pair in layer.regularized]
         self.built = True
+        if self.on_build:
+            self.on_build()
 
     def _build_layers(self, shapes: list[tuple[int, ...]]) -> None:
         pairs = list(zip(self.layers, shapes, strict=True))

@@ -68,7 +68,7 @@ class Layer(AlwaysTrainable):
     @property
     def weights(self) -> list[Array]:
         """All numbers of the layer in Keras's order: the trained ones first."""
-        return [parameter.full_values for parameter in self.parameters] + self.statistics
+        return [parameter.values for parameter in self.parameters] + self.statistics
 
     def get_weights(self) -> list[Array]:
         """Return copies of all weights."""
@@ -80,7 +80,7 @@ class Layer(AlwaysTrainable):
         self._must_be_built()
         check_weights(self.name, self.weights, weights)
         for parameter, values in zip(self.parameters, weights, strict=False):
-            parameter.assign(values)
+            parameter.values[...] = values
         for statistic, values in zip(self.statistics, weights[len(self.parameters) :], strict=True):
             statistic[...] = values
 

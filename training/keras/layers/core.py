@@ -67,7 +67,7 @@ class Dense(Layer):
     @property
     def kernel(self) -> Array:
         """The kernel (I, U)."""
-        return self.parameters[0].full_values
+        return self.parameters[0].values
 
     @property
     def bias(self) -> Array | None:

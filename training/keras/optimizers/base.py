@@ -71,8 +71,6 @@ class Optimizer:
         """Take one step: the values move, the gradient may be overwritten."""
         rate = self.learning_rate
         self.iterations += 1
-        if self._scratch.shape != parameters.values.shape:  # rows were frozen, or are live again
-            self._scratch = np.empty_like(parameters.values)
         if self.options:
             self._clip_gradient(parameters)
         if self.weight_decay:

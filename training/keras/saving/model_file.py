@@ -4,54 +4,71 @@ from pathlib import Path
 from typing import Any
 
 from training.errors import TrainingError
-from training.keras.engine.model import TrainableModel
-from training.keras.saving.serialization import deserialize, serialize
+from training.keras.engine.compiled_model import CompiledModel
+from training.keras.engine.layer_stack import LayerStack
+from training.keras.saving.serialization import serialize
 from training.keras.saving.state_file import read_state, write_state
-from training.keras.saving.training_state import restore_training, training_state
 
 
-def save_weights(model: TrainableModel, path: Path) -> None:
+def save_weights(stack: LayerStack, path: Path) -> None:
     """Write the weights alone."""
-    write_state(_check_suffix(path), {"weights": model.get_weights()})
+    write_state(_check_suffix(path), {"weights": stack.get_weights()})
 
 
-def load_weights(model: TrainableModel, path: Path) -> None:
-    """Give a model of the same layers the weights of a file."""
-    model.set_weights(_entry(path, read_state(path), "weights"))
+def load_weights(stack: LayerStack, path: Path) -> None:
+    """Give the same layers the weights of a file."""
+    stack.set_weights(entry(path, read_state(path), "weights"))
 
 
-def save_model(model: TrainableModel, path: Path) -> None:
-    """Write layers, weights, and how the model was compiled and trained."""
-    compiled = {"optimizer": model.optimizer, "loss": model.loss, "metrics": model.metrics} if model.compiled else None
+def save_model(stack: LayerStack, model: CompiledModel | None, path: Path) -> None:
+    """Write layers, weights, and how the model was compiled and trained, if it was."""
+    stack.ensure_built()
+    compiled = {"optimizer": model.optimizer, "loss": model.loss, "metrics": model.metrics} if model else None
     state = {
-        "input_shape": model.input_shape,
-        "layers": serialize(model.layers),
+        "input_shape": stack.input_shape,
+        "layers": serialize(stack.layers),
         "compiled": serialize(compiled),
-        "weights": model.get_weights(),
-        "training": training_state(model) if model.compiled else None,
+        "weights": stack.get_weights(),
+        "training": optimizer_state(model) if model else None,
     }
     write_state(_check_suffix(path), state)
 
 
-def load_into(model: TrainableModel, path: Path) -> None:
-    """Give an empty model the layers, weights and training state of a file."""
-    state = read_state(path)
-    for layer in deserialize(_entry(path, state, "layers")):
-        model.add(layer)
-    model.build((None, *_entry(path, state, "input_shape")))
-    model.set_weights(_entry(path, state, "weights"))
-    if compiled := deserialize(_entry(path, state, "compiled")):
-        model.compile(**compiled)
-        restore_training(model, _entry(path, state, "training"), path)
+def optimizer_state(model: CompiledModel) -> dict[str, Any]:
+    """Return weights, optimizer and random generators, on which the next step depends."""
+    return {
+        "weights": model.stack.get_weights(),
+        "iterations": model.optimizer.iterations,
+        "learning_rate": model.optimizer.learning_rate,
+        "slots": model.optimizer.slots,
+        "generators": [generator.bit_generator.state for generator in model.stack.generators],
+    }
+
+
+def restore_optimizer(model: CompiledModel, state: dict[str, Any], path: Path) -> None:
+    """Bring a compiled model into a state that `optimizer_state` returned."""
+    model.stack.set_weights(state["weights"])
+    optimizer = model.optimizer
+    optimizer.build(model.parameters.values)
+    if [slot.shape for slot in state["slots"]] not in ([], [slot.shape for slot in optimizer.slots]):
+        raise TrainingError(f"{path} belongs to a model with another optimizer or other layers")
+    for slot, saved in zip(optimizer.slots, state["slots"], strict=False):
+        slot[:] = saved
+    optimizer.iterations = state["iterations"]
+    if not optimizer.scheduled:
+        optimizer.learning_rate = state["learning_rate"]
+    for generator, saved in zip(model.stack.generators, state["generators"], strict=True):
+        generator.bit_generator.state = saved
+
+
+def entry(path: Path, state: dict[str, Any], name: str) -> Any:
+    """Return an entry of a file that was read. Raises TrainingError where it has none of that name."""
+    if name not in state:
+        raise TrainingError(f"{path} holds no {name}")
+    return state[name]
 
 
 def _check_suffix(path: Path) -> Path:
     if path.suffix != ".npz":
         raise TrainingError(f"{path}: models are saved as .npz files, such as {path.with_suffix('.npz').name}")
     return path
-
-
-def _entry(path: Path, state: dict[str, Any], name: str) -> Any:
-    if name not in state:
-        raise TrainingError(f"{path} holds no {name}")
-    return state[name]

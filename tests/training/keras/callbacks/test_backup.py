@@ -95,7 +95,7 @@ def test_a_crashed_run_goes_on(steps: int | None, tmp_path: Path) -> None:
         np.random.default_rng(0)
         model = Sequential([Dense(8, "relu"), Dropout(0.5), Dense(3, "softmax")])
         model.compile("adam", LOSS, ["accuracy"])
-        model.rng = np.random.Generator(np.random.SFC64(3))
+        model.stack.rng = np.random.Generator(np.random.SFC64(3))
         stopping = EarlyStopping("loss", patience=9, restore_best_weights=True)
         callbacks = [stopping, *extra, BackupAndRestore(tmp_path)]
         history = model.fit(X, Y, epochs=6, steps_per_epoch=steps, verbose=0, callbacks=callbacks)
@@ -119,7 +119,7 @@ def test_a_complete_run_does_not_continue(tmp_path: Path) -> None:
         history = model.fit(
             X, Y, epochs=9, verbose=0, callbacks=[stopping, BackupAndRestore(tmp_path, delete_checkpoint=False)]
         )
-        return model.parameters.values, history.epoch
+        return model.stack.parameters.values, history.epoch
 
     weights, epochs = run()
     assert epochs == [0, 1]

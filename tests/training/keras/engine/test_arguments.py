@@ -49,10 +49,10 @@ def test_a_weight_of_two_is_the_row_twice(rng: np.random.Generator) -> None:
         model = Sequential([Dense(3, "softmax")])
         model.compile("sgd", LOSS)
         model.build((None, 4))
-        before = model.parameters.values.copy()
+        before = model.stack.parameters.values.copy()
         loss = model.train_on_batch(rows, targets, **options)  # type: ignore[arg-type]
         assert isinstance(loss, float)
-        results.append((loss * len(rows), (model.parameters.values - before) * len(rows)))
+        results.append((loss * len(rows), (model.stack.parameters.values - before) * len(rows)))
     for one, other in zip(*results, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
 
@@ -75,7 +75,7 @@ def test_a_class_weight_is_a_weight_of_its_rows(rng: np.random.Generator) -> Non
         set_random_seed(0)
         model = compiled_model()
         model.fit(x, y, verbose=0, **options)
-        weights.append(model.parameters.values)
+        weights.append(model.stack.parameters.values)
     np.testing.assert_array_equal(weights[0], weights[1])
     with pytest.raises(TrainingError, match="You cannot `class_weight` and `sample_weight` at the same time"):
         model.fit(x, y, class_weight={0: 1.0}, sample_weight=np.ones(300), verbose=0)

@@ -40,19 +40,19 @@ def _built(layers: Sequence[Layer], loss: Loss | None = None) -> Sequential:
 
 
 def _check(model: Sequential, rng: np.random.Generator, y: np.ndarray | None = None, error: float = 0.0) -> None:
-    values = model.parameters.values
+    values = model.stack.parameters.values
     values[:] = rng.normal(size=values.shape)
     x = rng.normal(size=(7, 4))
     y = model.loss.check(rng.integers(0, 3, 7) if y is None else y, 3)
     weights = rng.uniform(0.5, 2, 7).astype(np.float32)
-    train_step(model, Batch(x.copy(), y, weights), RunningMetrics(model.new_metrics(y)))
+    train_step(model.compiled_model, Batch(x.copy(), y, weights), RunningMetrics(model.compiled_model.new_metrics(y)))
     assert isinstance(model.optimizer, Standstill)
     gradient = model.optimizer.seen + error
 
     def loss(at: Float64) -> float:
         values[:] = at
-        metrics = RunningMetrics(model.new_metrics(y))
-        train_step(model, Batch(x.copy(), y, weights), metrics)
+        metrics = RunningMetrics(model.compiled_model.new_metrics(y))
+        train_step(model.compiled_model, Batch(x.copy(), y, weights), metrics)
         return metrics["loss"]
 
     assert_gradient(loss, np.asarray(gradient, np.float64), np.asarray(values.copy(), np.float64), rng)
@@ -124,7 +124,11 @@ def test_a_wrong_gradient_is_caught(rng: np.random.Generator) -> None:
 
 def test_through_dropout_the_gradient_takes_the_same_mask(rng: np.random.Generator) -> None:
     model = _built([Dense(50, "linear"), Dropout(0.5), Dense(3, "softmax")])
-    train_step(model, Batch(rng.normal(size=(1, 4)), np.array([1])), RunningMetrics(model.new_metrics(np.array([1]))))
+    train_step(
+        model.compiled_model,
+        Batch(rng.normal(size=(1, 4)), np.array([1])),
+        RunningMetrics(model.compiled_model.new_metrics(np.array([1]))),
+    )
     assert isinstance(model.optimizer, Standstill)
     to_hidden = model.optimizer.seen[: 4 * 50].reshape(4, 50)
     from_hidden = model.optimizer.seen[4 * 50 + 50 : -3].reshape(50, 3)

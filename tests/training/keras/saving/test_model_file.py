@@ -54,7 +54,7 @@ def test_a_loaded_model_continues_bit_identically(optimizer: Any, tmp_path: Path
     assert type(loaded.optimizer) is type(model.optimizer)
     for trained in (model, loaded):
         trained.fit(X, Y, epochs=2, verbose=0)
-    np.testing.assert_array_equal(loaded.parameters.values, model.parameters.values)
+    np.testing.assert_array_equal(loaded.stack.parameters.values, model.stack.parameters.values)
 
 
 def test_losses_and_metrics_are_kept(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_exclusions_from_weight_decay_are_kept(tmp_path: Path) -> None:
     loaded = models.load_model(tmp_path / "model.npz")
     for trained in (model, loaded):
         trained.fit(X, Y, epochs=2, verbose=0)
-    np.testing.assert_array_equal(loaded.parameters.values, model.parameters.values)
+    np.testing.assert_array_equal(loaded.stack.parameters.values, model.stack.parameters.values)
 
 
 def test_weights_alone(tmp_path: Path) -> None:

@@ -17,11 +17,12 @@ class DenseOp:
 
     def forward(self, x: Array, training: bool) -> Array:
         """(B, I) -> (B, U)."""
+        kernel = self.kernel.values
         if training:
-            self._x, kernel = x, self.kernel.values
+            self._x = x
             z = np.matmul(x, kernel, out=self._z.get((len(x), kernel.shape[1]), kernel.dtype))
         else:
-            z = x @ self.kernel.full_values
+            z = x @ kernel
         if self.bias:
             z += self.bias.values
         return z

@@ -1,0 +1,70 @@
+"""Layers made ready for training: with an optimizer, a loss, metrics, and the operations of a step."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nn.activations import ACTIVATIONS
+from training.errors import TrainingError
+from training.keras import losses, optimizers
+from training.keras.engine.data_adapter import TargetArray
+from training.keras.engine.layer_stack import LayerStack
+from training.keras.engine.ops import ActivationOp, BatchNormOp, DenseOp, Op
+from training.keras.engine.parameters import Parameters
+from training.keras.metrics import Metric, check_metric, get_metric
+
+
+class CompiledModel:
+    """Made by `compile`; `prepare` follows whenever the layers are built, and only then are there operations."""
+
+    parameters: Parameters
+    forward_ops: list[Op]
+    backward_ops: list[Op]
+
+    def __init__(self, stack: LayerStack, optimizer: Any, loss: Any, metrics: Sequence[Any] | None) -> None:
+        if loss is None:
+            raise TrainingError("compile() needs a loss, such as loss='sparse_categorical_crossentropy'")
+        self.stack = stack
+        self.optimizer, self.loss = optimizers.get(optimizer), losses.get(loss)
+        self.metrics = list(metrics or [])
+        for metric in self.metrics:
+            check_metric(metric)
+        stack.on_build = self.prepare
+        if stack.built:
+            self.prepare()
+
+    def prepare(self) -> None:
+        """Fit the end of the model to the loss, and reset the state of the optimizer."""
+        ops, self.parameters = self.stack.ops, self.stack.parameters
+        self.forward_ops = list(ops)
+        if isinstance(self.loss, losses.Crossentropy) and not self.loss.from_logits and ops:
+            last, fused = ops[-1], ACTIVATIONS[str(self.loss.fused_activation)]
+            if isinstance(last, ActivationOp) and last.activation is fused:
+                self.forward_ops.pop()
+            else:
+                self.forward_ops.append(self.loss.to_logits())
+        # The operations before the first trained one do not need a gradient.
+        trainable = (number for number, op in enumerate(ops) if isinstance(op, DenseOp | BatchNormOp))
+        self.backward_ops = self.forward_ops[next(trainable, len(ops)) :][::-1]
+        self.optimizer.build(self.parameters.values)
+
+    def new_metrics(self, y: TargetArray) -> dict[str, Metric]:
+        """Return the compiled metrics, empty, by their names."""
+        found = [get_metric(metric, y, self.stack.output_width) for metric in self.metrics]
+        return {metric.name: metric for metric in found}
+
+    def metric_directions(self) -> dict[str, str]:
+        """Return whether "min" or "max" is better, for each metric by its name."""
+        return {name: metric.direction for name, metric in self.new_metrics(np.empty(0)).items()}
+
+    def results(self, logs: Mapping[str, float], as_dict: bool) -> float | list[float] | dict[str, float]:
+        """Return the loss and then the metrics as they were given; the loss alone where there are none."""
+        if as_dict:
+            return dict(logs)
+        names = [metric if isinstance(metric, str) else metric.name for metric in self.metrics]
+        return [logs["loss"], *(logs[name] for name in names)] if names else logs["loss"]
+
+    def penalty(self) -> float:
+        """Return what the regularizers add to the loss."""
+        return sum(regularizer.penalty(parameter.values) for parameter, regularizer in self.stack.regularized)
