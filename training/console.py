@@ -8,7 +8,8 @@ from typing import Any
 from store import Publication
 from training.evaluation.comparison import Comparison
 from training.evaluation.confidence import Interval
-from training.keras.callbacks import Callback, progress_callbacks
+from training.keras.callbacks import Callback
+from training.keras.callbacks.progress import progress_callbacks
 
 
 class Console:

@@ -11,7 +11,9 @@ from nn import Features, Model, Network
 from nn.activations import Array
 from training.errors import TrainingError
 from training.keras import export
-from training.keras.callbacks import Callback, CallbackList, History, format_logs, run_callbacks
+from training.keras.callbacks import Callback, History
+from training.keras.callbacks.callback_list import CallbackList, run_callbacks
+from training.keras.callbacks.progress import format_logs
 from training.keras.engine.arguments import read_inputs, read_samples
 from training.keras.engine.compiled_model import CompiledModel
 from training.keras.engine.evaluate import evaluation_loop, prediction_loop

@@ -1,13 +1,10 @@
 """Continuing an interrupted run."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from training.errors import TrainingError
-from training.keras.callbacks.callback import Callback
-from training.keras.engine.compiled_model import CompiledModel
-from training.keras.engine.training_state import TrainingState
+from training.keras.callbacks.callback import Callback, FitRun
 from training.keras.saving.model_file import optimizer_state, restore_optimizer
 from training.keras.saving.state_file import read_state, write_state
 
@@ -24,10 +21,10 @@ class BackupAndRestore(Callback):
     def __init__(self, backup_dir: str | Path, delete_checkpoint: bool = True) -> None:
         self.path, self.delete_checkpoint = Path(backup_dir) / "backup.npz", delete_checkpoint
 
-    def set_training(self, model: CompiledModel, state: TrainingState, callbacks: Sequence[Callback]) -> None:
+    def set_run(self, run: FitRun) -> None:
         """Take what is backed up: of callbacks those that have a state; the progress shown may differ when resumed."""
-        self._model, self._state = model, state
-        self._others = [callback for callback in callbacks if type(callback).state is not Callback.state]
+        self._model, self._state = run.model, run.state
+        self._others = [each for each in run.callbacks if each.resumed or type(each).state is not Callback.state]
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Restore model and callbacks from a backup: the hooks of all other callbacks have run already."""

@@ -1,12 +1,23 @@
-"""The base class of callbacks."""
+"""The base class of callbacks, and a callback made of functions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from training.errors import TrainingError
 from training.keras.engine.compiled_model import CompiledModel
 from training.keras.engine.training_state import TrainingState
 
 Logs = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class FitRun:
+    """A run of `fit`, for callbacks that need more of it than Keras's words."""
+
+    model: CompiledModel
+    state: TrainingState
+    callbacks: Sequence["Callback"]
 
 
 class Callback:
@@ -18,6 +29,7 @@ class Callback:
 
     model: Any  # the Sequential that is trained
     params: dict[str, Any]
+    resumed: tuple[str, ...] = ()  # the attributes that a resumed run needs: texts, numbers, lists and arrays
 
     def set_model(self, model: Any) -> None:
         """Take the model."""
@@ -27,8 +39,8 @@ class Callback:
         """Take the parameters of the run: verbose, epochs, steps, do_validation."""
         self.params = params
 
-    def set_training(self, model: CompiledModel, state: TrainingState, callbacks: "Sequence[Callback]") -> None:
-        """Take what `fit` works on, before training begins: for callbacks that need more than Keras's words."""
+    def set_run(self, run: FitRun) -> None:
+        """Take the run, before training begins."""
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Before the first epoch."""
@@ -81,8 +93,20 @@ class Callback:
         """After it; `logs` hold its outputs."""
 
     def state(self) -> dict[str, Any]:
-        """Return the state that a resumed run needs: texts, numbers, lists and arrays."""
-        return {}
+        """Return the state that a resumed run needs."""
+        return {name: getattr(self, name) for name in self.resumed}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from a state that `state` returned."""
+        vars(self).update(state)
+
+
+class LambdaCallback(Callback):
+    """Functions as hooks: LambdaCallback(on_epoch_end=lambda epoch, logs: ...)."""
+
+    def __init__(self, **hooks: Callable[..., Any] | None) -> None:
+        for name, hook in hooks.items():
+            if not name.startswith("on_") or not hasattr(Callback, name):
+                raise TrainingError(f"LambdaCallback takes the hooks of Callback, such as on_epoch_end, got {name}")
+            if hook:
+                setattr(self, name, hook)

@@ -13,6 +13,8 @@ class ModelCheckpoint(MonitorCallback):
     The path may contain the epoch and metrics, such as "best-{epoch:02d}-{val_loss:.3f}.npz".
     """
 
+    resumed = ("best", "batches")
+
     def __init__(
         self,
         filepath: str | Path,
@@ -33,14 +35,14 @@ class ModelCheckpoint(MonitorCallback):
             save_weights_only,
             initial_value_threshold,
         )
-        self._batches = 0
+        self.batches = 0
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Save after every `save_freq` batches."""
         if self.save_freq == "epoch":
             return
-        self._batches += 1
-        if self._batches % self.save_freq == 0:  # type: ignore[operator]  # a number, as __init__ checked
+        self.batches += 1
+        if self.batches % self.save_freq == 0:  # type: ignore[operator]  # a number, as __init__ checked
             self._save(self._epoch, dict(logs))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -80,11 +82,3 @@ class ModelCheckpoint(MonitorCallback):
     def _print(self, text: str) -> None:
         if self.verbose > 0:
             print(f"\n{text}")
-
-    def state(self) -> dict[str, Any]:
-        """Return the best so far."""
-        return {"best": self.best, "batches": self._batches}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Continue from a saved state."""
-        self.best, self._batches = state["best"], state["batches"]

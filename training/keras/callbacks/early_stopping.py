@@ -1,12 +1,17 @@
-"""Ending a run that does not improve any more."""
+"""Ending a run that does not improve any more, or whose loss diverges."""
 
 from typing import Any
 
+import numpy as np
+
+from training.keras.callbacks.callback import Callback
 from training.keras.callbacks.monitor import MonitorCallback
 
 
 class EarlyStopping(MonitorCallback):
     """Stop when `monitor` has not improved by more than `min_delta` for `patience` epochs."""
+
+    resumed = ("wait", "stopped_epoch", "best_epoch", "best", "best_weights")
 
     def __init__(
         self,
@@ -27,7 +32,7 @@ class EarlyStopping(MonitorCallback):
         """Reset the state."""
         self.wait, self.stopped_epoch, self.best_epoch = 0, 0, 0
         self.best = self.worst
-        self.best_weights: list[Any] | None = None
+        self.best_weights: list[Any] = []
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Compare with the best so far; stop where patience has run out."""
@@ -40,7 +45,7 @@ class EarlyStopping(MonitorCallback):
             self._compare(epoch, value)
 
     def _compare(self, epoch: int, value: float) -> None:
-        if self.restore_best_weights and self.best_weights is None:
+        if self.restore_best_weights and not self.best_weights:
             # Where nothing ever improves, those of the first epoch are restored.
             self.best_weights, self.best_epoch = self.model.get_weights(), epoch
         self.wait += 1
@@ -59,17 +64,17 @@ class EarlyStopping(MonitorCallback):
         """Restore the best weights, also where another callback ended the run."""
         if self.stopped_epoch > 0 and self.verbose > 0:
             print(f"Epoch {self.stopped_epoch + 1}: early stopping")
-        if self.restore_best_weights and self.best_weights is not None:
+        if self.best_weights:
             if self.verbose > 0:
                 print(f"Restoring model weights from the end of the best epoch: {self.best_epoch + 1}.")
             self.model.set_weights(self.best_weights)
 
-    def state(self) -> dict[str, Any]:
-        """Return the best so far."""
-        names = ("wait", "stopped_epoch", "best_epoch", "best")
-        return {name: getattr(self, name) for name in names} | {"best_weights": self.best_weights or []}
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Continue from a saved state."""
-        vars(self).update(state)
-        self.best_weights = state["best_weights"] or None
+class TerminateOnNaN(Callback):
+    """Stop at the batch at which the loss becomes NaN or infinite."""
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Check the loss."""
+        if not np.isfinite(logs["loss"]):
+            print(f"Batch {batch}: Invalid loss, terminating training")
+            self.model.stop_training = True

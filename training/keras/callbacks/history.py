@@ -1,12 +1,17 @@
-"""The record of a run."""
+"""The logs of a run, epoch by epoch: kept in memory, or as a CSV file."""
 
+import csv
+from pathlib import Path
 from typing import Any
 
-from training.keras.callbacks.callback import Callback
+from training.errors import TrainingError
+from training.keras.callbacks.callback import Callback, FitRun
 
 
 class History(Callback):
     """`history` maps the loss and each metric to its values by epoch; `fit` returns one of these."""
+
+    resumed = ("epoch", "history")
 
     def __init__(self) -> None:
         self.epoch: list[int] = []
@@ -18,10 +23,45 @@ class History(Callback):
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
 
-    def state(self) -> dict[str, Any]:
-        """Return all epochs."""
-        return {"epoch": self.epoch, "history": self.history}
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take over the epochs before."""
-        self.epoch, self.history = list(state["epoch"]), dict(state["history"])
+class CSVLogger(Callback):
+    """Write the logs of each epoch as a line of a CSV file, with NA where an epoch was not validated."""
+
+    def __init__(self, filename: str | Path, separator: str = ",", append: bool = False) -> None:
+        self.path, self.separator, self.append = Path(filename), separator, append
+
+    def set_run(self, run: FitRun) -> None:
+        """Take the names of the metrics."""
+        self._names = ["loss", *run.model.metric_directions()]
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Empty the file, or read its header where lines are appended."""
+        try:
+            self._columns = self._header() if self.append and self.path.exists() else []
+            if not self.append:
+                self.path.write_text("")
+        except OSError as error:
+            raise self._write_error(error) from error
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Write a line, which stays in the file if the run crashes."""
+        lines = []
+        if not self._columns:
+            # Including those of a validation that comes in a later epoch.
+            validation = {f"val_{name}" for name in self._names} if self.params["do_validation"] else set()
+            self._columns = ["epoch", *logs, *sorted(validation - set(logs))]
+            lines.append(self._columns)
+        values = {"epoch": epoch, **logs}
+        lines.append([values.get(name, "NA") for name in self._columns])
+        try:
+            with self.path.open("a", newline="") as file:
+                csv.writer(file, delimiter=self.separator).writerows(lines)
+        except OSError as error:
+            raise self._write_error(error) from error
+
+    def _header(self) -> list[str]:
+        with self.path.open(newline="") as file:
+            return next(csv.reader(file, delimiter=self.separator), [])
+
+    def _write_error(self, error: OSError) -> TrainingError:
+        return TrainingError(f"{self.path} can't be written: {error.strerror or error}")

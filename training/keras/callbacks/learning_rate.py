@@ -1,4 +1,4 @@
-"""A learning rate for each epoch."""
+"""Learning rates that change from epoch to epoch: by a schedule, or when a metric stops improving."""
 
 import math
 from collections.abc import Callable
@@ -8,6 +8,7 @@ import numpy as np
 
 from training.errors import TrainingError
 from training.keras.callbacks.callback import Callback
+from training.keras.callbacks.monitor import MonitorCallback
 
 
 class LearningRateScheduler(Callback):
@@ -31,3 +32,64 @@ class LearningRateScheduler(Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Add the rate to the logs."""
         logs["learning_rate"] = self.model.optimizer.learning_rate
+
+
+class ReduceLROnPlateau(MonitorCallback):
+    """Multiply the rate by `factor` when `monitor` has not improved for `patience` epochs."""
+
+    resumed = ("best", "wait", "cooling")
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        verbose: int = 0,
+        mode: str = "auto",
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ) -> None:
+        if factor >= 1.0:
+            raise TrainingError(f"ReduceLROnPlateau does not support a factor >= 1.0. Got {factor}")
+        super().__init__(monitor, mode, min_delta)
+        self.factor, self.patience, self.verbose, self.cooldown, self.min_lr = (
+            factor,
+            patience,
+            verbose,
+            cooldown,
+            min_lr,
+        )
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Reset the state."""
+        self.best, self.wait, self.cooling = self.worst, 0, 0
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Add the rate to the logs; reduce it where patience has run out."""
+        logs["learning_rate"] = self.model.optimizer.learning_rate
+        value = self.monitored(
+            logs,
+            "Learning rate reduction is conditioned on metric `{monitor}` which is not available."
+            " Available metrics are: {available}.",
+        )
+        if value is None:
+            return
+        if self.cooling > 0:
+            self.cooling -= 1
+            self.wait = 0
+        if self.improves(value, self.best):
+            self.best, self.wait = value, 0
+        elif self.cooling <= 0:
+            self.wait += 1
+            if self.wait >= self.patience:
+                self._reduce(epoch)
+
+    def _reduce(self, epoch: int) -> None:
+        rate = self.model.optimizer.learning_rate
+        if rate > self.min_lr:
+            rate = max(rate * self.factor, self.min_lr)
+            self.model.optimizer.learning_rate = rate
+            if self.verbose > 0:
+                print(f"\nEpoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {rate}.")
+            self.cooling, self.wait = self.cooldown, 0

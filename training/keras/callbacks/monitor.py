@@ -1,15 +1,12 @@
 """Callbacks that compare a metric with the best value so far."""
 
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from training.errors import TrainingError
-from training.keras.callbacks.callback import Callback
-from training.keras.engine.compiled_model import CompiledModel
-from training.keras.engine.training_state import TrainingState
+from training.keras.callbacks.callback import Callback, FitRun
 
 
 class MonitorCallback(Callback):
@@ -22,9 +19,9 @@ class MonitorCallback(Callback):
             raise TrainingError(f"mode must be auto, min or max, got {mode!r}")
         self.monitor, self.mode, self.min_delta = monitor, mode, min_delta
 
-    def set_training(self, model: CompiledModel, state: TrainingState, callbacks: Sequence[Callback]) -> None:
+    def set_run(self, run: FitRun) -> None:
         """Find the direction; a metric that a callback adds to the logs is better where it is larger."""
-        directions = {"loss": "min"} | model.metric_directions()
+        directions = {"loss": "min"} | run.model.metric_directions()
         by_metric = directions.get(self.monitor.removeprefix("val_"), "max")
         self.direction = by_metric if self.mode == "auto" else self.mode
 

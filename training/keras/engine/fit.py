@@ -3,6 +3,7 @@
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from training.keras.callbacks.callback import FitRun
 from training.keras.callbacks.callback_list import CallbackList
 from training.keras.engine.compiled_model import CompiledModel
 from training.keras.engine.data_adapter import Batch, Samples
@@ -21,7 +22,7 @@ def fit_loop(model: CompiledModel, plan: FitPlan, state: TrainingState, callback
     """Train the model up to epoch number `plan.epochs`; the callbacks are called for every batch and epoch."""
     with threadpool_limits(_blas_threads(model, plan.batch_size), user_api="blas"):
         logs: dict[str, float] | None = {}
-        callbacks.call("set_training", model, state, callbacks.callbacks)
+        callbacks.call("set_run", FitRun(model, state, callbacks.callbacks))
         callbacks.call("on_train_begin", {})
         while state.epoch < plan.epochs and not state.stop:
             epoch = state.epoch
