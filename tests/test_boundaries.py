@@ -78,7 +78,6 @@ LAYERS: dict[str, list[list[str]]] = {
             "training.keras.engine.arguments",
             "training.keras.engine.running_metrics",
             "training.keras.saving",
-            "training.keras.folding",
             "training.keras.summary",
         ],
         ["training.keras.callbacks", "training.keras.engine.fit_plan", "training.keras.export"],

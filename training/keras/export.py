@@ -1,23 +1,120 @@
-"""From trained layers to what is used outside training: a network, a model with features, a published version."""
+"""From trained layers to what is used outside training: a network of plain dense layers, a model, a published version.
+
+The layers around dense ones are dropped or folded in, exactly: a scale and a shift before a dense layer go into its
+kernel and bias, and so do those after a linear one. The arithmetic is float64, rounded once.
+"""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from nn import Dense as NetworkDense
 from nn import Features, Model, Network
+from nn.network import NetworkError
 from training.errors import TrainingError
 from training.keras.engine.arguments import as_array
 from training.keras.engine.compiled_model import CompiledModel
 from training.keras.engine.layer_stack import LayerStack
-from training.keras.folding import fold
+from training.keras.engine.ops import ScaleOp
+from training.keras.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Layer
 from training.keras.losses import RegressionLoss
 from training.publishing.publish import class_labels, publish_arrays
 
+_Float64 = npt.NDArray[np.float64]
+
+
+@dataclass
+class _Folded:
+    """A dense layer, until it is complete."""
+
+    kernel: _Float64
+    bias: _Float64
+    activation: str = "linear"
+
 
 def to_network(stack: LayerStack, of_logits: str | None = None) -> Network:
-    """Return the network; `of_logits` is the activation that the loss applies to logits."""
+    """Return the network that predicts what the layers predict after training. Raises TrainingError.
+
+    Where the layers end in logits, `of_logits` is the activation that the loss applies to them.
+    """
     stack.ensure_built()
-    return fold(stack.layers, of_logits)
+    folded: list[_Folded] = []
+    pending: tuple[Any, Any] | None = None  # scale and shift, for the dense layer that comes next
+    before = ""
+    for layer in stack.layers:
+        if isinstance(layer, Dropout | Flatten) or (isinstance(layer, Activation) and layer.activation == "linear"):
+            continue
+        if isinstance(layer, Dense):
+            folded.append(_dense(layer, pending))
+            pending = None
+        elif isinstance(layer, Activation):
+            if not folded or pending is not None or folded[-1].activation != "linear":
+                raise _misplaced(layer, before)
+            folded[-1].activation = layer.activation
+        else:
+            pending = _scale(layer, folded, pending)
+        before = layer.name
+    if pending is not None:
+        raise TrainingError(f"{before} can't be published: no Dense layer follows into which it could be folded")
+    if not folded:
+        raise TrainingError("a model without a Dense layer can't be published")
+    if of_logits and folded[-1].activation == "linear":
+        folded[-1].activation = of_logits
+    try:
+        return Network(_binary(folded))
+    except NetworkError as error:
+        raise TrainingError(f"the model can't be used outside training: {error}") from error
+
+
+def _misplaced(layer: Activation, before: str) -> TrainingError:
+    return TrainingError(
+        f"{layer.name} ({layer.activation}) can't be published: an activation must follow a linear"
+        f" Dense layer, and here comes {f'after {before}' if before else 'first'}"
+    )
+
+
+def _dense(layer: Dense, pending: tuple[Any, Any] | None) -> _Folded:
+    kernel = layer.parameters[0].values.astype(np.float64)
+    bias = layer.parameters[1].values.astype(np.float64) if layer.use_bias else np.zeros(layer.units)
+    if pending is not None:
+        scale, shift = (np.broadcast_to(part, len(kernel)) for part in pending)
+        bias = bias + shift @ kernel
+        kernel = kernel * scale[:, None]
+    return _Folded(kernel, bias, layer.activation)
+
+
+def _scale(layer: Layer, folded: list[_Folded], pending: tuple[Any, Any] | None) -> tuple[Any, Any] | None:
+    """Fold y = x * scale + shift into the linear layer before, or keep it for the one that follows."""
+    scale, shift = _scale_and_shift(layer)
+    if pending is not None:
+        return pending[0] * scale, pending[1] * scale + shift
+    if folded and folded[-1].activation == "linear":
+        folded[-1].kernel = folded[-1].kernel * scale
+        folded[-1].bias = folded[-1].bias * scale + shift
+        return None
+    return scale, shift
+
+
+def _scale_and_shift(layer: Layer) -> tuple[Any, Any]:
+    if isinstance(layer, BatchNormalization):
+        return layer.inference()
+    if len(layer.ops) == 1 and isinstance(op := layer.ops[0], ScaleOp):
+        scale = np.asarray(op.scale, np.float64)
+        return scale, -np.asarray(op.offset, np.float64) * scale
+    raise TrainingError(f"{layer.name} can't be published: {type(layer).__name__} is nothing that Dense can express")
+
+
+def _binary(folded: list[_Folded]) -> list[NetworkDense]:
+    """Return the layers; one sigmoid p becomes a softmax over the logits 0 and z, which is 1 - p and p."""
+    last = folded[-1]
+    if last.activation == "sigmoid" and last.kernel.shape[1] == 1:
+        kernel = np.hstack([np.zeros_like(last.kernel), last.kernel])
+        folded = [*folded[:-1], _Folded(kernel, np.append(0.0, last.bias), "softmax")]
+    return [NetworkDense(layer.kernel, layer.bias, layer.activation) for layer in folded]
 
 
 def to_classifier(

@@ -6,6 +6,7 @@ Names, formulas and constants are those of Keras 3 (`keras/src/initializers/rand
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,6 @@ from training.keras.lookup import look_up, no_other
 TRUNCATED_DEVIATION = 0.87962566103423978
 
 Initializer = Callable[[tuple[int, ...], np.random.Generator], Array]
-
-
-def uniform(limit: float, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    """Uniform within ± limit."""
-    return rng.uniform(-limit, limit, shape)
 
 
 def truncated_normal(deviation: float, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
@@ -47,15 +43,9 @@ class VarianceScaling:
         fan = shape[0] if self.fan == "in" else sum(shape) / 2
         variance = self.scale / max(1.0, fan)
         if self.law == "uniform":
-            return uniform(math.sqrt(3 * variance), shape, rng)
+            limit = math.sqrt(3 * variance)
+            return rng.uniform(-limit, limit, shape)
         return truncated_normal(math.sqrt(variance) / TRUNCATED_DEVIATION, shape, rng)
-
-
-def _variance_scaling(scale: float, fan: str, law: str) -> Callable[..., VarianceScaling]:
-    def make(seed: int | None = None) -> VarianceScaling:
-        return VarianceScaling(scale, fan, law, seed)
-
-    return make
 
 
 @dataclass(frozen=True)
@@ -70,20 +60,15 @@ class Constant:
 
 
 # Glorot & Bengio 2010; He et al. 2015; LeCun et al. 1998.
-GlorotUniform, GlorotNormal = _variance_scaling(1, "avg", "uniform"), _variance_scaling(1, "avg", "normal")
-HeUniform, HeNormal = _variance_scaling(2, "in", "uniform"), _variance_scaling(2, "in", "normal")
-LecunUniform, LecunNormal = _variance_scaling(1, "in", "uniform"), _variance_scaling(1, "in", "normal")
+GlorotUniform, GlorotNormal = (
+    partial(VarianceScaling, 1, "avg", "uniform"),
+    partial(VarianceScaling, 1, "avg", "normal"),
+)
+HeUniform, HeNormal = partial(VarianceScaling, 2, "in", "uniform"), partial(VarianceScaling, 2, "in", "normal")
+LecunUniform, LecunNormal = partial(VarianceScaling, 1, "in", "uniform"), partial(VarianceScaling, 1, "in", "normal")
 
 
-def Zeros() -> Constant:
-    """Return 0 everywhere."""
-    return Constant(0)
-
-
-def Ones() -> Constant:
-    """Return 1 everywhere."""
-    return Constant(1)
-
+Zeros, Ones = partial(Constant, 0), partial(Constant, 1)
 
 INITIALIZERS: dict[str, Callable[..., Initializer]] = {
     "glorot_uniform": GlorotUniform,

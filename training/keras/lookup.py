@@ -18,6 +18,12 @@ def look_up(kind: str, identifier: Any, known: Mapping[str, T]) -> T:
     raise unknown_name(kind, identifier, known)
 
 
+def get_object(kind: str, identifier: Any, known: Mapping[str, Callable[[], Any]], of: type[T]) -> T:
+    """Return an object as it is, or a new one of the class of this name."""
+    made: T = identifier if isinstance(identifier, of) else look_up(kind, identifier, known)()
+    return made
+
+
 def unknown_name(kind: str, identifier: Any, known: Iterable[str]) -> TrainingError:
     """Return the error for an unknown name."""
     return TrainingError(f"Could not interpret {kind} identifier: {identifier!r}; known are {', '.join(known)}")

@@ -7,7 +7,7 @@ import numpy as np
 
 from nn.activations import Array
 from training.errors import TrainingError
-from training.keras.lookup import look_up, no_other
+from training.keras.lookup import get_object, no_other
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,4 @@ __getattr__ = no_other("regularizer", ["L1", "L2", "L1L2", *REGULARIZERS])
 
 def get(identifier: Any) -> L1L2 | None:
     """Look up a regularizer by name, or take one (or none) as it is."""
-    if identifier is None or isinstance(identifier, L1L2):
-        return identifier
-    return look_up("regularizer", identifier, REGULARIZERS)()
+    return None if identifier is None else get_object("regularizer", identifier, REGULARIZERS, L1L2)

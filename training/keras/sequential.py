@@ -1,6 +1,6 @@
 """The Sequential model: Keras's words over `engine`, which does the work."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +14,20 @@ from training.keras import export
 from training.keras.callbacks import Callback, History
 from training.keras.callbacks.callback_list import CallbackList, run_callbacks
 from training.keras.callbacks.progress import format_logs
-from training.keras.engine.arguments import read_inputs, read_samples
-from training.keras.engine.compiled_model import CompiledModel
+from training.keras.engine.arguments import ClassWeight, read_inputs, read_samples
+from training.keras.engine.compiled_model import CompiledModel, Results
 from training.keras.engine.evaluate import evaluation_loop, prediction_loop
 from training.keras.engine.fit import fit_loop, step_on
 from training.keras.engine.fit_plan import FitPlan, count_steps, read_validation, split_off
 from training.keras.engine.layer_stack import LayerStack
 from training.keras.engine.training_state import TrainingState
-from training.keras.layers import Layer
-from training.keras.layers.base import AlwaysTrainable
+from training.keras.layers.base import AlwaysTrainable, Layer
 from training.keras.losses import Loss
 from training.keras.optimizers import Optimizer
 from training.keras.saving import model_file
 from training.keras.summary import summary_table
 
 Callbacks = Callback | Sequence[Callback] | None
-ClassWeight = Mapping[int, float] | None
-Results = float | list[float] | dict[str, float]
 
 
 class Sequential(AlwaysTrainable):
@@ -38,6 +35,7 @@ class Sequential(AlwaysTrainable):
 
     optimizer: Optimizer
     loss: Loss
+    compiled = False
     _compiled: CompiledModel | None = None
     history: History | None = None
 
@@ -71,11 +69,7 @@ class Sequential(AlwaysTrainable):
         """Choose how to train, by names or objects; the state of the optimizer is reset."""
         compiled = self._compiled = CompiledModel(self.stack, optimizer, loss, metrics)
         self.optimizer, self.loss, self.metrics = compiled.optimizer, compiled.loss, compiled.metrics
-
-    @property
-    def compiled(self) -> bool:
-        """Whether `compile` was called."""
-        return self._compiled is not None
+        self.compiled = True
 
     @property
     def compiled_model(self) -> CompiledModel:
@@ -122,12 +116,7 @@ class Sequential(AlwaysTrainable):
             (x, y, sample_weight), validation_data = split_off(x, y, sample_weight, validation_split)
         samples = read_samples(model, x, y, sample_weight, class_weight)
         steps = count_steps(steps_per_epoch, len(samples), batch_size)
-        validation = read_validation(
-            model,
-            validation_data,
-            validation_steps,
-            batch_size if validation_batch_size is None else validation_batch_size,
-        )
+        validation = read_validation(model, validation_data, validation_steps, validation_batch_size, batch_size)
         plan = FitPlan(samples, validation, batch_size, epochs, steps, shuffle, validation_freq)
         self.history, self.state = History(), TrainingState(initial_epoch)
         params = {"verbose": verbose, "epochs": epochs, "steps": steps, "do_validation": validation is not None}
@@ -150,12 +139,11 @@ class Sequential(AlwaysTrainable):
 
         `batch_size` is accepted for compatibility; the result does not depend on it.
         """
-        callback_list = CallbackList(callbacks, self, {"verbose": verbose})
-        samples = read_samples(self.compiled_model, x, y, sample_weight)
-        logs = evaluation_loop(self.compiled_model, samples, callback_list)
+        model, callback_list = self.compiled_model, CallbackList(callbacks, self, {"verbose": verbose})
+        logs = evaluation_loop(model, read_samples(model, x, y, sample_weight), callback_list)
         if verbose != 0:
             print(format_logs(logs), flush=True)
-        return self.compiled_model.results(logs, return_dict)
+        return model.results(logs, return_dict)
 
     def train_on_batch(
         self, x: Any, y: Any, sample_weight: Any = None, class_weight: ClassWeight = None, return_dict: bool = False
@@ -173,8 +161,7 @@ class Sequential(AlwaysTrainable):
     ) -> Array:
         """Return the outputs of rows x (B, …) -> (B, C).
 
-        `batch_size` and `verbose` are accepted for compatibility; the result does not depend on them, and no bar is
-        shown, since predictions are done before one could be seen.
+        `batch_size` and `verbose` are accepted for compatibility; a prediction is done before a bar could be seen.
         """
         inputs = read_inputs(self.stack, x)
         return prediction_loop(self.stack, inputs, CallbackList(callbacks, self, {"verbose": verbose}))

@@ -2,8 +2,6 @@
 
 from contextlib import suppress
 
-import numpy as np
-
 from training.errors import TrainingError
 from training.keras.engine.compiled_model import CompiledModel
 from training.keras.engine.layer_stack import LayerStack
@@ -23,7 +21,8 @@ def summary_table(stack: LayerStack, trained: CompiledModel | None) -> str:
         lines.append(_row(row, "┃" if number == 0 else "│"))
         last = number == len(rows) - 1
         lines.append(_rule("┡━╇━┩") if number == 0 and not last else _rule("└─┴─┘" if last else "├─┼─┤"))
-    trainable, statistics = (stack.parameters.values.size, _statistics(stack)) if stack.built else (0, 0)
+    trainable = stack.parameters.values.size if stack.built else 0
+    statistics = sum(part.size for layer in stack.layers for part in layer.statistics) if stack.built else 0
     optimizer = sum(slot.size for slot in trained.optimizer.slots) + 2 if trained else 0
     size = stack.parameters.values.itemsize if stack.built else 4
     counts = [("Total", trainable + statistics + optimizer), ("Trainable", trainable), ("Non-trainable", statistics)]
@@ -40,10 +39,6 @@ def _rows(stack: LayerStack) -> list[tuple[str, str, str]]:
         count = f"{sum(weights.size for weights in layer.weights):,}" if shape is not None else "0 (unbuilt)"
         rows.append((f"{layer.name} ({type(layer).__name__})", output, count))
     return rows
-
-
-def _statistics(stack: LayerStack) -> int:
-    return sum(int(np.size(statistic)) for layer in stack.layers for statistic in layer.statistics)
 
 
 def _rule(corners: str) -> str:

@@ -12,6 +12,7 @@ from training.keras.engine.compiled_model import CompiledModel
 from training.keras.engine.data_adapter import ArrayDataAdapter, DataAdapter, Samples, TargetArray
 from training.keras.engine.layer_stack import LayerStack
 
+ClassWeight = Mapping[int, float] | None
 FINITE_CHECK_ROWS = 2**14  # at a time
 
 
@@ -52,7 +53,7 @@ def _shape_error(stack: LayerStack, array: npt.NDArray[Any]) -> TrainingError:
 
 
 def read_samples(
-    model: CompiledModel, x: Any, y: Any, sample_weight: Any = None, class_weight: Mapping[int, float] | None = None
+    model: CompiledModel, x: Any, y: Any, sample_weight: Any = None, class_weight: ClassWeight = None
 ) -> Samples:
     """Return inputs, targets and weights that belong together."""
     if y is None:
@@ -83,9 +84,7 @@ def _check_finite(array: npt.NDArray[Any]) -> None:
                 raise TrainingError("x holds NaN or infinity, from which nothing can be learned")
 
 
-def _read_weights(
-    y: TargetArray, sample_weight: Any, class_weight: Mapping[int, float] | None
-) -> npt.NDArray[np.float32] | None:
+def _read_weights(y: TargetArray, sample_weight: Any, class_weight: ClassWeight) -> npt.NDArray[np.float32] | None:
     if class_weight is not None:
         if sample_weight is not None:
             raise TrainingError("You cannot `class_weight` and `sample_weight` at the same time.")

@@ -14,6 +14,8 @@ from training.keras.engine.ops import ActivationOp, BatchNormOp, DenseOp, Op
 from training.keras.engine.parameters import Parameters
 from training.keras.metrics import Metric, check_metric, get_metric
 
+Results = float | list[float] | dict[str, float]
+
 
 class CompiledModel:
     """Made by `compile`; `prepare` follows whenever the layers are built, and only then are there operations."""
@@ -58,7 +60,7 @@ class CompiledModel:
         """Return whether "min" or "max" is better, for each metric by its name."""
         return {name: metric.direction for name, metric in self.new_metrics(np.empty(0)).items()}
 
-    def results(self, logs: Mapping[str, float], as_dict: bool) -> float | list[float] | dict[str, float]:
+    def results(self, logs: Mapping[str, float], as_dict: bool) -> Results:
         """Return the loss and then the metrics as they were given; the loss alone where there are none."""
         if as_dict:
             return dict(logs)

@@ -43,7 +43,8 @@ def _train_epoch(
 ) -> dict[str, float] | None:
     """Take the steps of an epoch; return its logs, or None where it was interrupted."""
     samples, stack = plan.samples, model.stack
-    stack.restart_generators()
+    for dropout in stack.dropouts:
+        dropout.restart()
     order = state.remaining_rows
     if not len(order):
         order = stack.rng.permutation(len(samples)) if plan.shuffle else np.arange(len(samples))

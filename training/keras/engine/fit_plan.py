@@ -48,13 +48,16 @@ def count_steps(steps_per_epoch: int | None, rows: int, batch_size: int) -> int:
     return min(steps_per_epoch, batches)
 
 
-def read_validation(model: CompiledModel, data: Any, steps: int | None, batch_size: int) -> Samples | None:
+def read_validation(
+    model: CompiledModel, data: Any, steps: int | None, batch_size: int | None, training_batch_size: int
+) -> Samples | None:
     """Return the samples to validate with: `steps` batches of them where that is less than all."""
     if data is None:
         return None
     if not isinstance(data, tuple | list) or len(data) not in (2, 3):
         raise TrainingError("validation_data takes (x, y) or (x, y, sample_weight)")
     samples = read_samples(model, *data)
+    batch_size = training_batch_size if batch_size is None else batch_size
     check_positive_integer("validation_batch_size", batch_size)
     if steps is None:
         return samples

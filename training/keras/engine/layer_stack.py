@@ -20,6 +20,9 @@ class LayerStack:
     """Built when weights are asked for, or data seen, and the shape of a row is known."""
 
     parameters: Parameters
+    ops: list[Op]
+    dropouts: list[DropoutOp]
+    regularized: list[tuple[Parameter, L1L2]]
     input_shape: tuple[int, ...]
     input_width: int
     output_width: int
@@ -30,8 +33,6 @@ class LayerStack:
         self.layers: list[Layer] = []
         self._declared_shape: tuple[int, ...] | None = None
         self.rng = new_generator()
-        self.ops: list[Op] = []
-        self.regularized: list[tuple[Parameter, L1L2]] = []
         self.built = False
         self.on_build: Callable[[], None] | None = None  # called whenever all layers have been built
         for layer in layers or []:
@@ -88,6 +89,7 @@ class LayerStack:
         self.output_width, self.dtype = int(np.prod(shapes[-1])), np.dtype(dtype)
         self._build_layers(shapes[:-1])
         self.ops = [op for layer in self.layers for op in layer.ops]
+        self.dropouts = [op for op in self.ops if isinstance(op, DropoutOp)]
         self.regularized = [pair for layer in self.layers for pair in layer.regularized]
         self.built = True
         if self.on_build:
@@ -119,19 +121,11 @@ class LayerStack:
         """Take weights in the order of `get_weights`."""
         self.ensure_built()
         check_weights(self.name, [own for layer in self.layers for own in layer.weights], weights)
-        left = list(weights)
+        left = iter(weights)
         for layer in self.layers:
-            count = len(layer.weights)
-            layer.set_weights(left[:count])
-            left = left[count:]
+            layer.set_weights([next(left) for _ in layer.weights])
 
     @property
     def generators(self) -> list[np.random.Generator]:
         """All generators that training draws from: the order of the rows, and each dropout."""
-        return [self.rng, *(op.rng for op in self.ops if isinstance(op, DropoutOp))]
-
-    def restart_generators(self) -> None:
-        """Make the numbers drawn next depend on the state of the generators alone."""
-        for op in self.ops:
-            if isinstance(op, DropoutOp):
-                op.restart()
+        return [self.rng, *(dropout.rng for dropout in self.dropouts)]

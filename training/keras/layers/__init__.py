@@ -21,15 +21,6 @@ __all__ = [
     "Rescaling",
 ]
 
-LAYERS: tuple[type[Layer], ...] = (
-    Activation,
-    BatchNormalization,
-    Dense,
-    Dropout,
-    Flatten,
-    Input,
-    Normalization,
-    Rescaling,
-)
+LAYERS = (Activation, BatchNormalization, Dense, Dropout, Flatten, Input, Normalization, Rescaling)
 
 __getattr__ = no_other("layer", [layer.__name__ for layer in LAYERS])

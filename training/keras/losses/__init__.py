@@ -5,7 +5,7 @@ Names, defaults and formulas are those of Keras 3 (`keras/src/losses/losses.py`)
 
 from typing import Any
 
-from training.keras.lookup import look_up, no_other
+from training.keras.lookup import get_object, no_other
 from training.keras.losses.base import Loss
 from training.keras.losses.crossentropy import (
     BinaryCrossentropy,
@@ -44,10 +44,7 @@ LOSSES: dict[str, type[Any]] = {
 
 def get(identifier: Any) -> Loss:
     """Look up a loss by name, or take one as it is."""
-    if isinstance(identifier, Loss):
-        return identifier
-    loss: Loss = look_up("loss", identifier, LOSSES)()
-    return loss
+    return get_object("loss", identifier, LOSSES, Loss)
 
 
 __getattr__ = no_other("loss", dict.fromkeys(kind.__name__ for kind in LOSSES.values()))

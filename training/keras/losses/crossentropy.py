@@ -28,6 +28,9 @@ class Crossentropy(Loss):
         self.from_logits, self.label_smoothing = from_logits, label_smoothing
         self._logits = Workspace()
 
+    def _smoothed(self, y: TargetArray, classes: int) -> TargetArray:
+        return y * (1 - self.label_smoothing) + self.label_smoothing / classes if self.label_smoothing else y
+
     def _keep_logits(self, z: Array) -> Array:
         """Keep logits as `p`, which will be turned into probabilities; return the outputs of the model."""
         self.p = z
@@ -104,18 +107,15 @@ class CategoricalCrossentropy(SoftmaxCrossentropy):
 
     name = "categorical_crossentropy"
 
-    def _smoothed(self, y: TargetArray) -> TargetArray:
-        return y * (1 - self.label_smoothing) + self.label_smoothing / y.shape[1] if self.label_smoothing else y
-
     def forward(self, y: TargetArray, z: Array) -> tuple[Array, Array]:
         """Return losses (B,)."""
-        y, outputs = self._smoothed(y), self._center_logits(z)
+        y, outputs = self._smoothed(y, y.shape[1]), self._center_logits(z)
         truth = (y * self.p).sum(axis=1)
         return y.sum(axis=1) * self._log_sum() - truth, outputs
 
     def gradient(self, y: TargetArray) -> Array:
         """Return softmax(z) - y, for y that adds up to 1."""
-        self.p -= self._smoothed(y)
+        self.p -= self._smoothed(y, y.shape[1])
         return self.p
 
 
@@ -133,12 +133,9 @@ class BinaryCrossentropy(Crossentropy):
             raise TrainingError(f"binary_crossentropy takes targets from 0 to 1, got {y.min():g} to {y.max():g}")
         return y
 
-    def _smoothed(self, y: TargetArray) -> TargetArray:
-        return y * (1 - self.label_smoothing) + self.label_smoothing / 2 if self.label_smoothing else y
-
     def forward(self, y: TargetArray, z: Array) -> tuple[Array, Array]:
         """Return losses (B,): max(z, 0) - z y + log(1 + exp(-|z|)), which never overflows."""
-        losses = np.maximum(z, 0) - z * self._smoothed(y) + np.log1p(np.exp(-np.abs(z)))
+        losses = np.maximum(z, 0) - z * self._smoothed(y, 2) + np.log1p(np.exp(-np.abs(z)))
         rows: Array = losses.mean(axis=1)
         outputs = self._keep_logits(z)
         ACTIVATIONS["sigmoid"].forward(self.p)
@@ -146,6 +143,6 @@ class BinaryCrossentropy(Crossentropy):
 
     def gradient(self, y: TargetArray) -> Array:
         """Return (sigmoid(z) - y) / C."""
-        self.p -= self._smoothed(y)
+        self.p -= self._smoothed(y, 2)
         self.p /= self.p.shape[1]
         return self.p

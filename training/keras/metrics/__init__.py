@@ -1,24 +1,25 @@
 """Metrics, by Keras's names: values that are aggregated batch by batch and reported beside the loss.
 
 Weights of rows count in the loss alone. Names, defaults and formulas are those of Keras 3 (`keras/src/metrics/`).
-Read base, accuracy, regression, confusion.
+Read base, means, confusion.
 """
 
 from typing import Any
 
 from training.keras.engine.data_adapter import TargetArray
 from training.keras.lookup import look_up, no_other
-from training.keras.metrics.accuracy import (
+from training.keras.metrics.base import Mean, Metric
+from training.keras.metrics.confusion import AUC, Precision, Recall
+from training.keras.metrics.means import (
     Accuracy,
     BinaryAccuracy,
     CategoricalAccuracy,
+    MeanAbsoluteError,
+    MeanSquaredError,
     SparseCategoricalAccuracy,
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
 )
-from training.keras.metrics.base import Mean, Metric
-from training.keras.metrics.confusion import AUC, Precision, Recall
-from training.keras.metrics.regression import MeanAbsoluteError, MeanSquaredError
 
 __all__ = [
     "AUC",

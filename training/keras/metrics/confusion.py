@@ -36,13 +36,15 @@ class _ConfusionMetric(Metric):
             self.totals[target] += chosen.sum()
 
 
-class Precision(_ConfusionMetric):
-    """True positives among positives."""
-
+class _AtThreshold(_ConfusionMetric):
     def __init__(self, thresholds: float | None = None, name: str | None = None, **unknown: Any) -> None:
         self.thresholds = 0.5 if thresholds is None else thresholds
         check_number("thresholds", self.thresholds, 0, 1)
         super().__init__(np.array([self.thresholds]), name, **unknown)
+
+
+class Precision(_AtThreshold):
+    """True positives among positives."""
 
     def result(self) -> float:
         """Return the value so far."""
@@ -50,13 +52,8 @@ class Precision(_ConfusionMetric):
         return float(true / (true + false)) if true + false else 0.0
 
 
-class Recall(_ConfusionMetric):
+class Recall(_AtThreshold):
     """True positives among positive targets."""
-
-    def __init__(self, thresholds: float | None = None, name: str | None = None, **unknown: Any) -> None:
-        self.thresholds = 0.5 if thresholds is None else thresholds
-        check_number("thresholds", self.thresholds, 0, 1)
-        super().__init__(np.array([self.thresholds]), name, **unknown)
 
     def result(self) -> float:
         """Return the value so far."""

@@ -5,7 +5,7 @@ Names, defaults and formulas are those of Keras 3 (`keras/src/optimizers/`). Rea
 
 from typing import Any
 
-from training.keras.lookup import look_up, no_other
+from training.keras.lookup import get_object, no_other
 from training.keras.optimizers import schedules
 from training.keras.optimizers.adam import Adam, AdamW
 from training.keras.optimizers.base import Optimizer
@@ -19,11 +19,8 @@ OPTIMIZERS: dict[str, type[Any]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam
 
 def get(identifier: Any) -> Optimizer:
     """Look up an optimizer by name, in any case of letters, or take one as it is."""
-    if isinstance(identifier, Optimizer):
-        return identifier
     name = identifier.lower() if isinstance(identifier, str) else identifier
-    optimizer: Optimizer = look_up("optimizer", name, OPTIMIZERS)()
-    return optimizer
+    return get_object("optimizer", name, OPTIMIZERS, Optimizer)
 
 
 __getattr__ = no_other("optimizer", [kind.__name__ for kind in OPTIMIZERS.values()])

@@ -5,19 +5,13 @@ Names, defaults and formulas are those of Keras 3 (`keras/src/optimizers/schedul
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from training.errors import TrainingError
 from training.keras.lookup import no_other
 
-
-class LearningRateSchedule(Protocol):
-    """A learning rate for each step."""
-
-    def __call__(self, step: int) -> float:
-        """Return the learning rate of a step."""
+LearningRateSchedule = Callable[[int], float]
 
 
 @dataclass(frozen=True)
@@ -87,4 +81,5 @@ class PiecewiseConstantDecay:
         return self.values[bisect_left(list(self.boundaries), step)]
 
 
-__getattr__ = no_other("schedule", ["CosineDecay", "ExponentialDecay", "PiecewiseConstantDecay"])
+SCHEDULES = (CosineDecay, ExponentialDecay, PiecewiseConstantDecay)
+__getattr__ = no_other("schedule", [kind.__name__ for kind in SCHEDULES])

@@ -14,24 +14,20 @@ from training.keras.layers import LAYERS
 from training.keras.losses import LOSSES
 from training.keras.metrics import METRICS
 from training.keras.optimizers import OPTIMIZERS
-from training.keras.optimizers.schedules import CosineDecay, ExponentialDecay, PiecewiseConstantDecay
+from training.keras.optimizers.schedules import SCHEDULES
 from training.keras.regularizers import L1L2
 
-CLASSES: dict[str, type] = {
-    kind.__name__: kind
-    for kind in (
-        *LAYERS,
-        *LOSSES.values(),
-        *METRICS.values(),
-        *OPTIMIZERS.values(),
-        Constant,
-        VarianceScaling,
-        L1L2,
-        CosineDecay,
-        ExponentialDecay,
-        PiecewiseConstantDecay,
-    )
-}
+KINDS = (
+    *LAYERS,
+    *LOSSES.values(),
+    *METRICS.values(),
+    *OPTIMIZERS.values(),
+    *SCHEDULES,
+    Constant,
+    VarianceScaling,
+    L1L2,
+)
+CLASSES: dict[str, type] = {kind.__name__: kind for kind in KINDS}
 
 
 def serialize(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Shares of right answers."""
+"""Metrics that are the mean of a value of each row: shares of right answers, and errors of regressions."""
 
 from typing import Any
 
@@ -68,3 +68,23 @@ class TopKCategoricalAccuracy(SparseTopKCategoricalAccuracy):
     def values(self, y: TargetArray, outputs: Array) -> npt.NDArray[Any]:
         """Return whether they are (B,)."""
         return super().values(y.argmax(axis=1), outputs)
+
+
+class MeanAbsoluteError(Mean):
+    """|output - y|, the mean over the outputs."""
+
+    direction = "min"
+
+    def values(self, y: TargetArray, outputs: Array) -> npt.NDArray[Any]:
+        """Return the error of each row (B,)."""
+        return np.asarray(np.abs(outputs - y.reshape(outputs.shape)).mean(axis=1))
+
+
+class MeanSquaredError(Mean):
+    """(output - y)², the mean over the outputs."""
+
+    direction = "min"
+
+    def values(self, y: TargetArray, outputs: Array) -> npt.NDArray[Any]:
+        """Return the error of each row (B,)."""
+        return np.asarray(np.square(outputs - y.reshape(outputs.shape)).mean(axis=1))
