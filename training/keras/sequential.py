@@ -4,13 +4,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from nn import Features, Model, Network
 from nn.activations import Array
 from training.errors import TrainingError
-from training.keras import export
+from training.keras import export, losses, optimizers
 from training.keras.callbacks import Callback, History
 from training.keras.callbacks.callback_list import CallbackList, run_callbacks
 from training.keras.callbacks.progress import format_logs
@@ -22,8 +21,6 @@ from training.keras.engine.fit_plan import FitPlan, count_steps, read_validation
 from training.keras.engine.layer_stack import LayerStack
 from training.keras.engine.training_state import TrainingState
 from training.keras.layers.base import AlwaysTrainable, Layer
-from training.keras.losses import Loss
-from training.keras.optimizers import Optimizer
 from training.keras.saving import model_file
 from training.keras.summary import summary_table
 
@@ -33,22 +30,21 @@ Callbacks = Callback | Sequence[Callback] | None
 class Sequential(AlwaysTrainable):
     """A stack of layers, a compiled model from `compile` on, and the training state of the latest run of `fit`."""
 
-    optimizer: Optimizer
-    loss: Loss
+    optimizer: optimizers.Optimizer
+    loss: losses.Loss
     compiled = False
     _compiled: CompiledModel | None = None
     history: History | None = None
 
     def __init__(self, layers: Sequence[Layer] | None = None, name: str = "sequential") -> None:
         self.name, self.stack, self.state = name, LayerStack(layers, name), TrainingState()
-        self.layers = self.stack.layers
-        self.metrics: list[Any] = []
+        self.layers, self.metrics = self.stack.layers, list[Any]()
 
     def add(self, layer: Layer) -> None:
         """Append a layer."""
         self.stack.add(layer)
 
-    def build(self, input_shape: Sequence[int | None], dtype: npt.DTypeLike = np.float32) -> None:
+    def build(self, input_shape: Sequence[int | None], dtype: npt.DTypeLike = "float32") -> None:
         """Create the parameters for inputs of (batch_size, …)."""
         self.stack.build(input_shape, dtype)
 

@@ -15,12 +15,10 @@ def summary_table(stack: LayerStack, trained: CompiledModel | None) -> str:
     # Layers that can't be built yet, such as a Normalization without data, are shown unbuilt.
     with suppress(TrainingError):
         stack.ensure_built()
-    rows = [HEADER, *_rows(stack)]
-    lines = [f'Model: "{stack.name}"', _rule("┏━┳━┓")]
-    for number, row in enumerate(rows):
-        lines.append(_row(row, "┃" if number == 0 else "│"))
-        last = number == len(rows) - 1
-        lines.append(_rule("┡━╇━┩") if number == 0 and not last else _rule("└─┴─┘" if last else "├─┼─┤"))
+    lines = [f'Model: "{stack.name}"', _rule("┏━┳━┓"), _row(HEADER, "┃")]
+    for number, row in enumerate(_rows(stack)):
+        lines += [_rule("├─┼─┤" if number else "┡━╇━┩"), _row(row, "│")]
+    lines.append(_rule("└─┴─┘"))
     trainable = stack.parameters.values.size if stack.built else 0
     statistics = sum(part.size for layer in stack.layers for part in layer.statistics) if stack.built else 0
     optimizer = sum(slot.size for slot in trained.optimizer.slots) + 2 if trained else 0

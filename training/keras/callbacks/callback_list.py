@@ -1,6 +1,5 @@
 """The callbacks of a run, called together."""
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 from training.errors import TrainingError
@@ -9,28 +8,24 @@ from training.keras.callbacks.callback import Callback
 from training.keras.callbacks.history import History
 from training.keras.callbacks.progress import progress_callbacks
 
+OLD_NAMES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
+
 
 class CallbackList:
-    """All callbacks of a run. Batch hooks that are not overridden are not called."""
+    """All callbacks of a run. Hooks that are not overridden are not called."""
 
     def __init__(self, callbacks: Any, model: Any, params: dict[str, Any]) -> None:
         self.callbacks = as_callbacks(callbacks)
         for callback in self.callbacks:
             callback.set_model(model)
             callback.set_params(params)
-        self.batch_begin = self._overriding("on_train_batch_begin", "on_batch_begin")
-        self.batch_end = self._overriding("on_train_batch_end", "on_batch_end")
-        self.test_batch_begin = self._overriding("on_test_batch_begin")
-        self.test_batch_end = self._overriding("on_test_batch_end")
-
-    def _overriding(self, *names: str) -> list[Callable[..., None]]:
-        """Return the first of these hooks of each callback that overrides one of them."""
-        return [getattr(callback, names[0]) for callback in self.callbacks if _overrides(callback, names)]
+        hooks = [name for name in dir(Callback) if name.startswith("on_")]
+        self._called = {hook: [getattr(c, hook) for c in self.callbacks if _overrides(c, hook)] for hook in hooks}
 
     def call(self, hook: str, *arguments: Any) -> None:
-        """Call a hook of each callback."""
-        for callback in self.callbacks:
-            getattr(callback, hook)(*arguments)
+        """Call a hook of each callback that overrides it."""
+        for method in self._called[hook]:
+            method(*arguments)
 
 
 def as_callbacks(given: Any) -> list[Callback]:
@@ -49,6 +44,6 @@ def run_callbacks(given: Any, history: History, verbose: str | int) -> list[Call
     return sorted(callbacks, key=lambda callback: isinstance(callback, BackupAndRestore))
 
 
-def _overrides(callback: Callback, hooks: Iterable[str]) -> bool:
-    own = ((hook, getattr(callback, hook)) for hook in hooks)
-    return any(getattr(method, "__func__", method) is not getattr(Callback, hook) for hook, method in own)
+def _overrides(callback: Callback, hook: str) -> bool:
+    own = ((name, getattr(callback, name)) for name in (hook, OLD_NAMES.get(hook, hook)))
+    return any(getattr(method, "__func__", method) is not getattr(Callback, name) for name, method in own)

@@ -19,15 +19,13 @@ def evaluation_loop(model: CompiledModel, samples: Samples, callbacks: CallbackL
     metrics = RunningMetrics(model.new_metrics(samples.y))
     penalty = model.penalty()
     for number, batch in enumerate(samples.batches(EVALUATION_ROWS, np.arange(len(samples)), model.stack.dtype)):
-        for hook in callbacks.test_batch_begin:
-            hook(number, {})
+        callbacks.call("on_test_batch_begin", number, {})
         z = batch.x
         for op in model.forward_ops:
             z = op.forward(z, training=False)
         losses, outputs = model.loss.forward(batch.y, z)
         metrics.update(losses if batch.weights is None else losses * batch.weights, penalty, batch, outputs)
-        for hook in callbacks.test_batch_end:
-            hook(number, metrics)
+        callbacks.call("on_test_batch_end", number, metrics)
     logs = dict(metrics)
     callbacks.call("on_test_end", logs)
     return logs

@@ -22,7 +22,8 @@ def fit_loop(model: CompiledModel, plan: FitPlan, state: TrainingState, callback
     """Train the model up to epoch number `plan.epochs`; the callbacks are called for every batch and epoch."""
     with threadpool_limits(_blas_threads(model, plan.batch_size), user_api="blas"):
         logs: dict[str, float] | None = {}
-        callbacks.call("set_run", FitRun(model, state, callbacks.callbacks))
+        for callback in callbacks.callbacks:
+            callback.set_run(FitRun(model, state, callbacks.callbacks))
         callbacks.call("on_train_begin", {})
         while state.epoch < plan.epochs and not state.stop:
             epoch = state.epoch
@@ -51,11 +52,9 @@ def _train_epoch(
     order, state.remaining_rows = np.split(order, [plan.steps * plan.batch_size])
     metrics = RunningMetrics(model.new_metrics(samples.y))
     for number, batch in enumerate(samples.batches(plan.batch_size, order, stack.dtype)):
-        for hook in callbacks.batch_begin:
-            hook(number, {})
+        callbacks.call("on_train_batch_begin", number, {})
         train_step(model, batch, metrics)
-        for hook in callbacks.batch_end:
-            hook(number, metrics)
+        callbacks.call("on_train_batch_end", number, metrics)
         if state.interrupted:
             return None
         if state.stop:
@@ -83,11 +82,10 @@ def train_step(model: CompiledModel, batch: Batch, metrics: RunningMetrics) -> N
 
 def step_on(model: CompiledModel, samples: Samples) -> RunningMetrics:
     """Take one step with all samples; return their loss and metrics before it."""
-    inputs = np.empty(samples.inputs.shape, model.stack.dtype)
-    samples.inputs.gather(np.arange(len(samples)), inputs)
     metrics = RunningMetrics(model.new_metrics(samples.y))
     with np.errstate(over="ignore", invalid="ignore"):
-        train_step(model, Batch(inputs, samples.y, samples.weights), metrics)
+        for batch in samples.batches(len(samples), np.arange(len(samples)), model.stack.dtype):
+            train_step(model, batch, metrics)
     return metrics
 
 

@@ -45,17 +45,14 @@ class LayerStack:
                 f"Only instances of `keras.Layer` can be added to a Sequential model. Received: {layer!r}"
             )
         if isinstance(layer, Input):
-            self._declare(layer)
+            # As in Keras an Input is not one of the model's `layers`.
+            if self.layers or self._declared_shape:
+                raise TrainingError(f"{layer.name} comes too late: an Input comes before all layers, once")
+            self._declared_shape = layer.shape
         elif self.built:
             self._add_to_built(layer)
         else:
             self.layers.append(layer)
-
-    def _declare(self, layer: Input) -> None:
-        """Remember the shape of a row; as in Keras an Input is not one of the model's `layers`."""
-        if self.layers or self._declared_shape:
-            raise TrainingError(f"{layer.name} comes too late: an Input comes before all layers, once")
-        self._declared_shape = layer.shape
 
     def _add_to_built(self, layer: Layer) -> None:
         """Build again with one layer more; the others keep their weights, whether it fits or not."""

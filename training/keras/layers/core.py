@@ -7,12 +7,11 @@ import numpy as np
 
 from nn.activations import ACTIVATIONS, Array
 from training.errors import TrainingError
+from training.keras import initializers, regularizers
 from training.keras.checks import check_number
 from training.keras.engine.ops import ActivationOp, DenseOp, DropoutOp, Op
-from training.keras.initializers import get as get_initializer
 from training.keras.layers.base import Layer, Shape, width_of
 from training.keras.lookup import look_up
-from training.keras.regularizers import get as get_regularizer
 
 
 class Input(Layer):
@@ -22,12 +21,7 @@ class Input(Layer):
     """
 
     def __init__(
-        self,
-        shape: Sequence[int],
-        batch_size: int | None = None,
-        dtype: Any = None,
-        name: str | None = None,
-        **base: Any,
+        self, shape: Sequence[int], batch_size: Any = None, dtype: Any = None, name: str | None = None, **base: Any
     ) -> None:
         super().__init__(name, input_shape=shape, **base)
         self.shape = self._row_shape(shape)
@@ -59,10 +53,10 @@ class Dense(Layer):
         self.units = int(units)
         self.activation = look_up("activation function", activation or "linear", ACTIVATIONS).name
         self.use_bias = use_bias
-        self.kernel_initializer = get_initializer(kernel_initializer)
-        self.bias_initializer = get_initializer(bias_initializer)
-        self.kernel_regularizer = get_regularizer(kernel_regularizer)
-        self.bias_regularizer = get_regularizer(bias_regularizer)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
 
     @property
     def kernel(self) -> Array:

@@ -36,7 +36,6 @@ __all__ = [
     "SparseCategoricalAccuracy",
     "SparseTopKCategoricalAccuracy",
     "TopKCategoricalAccuracy",
-    "check_metric",
     "get_metric",
 ]
 
@@ -56,12 +55,6 @@ METRICS: dict[str, type[Any]] = {
     "recall": Recall,
 }
 ACCURACY = ("accuracy", "acc")
-
-
-def check_metric(identifier: Any) -> None:
-    """Raise TrainingError where there is no such metric."""
-    if not isinstance(identifier, Metric) and str(identifier).lower() not in ACCURACY:
-        look_up("metric", identifier, METRICS)
 
 
 def get_metric(identifier: Any, y: TargetArray, outputs: int) -> Metric:

@@ -37,19 +37,19 @@ class Adam(Optimizer):
 
     def step(self, values: Array, gradient: Array, rate: float) -> None:
         """Do the arithmetic of one step."""
-        (m, v), scratch, t = self.slots, self._scratch, self.iterations
+        (m, v), t = self.slots, self.iterations
         alpha = rate * (1 - self.beta_2**t) ** 0.5 / (1 - self.beta_1**t)
         root = (1 - self.beta_2) ** 0.5
         m *= self.beta_1
         m += gradient
-        np.multiply(gradient, gradient, out=gradient)
+        gradient *= gradient
         v *= self.beta_2
         v += gradient
-        np.sqrt(v, out=scratch)
-        scratch += self.epsilon / root
-        np.divide(m, scratch, out=scratch)
-        scratch *= alpha * (1 - self.beta_1) / root
-        values -= scratch
+        np.sqrt(v, out=gradient)
+        gradient += self.epsilon / root
+        np.divide(m, gradient, out=gradient)
+        gradient *= alpha * (1 - self.beta_1) / root
+        values -= gradient
 
 
 class AdamW(Adam):
@@ -78,10 +78,11 @@ class AdamW(Adam):
             raise TrainingError("exclude_from_weight_decay takes a list of names, such as ['bias']")
         self._exclude_from_weight_decay = tuple(var_names)
 
-    def _decay(self, parameters: Parameters, share: float) -> None:
-        if not self._exclude_from_weight_decay:
-            super()._decay(parameters, share)
-            return
-        for tensor in parameters.tensors:
-            if not any(name in tensor.name for name in self._exclude_from_weight_decay):
-                tensor.values[...] *= 1 - share
+    def apply(self, parameters: Parameters) -> None:
+        """Decay the values, then take one step."""
+        decayed = [parameters.values]
+        if excluded := self._exclude_from_weight_decay:
+            decayed = [t.values for t in parameters.tensors if not any(name in t.name for name in excluded)]
+        for values in decayed:
+            values *= 1 - self.weight_decay * self.learning_rate
+        super().apply(parameters)

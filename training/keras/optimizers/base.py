@@ -1,4 +1,4 @@
-"""The base class of optimizers: learning rate, gradient clipping and weight decay around the step of each kind."""
+"""The base class of optimizers: learning rate and gradient clipping around the step of each kind."""
 
 from typing import Any, ClassVar
 
@@ -23,7 +23,6 @@ class Optimizer:
 
     slot_count: ClassVar[int] = 0
     STEPS_PER_FLUSH = 64
-    weight_decay: float | None = None
 
     def __init__(self, learning_rate: LearningRate, **options: Any) -> None:
         if not callable(learning_rate) and not (
@@ -73,8 +72,6 @@ class Optimizer:
         self.iterations += 1
         if self.options:
             self._clip_gradient(parameters)
-        if self.weight_decay:
-            self._decay(parameters, self.weight_decay * rate)
         self.step(parameters.values, parameters.gradient, rate)
         if self.iterations % self.STEPS_PER_FLUSH == 0:
             self._flush()
@@ -102,6 +99,3 @@ class Optimizer:
             norm = np.linalg.norm(part)
             if norm > maximum:
                 part *= maximum / norm
-
-    def _decay(self, parameters: Parameters, share: float) -> None:
-        parameters.values *= 1 - share
