@@ -30,12 +30,8 @@ class ModelCheckpoint(MonitorCallback):
             raise TrainingError(f"Unrecognized save_freq: {save_freq!r}. Expected 'epoch' or a number of batches")
         super().__init__(monitor, mode)
         self.filepath, self.verbose, self.save_freq = str(filepath), verbose, save_freq
-        self.save_best_only, self.save_weights_only, self.best = (
-            save_best_only,
-            save_weights_only,
-            initial_value_threshold,
-        )
-        self.batches = 0
+        self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
+        self.best, self.batches = initial_value_threshold, 0
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Save after every `save_freq` batches."""

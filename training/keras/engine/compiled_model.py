@@ -10,8 +10,7 @@ from training.errors import TrainingError
 from training.keras import losses, optimizers
 from training.keras.engine.data_adapter import TargetArray
 from training.keras.engine.layer_stack import LayerStack
-from training.keras.engine.ops import ActivationOp, BatchNormOp, DenseOp, Op
-from training.keras.engine.parameters import Parameters
+from training.keras.engine.ops import ActivationOp, BatchNormOp, DenseOp
 from training.keras.metrics import Metric, get_metric
 
 Results = float | list[float] | dict[str, float]
@@ -19,10 +18,6 @@ Results = float | list[float] | dict[str, float]
 
 class CompiledModel:
     """Made by `compile`; `prepare` follows whenever the layers are built, and only then are there operations."""
-
-    parameters: Parameters
-    forward_ops: list[Op]
-    backward_ops: list[Op]
 
     def __init__(self, stack: LayerStack, optimizer: Any, loss: Any, metrics: Sequence[Any] | None) -> None:
         if loss is None:
@@ -47,8 +42,8 @@ class CompiledModel:
             else:
                 self.forward_ops.append(self.loss.to_logits())
         # The operations before the first trained one do not need a gradient.
-        trainable = (number for number, op in enumerate(ops) if isinstance(op, DenseOp | BatchNormOp))
-        self.backward_ops = self.forward_ops[next(trainable, len(ops)) :][::-1]
+        first = next((i for i, op in enumerate(ops) if isinstance(op, DenseOp | BatchNormOp)), len(ops))
+        self.backward_ops = self.forward_ops[first:][::-1]
         self.optimizer.build(self.parameters.values)
 
     def new_metrics(self, y: TargetArray) -> dict[str, Metric]:

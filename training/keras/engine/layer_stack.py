@@ -1,32 +1,21 @@
 """Layers one after another, and the parameters and operations that they become once the shape of a row is known."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nn.activations import Array
 from training.errors import TrainingError
-from training.keras.engine.ops import DropoutOp, Op
-from training.keras.engine.parameters import Parameter, Parameters
+from training.keras.engine.ops import DropoutOp
+from training.keras.engine.parameters import Parameters
 from training.keras.layers import Input, Layer
-from training.keras.layers.base import check_weights
-from training.keras.regularizers import L1L2
+from training.keras.layers.base import assign_weights
 from training.keras.utils import new_generator
 
 
 class LayerStack:
     """Built when weights are asked for, or data seen, and the shape of a row is known."""
-
-    parameters: Parameters
-    ops: list[Op]
-    dropouts: list[DropoutOp]
-    regularized: list[tuple[Parameter, L1L2]]
-    input_shape: tuple[int, ...]
-    input_width: int
-    output_width: int
-    dtype: np.dtype[Any]
 
     def __init__(self, layers: Sequence[Layer] | None, name: str) -> None:
         self.name = name
@@ -117,10 +106,7 @@ class LayerStack:
     def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
         """Take weights in the order of `get_weights`."""
         self.ensure_built()
-        check_weights(self.name, [own for layer in self.layers for own in layer.weights], weights)
-        left = iter(weights)
-        for layer in self.layers:
-            layer.set_weights([next(left) for _ in layer.weights])
+        assign_weights(self.name, [own for layer in self.layers for own in layer.weights], weights)
 
     @property
     def generators(self) -> list[np.random.Generator]:

@@ -67,7 +67,7 @@ class Layer(AlwaysTrainable):
 
     @property
     def weights(self) -> list[Array]:
-        """All numbers of the layer in Keras's order: the trained ones first."""
+        """All numbers of the layer in Keras's order, the trained ones first: the arrays themselves."""
         return [parameter.values for parameter in self.parameters] + self.statistics
 
     def get_weights(self) -> list[Array]:
@@ -78,11 +78,7 @@ class Layer(AlwaysTrainable):
     def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
         """Take weights in the same order."""
         self._must_be_built()
-        check_weights(self.name, self.weights, weights)
-        for parameter, values in zip(self.parameters, weights, strict=False):
-            parameter.values[...] = values
-        for statistic, values in zip(self.statistics, weights[len(self.parameters) :], strict=True):
-            statistic[...] = values
+        assign_weights(self.name, self.weights, weights)
 
     def _must_be_built(self) -> None:
         if not self.built:
@@ -121,8 +117,8 @@ def width_of(layer: Layer, shape: Sequence[int]) -> int:
     return shape[0]
 
 
-def check_weights(name: str, own: Sequence[Array], given: Sequence[npt.ArrayLike]) -> None:
-    """Raise TrainingError where weights do not fit a layer or a model of that name."""
+def assign_weights(name: str, own: Sequence[Array], given: Sequence[npt.ArrayLike]) -> None:
+    """Overwrite the weights of a layer or a model of that name. Raises TrainingError where they do not fit."""
     if len(own) != len(given):
         raise TrainingError(
             f"You called `set_weights(weights)` on layer '{name}' with a weight list of length"
@@ -131,3 +127,5 @@ def check_weights(name: str, own: Sequence[Array], given: Sequence[npt.ArrayLike
     for part, values in zip(own, given, strict=True):
         if part.shape != np.shape(values):
             raise TrainingError(f"Layer weight shape {part.shape} not compatible with {np.shape(values)}")
+    for part, values in zip(own, given, strict=True):
+        part[...] = values

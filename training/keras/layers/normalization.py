@@ -12,6 +12,8 @@ from training.keras.engine.ops import BatchNormOp, Op, ScaleOp
 from training.keras.engine.parameters import Parameter
 from training.keras.layers.base import Layer, Shape, width_of
 
+Moments = npt.ArrayLike | None
+
 
 class Rescaling(Layer):
     """y = x * scale + offset, such as Rescaling(1 / 255) for images in bytes."""
@@ -30,13 +32,7 @@ class Rescaling(Layer):
 class Normalization(Layer):
     """y = (x - mean) / sqrt(variance), feature by feature; `adapt` measures both, or they are given."""
 
-    def __init__(
-        self,
-        axis: int | None = -1,
-        mean: npt.ArrayLike | None = None,
-        variance: npt.ArrayLike | None = None,
-        **base: Any,
-    ) -> None:
+    def __init__(self, axis: int | None = -1, mean: Moments = None, variance: Moments = None, **base: Any) -> None:
         super().__init__(**base)
         if axis not in (-1, None):
             raise TrainingError(f"{self.name}: axis must be -1 (each feature) or None (all together), got {axis}")

@@ -5,7 +5,7 @@ Names, defaults and formulas are those of Keras 3 (`keras/src/losses/losses.py`)
 
 from typing import Any
 
-from training.keras.lookup import get_object, no_other
+from training.keras.lookup import get_object, no_other, snake_case
 from training.keras.losses.base import Loss
 from training.keras.losses.crossentropy import (
     BinaryCrossentropy,
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 LOSSES: dict[str, type[Any]] = {
-    kind.name: kind
+    snake_case(kind.__name__): kind
     for kind in (
         SparseCategoricalCrossentropy,
         CategoricalCrossentropy,

@@ -8,6 +8,7 @@ from nn.activations import Array
 from training.errors import TrainingError
 from training.keras.checks import refuse_arguments
 from training.keras.engine.data_adapter import TargetArray
+from training.keras.lookup import snake_case
 
 MEAN = "sum_over_batch_size"  # the mean over the rows, by Keras's name
 
@@ -15,7 +16,6 @@ MEAN = "sum_over_batch_size"  # the mean over the rows, by Keras's name
 class Loss:
     """`forward` gives the losses of a batch and the outputs of the model; `gradient` must follow it."""
 
-    name: str
     fused_activation: str | None = None
     from_logits = False
 
@@ -23,7 +23,7 @@ class Loss:
         refuse_arguments(self, unknown)
         if reduction != MEAN:
             raise TrainingError(f"{type(self).__name__} takes reduction={MEAN!r} alone, got {reduction!r}")
-        self.name, self.reduction = name or self.name, reduction
+        self.name, self.reduction = name or snake_case(type(self).__name__), reduction
 
     @property
     def options(self) -> dict[str, Any]:

@@ -69,8 +69,6 @@ def _row_numbers(count: int) -> npt.NDArray[np.intp]:
 class SparseCategoricalCrossentropy(SoftmaxCrossentropy):
     """-log softmax(z)_y, y (B,) being class numbers. With smoothing s, y stands for 1 - s + s / C, others for s / C."""
 
-    name = "sparse_categorical_crossentropy"
-
     def check(self, y: TargetArray, outputs: int) -> TargetArray:
         """Return the targets as class numbers (B,)."""
         if y.ndim == 2 and y.shape[1] == 1:
@@ -105,8 +103,6 @@ class SparseCategoricalCrossentropy(SoftmaxCrossentropy):
 class CategoricalCrossentropy(SoftmaxCrossentropy):
     """-sum of y log softmax(z), y (B, C) being one-hot or probabilities."""
 
-    name = "categorical_crossentropy"
-
     def forward(self, y: TargetArray, z: Array) -> tuple[Array, Array]:
         """Return losses (B,)."""
         y, outputs = self._smoothed(y, y.shape[1]), self._center_logits(z)
@@ -122,7 +118,6 @@ class CategoricalCrossentropy(SoftmaxCrossentropy):
 class BinaryCrossentropy(Crossentropy):
     """-(y log p + (1 - y) log (1 - p)) with p = sigmoid(z), the mean over the outputs; y (B, C) from 0 to 1."""
 
-    name = "binary_crossentropy"
     fused_activation = "sigmoid"
     to_logits = LogitOp
 

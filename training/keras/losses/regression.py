@@ -37,8 +37,6 @@ class RegressionLoss(Loss):
 class MeanSquaredError(RegressionLoss):
     """The mean of the squared errors."""
 
-    name = "mean_squared_error"
-
     def loss_of(self, e: Array) -> Array:
         """e²."""
         return np.square(e)
@@ -51,8 +49,6 @@ class MeanSquaredError(RegressionLoss):
 class MeanAbsoluteError(RegressionLoss):
     """The mean of the absolute errors."""
 
-    name = "mean_absolute_error"
-
     def loss_of(self, e: Array) -> Array:
         """|e|."""
         return np.abs(e)
@@ -64,8 +60,6 @@ class MeanAbsoluteError(RegressionLoss):
 
 class Huber(RegressionLoss):
     """e² / 2 up to delta, straight beyond it (Huber 1964)."""
-
-    name = "huber"
 
     def __init__(self, delta: float = 1.0, **base: Any) -> None:
         super().__init__(**base)

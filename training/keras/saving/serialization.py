@@ -17,17 +17,12 @@ from training.keras.optimizers import OPTIMIZERS
 from training.keras.optimizers.schedules import SCHEDULES
 from training.keras.regularizers import L1L2
 
-KINDS = (
-    *LAYERS,
-    *LOSSES.values(),
-    *METRICS.values(),
-    *OPTIMIZERS.values(),
-    *SCHEDULES,
-    Constant,
-    VarianceScaling,
-    L1L2,
-)
-CLASSES: dict[str, type] = {kind.__name__: kind for kind in KINDS}
+_OTHERS: tuple[type, ...] = (Constant, VarianceScaling, L1L2)
+CLASSES: dict[str, type] = {
+    kind.__name__: kind
+    for kinds in (LAYERS, LOSSES.values(), METRICS.values(), OPTIMIZERS.values(), SCHEDULES, _OTHERS)
+    for kind in kinds
+}
 
 
 def serialize(value: Any) -> Any:

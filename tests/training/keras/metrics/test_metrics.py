@@ -116,6 +116,6 @@ def test_look_up() -> None:
     assert get_metric(own, Y, 1) is own
     assert own.totals.sum() == 0
     with pytest.raises(TrainingError, match="Could not interpret metric identifier: 'beauty'; known are"):
-        metrics.check_metric("beauty")
+        get_metric("beauty", Y, 1)
     with pytest.raises(TrainingError, match="AUC takes at least 2 thresholds and ROC or PR"):
         AUC(curve="LIFT")
