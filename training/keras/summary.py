@@ -1,5 +1,6 @@
 """The table of layers that `summary()` prints, in the shape of Keras's."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 
 from training.errors import TrainingError
@@ -28,15 +29,13 @@ def summary_table(stack: LayerStack, trained: CompiledModel | None) -> str:
     return "\n".join([*lines, *(f" {name} params: {count:,} ({_bytes(count * size)})" for name, count in counts)])
 
 
-def _rows(stack: LayerStack) -> list[tuple[str, str, str]]:
-    rows = []
+def _rows(stack: LayerStack) -> Iterator[tuple[str, str, str]]:
     shape = stack.input_shape if stack.built else None
     for layer in stack.layers:
         shape = layer.output_shape(shape) if shape is not None else None
         output = "?" if shape is None else str((None, *shape))
         count = f"{sum(weights.size for weights in layer.weights):,}" if shape is not None else "0 (unbuilt)"
-        rows.append((f"{layer.name} ({type(layer).__name__})", output, count))
-    return rows
+        yield f"{layer.name} ({type(layer).__name__})", output, count
 
 
 def _rule(corners: str) -> str:

@@ -41,10 +41,8 @@ class EarlyStopping(MonitorCallback):
             "Early stopping conditioned on metric `{monitor}` which is not available."
             " Available metrics are: {available}",
         )
-        if value is not None and epoch >= self.start_from_epoch:
-            self._compare(epoch, value)
-
-    def _compare(self, epoch: int, value: float) -> None:
+        if value is None or epoch < self.start_from_epoch:
+            return
         if self.restore_best_weights and not self.best_weights:
             # Where nothing ever improves, those of the first epoch are restored.
             self.best_weights, self.best_epoch = self.model.get_weights(), epoch

@@ -53,13 +53,8 @@ class ReduceLROnPlateau(MonitorCallback):
         if factor >= 1.0:
             raise TrainingError(f"ReduceLROnPlateau does not support a factor >= 1.0. Got {factor}")
         super().__init__(monitor, mode, min_delta)
-        self.factor, self.patience, self.verbose, self.cooldown, self.min_lr = (
-            factor,
-            patience,
-            verbose,
-            cooldown,
-            min_lr,
-        )
+        self.factor, self.patience, self.verbose = factor, patience, verbose
+        self.cooldown, self.min_lr = cooldown, min_lr
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Reset the state."""
@@ -82,14 +77,9 @@ class ReduceLROnPlateau(MonitorCallback):
             self.best, self.wait = value, 0
         elif self.cooling <= 0:
             self.wait += 1
-            if self.wait >= self.patience:
-                self._reduce(epoch)
-
-    def _reduce(self, epoch: int) -> None:
-        rate = self.model.optimizer.learning_rate
-        if rate > self.min_lr:
-            rate = max(rate * self.factor, self.min_lr)
-            self.model.optimizer.learning_rate = rate
-            if self.verbose > 0:
-                print(f"\nEpoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {rate}.")
-            self.cooling, self.wait = self.cooldown, 0
+            if self.wait >= self.patience and self.model.optimizer.learning_rate > self.min_lr:
+                rate = max(self.model.optimizer.learning_rate * self.factor, self.min_lr)
+                self.model.optimizer.learning_rate = rate
+                if self.verbose > 0:
+                    print(f"\nEpoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {rate}.")
+                self.cooling, self.wait = self.cooldown, 0

@@ -21,7 +21,7 @@ LARGE_PRODUCT = 2**24
 def fit_loop(model: CompiledModel, plan: FitPlan, state: TrainingState, callbacks: CallbackList) -> None:
     """Train the model up to epoch number `plan.epochs`; the callbacks are called for every batch and epoch."""
     with threadpool_limits(_blas_threads(model, plan.batch_size), user_api="blas"):
-        logs: dict[str, float] | None = {}
+        logs: dict[str, float] = {}
         for callback in callbacks.callbacks:
             callback.set_run(FitRun(model, state, callbacks.callbacks))
         callbacks.call("on_train_begin", {})
@@ -29,20 +29,21 @@ def fit_loop(model: CompiledModel, plan: FitPlan, state: TrainingState, callback
             epoch = state.epoch
             callbacks.call("on_epoch_begin", epoch, {})
             logs = _train_epoch(model, plan, state, callbacks)
-            if logs is None:
+            if state.interrupted:
+                logs = {}
                 break
             if plan.validation is not None and (epoch + 1) % plan.validation_freq == 0:
                 validation_logs = evaluation_loop(model, plan.validation, callbacks)
                 logs |= {f"val_{name}": value for name, value in validation_logs.items()}
             state.epoch += 1
             callbacks.call("on_epoch_end", epoch, logs)
-        callbacks.call("on_train_end", logs or {})
+        callbacks.call("on_train_end", logs)
 
 
 def _train_epoch(
     model: CompiledModel, plan: FitPlan, state: TrainingState, callbacks: CallbackList
-) -> dict[str, float] | None:
-    """Take the steps of an epoch; return its logs, or None where it was interrupted."""
+) -> dict[str, float]:
+    """Take the steps of an epoch, or some of them where it is stopped or interrupted; return its logs."""
     samples, stack = plan.samples, model.stack
     for dropout in stack.dropouts:
         dropout.restart()
@@ -55,9 +56,7 @@ def _train_epoch(
         callbacks.call("on_train_batch_begin", number, {})
         train_step(model, batch, metrics)
         callbacks.call("on_train_batch_end", number, metrics)
-        if state.interrupted:
-            return None
-        if state.stop:
+        if state.interrupted or state.stop:
             break
     return dict(metrics)
 

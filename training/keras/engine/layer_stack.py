@@ -63,17 +63,23 @@ class LayerStack:
 
     def build(self, input_shape: Sequence[int | None], dtype: npt.DTypeLike = np.float32) -> None:
         """Create the parameters for inputs of (batch_size, …)."""
-        shape = tuple(input_shape[1:])
-        if not shape or any(size is None or size < 1 for size in shape):
+        given = tuple(input_shape[1:])
+        if not given or any(size is None or size < 1 for size in given):
             raise TrainingError(f"expected an input shape (None, n), got {tuple(input_shape)}")
         if not self.layers:
             raise TrainingError("a model needs at least one layer")
-        shapes = [tuple(int(size) for size in shape if size)]
+        shapes = [tuple(int(size) for size in given if size)]
         for layer in self.layers:
             shapes.append(layer.output_shape(shapes[-1]))
         self.input_shape, self.input_width = shapes[0], int(np.prod(shapes[0]))
         self.output_width, self.dtype = int(np.prod(shapes[-1])), np.dtype(dtype)
-        self._build_layers(shapes[:-1])
+        built = list(zip(self.layers, shapes[:-1], strict=True))
+        tensors = [tensor for layer, shape in built for tensor in layer.make_parameters(shape, self.dtype)]
+        self.parameters = Parameters(tensors, self.dtype)
+        needs_input_gradient = False  # before the first trained layer the gradient is not needed
+        for layer, shape in built:
+            layer.ops, layer.built = layer.make_ops(shape, needs_input_gradient, self.rng), True
+            needs_input_gradient = needs_input_gradient or bool(layer.parameters)
         self.ops = [op for layer in self.layers for op in layer.ops]
         self.dropouts = [op for op in self.ops if isinstance(op, DropoutOp)]
         self.regularized = [pair for layer in self.layers for pair in layer.regularized]
@@ -81,22 +87,12 @@ class LayerStack:
         if self.on_build:
             self.on_build()
 
-    def _build_layers(self, shapes: list[tuple[int, ...]]) -> None:
-        pairs = list(zip(self.layers, shapes, strict=True))
-        tensors = [tensor for layer, shape in pairs for tensor in layer.make_parameters(shape, self.dtype)]
-        self.parameters = Parameters(tensors, self.dtype)
-        needs_input_gradient = False  # before the first trained layer the gradient is not needed
-        for layer, shape in pairs:
-            layer.build(shape, needs_input_gradient, self.rng)
-            needs_input_gradient = needs_input_gradient or bool(layer.parameters)
-
     def ensure_built(self) -> None:
         """Build, or refuse where the shape of a row is not known."""
-        if self.built:
-            return
-        if self.declared_shape is None:
-            raise TrainingError("the model has no weights yet: call fit() or build() first")
-        self.build((None, *self.declared_shape))
+        if not self.built:
+            if self.declared_shape is None:
+                raise TrainingError("the model has no weights yet: call fit() or build() first")
+            self.build((None, *self.declared_shape))
 
     def get_weights(self) -> list[Array]:
         """Return copies of all weights, layer by layer: kernel, bias; gamma, beta, mean, variance."""

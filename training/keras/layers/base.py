@@ -97,16 +97,11 @@ class Layer(AlwaysTrainable):
         self.parameters = [Parameter(name, of) for name, of in self.parameter_shapes(shape).items()]
         return self.parameters
 
-    def build(self, shape: Shape, needs_input_gradient: bool, rng: np.random.Generator) -> None:
-        """Give the tensors their initial values, and make the operations.
+    def make_ops(self, shape: Shape, needs_input_gradient: bool, rng: np.random.Generator) -> list[Op]:
+        """Give the tensors their initial values, and return the operations that training runs.
 
         The gradient of the input is needed where a layer before this one is trained.
         """
-        self.ops = self.make_ops(shape, needs_input_gradient, rng)
-        self.built = True
-
-    def make_ops(self, shape: Shape, needs_input_gradient: bool, rng: np.random.Generator) -> list[Op]:
-        """Return the operations that training runs."""
         return []
 
 

@@ -25,9 +25,8 @@ class Optimizer:
     STEPS_PER_FLUSH = 64
 
     def __init__(self, learning_rate: LearningRate, **options: Any) -> None:
-        if not callable(learning_rate) and not (
-            isinstance(learning_rate, int | float | np.floating) and learning_rate > 0
-        ):
+        positive = isinstance(learning_rate, int | float | np.floating) and learning_rate > 0
+        if not callable(learning_rate) and not positive:
             raise TrainingError(f"learning_rate must be above 0, got {learning_rate!r}")
         self._learning_rate = learning_rate
         self.iterations = 0

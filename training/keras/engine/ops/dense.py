@@ -46,14 +46,12 @@ class ActivationOp:
 
     def forward(self, z: Array, training: bool) -> Array:
         """(B, U) -> (B, U)."""
-        if training and self.activation.from_input:
-            self._kept = self._z.get(z.shape, z.dtype)
-            self._kept[:] = z
-            return self.activation.forward(z)
-        y = self.activation.forward(z)
         if training:
-            self._kept = y
-        return y
+            self._kept = z  # the output from here on, as `forward` overwrites it
+            if self.activation.from_input:
+                self._kept = self._z.get(z.shape, z.dtype)
+                self._kept[:] = z
+        return self.activation.forward(z)
 
     def backward(self, g: Array) -> Array:
         """(B, U) -> (B, U)."""
