@@ -53,7 +53,10 @@ def to_network(stack: LayerStack, of_logits: str | None = None) -> Network:
             pending = None
         elif isinstance(layer, Activation):
             if not folded or pending is not None or folded[-1].activation != "linear":
-                raise _misplaced(layer, before)
+                raise TrainingError(
+                    f"{layer.name} ({layer.activation}) can't be published: an activation must follow a linear"
+                    f" Dense layer, and here comes {f'after {before}' if before else 'first'}"
+                )
             folded[-1].activation = layer.activation
         else:
             pending = _scale(layer, folded, pending)
@@ -68,13 +71,6 @@ def to_network(stack: LayerStack, of_logits: str | None = None) -> Network:
         return Network(_binary(folded))
     except NetworkError as error:
         raise TrainingError(f"the model can't be used outside training: {error}") from error
-
-
-def _misplaced(layer: Activation, before: str) -> TrainingError:
-    return TrainingError(
-        f"{layer.name} ({layer.activation}) can't be published: an activation must follow a linear"
-        f" Dense layer, and here comes {f'after {before}' if before else 'first'}"
-    )
 
 
 def _dense(layer: Dense, pending: tuple[Any, Any] | None) -> _Folded:

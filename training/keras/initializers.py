@@ -60,14 +60,10 @@ class Constant:
 
 
 # Glorot & Bengio 2010; He et al. 2015; LeCun et al. 1998.
-GlorotUniform, GlorotNormal = (
-    partial(VarianceScaling, 1, "avg", "uniform"),
-    partial(VarianceScaling, 1, "avg", "normal"),
-)
+GlorotUniform = partial(VarianceScaling, 1, "avg", "uniform")
+GlorotNormal = partial(VarianceScaling, 1, "avg", "normal")
 HeUniform, HeNormal = partial(VarianceScaling, 2, "in", "uniform"), partial(VarianceScaling, 2, "in", "normal")
 LecunUniform, LecunNormal = partial(VarianceScaling, 1, "in", "uniform"), partial(VarianceScaling, 1, "in", "normal")
-
-
 Zeros, Ones = partial(Constant, 0), partial(Constant, 1)
 
 INITIALIZERS: dict[str, Callable[..., Initializer]] = {

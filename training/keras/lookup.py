@@ -18,10 +18,9 @@ def look_up(kind: str, identifier: Any, known: Mapping[str, T]) -> T:
     raise unknown_name(kind, identifier, known)
 
 
-def get_object(kind: str, identifier: Any, known: Mapping[str, Callable[[], Any]], of: type[T]) -> T:
+def get_object(kind: str, identifier: Any, known: Mapping[str, Callable[[], T]], of: type[T]) -> T:
     """Return an object as it is, or a new one of the class of this name."""
-    made: T = identifier if isinstance(identifier, of) else look_up(kind, identifier, known)()
-    return made
+    return identifier if isinstance(identifier, of) else look_up(kind, identifier, known)()
 
 
 def unknown_name(kind: str, identifier: Any, known: Iterable[str]) -> TrainingError:

@@ -30,8 +30,7 @@ class EarlyStopping(MonitorCallback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Reset the state."""
-        self.wait, self.stopped_epoch, self.best_epoch = 0, 0, 0
-        self.best = self.worst
+        self.wait, self.stopped_epoch, self.best_epoch, self.best = 0, 0, 0, self.worst
         self.best_weights: list[Any] = []
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

@@ -22,8 +22,7 @@ class MonitorCallback(Callback):
     def set_run(self, run: FitRun) -> None:
         """Find the direction; a metric that a callback adds to the logs is better where it is larger."""
         directions = {"loss": "min"} | run.model.metric_directions()
-        by_metric = directions.get(self.monitor.removeprefix("val_"), "max")
-        self.direction = by_metric if self.mode == "auto" else self.mode
+        self.direction = self.mode if self.mode != "auto" else directions.get(self.monitor.removeprefix("val_"), "max")
 
     def monitored(self, logs: Any, warning: str) -> float | None:
         """Return the value of the metric; without one warn that `warning` (…) is not available."""

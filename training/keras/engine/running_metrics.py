@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from nn.activations import Array
-from training.keras.engine.data_adapter import Batch
+from training.keras.engine.data_adapter import Batch, TargetArray
 from training.keras.metrics import Mean, Metric
 
 BATCHES_PER_UPDATE = 64  # many small batches are aggregated faster together
@@ -20,27 +20,25 @@ class RunningMetrics(Mapping[str, float]):
     def __init__(self, metrics: Mapping[str, Metric]) -> None:
         self._loss, self._metrics = Mean(), metrics
         self._by_name: dict[str, Metric] = dict(sorted({"loss": self._loss, **metrics}.items()))
-        self._pending: list[tuple[Array, Array, Batch]] = []
+        self._pending: list[tuple[Array, Array, TargetArray]] = []
         self._aggregated_batches = 0
         self.diverged_at: int | None = None
 
     def update(self, losses: Array, penalty: float, batch: Batch, outputs: Array) -> None:
         """Take a batch: its losses (B,), what is added to their mean, and the outputs (B, C)."""
-        self._pending.append((losses + penalty if penalty else losses, outputs.copy(), batch))
+        self._pending.append((losses + penalty if penalty else losses, outputs.copy(), batch.y))
         if len(self._pending) == BATCHES_PER_UPDATE:
             self._aggregate()
 
     def _aggregate(self) -> None:
         if not self._pending:
             return
-        losses, outputs = (np.concatenate(parts) for parts in list(zip(*self._pending, strict=True))[:2])
-        batches = [batch for _, _, batch in self._pending]
-        y = np.concatenate([batch.y for batch in batches])
+        losses, outputs, y = (np.concatenate(parts) for parts in zip(*self._pending, strict=True))
         total = float(losses.sum(dtype=np.float64))
         if self.diverged_at is None and not np.isfinite(total):
             bad = (number for number, (part, _, _) in enumerate(self._pending) if not np.isfinite(part).all())
             self.diverged_at = self._aggregated_batches + next(bad, 0)
-        self._aggregated_batches += len(batches)
+        self._aggregated_batches += len(self._pending)
         self._pending = []
         self._loss.add(total, len(losses))
         for metric in self._metrics.values():

@@ -62,11 +62,9 @@ def get_metric(identifier: Any, y: TargetArray, outputs: int) -> Metric:
     if isinstance(identifier, Metric):
         identifier.reset()
         return identifier
-    if str(identifier).lower() in ACCURACY:
-        if outputs == 1:
-            return BinaryAccuracy(name=identifier)
-        return (SparseCategoricalAccuracy if y.ndim == 1 else CategoricalAccuracy)(name=identifier)
-    metric: Metric = look_up("metric", identifier, METRICS)(name=identifier)
+    fitting = BinaryAccuracy if outputs == 1 else SparseCategoricalAccuracy if y.ndim == 1 else CategoricalAccuracy
+    kind = fitting if str(identifier).lower() in ACCURACY else look_up("metric", identifier, METRICS)
+    metric: Metric = kind(name=identifier)
     return metric
 
 

@@ -36,8 +36,7 @@ def read_state(path: Path) -> dict[str, Any]:
     try:
         # np.load would leave a damaged file open.
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            state = json.loads(file["state"].tobytes())
-            result = _with_arrays(state, {name: file[name] for name in file.files})
+            result = _with_arrays(json.loads(file["state"].tobytes()), {name: file[name] for name in file.files})
     except OSError as error:
         raise TrainingError(f"{path} can't be read: {error.strerror or error}") from error
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

@@ -55,9 +55,8 @@ class BatchNormOp:
         normal: Array = np.multiply(centred, inverse, out=centred)
         if training:
             self._normal, self._inverse = normal, inverse
-        y: Array = np.multiply(
-            normal, 1 if self.gamma is None else self.gamma.values, out=self._y.get(x.shape, x.dtype)
-        )
+        gamma = 1 if self.gamma is None else self.gamma.values
+        y: Array = np.multiply(normal, gamma, out=self._y.get(x.shape, x.dtype))
         if self.beta:
             y += self.beta.values
         return y
