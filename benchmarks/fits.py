@@ -176,9 +176,7 @@ def products(job: Job, data: Arrays, epochs: list[float], seed: int) -> Predict:
     import numpy as np
     from threadpoolctl import threadpool_limits
 
-    nonzero = np.flatnonzero(data["x_train"].any(axis=0))
-    x = np.ascontiguousarray(data["x_train"][: job.batch_size, nonzero])
-    widths = [len(nonzero), *job.widths[1:]]
+    x, widths = data["x_train"][: job.batch_size], job.widths
     rng = np.random.default_rng(seed)
     kernels = [rng.normal(size=shape).astype("f4") for shape in pairwise(widths)]
     activations = [x, *(rng.normal(size=(job.batch_size, units)).astype("f4") for units in widths[1:])]

@@ -16,7 +16,7 @@ def set_random_seed(seed: int) -> None:
 
 
 def new_generator() -> np.random.Generator:
-    """Return a generator that is independent of all others; SFC64 is the fastest in numpy."""
+    """Return a generator that is independent of all others; SFC64 draws the fastest."""
     (child,) = _seed_sequence.spawn(1)
     return np.random.Generator(np.random.SFC64(child))
 

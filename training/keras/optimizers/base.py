@@ -83,7 +83,7 @@ class Optimizer:
         """Zero what has decayed to almost nothing.
 
         The state of weights without a gradient would become subnormal numbers, on which arithmetic
-        is many times slower. At this size it moves no weight by a bit.
+        is slow. At this size it moves no weight by a bit.
         """
         for slot in self.slots:
             slot *= np.abs(slot) > 1e-30

@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,9 @@ from tests.helpers.keras_runs import Scripted, X, Y, one_layer
 from training.keras.callbacks import (
     EarlyStopping,
     LambdaCallback,
+    TerminateOnNaN,
 )
+from training.keras.optimizers import SGD
 
 
 @pytest.mark.parametrize(
@@ -38,3 +41,10 @@ def test_early_stopping_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert "Epoch 3: early stopping" in printed
     assert "Restoring model weights from the end of the best epoch: 2." in printed
+
+
+def test_terminate_on_nan(capsys: pytest.CaptureFixture[str]) -> None:
+    model = one_layer(SGD(1e30))
+    history = model.fit(X * 1e20, Y, epochs=5, batch_size=8, callbacks=[TerminateOnNaN()], verbose=0)
+    assert re.search(r"Batch \d: Invalid loss, terminating training", capsys.readouterr().out)
+    assert history.epoch == [0]

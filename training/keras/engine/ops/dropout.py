@@ -10,8 +10,8 @@ from training.keras.engine.ops.base import Workspace
 class DropoutOp:
     """Inverted dropout (Srivastava et al. 2014): a unit is kept with probability 1 - rate, and scaled by its inverse.
 
-    A unit is kept where 16 random bits reach rate * 2¹⁶; they are drawn for many batches at once, which
-    costs a third of drawing floats batch by batch.
+    A unit is kept where 16 random bits reach rate * 2¹⁶; they are drawn for many batches at once, as raw bits are
+    cheaper than floats, and one large draw is cheaper than many small ones.
     """
 
     UNITS_PER_DRAW = 2**16
