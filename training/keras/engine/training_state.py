@@ -15,7 +15,7 @@ class TrainingState:
     and its epoch does not count.
     """
 
-    epoch: int = 0  # the number of the next one, until the current one is complete that of the current one
+    epoch: int = 0  # the number of the current one, from 0; once it is complete, of the next one
     remaining_rows: Indices = field(default_factory=lambda: np.empty(0, np.intp))  # of this pass over the data
     stop: bool = False
     interrupted: bool = False
