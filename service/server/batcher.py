@@ -123,14 +123,10 @@ class Batcher:
     def _count_soon(self) -> None:
         """Count in time, many at once."""
         if len(self._pipeline.counter) >= COUNT_BATCH:
-            self.count()
+            self._pipeline.counter.count()
         elif self._count_timer is None:
             self._count_timer = self._loop.call_later(COUNT_SECONDS, self._count_in_time)
 
-    def count(self) -> None:
-        """Count what is answered, so that a scrape that comes now finds it."""
-        self._pipeline.counter.count()
-
     def _count_in_time(self) -> None:
         self._count_timer = None
-        self.count()
+        self._pipeline.counter.count()

@@ -87,7 +87,7 @@ class HTTPConnection(asyncio.Protocol):
         self._parser.close()
         self._unsent.release()
         if not self._server.connections:
-            self._batcher.count()  # the worker may be about to end, and waits for nothing but its connections
+            self._service.pipeline.counter.count()  # a worker that is ending waits for its connections alone
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; what it or this class rejects is answered in JSON."""
@@ -106,15 +106,11 @@ class HTTPConnection(asyncio.Protocol):
         if self._state.reading is Reading.BODY:
             self._exchanges.drop_last()
         self._state.receive(Received.END)
-        if self._exchanges:
-            self._exchanges[-1].head.keep_alive = False
-        return bool(self._exchanges)
+        return self._exchanges.end()
 
     def shutdown(self) -> None:
         """Answer the requests that are there, and close."""
-        if self._exchanges:
-            self._exchanges[-1].head.keep_alive = False
-        else:
+        if not self._exchanges.end():
             self._close()
 
     def pause_writing(self) -> None:
@@ -189,7 +185,7 @@ class HTTPConnection(asyncio.Protocol):
         if exchange.head.method == "POST" and exchange.route:
             self._batcher.submit(PendingRequest(exchange.request, exchange.route, self._respond))
         else:
-            self._batcher.count()  # it may ask for the metrics
+            self._service.pipeline.counter.count()  # it may ask for the metrics
             self._bridge.submit(exchange.head, exchange.request.body, self._transport, self._respond)
 
     def _respond(self, response: Response) -> None:

@@ -49,6 +49,12 @@ class ExchangeQueue(deque[Exchange]):
         response = Response(error.status, headers, orjson.dumps(error.body()))
         self.append(Exchange(head, request, response=response))
 
+    def end(self) -> bool:
+        """Let the connection close after the latest exchange; return whether there is one."""
+        if self:
+            self[-1].head.keep_alive = False
+        return bool(self)
+
     def _request(self, head: RequestHead) -> Request:
         return Request(head.fields, self._budget.reserve())
 

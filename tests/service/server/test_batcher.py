@@ -105,7 +105,7 @@ class Harness:
                 await asyncio.sleep(0.005)
 
     def counted(self, **labels: str) -> float:
-        self.batcher.count()
+        self.pipeline.counter.count()
         return self.seen(**labels)
 
     def seen(self, **labels: str) -> float:
