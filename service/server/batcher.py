@@ -1,7 +1,7 @@
 """Dynamic batching without waiting, at two scales: requests share a forward pass, and never wait for others to arrive.
 
 Theory of operation
-===================
+-------------------
 All of this runs in the event loop, but for the forward pass of `_compute_next`, which runs in the only thread.
 
 A request is in one place at a time:

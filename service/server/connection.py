@@ -1,7 +1,7 @@
 """One HTTP connection: predictions are answered in the event loop, all other requests by the Flask app.
 
 Theory of operation
-===================
+-------------------
 A connection has parts with one concern each, and this module connects them:
 
     transport -> RequestParser -> ExchangeQueue -> Batcher or WSGIBridge -> response -> transport

@@ -1,7 +1,7 @@
 """The states of a connection: one for what is received, one for what is sent, and the table of their transitions.
 
 Theory of operation
-===================
+-------------------
 The two halves of a connection are independent: a client may send a request before it has the response to the one before
 (RFC 9112, 9.3.2). So each half has a state of its own. Both depend on the queue of `exchanges`: the requests that are
 received and not answered yet.
