@@ -2,6 +2,7 @@
 
 from collections import defaultdict, deque
 from collections.abc import Sequence
+from contextlib import suppress
 
 from service.metrics.registry import Metrics
 from service.prediction.calls import CallLabels, CallRecord
@@ -13,17 +14,21 @@ class CallCounter:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._records = deque[CallRecord]()
-        self.add = self._records.append
 
     def __len__(self) -> int:
         return len(self._records)
 
+    def add(self, record: CallRecord) -> None:
+        """Count a call later."""
+        self._records.append(record)
+
     def count(self) -> None:
         """Count what is answered, so that a scrape that comes now finds it."""
         groups: dict[CallLabels, list[CallRecord]] = defaultdict(list)
-        for _ in range(len(self._records)):
-            record = self._records.popleft()
-            groups[record.labels].append(record)
+        with suppress(IndexError):  # another thread may count at the same time
+            for _ in range(len(self._records)):
+                record = self._records.popleft()
+                groups[record.labels].append(record)
         for labels, records in groups.items():
             self._count(labels, records)
 

@@ -1,8 +1,9 @@
 """How many bytes a worker holds for its clients, and the reservations that count them.
 
-A request has one reservation, from the first byte of its body to the last byte of its response: it grows with the body
-and with what is decoded from it, and shrinks to what is left unsent. Clients that send too slowly or read nothing are
-disconnected in the end; until then a dozen of them could fill the memory.
+A request has one reservation. In the event-loop server it grows with the body and with what is decoded from it, shrinks
+to the bytes of the response that are not sent yet, and is released when those are few; in other WSGI servers it begins
+when the body is read. Clients that send or read too slowly are disconnected in the end; until then a dozen of them
+could fill the memory.
 """
 
 from threading import Lock

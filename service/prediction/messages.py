@@ -47,6 +47,11 @@ class Request:
         """Note that the client is gone."""
         self.deadline = -inf
 
+    def release(self) -> None:
+        """Let go of the body, and of the memory that is reserved."""
+        self.body = b""
+        self.reservation.release()
+
     @property
     def expired(self) -> bool:
         """Whether no response is wanted any more."""

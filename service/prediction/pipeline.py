@@ -21,7 +21,7 @@ from service.prediction.calls import CallLabels, CallRecord, PendingRequest, Pre
 from service.prediction.catalogue import Catalogue, Endpoint
 from service.prediction.counting import CallCounter
 from service.prediction.forward import Predictions, forward
-from service.prediction.memory_budget import ASKING
+from service.prediction.memory_budget import ASKING, SMALL
 from service.prediction.messages import Headers, Request, Response
 from service.protocols import Route
 from service.protocols.codec import JSON_HEADERS
@@ -66,8 +66,8 @@ class PredictionPipeline:
             decoded = endpoint.codecs[route.codec].decode(request)
             timings, rows = Timings(request.began, request.completed, began, perf_counter()), len(decoded.codes)
             # A body may be small, and its response large.
-            held = len(request.body) + decoded.codes.nbytes + rows * endpoint.row_bytes
-            request.reservation.resize(held, ASKING)
+            if (held := decoded.codes.nbytes + rows * endpoint.row_bytes) > SMALL:
+                request.reservation.resize(len(request.body) + held, ASKING)
         except Exception as error:
             self._reject(pending, endpoint, error)
             return None

@@ -70,9 +70,9 @@ class Batcher:
         for call in calls:
             if call.work_seconds > LONG_PASS_SECONDS:
                 self._wait(call)
-        self._count_soon()
         if not self._computing:
             self._compute_next()
+        self._count_soon()
 
     def _take_ready(self) -> list[PendingRequest]:
         """Return as many requests as one iteration may decode, the oldest first."""
@@ -80,7 +80,7 @@ class Batcher:
         while self._ready and size < MAX_READY_BYTES:
             pending = self._ready.popleft()
             if pending.request.expired:
-                pending.request.reservation.release()
+                pending.request.release()
             else:
                 taken.append(pending)
                 size += len(pending.request.body)
@@ -117,8 +117,8 @@ class Batcher:
 
     def _computed(self, calls: Sequence[PredictionCall], results: Sequence[Result]) -> None:
         self._pipeline.respond(calls, results)
-        self._count_soon()
         self._compute_next()
+        self._count_soon()
 
     def _count_soon(self) -> None:
         """Count in time, many at once."""

@@ -31,7 +31,7 @@ from service.errors import RequestError
 from service.prediction.calls import PendingRequest
 from service.prediction.messages import Response
 from service.server.batcher import Batcher
-from service.server.connection_state import ConnectionState, Reading, ReadingEvent, Received, Sent, Writing
+from service.server.connection_state import ConnectionState, ReadEvent, Reading, ReadingEvent, WriteEvent, Writing
 from service.server.exchanges import Exchange, ExchangeQueue
 from service.server.flow_control import FlowControl
 from service.server.request_head import HeaderFields, RequestHead, RequestRejected
@@ -81,8 +81,8 @@ class HTTPConnection(asyncio.Protocol):
         self._exchanges.drop_behind(1 if self._state.writing is Writing.RESPONDING else 0)
         for exchange in self._exchanges:
             exchange.request.abandon()
-        self._state.receive(Received.END)
-        self._state.send(Sent.CLOSED)
+        self._state.on_read(ReadEvent.END)
+        self._state.on_write(WriteEvent.CLOSED)
         self._timeouts.stop()
         self._parser.close()
         self._unsent.release()
@@ -105,22 +105,25 @@ class HTTPConnection(asyncio.Protocol):
         """Answer the complete requests of a client that sends no more; True keeps its connection open for that."""
         if self._state.reading is Reading.BODY:
             self._exchanges.drop_last()
-        self._state.receive(Received.END)
-        return self._exchanges.end()
+        self._state.on_read(ReadEvent.END)
+        self.shutdown()
+        return bool(self._exchanges)
 
     def shutdown(self) -> None:
         """Answer the requests that are there, and close."""
-        if not self._exchanges.end():
+        if self._exchanges:
+            self._exchanges[-1].head.keep_alive = False
+        else:
             self._close()
 
     def pause_writing(self) -> None:
         """Send no more responses: the client does not read those that were sent."""
-        self._state.send(Sent.PAUSED)
+        self._state.on_write(WriteEvent.PAUSED)
         self._timeouts.restart_write_timeout()
 
     def resume_writing(self) -> None:
         """Go on."""
-        self._state.send(Sent.RESUMED)
+        self._state.on_write(WriteEvent.RESUMED)
         self._unsent.release()
         self._timeouts.restart_write_timeout()
         self._advance()
@@ -129,13 +132,13 @@ class HTTPConnection(asyncio.Protocol):
 
     def begin_request(self) -> None:
         """Expect headers."""
-        self._state.receive(Received.BEGIN)
+        self._state.on_read(ReadEvent.BEGIN)
         self._timeouts.restart()
 
     def receive_head(self, head: RequestHead) -> None:
         """Queue a request."""
         self._exchanges.receive(head)
-        self._state.receive(Received.HEAD)
+        self._state.on_read(ReadEvent.HEAD)
         self._timeouts.restart()
         if head.expects_continue or len(self._exchanges) > 1:
             self._advance()
@@ -147,14 +150,14 @@ class HTTPConnection(asyncio.Protocol):
         request.body += data
         if len(request.body) > exchange.body_limit:
             exchange.head.keep_alive = False
-            self.end_request(Received.REJECTED)
+            self.end_request(ReadEvent.REJECTED)
         else:
             request.reservation.resize(len(request.body))
 
-    def end_request(self, event: ReadingEvent = Received.REQUEST) -> None:
+    def end_request(self, event: ReadingEvent = ReadEvent.REQUEST) -> None:
         """Hand a request on."""
         self._exchanges[-1].request.completed = perf_counter()
-        self._state.receive(event)
+        self._state.on_read(event)
         self._timeouts.restart()
         self._advance()
 
@@ -169,19 +172,19 @@ class HTTPConnection(asyncio.Protocol):
             elif self._state.reading is not Reading.BODY or len(self._exchanges) > 1:
                 self._dispatch(exchange)
             else:
-                self._invite(exchange)
+                self._send_continue(exchange)
                 break
         if self._flow.pause_reading(self._state.writing is Writing.BLOCKED or len(self._exchanges) > 1):
             self._timeouts.restart()  # paused time does not count against the client
 
-    def _invite(self, exchange: Exchange) -> None:
+    def _send_continue(self, exchange: Exchange) -> None:
         """Ask for a body whose sender waits to be asked (RFC 9110, 10.1.1)."""
         if exchange.head.expects_continue and not exchange.request.body:
             exchange.head.expects_continue = False
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _dispatch(self, exchange: Exchange) -> None:
-        self._state.send(Sent.DISPATCHED)
+        self._state.on_write(WriteEvent.DISPATCHED)
         if exchange.head.method == "POST" and exchange.route:
             self._batcher.submit(PendingRequest(exchange.request, exchange.route, self._respond))
         else:
@@ -198,15 +201,14 @@ class HTTPConnection(asyncio.Protocol):
 
     def _send(self, exchange: Exchange, response: Response) -> None:
         self._exchanges.popleft()
-        self._state.send(Sent.RESPONSE)
+        self._state.on_write(WriteEvent.RESPONSE)
         self._transport.write(serialize_response(response, exchange.head, self._server.default_headers))
         self._server.total_requests += 1
-        reservation = exchange.request.reservation
         if self._state.writing is Writing.BLOCKED:
-            reservation.settle(self._transport.get_write_buffer_size())
-            self._unsent = reservation
+            self._unsent = exchange.request.reservation
+            self._unsent.settle(self._transport.get_write_buffer_size())
         else:
-            reservation.release()
+            exchange.request.release()
         if not exchange.head.keep_alive:
             self._finish(response.status)
         elif self._state.reading is Reading.IDLE:
@@ -216,15 +218,15 @@ class HTTPConnection(asyncio.Protocol):
         """Close; a client that is still sending would lose the response by that, so it is read from for a while."""
         self._exchanges.drop_behind(0)
         if self._state.reading is Reading.DISCARDING and status != 408:
-            self._state.send(Sent.END)
+            self._state.on_write(WriteEvent.END)
             self._timeouts.restart()
             self._transport.write_eof()
         else:
             self._close()
 
     def _close(self) -> None:
-        self._state.receive(Received.END)
-        self._state.send(Sent.CLOSED)
+        self._state.on_read(ReadEvent.END)
+        self._state.on_write(WriteEvent.CLOSED)
         self._transport.close()
 
     def _reject(self, error: RequestError) -> None:
@@ -235,7 +237,7 @@ class HTTPConnection(asyncio.Protocol):
         if self._state.reading is Reading.BODY:
             received = self._exchanges.drop_last()
             head.method, route = received.head.method, received.route
-        self._state.receive(Received.REJECTED)
+        self._state.on_read(ReadEvent.REJECTED)
         self._service.metrics.count_http(head.method, route and route.template, error.status)
         self._exchanges.reject(head, error)
         self._advance()

@@ -13,15 +13,16 @@ more can come: the client has ended its half, or the connection is closed.
 Writing: IDLE where no request is being worked on, RESPONDING while the first exchange of the queue, and no other, is
 with the batcher or the app, BLOCKED while the client does not read its responses. LINGERING after the last response to
 a client that is still sending: a plain close would lose that response (RFC 9112, 9.6), so the client is read from until
-it ends. CLOSED as soon as the transport is closing.
+it ends. CLOSED when this side has closed the transport, or the connection is lost.
 
 Invariants:
 
 - In BODY, and only there, the last exchange of the queue is incomplete; all others are complete.
-- A response comes only in RESPONDING, for the first exchange, or in CLOSED, where it is dropped.
-- Requests are dispatched, and responses sent, only when writing is IDLE.
-- A timeout runs for what the client owes: headers in HEAD, a body in BODY, the next request where both are IDLE, the
-  reading of its responses in BLOCKED and CLOSED, its end in LINGERING. Nothing else ends by a timeout.
+- The batcher or the app responds only in RESPONDING, to the first exchange, or in CLOSED, where that is ignored.
+- Requests are dispatched, and rejections sent, only in IDLE.
+- A timeout runs while the connection waits for its client: for headers in HEAD, for a body in BODY, for the next
+  request where both are IDLE, for the end of its half in LINGERING, and in BLOCKED and CLOSED until it reads its
+  responses.
 
 An event that a state has no row for is a bug in this package, and raises KeyError.
 """
@@ -45,7 +46,7 @@ class Reading:
     ENDED = ReadingState("ended")
 
 
-class Received:
+class ReadEvent:
     """What happens on the side of the client."""
 
     BEGIN = ReadingEvent("begin")  # of a request
@@ -65,7 +66,7 @@ class Writing:
     CLOSED = WritingState("closed")
 
 
-class Sent:
+class WriteEvent:
     """What happens on this side."""
 
     DISPATCHED = WritingEvent("dispatched")
@@ -76,27 +77,27 @@ class Sent:
     CLOSED = WritingEvent("closed")
 
 
-_STOP = {Received.REJECTED: Reading.DISCARDING, Received.END: Reading.ENDED}
+_STOP = {ReadEvent.REJECTED: Reading.DISCARDING, ReadEvent.END: Reading.ENDED}
 READING: dict[ReadingState, dict[ReadingEvent, ReadingState]] = {
-    Reading.IDLE: {Received.BEGIN: Reading.HEAD, **_STOP},
-    Reading.HEAD: {Received.BEGIN: Reading.HEAD, Received.HEAD: Reading.BODY, **_STOP},
-    Reading.BODY: {Received.REQUEST: Reading.IDLE, **_STOP},
-    Reading.DISCARDING: {Received.END: Reading.ENDED},
-    Reading.ENDED: {Received.END: Reading.ENDED},
+    Reading.IDLE: {ReadEvent.BEGIN: Reading.HEAD, **_STOP},
+    Reading.HEAD: {ReadEvent.BEGIN: Reading.HEAD, ReadEvent.HEAD: Reading.BODY, **_STOP},
+    Reading.BODY: {ReadEvent.REQUEST: Reading.IDLE, **_STOP},
+    Reading.DISCARDING: {ReadEvent.END: Reading.ENDED},
+    Reading.ENDED: {ReadEvent.END: Reading.ENDED},
 }
-_CLOSED = {Sent.CLOSED: Writing.CLOSED}
+_CLOSED = {WriteEvent.CLOSED: Writing.CLOSED}
 WRITING: dict[WritingState, dict[WritingEvent, WritingState]] = {
     Writing.IDLE: {
-        Sent.DISPATCHED: Writing.RESPONDING,
-        Sent.RESPONSE: Writing.IDLE,  # to a rejected request, which was never dispatched
-        Sent.PAUSED: Writing.BLOCKED,
-        Sent.END: Writing.LINGERING,
+        WriteEvent.DISPATCHED: Writing.RESPONDING,
+        WriteEvent.RESPONSE: Writing.IDLE,  # to a rejected request, which was never dispatched
+        WriteEvent.PAUSED: Writing.BLOCKED,
+        WriteEvent.END: Writing.LINGERING,
         **_CLOSED,
     },
-    Writing.RESPONDING: {Sent.RESPONSE: Writing.IDLE, **_CLOSED},
-    Writing.BLOCKED: {Sent.RESUMED: Writing.IDLE, Sent.END: Writing.LINGERING, **_CLOSED},
-    Writing.LINGERING: {Sent.PAUSED: Writing.LINGERING, Sent.RESUMED: Writing.LINGERING, **_CLOSED},
-    Writing.CLOSED: {Sent.PAUSED: Writing.CLOSED, Sent.RESUMED: Writing.CLOSED, **_CLOSED},
+    Writing.RESPONDING: {WriteEvent.RESPONSE: Writing.IDLE, **_CLOSED},
+    Writing.BLOCKED: {WriteEvent.RESUMED: Writing.IDLE, WriteEvent.END: Writing.LINGERING, **_CLOSED},
+    Writing.LINGERING: {WriteEvent.PAUSED: Writing.LINGERING, WriteEvent.RESUMED: Writing.LINGERING, **_CLOSED},
+    Writing.CLOSED: {WriteEvent.PAUSED: Writing.CLOSED, WriteEvent.RESUMED: Writing.CLOSED, **_CLOSED},
 }
 
 
@@ -108,10 +109,10 @@ class ConnectionState:
     def __init__(self) -> None:
         self.reading, self.writing = Reading.HEAD, Writing.IDLE
 
-    def receive(self, event: ReadingEvent) -> None:
+    def on_read(self, event: ReadingEvent) -> None:
         """Change the state of reading."""
         self.reading = READING[self.reading][event]
 
-    def send(self, event: WritingEvent) -> None:
+    def on_write(self, event: WritingEvent) -> None:
         """Change the state of writing."""
         self.writing = WRITING[self.writing][event]

@@ -18,7 +18,7 @@ MAX_PIPELINED = 100  # requests that one connection may have unanswered
 
 @dataclass(slots=True)
 class Exchange:
-    """A request and, where it needed nobody to be made, its response. `route` is where a prediction is made, if so."""
+    """A request; its route if that is a prediction; its response if that is a rejection."""
 
     head: RequestHead
     request: Request
@@ -49,19 +49,13 @@ class ExchangeQueue(deque[Exchange]):
         response = Response(error.status, headers, orjson.dumps(error.body()))
         self.append(Exchange(head, request, response=response))
 
-    def end(self) -> bool:
-        """Let the connection close after the latest exchange; return whether there is one."""
-        if self:
-            self[-1].head.keep_alive = False
-        return bool(self)
-
     def _request(self, head: RequestHead) -> Request:
         return Request(head.fields, self._budget.reserve())
 
     def drop_last(self) -> Exchange:
         """Remove the latest exchange, and what it holds; return it."""
         exchange = self.pop()
-        exchange.request.reservation.release()
+        exchange.request.release()
         return exchange
 
     def drop_behind(self, kept: int) -> None:

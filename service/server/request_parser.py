@@ -36,7 +36,7 @@ class Receiver(Protocol):
 
 
 class RequestParser:
-    """Calls the receiver; which part of a request comes next is its state, and what comes in no state is ignored."""
+    """Calls the receiver for each part of a request that the state of reading expects; other parts are ignored."""
 
     def __init__(self, state: ConnectionState, receiver: Receiver) -> None:
         self._state, self._receiver = state, receiver
@@ -50,7 +50,7 @@ class RequestParser:
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
 
     def close(self) -> None:
-        """Drop the parser, which refers to this: else bodies stay until garbage is collected."""
+        """Drop llhttp's parser, which refers to this one and would keep it until garbage is collected."""
         del self._parser
 
     def feed(self, data: bytes) -> None:
@@ -67,7 +67,8 @@ class RequestParser:
             if self._unused > MAX_HEAD_BYTES:
                 raise RequestRejected(431, f"the headers are larger than {MAX_HEAD_BYTES} bytes")
             return
-        self._feed_without_upgrade(data[offset:])
+        if self._state.reading is Reading.HEAD:
+            self._feed_without_upgrade(data[offset:])
 
     def _feed_without_upgrade(self, rest: bytes) -> None:
         """Treat a request that offers another protocol as the HTTP/1.1 that it is (RFC 9110, 7.8).

@@ -1,4 +1,4 @@
-"""Timeouts of one connection: how long it may wait for what the client owes."""
+"""Timeouts of one connection: how long it waits for its client."""
 
 import asyncio
 import sys
@@ -20,7 +20,7 @@ class Seconds(NamedTuple):
 
 
 class Timeouts:
-    """Calls `on_expired` when the client has owed something for too long, and aborts where it reads no responses.
+    """Calls `on_expired` when a state lasts too long, and aborts if the client does not read its responses.
 
     One timer a connection, which sets itself again for when a timeout may be due, costs next to nothing.
     """
@@ -44,7 +44,7 @@ class Timeouts:
         self._timer.cancel()
 
     def restart(self) -> None:
-        """Give the client its full time from now on: it owes something else, or reading was paused."""
+        """Give the client its full time from now on: the state is another one, or reading was paused."""
         self._since = self._loop.time()
 
     @property

@@ -4,13 +4,21 @@ import gc
 import json
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import numpy as np
 import pytest
 from flask import Flask
 
-from service.prediction.calls import PendingRequest
-from service.prediction.messages import Response
+from service.app import create_app
+from service.metrics.registry import Metrics
+from service.prediction.calls import CallLabels, CallRecord, PendingRequest, Timings
+from service.prediction.counting import CallCounter
+from service.prediction.memory_budget import SMALL
+from service.prediction.messages import Request, Response
 from service.protocols import find_route
+from service.settings import Settings
 from tests.helpers.models import ROW
 from tests.helpers.predictions import make_request
 
@@ -48,3 +56,35 @@ def test_a_body_is_freed_with_its_response(path: str, text: str, status: int, ap
     assert [response.status for response in responses] == [status]
     assert len(pipeline.counter) == 1
     assert sys.getrefcount(body) == alone
+
+
+def test_any_thread_counts() -> None:
+    metrics = Metrics()
+    counter, before = CallCounter(metrics), sys.getswitchinterval()
+    labels = CallLabels(None, "native", "/predict", 404, "invalid", "not_found")
+    record = CallRecord(labels, Timings(0.0, 0.0), np.empty(0, np.intp))
+
+    def add_and_count(_: int) -> None:
+        counter.add(record)
+        counter.count()
+
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            assert len([*threads.map(add_and_count, range(4000))]) == 4000
+    finally:
+        sys.setswitchinterval(before)
+    counter.count()
+    assert metrics.http_requests.labels("POST", "/predict", 404)._value.get() == 4000
+
+
+def test_a_small_body_is_answered_however_much_others_hold(iris: Path) -> None:
+    app = create_app(Settings(models=iris))
+    service, route = app.extensions["npserve"], find_route("/predict")
+    assert route is not None
+    service.budget.reserve(service.budget.max_bytes + 1)
+    body = json.dumps({"instances": [ROW] * 700}).encode().ljust(SMALL - 10)
+    responses: list[Response] = []
+    request = Request({}, service.budget.reserve(len(body)), body)
+    service.pipeline.answer(service.pipeline.decode([PendingRequest(request, route, responses.append)]))
+    assert [response.status for response in responses] == [200]

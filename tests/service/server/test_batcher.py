@@ -86,7 +86,7 @@ class Harness:
         assert route is not None
 
         def respond(response: Response) -> None:
-            request.reservation.release()  # as a connection does
+            request.release()  # as a connection does
             self.responses[number] = (response.status, json.loads(response.body))
 
         self.batcher.submit(PendingRequest(request, route, respond))
@@ -391,6 +391,21 @@ def test_nothing_is_computed_for_who_has_gone(
     assert passes.rows == [1, 1]
     assert harness.counted(outcome="expired") == 2
     assert {number: status for number, (status, _) in harness.responses.items()} == {0: 200, 1: 499, 2: 200, 3: 499}
+
+
+def test_the_body_of_who_has_gone_is_let_go(models: Path, small: Model, rng: np.random.Generator) -> None:
+    async def run() -> Harness:
+        harness = Harness(models)
+        for number in range(3):
+            harness.submit(number, "small", _rows(rng, 5000))
+        harness.requests[1].abandon()
+        await harness.wait_for(2)
+        return harness
+
+    harness = asyncio.run(run())
+    assert harness.requests[1].body == b""
+    assert [*harness.responses] == [0, 2]
+    assert harness.budget.held == 0
 
 
 def test_answers_are_counted_soon(models: Path, small: Model, rng: np.random.Generator) -> None:

@@ -188,6 +188,15 @@ def test_what_is_refused_behind_requests_is_answered_after_them(refused: bytes, 
         assert [answer and answer.status for answer in (wire.answer() for _ in range(5))] == [200, 400, 200, 400, None]
 
 
+def test_what_follows_a_body_that_is_too_long_is_ignored(server: Server) -> None:
+    large = message("POST", "/predict", b" " * 5_000_000, Content_Type=JSON)
+    for rest in (b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", b"garbage\r\n\r\n", GOOD):
+        with Wire(server.port) as wire:
+            wire.send(large + rest)
+            answers = wire.answer(), wire.answer()
+        assert [answer and answer.status for answer in answers] == [413, None]
+
+
 def test_so_many_requests_at_once_that_they_would_fill_the_memory(server: Server) -> None:
     with Wire(server.port) as wire:
         wire.send(message("GET", "/livez") * 2000)
