@@ -1,6 +1,6 @@
 """Scores of a model on rows that it was not trained on: one pass over the rows, then metrics."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,12 +25,6 @@ class EvaluationResult:
         """Whether the most probable class of each row is the true class (N,)."""
         return np.asarray(self.outputs.argmax(axis=1) == self.targets)
 
-    @classmethod
-    def concatenate(cls, results: Sequence["EvaluationResult"]) -> "EvaluationResult":
-        """Concatenate the results of several chunks."""
-        columns = zip(*((result.outputs, result.losses, result.targets) for result in results), strict=True)
-        return cls(*(np.concatenate(column) for column in columns))
-
     def take(self, rows: NDArray[np.intp]) -> "EvaluationResult":
         """Return the result of some rows, which may be repeated."""
         return EvaluationResult(self.outputs[rows], self.losses[rows], self.targets[rows])
@@ -42,16 +36,18 @@ class EvaluationResult:
 
 def evaluate_model(model: Model, chunks: Iterable[tuple[NDArray[Any], NDArray[Any]]]) -> EvaluationResult:
     """Run a model over chunks of codes (B, K) and targets (B,)."""
-    return EvaluationResult.concatenate([_evaluate_chunk(model, codes, y) for codes, y in chunks])
+    columns = zip(*(_evaluate_chunk(model, codes, y) for codes, y in chunks), strict=True)
+    return EvaluationResult(*map(np.concatenate, columns))
 
 
-def _evaluate_chunk(model: Model, codes: NDArray[Any], y: NDArray[Any]) -> EvaluationResult:
+def _evaluate_chunk(model: Model, codes: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """Return the outputs (B, C), the losses (B,) and the targets (B,)."""
     logits = model.logits(codes).astype(np.float64)
     # log softmax(z)_y = z_y - max z - log sum exp(z - max z); the largest probability is exp(0) / sum.
     margin = logits.max(axis=1) - logits[np.arange(len(logits)), y] if model.labels else None
     predicted = model.network.activate(logits)
     losses = np.square(predicted[:, 0] - y) if margin is None else margin - np.log(predicted.max(axis=1))
-    return EvaluationResult(predicted.astype(np.float32), losses, y)
+    return predicted.astype(np.float32), losses, y
 
 
 def _classification(result: EvaluationResult) -> dict[str, float]:

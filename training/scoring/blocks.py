@@ -24,12 +24,13 @@ ACCEPTED_TYPES = {
     "date": (TIME, TIME_UTC),
     "category": (TEXT, INTEGER, FLOAT, BOOLEAN),
 }
-Blocks = Iterator[tuple[NDArray[Any], pyarrow.Table]]
+Blocks = Iterator[tuple[NDArray[Any], Any]]
 INTEGER_PATTERN = re.compile(r"[-+]?[0-9]{1,18}(\.0*)?")
 
 
 def read_blocks(data: Arrays | Table, features: Features, kept: list[str]) -> Blocks:
-    """Yield the rows of a file block by block: their codes (B, K), and the columns `kept` of a table as stored.
+    """Yield the rows of a file block by block: their codes (B, K), and as stored the targets of arrays (B,), or the
+    columns `kept` of a table.
 
     Raises TrainingError where the model does not accept the rows.
     """
@@ -41,7 +42,8 @@ def _array_blocks(arrays: Arrays, features: Features) -> Blocks:
     if codes.shape[1] != len(features):
         raise TrainingError(f"the data have {codes.shape[1]} values a row, the model takes {len(features)}")
     for start in range(0, len(codes), ROWS_PER_CHUNK):
-        yield codes[start : start + ROWS_PER_CHUNK], None
+        block = slice(start, start + ROWS_PER_CHUNK)
+        yield codes[block], arrays.y[block]
 
 
 def _table_blocks(table: Table, features: Features, kept: list[str]) -> Blocks:
@@ -73,9 +75,8 @@ def _column_cells(table: Table, stored: pyarrow.Table, column: Column) -> pyarro
     if column.name not in table.types:
         return pyarrow.chunked_array([pyarrow.nulls(stored.num_rows)])
     cells = table.column(stored, column.name)
-    if not (table.stored_as_text and isinstance(column, Category)):
-        return cells
-    if not all(map(INTEGER_PATTERN.fullmatch, column.categories)):
+    integers = isinstance(column, Category) and all(map(INTEGER_PATTERN.fullmatch, column.categories))
+    if not (integers and table.stored_as_text):
         return cells
     encoded = cells.combine_chunks().dictionary_encode()
     values = [

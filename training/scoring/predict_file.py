@@ -2,9 +2,8 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import pyarrow
 import pyarrow.csv
@@ -13,7 +12,7 @@ from tqdm import tqdm
 
 from nn import Model
 from nn.columns import text
-from store.durable import sync_folder, temporary_beside
+from store.durable import atomic_write
 from training.errors import TrainingError
 from training.files.read import read_file
 from training.files.table import TEXT, ReadOptions, Table
@@ -38,13 +37,17 @@ def predict_file(model: Model, data: Path, out: Path, delimiter: str | None, hea
         raise TrainingError(f"{data} has a column {duplicates[0]!r} already: rename it")
     total = source.rows if isinstance(source, Table) else len(source.x)
     bar = tqdm(total=total, unit=" rows", unit_scale=True, disable=None, leave=False)
-    with bar, _writer(out) as write:
+
+    def predicted_tables() -> Iterator[pyarrow.Table]:
         for codes, stored in read_blocks(source, model.features, own_names):
             outputs = model.predict(codes)
             predictions = [model.best_labels(outputs), *outputs.T] if model.labels else [outputs[:, 0]]
             own = [_writable(stored.column(name)) for name in own_names]
-            write(pyarrow.table([*own, *map(pyarrow.array, predictions)], names=[*own_names, *added]))
+            yield pyarrow.table([*own, *map(pyarrow.array, predictions)], names=[*own_names, *added])
             bar.update(len(codes))
+
+    with bar:
+        _write_tables(out, predicted_tables())
     return total
 
 
@@ -53,27 +56,18 @@ def _writable(column: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:
     return column.cast(TEXT) if pyarrow.types.is_string_view(column.type) else column
 
 
-@contextmanager
-def _writer(out: Path) -> Iterator[Any]:
-    """Write tables into a temporary file, which replaces `out` when it is complete and synced to the disk."""
-    temporary = temporary_beside(out)
-    writer: Any = None
+def _write_tables(out: Path, tables: Iterator[pyarrow.Table]) -> None:
+    """Write one table or more into a temporary file, which replaces `out` when it is complete and synced to the disk.
 
-    def write(table: pyarrow.Table) -> None:
-        nonlocal writer
-        if writer is None:
-            writer = WRITERS[out.suffix.lower()](str(temporary), table.schema)
-        writer.write_table(table)
-
+    The writer needs the schema, which the first table has.
+    """
     try:
-        yield write
-        if writer is not None:
-            writer.close()
+        with atomic_write(out) as temporary:
+            first = next(tables)
+            with WRITERS[out.suffix.lower()](str(temporary), first.schema) as writer:
+                for table in chain([first], tables):
+                    writer.write_table(table)
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
-            temporary.replace(out)
-            sync_folder(out.parent)
     except OSError as error:
         raise TrainingError(f"{out} can't be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -23,28 +23,24 @@ def score_file(data: Arrays | Table, models: list[Model], target: str | None) ->
     """Run models of the same task over the rows of a file that have a target; return a result for each model."""
     if isinstance(data, Table) and target is not None and any(isinstance(label, str) for label in models[0].labels):
         data = data.as_text([target])
-    results = [[evaluate_model(model, [chunk]) for chunk in _chunks(data, model, target)] for model in models]
-    if not results[0]:
+    results = [evaluate_model(model, _chunks(data, model, target)) for model in models]
+    if not len(results[0].targets):
         raise TrainingError(f"no row has a value in the column {target!r} to compare with")
-    return [EvaluationResult.concatenate(blocks) for blocks in results]
+    return results
 
 
 def _chunks(data: Arrays | Table, model: Model, target: str | None) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
     """Yield the codes and the targets of the rows that have a target, block by block."""
-    start = 0
     kept = [target] if isinstance(data, Table) and target in data.types else []
     for codes, stored in read_blocks(data, model.features, kept):
         if isinstance(data, Arrays):
-            yield codes, _encode_targets(data.y[start : start + len(codes)].tolist(), model)
+            yield codes, _encode_targets(stored.tolist(), model)
         elif not kept:
             problem = f"has no column {target!r}" if target else "needs a --target"
             raise TrainingError(f"{data.path} {problem} to compare with; there are {', '.join(data.types)}")
         else:
             cells = data.column(stored, kept[0])
-            y, has_target = _encode_targets(cells.drop_null().to_pylist(), model), cells.is_valid().to_numpy()
-            if len(y):
-                yield codes[has_target], y
-        start += len(codes)
+            yield codes[cells.is_valid().to_numpy()], _encode_targets(cells.drop_null().to_pylist(), model)
 
 
 def _encode_targets(values: list[Any], model: Model) -> NDArray[Any]:
