@@ -14,10 +14,8 @@ from training.config import Config
 from training.errors import TrainingError
 from training.interrupts import Interrupted
 
-PROGRAM = "python -m training"
 
-
-def main(arguments: list[str] | None = None, program: str = PROGRAM) -> int:
+def main(arguments: list[str] | None = None, program: str = "python -m training") -> int:
     """Run one command, shown in its help as a command of `program`.
 
     Returns 0 on success, 1 if the version was not promoted, 2 if the command can't be done, 130 if interrupted.
@@ -40,30 +38,31 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> int:
     return code
 
 
-def _parser(program: str = PROGRAM) -> argparse.ArgumentParser:
+def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=program, description="Train networks and publish them.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add_command in (_add_train, _add_evaluate, _add_compare, _add_predict):
-        command = add_command(commands, program)
-        store = Path(os.environ.get("NPSERVE_MODELS", "models"))
-        explained = "the store (default: $NPSERVE_MODELS, else models)"
+        add_command(commands)
+    store = Path(os.environ.get("NPSERVE_MODELS", "models"))
+    explained = "the store (default: $NPSERVE_MODELS, else models)"
+    for command in commands.choices.values():
         command.add_argument("--models", type=Path, default=store, metavar="DIR", help=explained)
     return parser
 
 
-def _add_train(commands: Any, program: str) -> Any:
+def _add_train(commands: Any) -> None:
     command = commands.add_parser(
         "train",
         help="train a network on a data set and publish it",
         description="Train a network on a data set, try it on rows that it has not seen, and publish it."
         " Settings come from a TOML file (--config), from options, or are found from the data.",
-        epilog=f"example: {program} train --data flowers.csv --target species --name flowers",
+        epilog="example: %(prog)s --data flowers.csv --target species --name flowers",
     )
     command.set_defaults(run=run_train)
     command.add_argument("--name", help="what to publish it as (default: the name of the file)")
     command.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML, by the names of the options")
     for setting in fields(Config):
-        _add_setting(command, setting, setting.default)
+        _add_setting(command, setting)
     command.add_argument("--json", action="store_true", help="print a JSON object a line, for programs")
     command.add_argument("--force", action="store_true", help="make it stable whatever its test metric")
     command.add_argument("--no-promote", action="store_true", help="publish it as candidate, leave stable alone")
@@ -71,49 +70,45 @@ def _add_train(commands: Any, program: str) -> Any:
     command.add_argument(
         "--timeout", type=float, default=60.0, metavar="SECONDS", help="how long to wait (default: %(default)g)"
     )
-    return command
 
 
-def _add_evaluate(commands: Any, program: str) -> Any:
+def _add_evaluate(commands: Any) -> None:
     command = commands.add_parser(
         "evaluate",
         help="say how good a version is on new data",
         description="Run a published version over the rows of a file and print the figures of its training report.",
-        epilog=f"example: {program} evaluate flowers --data june.csv",
+        epilog="example: %(prog)s flowers --data june.csv",
     )
     command.set_defaults(run=run_evaluate)
     _add_version(command)
     _add_data(command, scored=True)
-    return command
 
 
-def _add_compare(commands: Any, program: str) -> Any:
+def _add_compare(commands: Any) -> None:
     command = commands.add_parser(
         "compare",
         help="say which of two versions is better, and whether that is chance",
         description="Run two versions over the same rows. McNemar's test (for a regression the sign test) says how"
         " likely chance alone makes such a difference.",
-        epilog=f"example: {program} compare flowers 1 2 --data june.csv",
+        epilog="example: %(prog)s flowers 1 2 --data june.csv",
     )
     command.set_defaults(run=run_compare)
     command.add_argument("name", metavar="NAME")
     command.add_argument("versions", metavar="VERSION", nargs=2, help="two numbers or aliases")
     _add_data(command, scored=True)
-    return command
 
 
-def _add_predict(commands: Any, program: str) -> Any:
+def _add_predict(commands: Any) -> None:
     command = commands.add_parser(
         "predict",
         help="predict the rows of a file",
         description="Write the rows of a file with their predictions to another one; neither need fit into memory.",
-        epilog=f"example: {program} predict flowers --data new.csv --out predicted.parquet",
+        epilog="example: %(prog)s flowers --data new.csv --out predicted.parquet",
     )
     command.set_defaults(run=run_predict)
     _add_version(command)
     _add_data(command, scored=False)
     command.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .csv or .parquet file to write")
-    return command
 
 
 def _add_version(command: argparse.ArgumentParser) -> None:
@@ -128,14 +123,14 @@ def _add_data(command: argparse.ArgumentParser, *, scored: bool) -> None:
         command.add_argument("--target", metavar="COLUMN", help="what to compare with (default: as in training)")
     for setting in fields(Config):
         if setting.name in ("delimiter", "header"):
-            _add_setting(command, setting, None)
+            _add_setting(command, setting)
     if scored:
         command.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
-def _add_setting(command: argparse.ArgumentParser, setting: Field[Any], default: Any) -> None:
+def _add_setting(command: argparse.ArgumentParser, setting: Field[Any]) -> None:
     """Make a setting an option, which is None if it is not given: file and default then decide."""
-    metadata = setting.metadata
+    metadata, default = setting.metadata, setting.default
 
     def parse(text: str) -> Any:
         try:

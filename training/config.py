@@ -92,9 +92,8 @@ class Config:
     def __post_init__(self) -> None:
         for setting in fields(self):
             value = getattr(self, setting.name)
-            # 0.0 is equal to 0, but not a valid seed.
-            is_default = type(value) is type(setting.default) and value == setting.default
-            if not is_default and not setting.metadata["check"](value):
+            is_given = value is not None or setting.default is not None
+            if is_given and not setting.metadata["check"](value):
                 raise TrainingError(f"{setting.name} = {value!r}: expected {setting.metadata['expected']}")
         if not self.data:
             raise TrainingError("name the data to learn from: --data digits, or a .npz, .csv or .parquet file")

@@ -14,13 +14,9 @@ from training.config import Config
 from training.data.dataset import DataSet
 from training.evaluation.calibration import fit_temperature, scale_outputs
 from training.interrupts import Divergence, Interrupted, interruptible
-from training.keras import Sequential
+from training.keras import Sequential, layers, optimizers, utils
 from training.keras.callbacks import BackupAndRestore, Callback, EarlyStopping, History
-from training.keras.layers import Dense, Dropout, Layer
 from training.keras.losses import Huber, SparseCategoricalCrossentropy
-from training.keras.optimizers import OPTIMIZERS
-from training.keras.optimizers.schedules import CosineDecay
-from training.keras.utils import set_random_seed
 
 MIN_BATCH_SIZE, MAX_BATCH_SIZE = 32, 256
 DEFAULT_STEPS = 6000  # of a run without a number of epochs
@@ -46,7 +42,7 @@ def fit_model(
     With a checkpoint folder, a run that was stopped or killed resumes from there, and its result is bit-identical.
     Raises TrainingError if the loss diverges, Interrupted if the run is interrupted.
     """
-    set_random_seed(config.seed)
+    utils.set_random_seed(config.seed)
     batch_size, epochs = _schedule(config, len(data.train))
     model = _build_network(config, data.features.width, len(data.targets.labels))
     _compile(model, config, data, epochs * ceil(len(data.train) / batch_size))
@@ -80,12 +76,12 @@ def _schedule(config: Config, rows: int) -> tuple[int, int]:
 
 def _build_network(config: Config, inputs: int, classes: int) -> Sequential:
     """Return the network: hidden layers with dropout, then one output for each class, or one value."""
-    layers: list[Layer] = []
+    model = Sequential()
     for units in config.layers:
-        layers += [Dense(units, activation=config.activation)]
-        layers += [Dropout(config.dropout)] if config.dropout else []
-    layers += [Dense(classes, activation="softmax") if classes else Dense(1)]
-    model = Sequential(layers)
+        model.add(layers.Dense(units, activation=config.activation))
+        if config.dropout:
+            model.add(layers.Dropout(config.dropout))
+    model.add(layers.Dense(classes, activation="softmax") if classes else layers.Dense(1))
     model.build((None, inputs))
     return model
 
@@ -94,10 +90,10 @@ def _compile(model: Sequential, config: Config, data: DataSet, steps: int) -> No
     """Choose the optimizer with its learning rate over the steps of the run, the loss and the metric."""
     rate: Any = config.learning_rate
     if config.schedule == "cosine":
-        warmup_steps = round(WARMUP_SHARE * steps)
-        rate = CosineDecay(0.0, max(steps - warmup_steps, 1), warmup_target=rate, warmup_steps=warmup_steps)
+        warmup = round(WARMUP_SHARE * steps)
+        rate = optimizers.schedules.CosineDecay(0.0, max(steps - warmup, 1), warmup_target=rate, warmup_steps=warmup)
     options = {"weight_decay": config.weight_decay} if config.optimizer == "adamw" else {}
-    optimizer = OPTIMIZERS[config.optimizer](rate, **options)
+    optimizer = optimizers.OPTIMIZERS[config.optimizer](rate, **options)
     if data.targets.task == "regression":
         model.compile(optimizer, Huber(), ["mae"])
     else:
