@@ -2,8 +2,10 @@
 
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,24 +17,7 @@ from training.evaluation.scores import ECE_BINS, EvaluationResult, confidence_bi
 
 INK, FIRST, SECOND, WEAK = "#1f2933", "#2b6cb0", "#dd6b20", "#cbd5e0"
 COLORMAP = "Blues"
-STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "npserve",  # the same plot gives the same text
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.grid": True,
-    "grid.color": "#edf2f7",
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-    "text.parse_math": False,  # names may contain $
-}
+STYLE = mpl.rc_params_from_file(Path(__file__).with_name("plots.mplstyle"), use_default_template=False)
 MAX_ANNOTATED_CLASSES = 20  # of a confusion matrix with numbers in its cells
 MAX_BARS = 25
 MAX_LABEL_LENGTH = 28
@@ -135,7 +120,10 @@ def predicted_against_true(result: EvaluationResult) -> str:
     """Draw predicted against true values of a regression; correct predictions are on the diagonal."""
     figure, axes = _subplot(4.8, 4.2)
     y, predicted = result.targets.astype(np.float64), result.outputs[:, 0].astype(np.float64)
-    _scatter(axes, y, predicted)
+    if len(y) <= 1000:
+        axes.plot(y, predicted, "o", color=FIRST, alpha=0.5, markersize=4, markeredgewidth=0)
+    else:
+        axes.hexbin(y, predicted, gridsize=45, cmap=COLORMAP, bins="log", mincnt=1, linewidths=0)
     ends = [min(y.min(), predicted.min()), max(y.max(), predicted.max())]
     axes.plot(ends, ends, color=SECOND, linewidth=1)
     axes.set(xlabel="true", ylabel="predicted")
@@ -151,13 +139,6 @@ def residuals(result: EvaluationResult) -> str:
     axes.axvline(0, color=SECOND, linewidth=1)
     axes.set(xlabel="predicted - true", ylabel="rows")
     return _svg(figure)
-
-
-def _scatter(axes: Axes, x: NDArray[Any], y: NDArray[Any]) -> None:
-    if len(x) <= 1000:
-        axes.plot(x, y, "o", color=FIRST, alpha=0.5, markersize=4, markeredgewidth=0)
-    else:
-        axes.hexbin(x, y, gridsize=45, cmap=COLORMAP, bins="log", mincnt=1, linewidths=0)
 
 
 def _subplot(width: float, height: float) -> tuple[Figure, Axes]:

@@ -37,11 +37,6 @@ class TrainingRun:
     intervals: dict[str, Interval]
     provenance: dict[str, Any]
 
-    @property
-    def is_classification(self) -> bool:
-        """Whether the task is a classification."""
-        return self.data.targets.task == "classification"
-
 
 @mpl.rc_context(plots.STYLE)
 def render(run: TrainingRun) -> str:
@@ -53,37 +48,11 @@ def render(run: TrainingRun) -> str:
     return environment.get_template("report.html").render(
         run=run,
         written=datetime.now(UTC),
-        facts=_facts(run),
+        kinds=Counter(column.kind for column in run.data.features.columns),
         curves=plots.learning_curves(run.fitted.history.history, run.fitted.best_epoch),
         importance=plots.importances(importance(run.fitted.model, run.data), run.data.image),
-        **(_classification(run) if run.is_classification else _regression(run)),
+        **(_classification(run) if run.data.targets.task == "classification" else _regression(run)),
     )
-
-
-def _facts(run: TrainingRun) -> dict[str, str]:
-    """Return the facts about data, network and training."""
-    layers = run.fitted.model.network.layers
-    widths = [layers[0].kernel.shape[0], *(layer.kernel.shape[1] for layer in layers)]
-    parameters = sum(layer.kernel.size + layer.bias.size for layer in layers)
-    data = run.data
-    table = {
-        "Data": run.provenance["data"]["source"],
-        "Rows": f"{len(data.train):,} to train, {len(data.validation):,} to validate, {len(data.test):,} to test",
-        "Network": f"{' → '.join(map(str, widths))}, {run.config.activation}: {parameters:,} parameters",
-        "Epochs": f"{len(run.fitted.history.epoch)}, the best was {run.fitted.best_epoch + 1}",
-        "Optimizer": f"{run.config.optimizer}, learning rate {run.config.learning_rate:g}, {run.config.schedule}",
-    }
-    if run.config.target:
-        table["Target"] = run.config.target
-    if run.fitted.temperature is not None:
-        table["Temperature"] = f"{run.fitted.temperature:.3f} (folded into the last layer)"
-    if digest := run.provenance["data"].get("sha256"):
-        table["SHA-256 of the data"] = digest
-    kinds = Counter(column.kind for column in data.features.columns)
-    table["Columns"] = ", ".join(f"{count} of kind {kind}" for kind, count in kinds.items())
-    if data.features.dropped:
-        table["Columns"] += f"; dropped: {', '.join(data.features.dropped)}"
-    return table
 
 
 def _classification(run: TrainingRun) -> dict[str, Any]:
@@ -129,7 +98,7 @@ def _confident_errors(run: TrainingRun) -> dict[str, Any]:
         for true, outputs in zip(result.targets[worst].tolist(), result.outputs[worst], strict=True)
     ]
     if run.data.image is None or not errors:
-        return _add_cells(run, worst, errors) | {"count": len(wrong)}
+        return _add_cells(run, worst, errors)
     pixels = run.data.test.take(worst)[0].reshape(-1, *run.data.image)
     captions = [f"{error['true']} → {error['predicted']} ({error['probability']:.2f})" for error in errors]
     return {"count": len(wrong), "plot": plots.images(pixels, captions), "rows": []}
