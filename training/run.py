@@ -5,8 +5,6 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
-
 from nn import Artifact
 from store import Publication, publish
 from store.layout import model_folder
@@ -51,7 +49,7 @@ def run(
     provenance = collect_provenance(data.source, config.seed)
     report = render(TrainingRun(name, config, data, warnings, fitted, result, scores, intervals, provenance))
     files = {"config.toml": config.to_toml().encode(), "report.html": report.encode()}
-    artifact = Artifact(fitted.model, choose_golden_rows(fitted.model, _golden_row_candidates(data)))
+    artifact = Artifact(fitted.model, choose_golden_rows(fitted.model, data.test.take(slice(POOL_ROWS))[0]))
     publication = publish(
         models, name, artifact, {"test": scores}, provenance, files=files, promote=promote, force=force
     )
@@ -64,9 +62,3 @@ def _checkpoint(config: Config, name: str, models: Path, data: DataSet) -> Path:
     """Return the checkpoint folder of a run, which is the same for the same settings and data."""
     settings = config.to_toml() + json.dumps(data.source)
     return models / CHECKPOINT_FOLDER / f"{name}-{hashlib.sha256(settings.encode()).hexdigest()[:12]}"
-
-
-def _golden_row_candidates(data: DataSet) -> np.ndarray:
-    """Return codes (B, K) of test rows, or of validation or training rows if there are none."""
-    split = next(split for split in (data.test, data.validation, data.train) if len(split))
-    return split.take(slice(POOL_ROWS))[0]

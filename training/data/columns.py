@@ -112,8 +112,8 @@ def fit_number(name: str, values: Float32, missing: bool = False, bins: int = 0)
     """Centre at the median, scale by the interquartile range, cut into quantile bins."""
     low, first, median, third, high = (float(q) for q in np.quantile(values, [0, 0.25, 0.5, 0.75, 1]))
     spread = (third - first) / NORMAL_IQR or (high - low) / 2
-    centre = _to_float32(median)
-    scale = _to_float32(1 / spread) if spread > np.finfo(np.float32).tiny else 0.0
+    centre = float(np.float32(median))
+    scale = float(np.float32(1 / spread)) if spread > np.finfo(np.float32).tiny else 0.0
     edges = _quantile_edges(values, bins) if bins > 1 else ()
     return Number(name, missing, fill_value=centre, offset=centre, scale=scale, edges=edges)
 
@@ -133,10 +133,6 @@ def _quantile_edges(values: Float32, bins: int) -> tuple[float, ...]:
     return tuple(edges[np.append(True, np.diff(edges) > np.finfo(np.float32).tiny)].tolist())
 
 
-def _to_float32(value: float) -> float:
-    return float(np.float32(value))
-
-
 def finite_numbers(name: str, values: npt.NDArray[np.generic]) -> Float32:
     """Round to float32; infinite values raise TrainingError."""
     numbers = read_numbers(values)
@@ -152,7 +148,7 @@ def _fit_date(name: str, cells: pyarrow.ChunkedArray, missing: bool) -> Date:
     # A period in which all rows agree, such as the time of day of plain dates, carries no information.
     periods = [period for period, length in Date.SECONDS.items() if np.ptp(seconds % length) > 0]
     scale = 2 / (high - low) if high > low else 0.0
-    return Date(name, missing, fill_value=median, offset=median, scale=_to_float32(scale), periods=tuple(periods))
+    return Date(name, missing, fill_value=median, offset=median, scale=float(np.float32(scale)), periods=tuple(periods))
 
 
 def read_seconds(cells: pyarrow.ChunkedArray) -> npt.NDArray[np.float64]:

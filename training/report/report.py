@@ -9,8 +9,8 @@ import matplotlib as mpl
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
+from sklearn import metrics
 
-from nn.model import Label
 from training.config import Config
 from training.data.dataset import DataSet
 from training.evaluation.confidence import Interval
@@ -56,35 +56,16 @@ def render(run: TrainingRun) -> str:
 
 
 def _classification(run: TrainingRun) -> dict[str, Any]:
-    """Return the sections of a classification."""
+    """Return the sections of a classification; a score of a class that would divide by zero is NaN."""
     labels = run.data.targets.labels
-    # The number of test rows by true class (first axis) and predicted class.
-    confusion = np.zeros((len(labels), len(labels)), np.intp)
-    np.add.at(confusion, (run.result.targets, run.result.outputs.argmax(axis=1)), 1)
+    true, predicted, classes = run.result.targets, run.result.outputs.argmax(axis=1), range(len(labels))
+    scores = metrics.precision_recall_fscore_support(true, predicted, labels=classes, zero_division=np.nan)
     return {
-        "class_scores": _class_scores(confusion, labels),
-        "confusion": plots.confusion_matrix(confusion, labels),
+        "class_scores": zip(labels, *scores, strict=True),
+        "confusion": plots.confusion_matrix(metrics.confusion_matrix(true, predicted, labels=classes), labels),
         "reliability": plots.reliability(run.result),
         "errors": _confident_errors(run),
     }
-
-
-def _class_scores(confusion: NDArray[np.intp], labels: tuple[Label, ...]) -> list[dict[str, Any]]:
-    correct, true, predicted = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
-    return [
-        {
-            "label": label,
-            "rows": int(true[number]),
-            "precision": _ratio(correct[number], predicted[number]),
-            "recall": _ratio(correct[number], true[number]),
-            "f1": _ratio(2 * correct[number], true[number] + predicted[number]),
-        }
-        for number, label in enumerate(labels)
-    ]
-
-
-def _ratio(numerator: float, denominator: float) -> float | None:
-    return float(numerator / denominator) if denominator else None
 
 
 def _confident_errors(run: TrainingRun) -> dict[str, Any]:
