@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nn.model import Label
-from nn.numbers import find_nonfinite
+from nn.numbers import find_nonfinite, read_numbers
 from training.errors import TrainingError
 
 MAX_INTEGER_CLASSES = 20  # integers with more distinct values are the target of a regression
@@ -23,7 +23,10 @@ class Targets:
     def encode(self, y: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Turn targets (B,) into class numbers (B,), or into values (B,) for a regression."""
         if self.task == "regression":
-            return _float32_values(y)
+            values = read_numbers(y)
+            if wrong := find_nonfinite(values):
+                raise TrainingError(f"the target of row {wrong[0][0]} is NaN, infinite or too large for float32")
+            return values
         labels = np.array(self.labels)
         classes = np.minimum(np.searchsorted(labels, y), len(labels) - 1)
         if (unseen := labels[classes] != y).any():
@@ -47,19 +50,9 @@ def find_targets(y: npt.NDArray[Any], task: str | None) -> tuple[Targets, npt.ND
     if task is None:
         few_values = y.dtype.kind in "bU" or len(distinct) <= MAX_INTEGER_CLASSES
         task = "classification" if integral and few_values else "regression"
-    if task == "regression":
-        if y.dtype.kind in "bU":
-            raise TrainingError(f"the targets are not numbers, such as {distinct[0]!s}; a regression needs numbers")
-        return Targets("regression"), _float32_values(y)
-    if not integral:
+    if task == "regression" and y.dtype.kind in "bU":
+        raise TrainingError(f"the targets are not numbers, such as {distinct[0]!s}; a regression needs numbers")
+    if task == "classification" and not integral:
         raise TrainingError("the targets are not classes but fractions: try --task regression")
-    targets = Targets("classification", tuple(distinct.tolist()))
+    targets = Targets(task, tuple(distinct.tolist()) if task == "classification" else ())
     return targets, targets.encode(y)
-
-
-def _float32_values(y: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    with np.errstate(over="ignore"):
-        values = y.astype(np.float64).astype(np.float32)
-    if wrong := find_nonfinite(values):
-        raise TrainingError(f"the target of row {wrong[0][0]} is NaN, infinite or too large for float32")
-    return values
