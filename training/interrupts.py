@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -25,19 +25,14 @@ def interruptible(model: Sequential) -> Iterator[None]:
 
     def stop(number: int, frame: Any) -> None:
         model.state.interrupted = True
-        restore_handlers()
+        previous_handlers.close()
 
-    def restore_handlers() -> None:
-        while previous:
-            signal.signal(*previous.popitem())
-
-    # Only the main thread may set signal handlers.
-    main = threading.current_thread() is threading.main_thread()
-    previous = {number: signal.signal(number, stop) for number in SIGNALS} if main else {}
-    try:
+    with ExitStack() as previous_handlers:
+        # Only the main thread may set signal handlers.
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                previous_handlers.callback(signal.signal, number, signal.signal(number, stop))
         yield
-    finally:
-        restore_handlers()
 
 
 class Divergence(Callback):

@@ -47,7 +47,7 @@ def _read_targets(table: Table, target: str | None) -> tuple[NDArray[Any], NDArr
         raise TrainingError(f"{table.path} has no column {target!r}; there are {columns}")
     if table.types[target] in (TIME, TIME_UTC):
         raise TrainingError(f"{table.path}: the target {target} holds dates, which can't be predicted")
-    column = pyarrow.chunked_array([c for block in table.blocks([target]) for c in block.column(0).chunks])
+    column = pyarrow.concat_tables(table.blocks([target])).column(0)
     has_target = column.is_valid().to_numpy()
     if not has_target.any():
         raise TrainingError(f"{table.path}: all values of the target {target} are missing")

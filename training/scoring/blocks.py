@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nn import Category, Features
 from nn.columns import Column
-from training.data.dataset import ROWS_PER_CHUNK
+from training.data.dataset import Split
 from training.data.from_arrays import array_codes
 from training.data.from_table import encode_columns
 from training.errors import TrainingError
@@ -41,9 +41,7 @@ def _array_blocks(arrays: Arrays, features: Features) -> Blocks:
     codes = array_codes(arrays.x)
     if codes.shape[1] != len(features):
         raise TrainingError(f"the data have {codes.shape[1]} values a row, the model takes {len(features)}")
-    for start in range(0, len(codes), ROWS_PER_CHUNK):
-        block = slice(start, start + ROWS_PER_CHUNK)
-        yield codes[block], arrays.y[block]
+    return Split(features, codes, arrays.y, np.arange(len(codes))).chunks()
 
 
 def _table_blocks(table: Table, features: Features, kept: list[str]) -> Blocks:
