@@ -78,7 +78,7 @@ def _table_codes(table: Table, features: Features, has_target: NDArray[np.bool_]
         first = 0
         for block in table.blocks([column.name for column in features.columns]):
             kept = block.filter(pyarrow.array(has_target[first : first + block.num_rows]))
-            yield encode_columns(features, kept.columns).astype(dtype)
+            yield encode_columns(features, kept.columns)
             first += block.num_rows
 
     return spill(blocks(), (int(has_target.sum()), len(features)), dtype)

@@ -40,7 +40,7 @@ class TrainingRun:
 
 @mpl.rc_context(plots.STYLE)
 def render(run: TrainingRun) -> str:
-    """Return the page with its plots embedded."""
+    """Return the page with its plots embedded; the template writes the facts of the run."""
     loader = PackageLoader("training.report", "")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -101,8 +101,7 @@ def _regression(run: TrainingRun) -> dict[str, Any]:
 
 def _add_cells(run: TrainingRun, rows: NDArray[np.intp], errors: list[dict[str, Any]]) -> dict[str, Any]:
     """Add the first cells of each erroneous row by name, in the form in which a client sends them."""
-    columns = run.data.features.columns[:MAX_CELLS]
-    for error, codes in zip(errors, run.data.test.take(rows)[0], strict=True):
-        cells = zip(columns, codes[: len(columns)], strict=True)
-        error["cells"] = [(column.name, column.to_cell(float(code))) for column, code in cells]
+    names = [column.name for column in run.data.features.columns[:MAX_CELLS]]
+    for error, cells in zip(errors, run.data.features.to_cells(run.data.test.take(rows)[0]), strict=True):
+        error["cells"] = list(zip(names, cells, strict=False))
     return {"plot": None, "rows": errors}
