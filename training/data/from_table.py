@@ -35,6 +35,9 @@ def load_table(table: Table, config: Config, source: dict[str, Any]) -> DataSet:
     features, column_notes = fit_columns(*_sample(table, names, np.flatnonzero(has_target)[row_splits[0]]), config.bins)
     codes = _table_codes(table, features, has_target)
     train, validation, test = (_complete_rows(Split(features, codes, y, rows), notes) for rows in row_splits)
+    if not len(test):
+        lacking = "every test row lacks a value that no training row lacks"
+        raise TrainingError(f"{table.path}: {lacking}; another --seed holds out other rows")
     return DataSet(train, validation, test, targets, source, notes + column_notes)
 
 

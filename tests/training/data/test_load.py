@@ -43,6 +43,17 @@ def test_what_no_training_row_lacks_no_other_may_lack(tmp_path: Path) -> None:
         assert sum(len(split) for split in (data.train, data.validation, data.test)) == 20 - left_out
 
 
+def test_no_test_row_with_all_that_training_rows_have(tmp_path: Path) -> None:
+    """Whichever rows are held out: only they lack a value."""
+    lines = [f"{number},{number % 3},{'ab'[number % 2]}" for number in range(20)]
+    (tmp_path / "data.csv").write_text("\n".join(["width,height,kind", *lines]))
+    for row in load_file(tmp_path / "data.csv").test.rows:
+        lines[row] = "," + lines[row].partition(",")[2]
+    (tmp_path / "data.csv").write_text("\n".join(["width,height,kind", *lines]))
+    with pytest.raises(TrainingError, match="every test row lacks a value that no training row lacks; another --seed"):
+        load_file(tmp_path / "data.csv")
+
+
 def test_a_test_part_without_rows(tmp_path: Path, rng: np.random.Generator) -> None:
     x, y = rng.integers(0, 255, (20, 2, 2), dtype=np.uint8), np.arange(20) % 2
     np.savez(tmp_path / "t.npz", x_train=x, y_train=y, x_test=x[:0], y_test=y[:0])
