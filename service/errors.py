@@ -5,17 +5,15 @@ the value itself: that may be somebody's secret.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 MAX_DETAILS = 20
 MAX_POINTER_LENGTH = 200
 NO_SUCH_PATH = "there is no such path: GET / shows those that are"
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong with a body."""
 
     pointer: str
@@ -43,7 +41,7 @@ class RequestError(Exception):
         """Return the JSON of the response."""
         body: dict[str, Any] = {"error": str(self)}
         if self.problems:
-            body["details"] = [asdict(problem) for problem in self.problems]
+            body["details"] = [problem._asdict() for problem in self.problems]
         return body
 
 

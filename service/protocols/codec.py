@@ -1,7 +1,6 @@
 """The interface of a protocol: how bodies are decoded, responses encoded, errors written, and all of it described."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -29,20 +28,18 @@ STATUSES = {
 }
 
 
-@dataclass(slots=True)
-class DecodedRequest:
+class DecodedRequest(NamedTuple):
     """The codes (B, K) of the rows of a request, and the options that the codec needs to encode its response."""
 
     codes: Codes
     options: Any = None
 
 
-@dataclass(slots=True)
-class EncodedResponse:
+class EncodedResponse(NamedTuple):
     """The body of a response, and headers besides those that every response has."""
 
     body: bytes
-    headers: Mapping[str, str] = field(default_factory=lambda: JSON_HEADERS)
+    headers: Mapping[str, str] = JSON_HEADERS
 
 
 class CodecDescription(NamedTuple):
@@ -62,7 +59,7 @@ class Codec:
     name: ClassVar[str] = "service"  # in the metrics
     title: ClassVar[str] = "The service"  # for people
     binary: ClassVar[str | None] = None  # the content type of requests and responses beside JSON
-    statuses: ClassVar[Mapping[int, str]] = STATUSES
+    statuses: ClassVar[dict[int, str]] = STATUSES
     error: ClassVar[JsonSchema] = record(error=STRING)
 
     def __init__(self, version: Version, settings: Settings) -> None:
@@ -94,6 +91,14 @@ class Codec:
     def encode_error(error: RequestError) -> tuple[int, bytes]:
         """Return status and JSON of an error."""
         return error.status, orjson.dumps(error.body())
+
+
+def example_row(version: Version) -> Any:
+    """Return a golden row; by name where the columns have names of their own, as people would write it."""
+    artifact = version.artifact
+    row, columns = artifact.golden.rows[0], artifact.model.features.columns
+    numbered = all(column.name == f"x{number}" for number, column in enumerate(columns))
+    return row if numbered else dict(zip((column.name for column in columns), row, strict=True))
 
 
 def top_classes(outputs: Array, count: int) -> npt.NDArray[np.intp]:

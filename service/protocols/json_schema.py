@@ -4,7 +4,6 @@ from typing import Any
 
 from nn import Category, Features
 from nn.columns import Column
-from store import Version
 
 JsonSchema = dict[str, Any]
 
@@ -77,11 +76,3 @@ def cell_schema(column: Column) -> JsonSchema:
 
 def _exactly(length: int | None) -> JsonSchema:
     return {} if length is None else {"minItems": length, "maxItems": length}
-
-
-def example_row(version: Version) -> Any:
-    """Return a golden row; by name where the columns have names of their own, as people would write it."""
-    artifact = version.artifact
-    row, columns = artifact.golden.rows[0], artifact.model.features.columns
-    numbered = all(column.name == f"x{number}" for number, column in enumerate(columns))
-    return row if numbered else dict(zip((column.name for column in columns), row, strict=True))

@@ -1,8 +1,7 @@
 """npserve's own protocol: rows as lists or as objects by feature name, in JSON; or an array in NumPy's own format."""
 
 import io
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import orjson
@@ -14,19 +13,9 @@ from service.errors import MAX_DETAILS, InvalidInput, Problem, WrongContentType
 from service.prediction.forward import Predictions
 from service.prediction.messages import Headers, Request, content_type
 from service.protocols.body import check_json, parse_json, unpack
-from service.protocols.codec import STATUSES, Codec, CodecDescription, DecodedRequest, EncodedResponse, top_classes
+from service.protocols.codec import Codec, CodecDescription, DecodedRequest, EncodedResponse, example_row, top_classes
 from service.protocols.fast_json import parse_rows
-from service.protocols.json_schema import (
-    NUMBER,
-    STRING,
-    WHOLE,
-    JsonSchema,
-    array,
-    describe_rows,
-    example_row,
-    matrix,
-    record,
-)
+from service.protocols.json_schema import NUMBER, STRING, WHOLE, JsonSchema, array, describe_rows, matrix, record
 from service.protocols.npy import read_npy
 from service.protocols.rows import INSTANCES_KEY, TOP_KEY, check_row_count, read_body, request_schema, row_location
 from service.settings import Settings
@@ -39,11 +28,11 @@ DETAILS = array(record(pointer=STRING, expected=STRING, got=STRING)) | {"maxItem
 class NativeCodec(Codec):
     """`{"instances": rows}` -> labels and probabilities, or the `top` labels of each row."""
 
-    name: ClassVar[str] = "native"
-    title: ClassVar[str] = "npserve's own"
-    binary: ClassVar[str | None] = NPY
-    statuses: ClassVar[Mapping[int, str]] = STATUSES | {422: "JSON that is no valid input of this model."}
-    error: ClassVar[JsonSchema] = record("details", error=STRING, details=DETAILS)
+    name = "native"
+    title = "npserve's own"
+    binary = NPY
+    statuses = Codec.statuses | {422: "JSON that is no valid input of this model."}
+    error = record("details", error=STRING, details=DETAILS)
 
     def __init__(self, version: Version, settings: Settings) -> None:
         super().__init__(version, settings)

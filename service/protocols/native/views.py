@@ -13,7 +13,8 @@ from flask.typing import ResponseReturnValue
 from nn import Category
 from nn.columns import Column
 from service.prediction.catalogue import Catalogue, Endpoint
-from service.protocols.json_schema import OBJECT, STRING, TRUTH, WHOLE, array, example_row, mapping, nullable, record
+from service.protocols.codec import example_row
+from service.protocols.json_schema import OBJECT, STRING, TRUTH, TYPES, WHOLE, array, mapping, nullable, record
 from service.views import UNKNOWN, Service, Views
 
 views = Views()
@@ -76,8 +77,7 @@ def _models(service: Service) -> ResponseReturnValue:
     return {"models": [_summary(catalogue, name) for name in catalogue.models]}
 
 
-_KIND = {"enum": ["number", "category", "boolean", "date"]}
-_FEATURE = record("categories", name=STRING, kind=_KIND, missing=TRUTH, categories=array(STRING))
+_FEATURE = record("categories", name=STRING, kind={"enum": [*TYPES]}, missing=TRUTH, categories=array(STRING))
 _VERSION = record(
     name=STRING,
     version=WHOLE,

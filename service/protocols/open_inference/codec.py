@@ -1,8 +1,7 @@
 """The Open Inference Protocol V2, with its binary tensors: named tensors in, named tensors out."""
 
 import re
-from collections.abc import Mapping
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
@@ -10,8 +9,8 @@ from service.errors import BadRequest, InvalidInput, Malformed, NotFound, NotJSO
 from service.prediction.forward import Predictions
 from service.prediction.messages import Headers, Request
 from service.protocols.body import check_json, parse_json, unpack
-from service.protocols.codec import STATUSES, Codec, CodecDescription, DecodedRequest, EncodedResponse
-from service.protocols.json_schema import STRING, JsonSchema, record
+from service.protocols.codec import Codec, CodecDescription, DecodedRequest, EncodedResponse
+from service.protocols.json_schema import STRING, record
 from service.protocols.open_inference.fast_json import parse_tensor
 from service.protocols.open_inference.inputs import InputReader
 from service.protocols.open_inference.json_schema import describe_request, describe_response, example_request
@@ -37,14 +36,12 @@ class ResponseOptions(NamedTuple):
 class OpenInferenceCodec(Codec):
     """`{"inputs": tensors}` -> `{"outputs": tensors}`, each tensor in the JSON or as bytes after it."""
 
-    name: ClassVar[str] = "inference"
-    title: ClassVar[str] = "Open Inference Protocol, KServe V2"
-    binary: ClassVar[str | None] = BYTES_TYPE
-    statuses: ClassVar[Mapping[int, str]] = STATUSES | {400: "The body is not JSON, or no valid input of this model."}
+    name = "inference"
+    title = "Open Inference Protocol, KServe V2"
+    binary = BYTES_TYPE
+    statuses = Codec.statuses | {400: "The body is not JSON, or no valid input of this model."}
     # What is not ready says so, beside why.
-    error: ClassVar[JsonSchema] = record(
-        *("name", "ready", "live"), error=STRING, name=STRING, ready={"const": False}, live={"const": True}
-    )
+    error = record(*("name", "ready", "live"), error=STRING, name=STRING, ready={"const": False}, live={"const": True})
 
     def __init__(self, version: Version, settings: Settings) -> None:
         super().__init__(version, settings)

@@ -19,7 +19,6 @@ from service.protocols.rows import INSTANCES_KEY, RowsField, check_row_count, co
 
 INPUTS_KEY, SIGNATURE_KEY = "inputs", "signature_name"
 INPUT_KEY = "input"
-SERVING_DEFAULT = "serving_default"
 
 
 class InstancesField(RowsField):

@@ -1,7 +1,6 @@
 """TensorFlow Serving's REST protocol, which KServe's V1 is too: rows as `instances`, or columns as `inputs`."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import orjson
 
@@ -9,30 +8,25 @@ from service.errors import BadRequest, InvalidInput, NotFound, NotJSON, RequestE
 from service.prediction.forward import Predictions
 from service.prediction.messages import Request
 from service.protocols.body import check_json, parse_json, unpack
-from service.protocols.codec import STATUSES, Codec, CodecDescription, DecodedRequest, EncodedResponse
+from service.protocols.codec import Codec, CodecDescription, DecodedRequest, EncodedResponse, example_row
 from service.protocols.fast_json import parse_rows
-from service.protocols.json_schema import JsonSchema, describe_rows, example_row, matrix, record
+from service.protocols.json_schema import JsonSchema, describe_rows, matrix, record
 from service.protocols.rows import INSTANCES_KEY, read_body
-from service.protocols.tensorflow.body import (
-    INPUTS_KEY,
-    SERVING_DEFAULT,
-    SIGNATURE_KEY,
-    describe_inputs,
-    predict_schema,
-)
+from service.protocols.tensorflow.body import INPUTS_KEY, SIGNATURE_KEY, describe_inputs, predict_schema
 from service.settings import Settings
 from store import Version
 
 RESPONSE_KEYS = {INSTANCES_KEY: "predictions", INPUTS_KEY: "outputs"}
+SERVING_DEFAULT = "serving_default"  # the name of the only signature
 FORM = "application/x-www-form-urlencoded"
 
 
 class TensorFlowCodec(Codec):
     """`{"instances": rows}` or `{"inputs": columns}` -> probabilities or values (B, C), whatever they mean."""
 
-    name: ClassVar[str] = "tensorflow"
-    title: ClassVar[str] = "TensorFlow Serving, KServe V1"
-    statuses: ClassVar[Mapping[int, str]] = STATUSES | {
+    name = "tensorflow"
+    title = "TensorFlow Serving, KServe V1"
+    statuses = Codec.statuses | {
         400: "The body is not JSON, or no valid input of this model; or there is no such label."
     }
 

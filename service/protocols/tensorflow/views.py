@@ -10,8 +10,8 @@ from nn import Model
 from service.errors import NotFound
 from service.prediction.catalogue import Catalogue
 from service.protocols.json_schema import OBJECT, STRING, TRUTH, array, mapping, record
-from service.protocols.tensorflow.body import INPUT_KEY, SERVING_DEFAULT
-from service.protocols.tensorflow.codec import TensorFlowCodec
+from service.protocols.tensorflow.body import INPUT_KEY
+from service.protocols.tensorflow.codec import SERVING_DEFAULT, TensorFlowCodec
 from service.views import UNKNOWN, Service, Views
 
 DTYPES = {"number": "DT_FLOAT", "boolean": "DT_BOOL", "category": "DT_STRING", "date": "DT_STRING"}
