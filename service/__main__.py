@@ -4,7 +4,6 @@ import argparse
 import os
 import socket
 import sys
-from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 from typing import NoReturn
@@ -51,7 +50,7 @@ def _check_free(bind: str) -> None:
         return
     host, _, port = bind.rpartition(":")
     family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
-    with closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host.strip("[]"), int(port)))

@@ -69,10 +69,7 @@ def post_worker_init(worker: Any) -> None:
     if worker.age == 1:
         from service.protocols.native.views import startup_message
 
-        address = worker.sockets[0].getsockname()
-        host, port = (address[0], address[1]) if isinstance(address, tuple) else (address, None)
-        url = f"http://{f'[{host}]' if ':' in host else host}:{port}" if port else f"unix:{host}"
-        print(startup_message(worker.wsgi.extensions["npserve"].reloader.catalogue, url), flush=True)
+        print(startup_message(worker.wsgi.extensions["npserve"].catalogue, str(worker.sockets[0])), flush=True)
 
 
 def child_exit(server: Any, worker: Any) -> None:

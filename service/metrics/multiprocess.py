@@ -35,6 +35,7 @@ keys of the files, `MultiProcessCollector.merge`): so pyproject.toml pins its ve
 
 import struct
 from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 
 from prometheus_client.metrics_core import Metric
@@ -67,15 +68,10 @@ def merge_dead_worker(folder: Path, pid: int) -> None:
 
 
 def _merge(file: Path, archive: Path, combine: Callable[[tuple[float, float]], float]) -> None:
-    values = MmapedDict(str(archive))
-    try:
+    # A worker that died while it made the file had counted nothing in it yet.
+    with closing(MmapedDict(str(archive))) as values, suppress(struct.error, RuntimeError):
         for key, value, timestamp, _ in MmapedDict.read_all_values_from_file(str(file)):
             values.write_value(key, combine((values.read_value(key)[0], value)), timestamp)
-    except (struct.error, RuntimeError):
-        # It died while it made the file, and had counted nothing in it yet.
-        pass
-    finally:
-        values.close()
 
 
 class AllProcessesCollector(Collector):

@@ -6,6 +6,7 @@ Handlers are described where they stand (`service.views`), and codecs describe t
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from service.errors import RequestError
@@ -76,15 +77,9 @@ def targets(catalogue: Catalogue, template: str) -> Iterator[Target]:
             yield from (Target({"name": name, "alias": alias}, endpoint) for alias in aliases)
         elif "name" in segments and "stable" in aliases:
             yield Target({"name": name}, endpoint)
-    if not segments and (default := _default(catalogue)):
-        yield Target({}, default)
-
-
-def _default(catalogue: Catalogue) -> Endpoint | None:
-    try:
-        return catalogue.find(None)
-    except RequestError:
-        return None
+    if not segments:
+        with suppress(RequestError):  # there is no default model
+            yield Target({}, catalogue.find(None))
 
 
 def _component(codec: type[Codec], endpoint: Endpoint) -> str:

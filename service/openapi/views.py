@@ -1,20 +1,17 @@
 """/openapi.json for programs, and /docs for people: a page that loads nothing from elsewhere."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from flask import render_template
 from flask.typing import ResponseReturnValue
 
-from nn import Features
 from service.openapi.document import ABOUT, openapi, targets
 from service.prediction.catalogue import Catalogue
 from service.protocols import ROUTES
 from service.protocols.json_schema import OBJECT
 from service.views import Service, View, Views
-
-MAX_COLUMNS = 8  # that are named in the table of models
 
 views = Views()
 
@@ -34,7 +31,8 @@ def _docs(service: Service) -> ResponseReturnValue:
     for view in service.views:
         sections[view.codec.title].append((view, [*_examples(view, catalogue)]))
     shown = next(view for entries in sections.values() for view, examples in entries if examples)
-    return render_template("docs.html", about=ABOUT, models=_models(catalogue), sections=sections, shown=shown)
+    models = {name: served.stable.artifact.model for name, served in catalogue.models.items() if served.stable}
+    return render_template("docs.html", about=ABOUT, models=models, sections=sections, shown=shown)
 
 
 @views.route("/openapi.json", "The same for programs", OBJECT)
@@ -50,23 +48,3 @@ def _examples(view: View, catalogue: Catalogue) -> Iterator[Example]:
     for target in targets(catalogue, route):
         body = target.endpoint.codecs[view.codec].describe().example if predicts else None
         yield Example(target.label, target.path(route), body)
-
-
-def _models(catalogue: Catalogue) -> list[dict[str, Any]]:
-    """Say of every stable version what it takes and gives."""
-    stable = {name: served.stable.artifact.model for name, served in catalogue.models.items() if served.stable}
-    return [
-        {"name": name, "takes": _takes(model.features), "gives": _shorten([*map(str, model.labels)]) or "values"}
-        for name, model in stable.items()
-    ]
-
-
-def _takes(features: Features) -> str:
-    if features.only_numbers and len(features) > MAX_COLUMNS:
-        return f"{len(features)} numbers"
-    return _shorten([f"{c.name} ({c.kind}{' or null' if c.missing else ''})" for c in features.columns])
-
-
-def _shorten(words: Sequence[str]) -> str:
-    more = f", and {len(words) - MAX_COLUMNS} more" if len(words) > MAX_COLUMNS else ""
-    return ", ".join(words[:MAX_COLUMNS]) + more

@@ -13,10 +13,9 @@ from service.errors import BadRequest
 from service.prediction.forward import Predictions
 from service.protocols.codec import top_classes
 from service.protocols.open_inference.request import RequestedOutput
-from service.protocols.open_inference.tensor import BOOL, BYTES, pack_texts, quote
+from service.protocols.open_inference.tensor import BOOL, BYTES, FLOATS, pack_texts, quote
 
 PROBABILITIES, PREDICTIONS = "probabilities", "predictions"
-FLOAT32 = np.dtype("<f4")
 # Labels that are all of one of these types keep it; others are written as texts.
 LABELS: dict[type, tuple[str, np.dtype[Any]]] = {
     int: ("INT64", np.dtype("<i8")),
@@ -78,7 +77,7 @@ class OutputWriter:
         spec = self.specs[output.name]
         if len(spec.shape) == 1:
             return spec.datatype, self._labels[predictions.classes]
-        return spec.datatype, predictions.outputs.astype(FLOAT32, copy=False)
+        return spec.datatype, predictions.outputs.astype(FLOATS["FP32"], copy=False)
 
     def _top(self, outputs: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
         """Return the top labels (B, count), each as score:index:label."""

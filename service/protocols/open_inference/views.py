@@ -18,15 +18,11 @@ from store.watch import WHOLE_STORE
 
 EXTENSIONS = ["binary_tensor_data", "classification", "model_repository"]
 MAX_INDEX_BYTES = 10_000  # of a body that may hold one key
-LOAD_REFUSAL = (
-    "explicit model load / unload is not allowed: the store decides what is served; use python -m store promote"
-)
 LOAD_REFUSED = {400: "The store decides what is served.", 404: "No model can have that name."}
 
 _TENSORS = array(record(name=STRING, datatype=STRING, shape=array(WHOLE)))
 _METADATA = record(name=STRING, versions=array(STRING), platform=STRING, inputs=_TENSORS, outputs=_TENSORS)
 _READY = record(name=STRING, ready={"const": True})
-_STATE = {"enum": ["READY", "UNAVAILABLE"]}
 
 views = Views(OpenInferenceCodec)
 
@@ -91,7 +87,7 @@ def _model_ready(service: Service, name: str, version: str | None = None) -> Res
 @views.route(
     "/v2/repository/index",
     "Every version and its state",
-    array(record(name=STRING, version=STRING, state=_STATE, reason=STRING)),
+    array(record(name=STRING, version=STRING, state={"enum": ["READY", "UNAVAILABLE"]}, reason=STRING)),
     {400: "The body is neither empty nor an object."},
     method="POST",
 )
@@ -112,7 +108,9 @@ def _repository_index(service: Service) -> ResponseReturnValue:
 @views.route("/v2/repository/models/<name>/unload", "Refused", None, LOAD_REFUSED, method="POST")
 @views.route("/v2/repository/models/<name>/load", "Refused", None, LOAD_REFUSED, method="POST")
 def _change(_: Service, name: str) -> ResponseReturnValue:
-    raise BadRequest(LOAD_REFUSAL)
+    raise BadRequest(
+        "explicit model load / unload is not allowed: the store decides what is served; use python -m store promote"
+    )
 
 
 def _entry(name: str, version: int | str, state: str, reason: str = "") -> dict[str, str]:

@@ -15,7 +15,7 @@ from nn.columns import Cell
 from nn.features import Codes
 from service.errors import Problem, first_problems, pointer
 from service.protocols.json_schema import JsonSchema, array, list_row, object_row, record
-from service.protocols.rows import INSTANCES_KEY, RowsField, check_row_count, count_values, json_kind, missing_messages
+from service.protocols.rows import INSTANCES_KEY, RowsField, check_row_count, count_values, json_kind
 
 INPUTS_KEY, SIGNATURE_KEY = "inputs", "signature_name"
 INPUT_KEY = "input"
@@ -23,10 +23,6 @@ INPUT_KEY = "input"
 
 class InstancesField(RowsField):
     """Rows; also `{"input": row}` for a model of numbers, and for others objects whose cells are lists of one."""
-
-    def __init__(self, features: Features, max_rows: int) -> None:
-        super().__init__(features, max_rows)
-        self.required = False  # inputs may come in its place
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Codes:
         if type(value) is list and value and type(value[0]) is dict:
@@ -36,43 +32,38 @@ class InstancesField(RowsField):
         return super()._deserialize(value, attr, data, **kwargs)
 
 
-class InputsField(fields.Field[Codes]):
+class InputsField(RowsField):
     """An object of columns by name, each a list of cells; for a model of numbers also rows (B, K) -> codes (B, K)."""
 
     def __init__(self, features: Features, max_rows: int) -> None:
-        super().__init__(error_messages=missing_messages("a list of rows", pointer(INPUTS_KEY)))
-        self.features, self.max_rows = features, max_rows
-        self._by_row = RowsField(features, max_rows, location=partial(pointer, INPUTS_KEY))
-        self._by_column = RowsField(features, max_rows, location=self._location)
-        self._known = frozenset([*(column.name for column in features.columns), *features.dropped])
+        super().__init__(features, max_rows, partial(pointer, INPUTS_KEY))
+        self._by_column = RowsField(features, max_rows, self._point_to_column)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Codes:
         if self.features.only_numbers and INPUT_KEY not in self._known:
             value = _the_input(value)
         if type(value) is dict:
-            reader, value = self._by_column, self._rows(value)
-        elif self.features.only_numbers:
-            reader = self._by_row
-        else:
-            raise ValidationError([Problem(pointer(INPUTS_KEY), "an object of columns by name", json_kind(value))])
-        codes: Codes = reader.deserialize(value)
-        return codes
+            codes: Codes = self._by_column.deserialize(self._rows(value))
+            return codes
+        if not self.features.only_numbers:
+            raise ValidationError([Problem(self.location(), "an object of columns by name", json_kind(value))])
+        return super()._deserialize(value, attr, data, **kwargs)
 
     def _rows(self, columns: dict[str, Any]) -> list[list[Cell]]:
         """Turn columns into rows; what may be missing is, where it has no column."""
         count = next((len(cells) for cells in columns.values() if type(cells) is list), 0)
-        if problems := first_problems(self._problems(columns, count)):
+        if problems := first_problems(self._column_problems(columns, count)):
             raise ValidationError(problems)
         check_row_count(count, self.max_rows)
         cells = [map(_single, columns.get(column.name, [None] * count)) for column in self.features.columns]
         return [list(row) for row in zip(*cells, strict=True)]
 
-    def _problems(self, columns: dict[str, Any], count: int) -> Iterator[Problem]:
+    def _column_problems(self, columns: dict[str, Any], count: int) -> Iterator[Problem]:
         for name in columns:
             if name not in self._known:
-                yield Problem(pointer(INPUTS_KEY, name), "the name of a feature", "an unknown key")
+                yield Problem(self.location(name), "the name of a feature", "an unknown key")
         for column in self.features.columns:
-            location = pointer(INPUTS_KEY, column.name)
+            location = self.location(column.name)
             if column.name not in columns:
                 if not column.missing:
                     yield Problem(location, "a list of values", "nothing")
@@ -81,10 +72,10 @@ class InputsField(fields.Field[Codes]):
             elif len(cells) != count:
                 yield Problem(location, f"{count_values(count)}, as in the first column", count_values(len(cells)))
 
-    def _location(self, *row_and_column: int) -> str:
+    def _point_to_column(self, *row_and_column: int) -> str:
         """Point to a cell: its column comes first."""
         names = (self.features.columns[j].name for j in row_and_column[1:])
-        return pointer(INPUTS_KEY, *names, *row_and_column[:1])
+        return self.location(*names, *row_and_column[:1])
 
 
 def describe_inputs(features: Features) -> JsonSchema:
@@ -104,7 +95,7 @@ def predict_schema(features: Features, max_rows: int) -> Schema:
             INPUTS_KEY: InputsField(features, max_rows),
             SIGNATURE_KEY: fields.Raw(load_default="", allow_none=True),
         }
-    )(unknown=EXCLUDE)
+    )(unknown=EXCLUDE, partial=[INSTANCES_KEY, INPUTS_KEY])  # one of them is enough
 
 
 def _the_input(value: Any) -> Any:

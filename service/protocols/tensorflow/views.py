@@ -66,10 +66,8 @@ def _one(service: Service, name: str, version: str | None = None, alias: str | N
 @views.route("/v1/models/<name>/labels/<alias>/metadata", "What it takes and gives, by label", _METADATA, _NO_LABEL)
 @views.route("/v1/models/<name>/versions/<version>/metadata", "What a version takes and gives", _METADATA, _MALFORMED)
 @views.route("/v1/models/<name>/metadata", "What a model takes and gives", _METADATA, _MALFORMED)
-def _described(
-    service: Service, name: str, version: str | None = None, alias: str | None = None
-) -> ResponseReturnValue:
-    endpoint = service.catalogue.find(name, version, alias)
+def _described(service: Service, name: str, **which: str) -> ResponseReturnValue:
+    endpoint = service.catalogue.find(name, **which)
     model = endpoint.version.artifact.model
     signature = {
         "inputs": _inputs(model),
