@@ -39,10 +39,8 @@ class RequestError(Exception):
 
     def body(self) -> dict[str, Any]:
         """Return the JSON of the response."""
-        body: dict[str, Any] = {"error": str(self)}
-        if self.problems:
-            body["details"] = [problem._asdict() for problem in self.problems]
-        return body
+        details = {"details": [problem._asdict() for problem in self.problems]} if self.problems else {}
+        return {"error": str(self), **details}
 
 
 class NotJSON(RequestError, status=400, reason="not_json"):
@@ -79,11 +77,10 @@ class InvalidInput(RequestError, status=422, reason="invalid_input"):
     """The body is JSON, but not a valid input of this model."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        first = problems[0]
+        location, expected, got = problems[0]
         others = "more" if len(problems) > MAX_DETAILS else f"{len(problems) - 1} more"
         more = f" (and {others})" if len(problems) > 1 else ""
-        location = first.pointer or "the body"
-        super().__init__(f"{location}: expected {first.expected}, got {first.got}{more}", problems)
+        super().__init__(f"{location or 'the body'}: expected {expected}, got {got}{more}", problems)
 
 
 class NotLoaded(RequestError, status=503, reason="not_loaded", outcome="error", retry=True):
@@ -115,6 +112,5 @@ def first_problems(problems: Iterable[Problem]) -> list[Problem]:
 
 def pointer(*parts: str | int) -> str:
     """Return the JSON pointer to a location in a body."""
-    escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in parts)
-    text = "".join(f"/{part}" for part in escaped)
+    text = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
     return text if len(text) <= MAX_POINTER_LENGTH else text[:MAX_POINTER_LENGTH] + "…"

@@ -6,10 +6,8 @@ classifier's labels the first 50. Nothing that a client may choose becomes a lab
 
 import os
 import re
-import time
 from bisect import bisect_left
-from collections import Counter as Tally
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -17,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import prometheus_client
-from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -50,7 +47,7 @@ class Histogram(prometheus_client.Histogram):
             self.observe(values[0])
             return
         self._sum.inc(sum(values))
-        for bucket, count in Tally(bisect_left(self._upper_bounds, value) for value in values).items():
+        for bucket, count in Counter(bisect_left(self._upper_bounds, value) for value in values).items():
             self._buckets[bucket].inc(count)
 
 
@@ -58,10 +55,10 @@ class Metrics:
     """The metrics of one process; `render` gives those of all processes where there are several."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
+        self._registry = prometheus_client.CollectorRegistry()
         histogram = partial(Histogram, registry=self._registry)
-        counter = partial(Counter, registry=self._registry)
-        gauge = partial(Gauge, registry=self._registry)
+        counter = partial(prometheus_client.Counter, registry=self._registry)
+        gauge = partial(prometheus_client.Gauge, registry=self._registry)
         model = ["model", "version"]
         self.requests = histogram(
             "npserve_request_seconds",
@@ -107,16 +104,15 @@ class Metrics:
             self.info.labels(*removed).set(0)
         for added in now - self._infos:
             self.info.labels(*added).set(1)
-            self.loaded_at.labels(*added[:2]).set(time.time())
+            self.loaded_at.labels(*added[:2]).set_to_current_time()
         self._infos = now
 
     def render(self, accept: str) -> tuple[bytes, str]:
         """Return the exposition of all processes, and its content type."""
         folder = os.environ.get(FOLDER_VARIABLE)
-        scrape = CollectorRegistry()
-        scrape.register(_RecentVersions(AllProcessesCollector(Path(folder)) if folder else self._registry))
+        source = AllProcessesCollector(Path(folder)) if folder else self._registry
         encode, content_type = choose_encoder("" if _ODD_VERSION.search(accept) else accept)
-        return encode(scrape), content_type
+        return encode(_RecentVersions(source)), content_type
 
 
 class VersionMetrics:
@@ -149,7 +145,7 @@ def _label_text(label: object) -> str:
 class _RecentVersions(Collector):
     """Leaves out what is no longer served: aliases that moved on, and all but the latest versions."""
 
-    def __init__(self, source: Collector | CollectorRegistry) -> None:
+    def __init__(self, source: Collector) -> None:
         self._source = source
 
     def collect(self) -> Iterator[Metric]:

@@ -16,7 +16,6 @@ from nn.features import Codes
 from service.protocols.rows import INSTANCES_KEY
 
 MAX_FLOAT32 = float(np.finfo(np.float32).max)
-BRACKET = ord("[")
 # In fewer bytes Python counts faster than NumPy.
 SHORT = 2**13
 # What simdjson makes of what it does not expect.
@@ -62,4 +61,4 @@ def count_brackets(body: bytes | bytearray) -> int:
     """Count where lists may begin: in texts there may be brackets too."""
     if len(body) < SHORT:
         return body.count(b"[")
-    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == BRACKET))
+    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == ord("[")))

@@ -77,10 +77,11 @@ class RowsField(fields.Field[Codes]):
         keys: Sequence[Any] = self._names if type(row) is dict else range(len(row))
         for key, column in zip(keys, self.features.columns, strict=True):
             location = self.location(number, key)
-            if type(row) is list or key in row:
-                yield from _cell_problems(column, row[key], location)
-            elif not column.missing:
-                yield Problem(location, column.expected, "nothing")
+            if type(row) is dict and key not in row:
+                if not column.missing:
+                    yield Problem(location, column.expected, "nothing")
+            elif column.read([row[key]]) is None:
+                yield _cell_problem(column, row[key], location)
 
 
 class TopField(fields.Field[int]):
@@ -136,14 +137,11 @@ def missing_messages(expected: str, location: str) -> dict[str, Any]:
     return {"required": [Problem(location, expected, "nothing")], "null": [Problem(location, expected, "null")]}
 
 
-def _cell_problems(column: Column, cell: Any, location: str) -> Iterator[Problem]:
-    if column.read([cell]) is not None:
-        return
+def _cell_problem(column: Column, cell: Any, location: str) -> Problem:
     if column.kind == "number" and type(cell) in NUMBERS:
-        yield Problem(location, "a number within ±3.4e38 (float32)", "a larger one")
-    else:
-        or_null = " or null" if column.missing else ""
-        yield Problem(location, column.expected + or_null, json_kind(cell))
+        return Problem(location, "a number within ±3.4e38 (float32)", "a larger one")
+    or_null = " or null" if column.missing else ""
+    return Problem(location, column.expected + or_null, json_kind(cell))
 
 
 def count_values(count: int) -> str:

@@ -1,7 +1,6 @@
 """The Open Inference Protocol V2, with its binary tensors: named tensors in, named tensors out."""
 
 import re
-from typing import NamedTuple
 
 import orjson
 
@@ -15,7 +14,7 @@ from service.protocols.open_inference.fast_json import parse_tensor
 from service.protocols.open_inference.inputs import InputReader
 from service.protocols.open_inference.json_schema import describe_request, describe_response, example_request
 from service.protocols.open_inference.outputs import OutputWriter
-from service.protocols.open_inference.request import RequestedOutput, attach, read_request
+from service.protocols.open_inference.request import attach, read_request
 from service.protocols.open_inference.tensor import BYTES, Tensor, pack
 from service.protocols.rows import check_row_count
 from service.settings import Settings
@@ -24,13 +23,6 @@ from store import Version
 LENGTH_HEADER = "Inference-Header-Content-Length"  # of the JSON; what follows it are the bytes of tensors
 BYTES_TYPE = "application/octet-stream"
 IN_JSON = "are answered in JSON or as classifications: ask for outputs with binary_data, or binary_data_output"
-
-
-class ResponseOptions(NamedTuple):
-    """The ID of a request, and the outputs that it requests."""
-
-    request_id: str
-    outputs: list[RequestedOutput]
 
 
 class OpenInferenceCodec(Codec):
@@ -62,7 +54,7 @@ class OpenInferenceCodec(Codec):
         length = _read_length(request.headers, len(body))
         if length == 0:
             codes = self._inputs.read([self._raw_tensor(body)])
-            return DecodedRequest(codes, ResponseOptions(request.request_id, self._outputs.choose([], binary=True)))
+            return DecodedRequest(codes, (request.request_id, self._outputs.choose([], binary=True)))
         if length > (limit := self.settings.max_body_bytes):
             raise TooLarge(f"the JSON is larger than {limit} bytes: send tensors as bytes after it")
         return self._read(request, body[:length], memoryview(body)[length:])
@@ -73,9 +65,10 @@ class OpenInferenceCodec(Codec):
         request_id = request.request_id if parsed.request_id is None else parsed.request_id
         outputs = self._outputs.choose(parsed.outputs, parsed.binary)
         codes = self._inputs.read(attach(parsed.inputs, raw))
-        if not all(output.vectorized for output in outputs):
+        # Only numbers as bytes are written as one block: JSON and the texts of top labels take time for each row.
+        if any(output.top or not output.binary for output in outputs):
             check_row_count(len(codes), self.settings.max_rows, IN_JSON)
-        return DecodedRequest(codes, ResponseOptions(request_id, outputs))
+        return DecodedRequest(codes, (request_id, outputs))
 
     def _raw_tensor(self, body: bytes | bytearray) -> Tensor:
         if len(self._inputs.specs) != 1:
@@ -86,16 +79,16 @@ class OpenInferenceCodec(Codec):
 
     def encode(self, decoded: DecodedRequest, predictions: Predictions) -> EncodedResponse:
         """Write the tensors, in the order in which they are requested."""
-        options: ResponseOptions = decoded.options
-        tensors = [self._outputs.write(output, predictions) for output in options.outputs]
+        request_id, outputs = decoded.options
+        tensors = [self._outputs.write(output, predictions) for output in outputs]
         response = {
             "model_name": self.version.name,
             "model_version": str(self.version.number),
-            "id": options.request_id,
+            "id": request_id,
             "outputs": [described for described, _ in tensors],
         }
         text = orjson.dumps(response, option=orjson.OPT_SERIALIZE_NUMPY)
-        if not any(output.binary for output in options.outputs):
+        if not any(output.binary for output in outputs):
             return EncodedResponse(text)
         body = b"".join([text, *(raw for _, raw in tensors)])
         return EncodedResponse(body, {"Content-Type": BYTES_TYPE, LENGTH_HEADER: str(len(text))})

@@ -22,11 +22,6 @@ class RequestedOutput(NamedTuple):
     binary: bool | None = None
     top: int | None = None
 
-    @property
-    def vectorized(self) -> bool:
-        """Whether it is written without a Python object for each element: top labels are texts."""
-        return bool(self.binary) and self.top is None
-
 
 class InferenceRequest(NamedTuple):
     """The ID of a request, its inputs, the outputs it names, and whether these are binary by default."""
