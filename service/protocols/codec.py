@@ -1,6 +1,7 @@
 """The interface of a protocol: how bodies are decoded, responses encoded, errors written, and all of it described."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -28,18 +29,20 @@ STATUSES = {
 }
 
 
-class DecodedRequest(NamedTuple):
+@dataclass(slots=True)  # made in less time than a NamedTuple
+class DecodedRequest:
     """The codes (B, K) of the rows of a request, and the options that the codec needs to encode its response."""
 
     codes: Codes
     options: Any = None
 
 
-class EncodedResponse(NamedTuple):
+@dataclass(slots=True)
+class EncodedResponse:
     """The body of a response, and headers besides those that every response has."""
 
     body: bytes
-    headers: Mapping[str, str] = JSON_HEADERS
+    headers: Mapping[str, str] = field(default_factory=lambda: JSON_HEADERS)
 
 
 class CodecDescription(NamedTuple):

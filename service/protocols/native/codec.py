@@ -56,7 +56,9 @@ class NativeCodec(Codec):
         body = unpack(request, self.settings.max_body_bytes)
         check_json(request.headers)
         plain = parse_rows(body, self.model.features, self.settings.max_rows)
-        loaded = read_body(self._schema, parse_json(body)) if plain is None else {INSTANCES_KEY: plain}
+        if plain is not None:
+            return DecodedRequest(plain, NPY if accepted == NPY else None)
+        loaded = read_body(self._schema, parse_json(body))
         return DecodedRequest(loaded[INSTANCES_KEY], NPY if accepted == NPY else loaded.get(TOP_KEY))
 
     def encode(self, decoded: DecodedRequest, predictions: Predictions) -> EncodedResponse:
