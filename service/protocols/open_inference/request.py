@@ -42,7 +42,7 @@ def read_request(body: Any) -> InferenceRequest:
             raise BadRequest(f"{pointer(key)}: expected {TYPE_NAMES[kind]}")
     if inputs is None:
         raise BadRequest(f"{pointer(INPUTS)}: expected a list, got {'null' if INPUTS in body else 'nothing'}")
-    binary = _take(_parameters(body), "binary_data_output", bool, PARAMETERS)
+    binary = _parameter(body, "binary_data_output", bool)
     return InferenceRequest(
         body.get("id"),
         (_tensor(record, INPUTS, number) for number, record in enumerate(inputs)),
@@ -70,7 +70,7 @@ def _tensor(record: Any, *location: str | int) -> Tensor:
     shape = _require(record, "shape", list, *location)
     if not set(map(type, shape)) <= {int} or min(shape, default=0) < 0:
         raise BadRequest(f"{pointer(*location, 'shape')}: expected whole numbers from 0 on")
-    size = _take(_parameters(record, *location), "binary_data_size", int, *location, PARAMETERS)
+    size = _parameter(record, "binary_data_size", int, *location)
     data = record.get("data")
     if (size is None) == (data is None):
         both = "both data and" if data is not None else "neither data nor"
@@ -83,16 +83,16 @@ def _tensor(record: Any, *location: str | int) -> Tensor:
 def _requested_output(record: Any, *location: str | int) -> RequestedOutput:
     _check(record, dict, *location)
     name = _require(record, "name", str, *location)
-    parameters = _parameters(record, *location)
-    binary = _take(parameters, "binary_data", bool, *location, PARAMETERS)
-    top = _take(parameters, "classification", int, *location, PARAMETERS)
+    binary = _parameter(record, "binary_data", bool, *location)
+    top = _parameter(record, "classification", int, *location)
     if top is not None and top < 1:
         raise BadRequest(f"{pointer(*location, PARAMETERS, 'classification')}: expected a number from 1 on")
     return RequestedOutput(name, binary, top)
 
 
-def _parameters(record: dict[str, Any], *location: str | int) -> dict[str, Any]:
-    return _take(record, PARAMETERS, dict, *location) or {}
+def _parameter(record: dict[str, Any], key: str, expected: type, *location: str | int) -> Any:
+    parameters = _take(record, PARAMETERS, dict, *location) or {}
+    return _take(parameters, key, expected, *location, PARAMETERS)
 
 
 def _take(record: dict[str, Any], key: str, expected: type, *location: str | int) -> Any:

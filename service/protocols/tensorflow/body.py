@@ -55,7 +55,7 @@ class InputsField(RowsField):
         if problems := first_problems(self._column_problems(columns, count)):
             raise ValidationError(problems)
         check_row_count(count, self.max_rows)
-        cells = [map(_single, columns.get(column.name, [None] * count)) for column in self.features.columns]
+        cells = [map(_single, columns.get(name, [None] * count)) for name in self._names]
         return [list(row) for row in zip(*cells, strict=True)]
 
     def _column_problems(self, columns: dict[str, Any], count: int) -> Iterator[Problem]:
@@ -74,7 +74,7 @@ class InputsField(RowsField):
 
     def _point_to_column(self, *row_and_column: int) -> str:
         """Point to a cell: its column comes first."""
-        names = (self.features.columns[j].name for j in row_and_column[1:])
+        names = (self._names[j] for j in row_and_column[1:])
         return self.location(*names, *row_and_column[:1])
 
 
