@@ -79,6 +79,8 @@ def _handler(body: Body, together: int, metrics: Metrics) -> Callable[[], None]:
         pending = [PendingRequest(request, route, answers.append) for request in requests]
         answering.answer(answering.decode(pending))
         answering.counter.count()
+        for request in requests:
+            request.release()
         assert answers[0].status == 200, answers[0].body
 
     return handle

@@ -46,7 +46,7 @@ class Serving:
     def with_alias(self, alias: str, version: int | None) -> Self:
         """Let an alias name a version, or drop it. A new stable keeps the old one as previous, and is no candidate."""
         aliases = {name: number for name, number in (self.aliases | {alias: version}).items() if number is not None}
-        if alias == "stable":
+        if alias == "stable" and version is not None:
             if self.aliases.get("stable", version) != version:
                 aliases["previous"] = self.aliases["stable"]
             if aliases.get("candidate") == version:

@@ -45,7 +45,7 @@ def read_csv(path: Path, options: ReadOptions) -> Table:
 
 
 def _check_encoding(path: Path) -> None:
-    """Refuse a first line that is not UTF-8, so that names can be read; pyarrow checks the cells."""
+    """Refuse a first line that is not UTF-8, so that names can be read; pyarrow checks the cells that are read."""
     with path.open("rb") as file:
         start = file.readline(BLOCK_BYTES)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -106,10 +106,11 @@ def _read_blocks(
     parse = pyarrow.csv.ParseOptions(delimiter=delimiter, invalid_row_handler=record_invalid, newlines_in_values=True)
     convert = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, TEXT), include_columns=columns)
     try:
-        for batch in pyarrow.csv.open_csv(path, read, parse, convert):
-            if invalid:
-                break
-            yield pyarrow.Table.from_batches([batch])
+        with pyarrow.csv.open_csv(path, read, parse, convert) as reader:
+            for batch in reader:
+                if invalid:
+                    break
+                yield pyarrow.Table.from_batches([batch])
     except pyarrow.ArrowInvalid as error:
         reason = str(error).splitlines()[0]
         hint = ": save the file as UTF-8" if "UTF8" in reason else ""
