@@ -61,11 +61,6 @@ class Layer(AlwaysTrainable):
         return tuple(map(int, sizes))
 
     @property
-    def options(self) -> dict[str, Any]:
-        """The arguments that every layer takes, beside those of its own class."""
-        return {"name": self.name}
-
-    @property
     def weights(self) -> list[Array]:
         """All numbers of the layer in Keras's order, the trained ones first: the arrays themselves."""
         return [parameter.values for parameter in self.parameters] + self.statistics

@@ -25,11 +25,6 @@ class Loss:
             raise TrainingError(f"{type(self).__name__} takes reduction={MEAN!r} alone, got {reduction!r}")
         self.name, self.reduction = name or snake_case(type(self).__name__), reduction
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """The arguments that every loss takes, beside those of its own class."""
-        return {"name": self.name}
-
     def check(self, y: TargetArray, outputs: int) -> TargetArray:
         """Return the targets as this loss takes them. Raises TrainingError for any others."""
         if y.ndim == 1 and outputs == 1:

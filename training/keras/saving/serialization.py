@@ -29,6 +29,7 @@ def serialize(value: Any) -> Any:
     """Return a value as JSON can represent it."""
     if type(value) in CLASSES.values():
         names = [name for name, p in inspect.signature(type(value)).parameters.items() if p.kind != p.VAR_KEYWORD]
+        names += ["name"] if hasattr(value, "name") else []  # every layer, loss and metric takes one
         # The argument itself has an underscore where the public name is a property or a method.
         arguments = {name: serialize(getattr(value, f"_{name}", getattr(value, name))) for name in names}
         return {"class": type(value).__name__, "arguments": arguments | serialize(getattr(value, "options", {}))}
