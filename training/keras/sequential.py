@@ -17,9 +17,8 @@ from training.keras.engine.arguments import ClassWeight, read_inputs, read_sampl
 from training.keras.engine.compiled_model import CompiledModel, Results
 from training.keras.engine.evaluate import evaluation_loop, prediction_loop
 from training.keras.engine.fit import fit_loop, step_on
-from training.keras.engine.fit_plan import FitPlan, count_steps, read_validation, split_off
+from training.keras.engine.fit_plan import FitPlan, TrainingState, count_steps, read_validation, split_off
 from training.keras.engine.layer_stack import LayerStack
-from training.keras.engine.training_state import TrainingState
 from training.keras.layers.base import AlwaysTrainable, Layer
 from training.keras.saving import model_file
 from training.keras.summary import summary_table
@@ -114,10 +113,10 @@ class Sequential(AlwaysTrainable):
         steps = count_steps(steps_per_epoch, len(samples), batch_size)
         validation = read_validation(model, validation_data, validation_steps, validation_batch_size, batch_size)
         plan = FitPlan(samples, validation, batch_size, epochs, steps, shuffle, validation_freq)
-        self.history, self.state = History(), TrainingState(initial_epoch)
+        self.history = History()
+        self.state = TrainingState(initial_epoch, run_callbacks(callbacks, self.history, verbose))
         params = {"verbose": verbose, "epochs": epochs, "steps": steps, "do_validation": validation is not None}
-        callback_list = CallbackList(run_callbacks(callbacks, self.history, verbose), self, params)
-        fit_loop(model, plan, self.state, callback_list)
+        fit_loop(model, plan, self.state, CallbackList(self.state.callbacks, self, params))
         return self.history
 
     def evaluate(

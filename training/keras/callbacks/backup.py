@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from training.errors import TrainingError
-from training.keras.callbacks.callback import Callback, FitRun
+from training.keras.callbacks.callback import Callback
 from training.keras.saving.model_file import optimizer_state, restore_optimizer
 from training.keras.saving.state_file import read_state, write_state
 
@@ -21,13 +21,11 @@ class BackupAndRestore(Callback):
     def __init__(self, backup_dir: str | Path, delete_checkpoint: bool = True) -> None:
         self.path, self.delete_checkpoint = Path(backup_dir) / "backup.npz", delete_checkpoint
 
-    def set_run(self, run: FitRun) -> None:
-        """Take what is backed up: of callbacks those that have a state; the progress shown may differ when resumed."""
-        self._model, self._state = run.model, run.state
-        self._others = [each for each in run.callbacks if each.resumed or type(each).state is not Callback.state]
-
     def on_train_begin(self, logs: Any = None) -> None:
         """Restore model and callbacks from a backup: the hooks of all other callbacks have run already."""
+        self._state = self.model.state
+        # Those that have a state; the progress shown may differ when resumed.
+        self._others = [c for c in self._state.callbacks if c.resumed or type(c).state is not Callback.state]
         if not self.path.exists():
             return
         saved = read_state(self.path)
@@ -35,7 +33,7 @@ class BackupAndRestore(Callback):
             raise TrainingError(f"{self.path} was written by another version of npserve: remove it to begin anew")
         if len(saved.get("callbacks", ())) != len(self._others):
             raise TrainingError(f"{self.path} belongs to a run with other callbacks: remove it to begin anew")
-        restore_optimizer(self._model, saved["training"], self.path)
+        restore_optimizer(self.model.compiled_model, saved["training"], self.path)
         for callback, state in zip(self._others, saved["callbacks"], strict=True):
             callback.restore(state)
         self._state.epoch, self._state.stop = saved["next_epoch"], saved["stop_training"]
@@ -48,7 +46,7 @@ class BackupAndRestore(Callback):
             "next_epoch": self._state.epoch,
             "stop_training": self._state.stop,
             "remaining": self._state.remaining_rows,
-            "training": optimizer_state(self._model),
+            "training": optimizer_state(self.model.compiled_model),
             "callbacks": [callback.state() for callback in self._others],
         }
         try:

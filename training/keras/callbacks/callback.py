@@ -1,23 +1,11 @@
 """The base class of callbacks, and a callback made of functions."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from training.errors import TrainingError
-from training.keras.engine.compiled_model import CompiledModel
-from training.keras.engine.training_state import TrainingState
 
 Logs = Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class FitRun:
-    """A run of `fit`, for callbacks that need more of it than Keras's words."""
-
-    model: CompiledModel
-    state: TrainingState
-    callbacks: Sequence["Callback"]
 
 
 class Callback:
@@ -38,9 +26,6 @@ class Callback:
     def set_params(self, params: dict[str, Any]) -> None:
         """Take the parameters of the run: verbose, epochs, steps, do_validation."""
         self.params = params
-
-    def set_run(self, run: FitRun) -> None:
-        """Take the run, before training begins."""
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Before the first epoch."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from training.errors import TrainingError
-from training.keras.callbacks.callback import Callback, FitRun
+from training.keras.callbacks.callback import Callback
 
 
 class History(Callback):
@@ -30,10 +30,6 @@ class CSVLogger(Callback):
     def __init__(self, filename: str | Path, separator: str = ",", append: bool = False) -> None:
         self.path, self.separator, self.append = Path(filename), separator, append
 
-    def set_run(self, run: FitRun) -> None:
-        """Take the names of the metrics."""
-        self._names = ["loss", *run.model.metric_directions()]
-
     def on_train_begin(self, logs: Any = None) -> None:
         """Empty the file, or read its header where lines are appended."""
         try:
@@ -48,8 +44,8 @@ class CSVLogger(Callback):
         lines = []
         if not self._columns:
             # Including those of a validation that comes in a later epoch.
-            validation = {f"val_{name}" for name in self._names} if self.params["do_validation"] else set()
-            self._columns = ["epoch", *logs, *sorted(validation - set(logs))]
+            names = self.model.compiled_model.directions if self.params["do_validation"] else []
+            self._columns = ["epoch", *logs, *sorted({f"val_{name}" for name in names} - set(logs))]
             lines.append(self._columns)
         values = {"epoch": epoch, **logs}
         lines.append([values.get(name, "NA") for name in self._columns])

@@ -6,23 +6,23 @@ from typing import Any
 import numpy as np
 
 from training.errors import TrainingError
-from training.keras.callbacks.callback import Callback, FitRun
+from training.keras.callbacks.callback import Callback
 
 
 class MonitorCallback(Callback):
     """`mode` says which direction is better: min, max, or auto, which leaves it to the metric."""
-
-    direction: str
 
     def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         if mode not in ("auto", "min", "max"):
             raise TrainingError(f"mode must be auto, min or max, got {mode!r}")
         self.monitor, self.mode, self.min_delta = monitor, mode, min_delta
 
-    def set_run(self, run: FitRun) -> None:
-        """Find the direction; a metric that a callback adds to the logs is better where it is larger."""
-        directions = {"loss": "min"} | run.model.metric_directions()
-        self.direction = self.mode if self.mode != "auto" else directions.get(self.monitor.removeprefix("val_"), "max")
+    @property
+    def direction(self) -> str:
+        """Whether "min" or "max" is better; of a metric that a callback adds to the logs the larger value is."""
+        if self.mode != "auto":
+            return self.mode
+        return str(self.model.compiled_model.directions.get(self.monitor.removeprefix("val_"), "max"))
 
     def monitored(self, logs: Any, warning: str) -> float | None:
         """Return the value of the metric; without one warn that `warning` (…) is not available."""

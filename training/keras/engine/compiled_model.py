@@ -45,15 +45,14 @@ class CompiledModel:
         first = next((i for i, op in enumerate(ops) if isinstance(op, DenseOp | BatchNormOp)), len(ops))
         self.backward_ops = self.forward_ops[first:][::-1]
         self.optimizer.build(self.parameters.values)
+        metrics = self.new_metrics(np.empty(0)).items()
+        # Whether "min" or "max" is better, for each of the logs by its name.
+        self.directions = {"loss": "min"} | {name: metric.direction for name, metric in metrics}
 
     def new_metrics(self, y: TargetArray) -> dict[str, Metric]:
         """Return the compiled metrics, empty, by their names."""
         found = [get_metric(metric, y, self.stack.output_width) for metric in self.metrics]
         return {metric.name: metric for metric in found}
-
-    def metric_directions(self) -> dict[str, str]:
-        """Return whether "min" or "max" is better, for each metric by its name."""
-        return {name: metric.direction for name, metric in self.new_metrics(np.empty(0)).items()}
 
     def results(self, logs: Mapping[str, float], as_dict: bool) -> Results:
         """Return the loss and then the metrics as they were given; the loss alone where there are none."""

@@ -5,11 +5,22 @@ import numpy as np
 from nn.activations import Array
 from training.keras.callbacks.callback_list import CallbackList
 from training.keras.engine.compiled_model import CompiledModel
-from training.keras.engine.data_adapter import DataAdapter, Samples
+from training.keras.engine.data_adapter import Batch, DataAdapter, Samples
 from training.keras.engine.layer_stack import LayerStack
 from training.keras.engine.running_metrics import RunningMetrics
 
 EVALUATION_ROWS = 1024  # in a batch: few enough to stay in the cache
+
+
+def measure(model: CompiledModel, batch: Batch, metrics: RunningMetrics, *, training: bool) -> None:
+    """Go forward, and add the losses and the outputs of the batch to the metrics."""
+    z = batch.x
+    for op in model.forward_ops:
+        z = op.forward(z, training=training)
+    losses, outputs = model.loss.forward(batch.y, z)
+    if batch.weights is not None:
+        losses = losses * batch.weights
+    metrics.update(losses, model.penalty(), batch, outputs)
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -17,14 +28,9 @@ def evaluation_loop(model: CompiledModel, samples: Samples, callbacks: CallbackL
     """Return the loss and the metrics over all rows."""
     callbacks.call("on_test_begin", {})
     metrics = RunningMetrics(model.new_metrics(samples.y))
-    penalty = model.penalty()
     for number, batch in enumerate(samples.batches(EVALUATION_ROWS, np.arange(len(samples)), model.stack.dtype)):
         callbacks.call("on_test_batch_begin", number, {})
-        z = batch.x
-        for op in model.forward_ops:
-            z = op.forward(z, training=False)
-        losses, outputs = model.loss.forward(batch.y, z)
-        metrics.update(losses if batch.weights is None else losses * batch.weights, penalty, batch, outputs)
+        measure(model, batch, metrics, training=False)
         callbacks.call("on_test_batch_end", number, metrics)
     logs = dict(metrics)
     callbacks.call("on_test_end", logs)

@@ -3,14 +3,12 @@
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from training.keras.callbacks.callback import FitRun
 from training.keras.callbacks.callback_list import CallbackList
 from training.keras.engine.compiled_model import CompiledModel
 from training.keras.engine.data_adapter import Batch, Samples
-from training.keras.engine.evaluate import evaluation_loop
-from training.keras.engine.fit_plan import FitPlan
+from training.keras.engine.evaluate import evaluation_loop, measure
+from training.keras.engine.fit_plan import FitPlan, TrainingState
 from training.keras.engine.running_metrics import RunningMetrics
-from training.keras.engine.training_state import TrainingState
 
 # From this many multiplications in one product a second BLAS thread gains more than waiting for it costs.
 LARGE_PRODUCT = 2**24
@@ -22,8 +20,6 @@ def fit_loop(model: CompiledModel, plan: FitPlan, state: TrainingState, callback
     """Train the model up to epoch number `plan.epochs`; the callbacks are called for every batch and epoch."""
     with threadpool_limits(_blas_threads(model, plan.batch_size), user_api="blas"):
         logs: dict[str, float] = {}
-        for callback in callbacks.callbacks:
-            callback.set_run(FitRun(model, state, callbacks.callbacks))
         callbacks.call("on_train_begin", {})
         while state.epoch < plan.epochs and not state.stop:
             epoch = state.epoch
@@ -63,13 +59,7 @@ def _train_epoch(
 
 def train_step(model: CompiledModel, batch: Batch, metrics: RunningMetrics) -> None:
     """Go forward, go back, update the parameters."""
-    z = batch.x
-    for op in model.forward_ops:
-        z = op.forward(z, training=True)
-    losses, outputs = model.loss.forward(batch.y, z)
-    if batch.weights is not None:
-        losses = losses * batch.weights
-    metrics.update(losses, model.penalty(), batch, outputs)
+    measure(model, batch, metrics, training=True)
     g = model.loss.gradient(batch.y)
     g *= 1 / len(g) if batch.weights is None else batch.weights[:, None] / len(g)
     for op in model.backward_ops:

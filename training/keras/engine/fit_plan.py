@@ -1,16 +1,18 @@
-"""What a run of fit does: training samples, validation samples, and how they are divided into steps."""
+"""What a run of fit does, and where it is: samples to train and validate with, their division into steps, its state."""
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from training.errors import TrainingError
+from training.keras.callbacks import Callback
 from training.keras.checks import check_positive_integer
 from training.keras.engine.arguments import read_samples
 from training.keras.engine.compiled_model import CompiledModel
-from training.keras.engine.data_adapter import Samples
+from training.keras.engine.data_adapter import Indices, Samples
 
 # Warnings of this module name the line that calls `fit`, which calls these functions.
 STACK_LEVEL = 3
@@ -30,6 +32,21 @@ class FitPlan:
 
     def __post_init__(self) -> None:
         check_positive_integer("validation_freq", self.validation_freq)
+
+
+@dataclass
+class TrainingState:
+    """Together with weights, optimizer and random generators, all that the next epoch depends on.
+
+    `stop` ends the run after the current batch, and its epoch counts; `interrupted` ends it after the current batch,
+    and its epoch does not count.
+    """
+
+    epoch: int = 0  # the number of the current one, from 0; once it is complete, of the next one
+    callbacks: Sequence[Callback] = ()
+    remaining_rows: Indices = field(default_factory=lambda: np.empty(0, np.intp))  # of this pass over the data
+    stop: bool = False
+    interrupted: bool = False
 
 
 def count_steps(steps_per_epoch: int | None, rows: int, batch_size: int) -> int:
