@@ -74,8 +74,8 @@ def to_network(stack: LayerStack, of_logits: str | None = None) -> Network:
 
 
 def _dense(layer: Dense, pending: tuple[Any, Any] | None) -> _Folded:
-    kernel = layer.parameters[0].values.astype(np.float64)
-    bias = layer.parameters[1].values.astype(np.float64) if layer.use_bias else np.zeros(layer.units)
+    kernel = layer.kernel.astype(np.float64)
+    bias = np.zeros(layer.units) if layer.bias is None else layer.bias.astype(np.float64)
     if pending is not None:
         scale, shift = (np.broadcast_to(part, len(kernel)) for part in pending)
         bias = bias + shift @ kernel

@@ -20,17 +20,12 @@ TRUNCATED_DEVIATION = 0.87962566103423978
 Initializer = Callable[[tuple[int, ...], np.random.Generator], Array]
 
 
-def truncated_normal(deviation: float, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    """Normal; values beyond two deviations are drawn again."""
-    values = rng.standard_normal(shape)
-    while (far := np.abs(values) > 2).any():
-        values[far] = rng.standard_normal(int(far.sum()))
-    return values * deviation
-
-
 @dataclass(frozen=True)
 class VarianceScaling:
-    """Values of variance scale / fan, where fan is the number of inputs, or the mean of inputs and units."""
+    """Values of variance scale / fan, where fan is the number of inputs, or the mean of inputs and units.
+
+    The law is uniform, or normal: then values beyond two deviations are drawn again.
+    """
 
     scale: float
     fan: str
@@ -45,7 +40,10 @@ class VarianceScaling:
         if self.law == "uniform":
             limit = math.sqrt(3 * variance)
             return rng.uniform(-limit, limit, shape)
-        return truncated_normal(math.sqrt(variance) / TRUNCATED_DEVIATION, shape, rng)
+        values = rng.standard_normal(shape)
+        while (far := np.abs(values) > 2).any():
+            values[far] = rng.standard_normal(int(far.sum()))
+        return values * (math.sqrt(variance) / TRUNCATED_DEVIATION)
 
 
 @dataclass(frozen=True)

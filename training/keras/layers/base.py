@@ -49,7 +49,7 @@ class Layer(AlwaysTrainable):
         kind = snake_case(type(self).__name__)
         self.name = name or (f"{kind}_{_name_counts[kind]}" if _name_counts[kind] else kind)
         _name_counts[kind] += name is None
-        self.parameters: list[Parameter] = []
+        self.parameters: dict[str, Parameter] = {}
         self.statistics: list[Array] = []
         self.ops: list[Op] = []
         self.regularized: list[tuple[Parameter, L1L2]] = []
@@ -63,7 +63,7 @@ class Layer(AlwaysTrainable):
     @property
     def weights(self) -> list[Array]:
         """All numbers of the layer in Keras's order, the trained ones first: the arrays themselves."""
-        return [parameter.values for parameter in self.parameters] + self.statistics
+        return [parameter.values for parameter in self.parameters.values()] + self.statistics
 
     def get_weights(self) -> list[Array]:
         """Return copies of all weights."""
@@ -89,8 +89,8 @@ class Layer(AlwaysTrainable):
 
     def make_parameters(self, shape: Shape, dtype: np.dtype[Any]) -> list[Parameter]:
         """Return the tensors that the layer needs for rows of this shape."""
-        self.parameters = [Parameter(name, of) for name, of in self.parameter_shapes(shape).items()]
-        return self.parameters
+        self.parameters = {name: Parameter(name, of) for name, of in self.parameter_shapes(shape).items()}
+        return list(self.parameters.values())
 
     def make_ops(self, shape: Shape, needs_input_gradient: bool, rng: np.random.Generator) -> list[Op]:
         """Give the tensors their initial values, and return the operations that training runs.

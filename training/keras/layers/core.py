@@ -61,12 +61,12 @@ class Dense(Layer):
     @property
     def kernel(self) -> Array:
         """The kernel (I, U)."""
-        return self.parameters[0].values
+        return self.parameters["kernel"].values
 
     @property
     def bias(self) -> Array | None:
         """The bias (U,), where there is one."""
-        return self.parameters[1].values if self.use_bias else None
+        return self.parameters["bias"].values if self.use_bias else None
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return (U,)."""
@@ -80,12 +80,11 @@ class Dense(Layer):
     def make_ops(self, shape: Shape, needs_input_gradient: bool, rng: np.random.Generator) -> list[Op]:
         """Set the initial values; return the product with the kernel, and the activation."""
         initial = [self.kernel_initializer, self.bias_initializer]
-        for parameter, initialize in zip(self.parameters, initial, strict=False):
+        for parameter, initialize in zip(self.parameters.values(), initial, strict=False):
             parameter.values[:] = initialize(parameter.values.shape, rng)
-        penalties = zip(self.parameters, [self.kernel_regularizer, self.bias_regularizer], strict=False)
+        penalties = zip(self.parameters.values(), [self.kernel_regularizer, self.bias_regularizer], strict=False)
         self.regularized = [(parameter, regularizer) for parameter, regularizer in penalties if regularizer]
-        bias = self.parameters[1] if self.use_bias else None
-        dense = DenseOp(self.parameters[0], bias, needs_input_gradient)
+        dense = DenseOp(self.parameters["kernel"], self.parameters.get("bias"), needs_input_gradient)
         return [dense] if self.activation == "linear" else [dense, ActivationOp(ACTIVATIONS[self.activation])]
 
 

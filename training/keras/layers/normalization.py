@@ -100,8 +100,7 @@ class BatchNormalization(Layer):
 
     def make_ops(self, shape: Shape, needs_input_gradient: bool, rng: np.random.Generator) -> list[Op]:
         """Return the one operation."""
-        by_name = {parameter.name: parameter for parameter in self.parameters}
-        gamma, beta = by_name.get("gamma"), by_name.get("beta")
+        gamma, beta = self.parameters.get("gamma"), self.parameters.get("beta")
         if gamma:
             gamma.values[:] = 1
         mean, variance = self.statistics
@@ -110,6 +109,6 @@ class BatchNormalization(Layer):
     def inference(self) -> tuple[Array, Array]:
         """Return scale (I,) and shift (I,) of y = x * scale + shift after training, in float64."""
         mean, variance = (statistic.astype(np.float64) for statistic in self.statistics)
-        by_name = {parameter.name: parameter.values for parameter in self.parameters}
-        scale = by_name.get("gamma", np.float64(1)) / np.sqrt(variance + self.epsilon)
-        return scale, by_name.get("beta", np.float64(0)) - mean * scale
+        gamma, beta = self.parameters.get("gamma"), self.parameters.get("beta")
+        scale = (gamma.values if gamma else 1.0) / np.sqrt(variance + self.epsilon)
+        return scale, (beta.values if beta else 0.0) - mean * scale

@@ -15,21 +15,27 @@ LearningRateSchedule = Callable[[int], float]
 
 
 @dataclass(frozen=True)
-class CosineDecay:
+class _Decay:
+    """A rate that falls over a number of steps."""
+
+    initial_learning_rate: float
+    decay_steps: int
+
+    def __post_init__(self) -> None:
+        if self.decay_steps <= 0:
+            raise TrainingError(f"Argument `decay_steps` must be > 0. Received: decay_steps={self.decay_steps}")
+
+
+@dataclass(frozen=True)
+class CosineDecay(_Decay):
     """From the initial rate along half a cosine to `alpha` of it (Loshchilov & Hutter 2017).
 
     With a `warmup_target` the rate first rises to it, in a straight line over `warmup_steps`.
     """
 
-    initial_learning_rate: float
-    decay_steps: int
     alpha: float = 0.0
     warmup_target: float | None = None
     warmup_steps: int = 0
-
-    def __post_init__(self) -> None:
-        if self.decay_steps <= 0:
-            raise TrainingError(f"Argument `decay_steps` must be > 0. Received: decay_steps={self.decay_steps}")
 
     def __call__(self, step: int) -> float:
         """Return the learning rate of a step."""
@@ -43,17 +49,11 @@ class CosineDecay:
 
 
 @dataclass(frozen=True)
-class ExponentialDecay:
+class ExponentialDecay(_Decay):
     """initial * decay_rate ^ (step / decay_steps), by whole powers where `staircase` is set."""
 
-    initial_learning_rate: float
-    decay_steps: int
     decay_rate: float
     staircase: bool = False
-
-    def __post_init__(self) -> None:
-        if self.decay_steps <= 0:
-            raise TrainingError(f"Argument `decay_steps` must be > 0. Received: decay_steps={self.decay_steps}")
 
     def __call__(self, step: int) -> float:
         """Return the learning rate of a step."""
