@@ -15,12 +15,12 @@ class CallbackList:
     """All callbacks of a run. Hooks that are not overridden are not called."""
 
     def __init__(self, callbacks: Any, model: Any, params: dict[str, Any]) -> None:
-        self.callbacks = as_callbacks(callbacks)
-        for callback in self.callbacks:
+        given = as_callbacks(callbacks)
+        for callback in given:
             callback.set_model(model)
             callback.set_params(params)
         hooks = [name for name in dir(Callback) if name.startswith("on_")]
-        self._called = {hook: [getattr(c, hook) for c in self.callbacks if _overrides(c, hook)] for hook in hooks}
+        self._called = {hook: [getattr(c, hook) for c in given if _overrides(c, hook)] for hook in hooks}
 
     def call(self, hook: str, *arguments: Any) -> None:
         """Call a hook of each callback that overrides it."""

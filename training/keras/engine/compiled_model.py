@@ -44,6 +44,8 @@ class CompiledModel:
         # The operations before the first trained one do not need a gradient.
         first = next((i for i, op in enumerate(ops) if isinstance(op, DenseOp | BatchNormOp)), len(ops))
         self.backward_ops = self.forward_ops[first:][::-1]
+        if first < len(ops) and isinstance(dense := ops[first], DenseOp):
+            dense.needs_input_gradient = False
         self.optimizer.build(self.parameters.values)
         metrics = self.new_metrics(np.empty(0)).items()
         # Whether "min" or "max" is better, for each of the logs by its name.

@@ -76,10 +76,8 @@ class LayerStack:
         built = list(zip(self.layers, shapes[:-1], strict=True))
         tensors = [tensor for layer, shape in built for tensor in layer.make_parameters(shape, self.dtype)]
         self.parameters = Parameters(tensors, self.dtype)
-        needs_input_gradient = False  # before the first trained layer the gradient is not needed
         for layer, shape in built:
-            layer.ops, layer.built = layer.make_ops(shape, needs_input_gradient, self.rng), True
-            needs_input_gradient = needs_input_gradient or bool(layer.parameters)
+            layer.ops, layer.built = layer.make_ops(shape, self.rng), True
         self.ops = [op for layer in self.layers for op in layer.ops]
         self.dropouts = [op for op in self.ops if isinstance(op, DropoutOp)]
         self.regularized = [pair for layer in self.layers for pair in layer.regularized]

@@ -92,11 +92,8 @@ class Layer(AlwaysTrainable):
         self.parameters = {name: Parameter(name, of) for name, of in self.parameter_shapes(shape).items()}
         return list(self.parameters.values())
 
-    def make_ops(self, shape: Shape, needs_input_gradient: bool, rng: np.random.Generator) -> list[Op]:
-        """Give the tensors their initial values, and return the operations that training runs.
-
-        The gradient of the input is needed where a layer before this one is trained.
-        """
+    def make_ops(self, shape: Shape, rng: np.random.Generator) -> list[Op]:
+        """Give the tensors their initial values, and return the operations that training runs."""
         return []
 
 

@@ -24,7 +24,7 @@ class Rescaling(Layer):
         if self.scale == 0 or not np.isfinite([self.scale, self.offset]).all():
             raise TrainingError(f"{self.name} needs a finite offset and a finite scale that is not 0")
 
-    def make_ops(self, shape: Shape, needs_input_gradient: bool, rng: np.random.Generator) -> list[Op]:
+    def make_ops(self, shape: Shape, rng: np.random.Generator) -> list[Op]:
         """Return the one operation."""
         return [ScaleOp(-self.offset / self.scale, self.scale)]
 
@@ -54,7 +54,7 @@ class Normalization(Layer):
         for op in self._scale_ops:
             op.offset, op.scale = self._constants(self._row)
 
-    def make_ops(self, shape: Shape, needs_input_gradient: bool, rng: np.random.Generator) -> list[Op]:
+    def make_ops(self, shape: Shape, rng: np.random.Generator) -> list[Op]:
         """Return the one operation."""
         self._row, self._scale_ops = shape, [ScaleOp(*self._constants(shape))]
         return [*self._scale_ops]
@@ -98,7 +98,7 @@ class BatchNormalization(Layer):
         self.statistics = [np.zeros(shape, dtype), np.ones(shape, dtype)]
         return super().make_parameters(shape, dtype)
 
-    def make_ops(self, shape: Shape, needs_input_gradient: bool, rng: np.random.Generator) -> list[Op]:
+    def make_ops(self, shape: Shape, rng: np.random.Generator) -> list[Op]:
         """Return the one operation."""
         gamma, beta = self.parameters.get("gamma"), self.parameters.get("beta")
         if gamma:

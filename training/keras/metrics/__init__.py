@@ -39,7 +39,7 @@ __all__ = [
     "get_metric",
 ]
 
-METRICS: dict[str, type[Any]] = {
+METRICS: dict[str, type[Metric]] = {
     "accuracy": Accuracy,
     "sparse_categorical_accuracy": SparseCategoricalAccuracy,
     "categorical_accuracy": CategoricalAccuracy,
@@ -54,7 +54,6 @@ METRICS: dict[str, type[Any]] = {
     "precision": Precision,
     "recall": Recall,
 }
-ACCURACY = ("accuracy", "acc")
 
 
 def get_metric(identifier: Any, y: TargetArray, outputs: int) -> Metric:
@@ -63,9 +62,8 @@ def get_metric(identifier: Any, y: TargetArray, outputs: int) -> Metric:
         identifier.reset()
         return identifier
     fitting = BinaryAccuracy if outputs == 1 else SparseCategoricalAccuracy if y.ndim == 1 else CategoricalAccuracy
-    kind = fitting if str(identifier).lower() in ACCURACY else look_up("metric", identifier, METRICS)
-    metric: Metric = kind(name=identifier)
-    return metric
+    kind = fitting if str(identifier).lower() in ("accuracy", "acc") else look_up("metric", identifier, METRICS)
+    return kind(name=identifier)
 
 
 __getattr__ = no_other("metric", dict.fromkeys(kind.__name__ for kind in METRICS.values()))

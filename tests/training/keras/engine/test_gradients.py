@@ -85,6 +85,7 @@ def test_batch_normalization(rng: np.random.Generator) -> None:
     for layer in (BatchNormalization(), BatchNormalization(center=False), BatchNormalization(scale=False)):
         _check(_built([Dense(6, "tanh"), layer, Dense(5, use_bias=False), BatchNormalization(), Dense(3)], MSE), rng, Y)
     _check(_built([BatchNormalization(), Dense(3, "softmax")]), rng)
+    _check(_built([BatchNormalization(center=False, scale=False), Dense(3, "softmax")]), rng)
 
 
 Y = np.random.default_rng(0).dirichlet([1, 1, 1], 7)

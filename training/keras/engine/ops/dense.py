@@ -10,9 +10,10 @@ from training.keras.engine.parameters import Parameter
 class DenseOp:
     """z = x @ kernel + bias. Gradients: of kernel xᵀ g, of bias the sum of g, of x g kernelᵀ."""
 
-    def __init__(self, kernel: Parameter, bias: Parameter | None, needs_input_gradient: bool) -> None:
+    needs_input_gradient = True
+
+    def __init__(self, kernel: Parameter, bias: Parameter | None) -> None:
         self.kernel, self.bias = kernel, bias
-        self._needs_input_gradient = needs_input_gradient
         self._z, self._gx = Workspace(), Workspace()
 
     def forward(self, x: Array, training: bool) -> Array:
@@ -28,11 +29,11 @@ class DenseOp:
         return z
 
     def backward(self, g: Array) -> Array:
-        """(B, U) -> (B, I); returns g itself where no layer before this one is trained."""
+        """(B, U) -> (B, I); returns g itself where no operation before this one needs a gradient."""
         np.matmul(self._x.T, g, out=self.kernel.gradient)
         if self.bias:
             np.add.reduce(g, axis=0, out=self.bias.gradient)
-        if not self._needs_input_gradient:
+        if not self.needs_input_gradient:
             return g
         return np.matmul(g, self.kernel.values.T, out=self._gx.get(self._x.shape, g.dtype))
 
