@@ -20,7 +20,8 @@ from training.keras.engine.fit import fit_loop, step_on
 from training.keras.engine.fit_plan import FitPlan, TrainingState, count_steps, read_validation, split_off
 from training.keras.engine.layer_stack import LayerStack
 from training.keras.layers.base import AlwaysTrainable, Layer
-from training.keras.saving import model_file
+from training.keras.saving.model_file import entry, save_model
+from training.keras.saving.state_file import read_state, write_state
 from training.keras.summary import summary_table
 
 Callbacks = Callback | Sequence[Callback] | None
@@ -169,15 +170,15 @@ class Sequential(AlwaysTrainable):
 
     def save(self, filepath: str | Path) -> None:
         """Save the whole model as a .npz, to be read by `models.load_model`."""
-        model_file.save_model(self.stack, self._compiled, Path(filepath))
+        save_model(self.stack, self._compiled, Path(filepath))
 
     def save_weights(self, filepath: str | Path) -> None:
         """Save the weights alone as a .npz."""
-        model_file.save_weights(self.stack, Path(filepath))
+        write_state(Path(filepath), {"weights": self.get_weights()})
 
     def load_weights(self, filepath: str | Path) -> None:
         """Take the weights of a file into a model of the same layers."""
-        model_file.load_weights(self.stack, Path(filepath))
+        self.set_weights(entry(Path(filepath), read_state(Path(filepath)), "weights"))
 
     def network(self) -> Network:
         """Return the trained network as plain arrays; dropout is dropped, scales are folded in."""

@@ -20,7 +20,8 @@ def measure(model: CompiledModel, batch: Batch, metrics: RunningMetrics, *, trai
     losses, outputs = model.loss.forward(batch.y, z)
     if batch.weights is not None:
         losses = losses * batch.weights
-    metrics.update(losses, model.penalty(), batch, outputs)
+    penalty = sum(regularizer.penalty(parameter.values) for parameter, regularizer in model.stack.regularized)
+    metrics.update(losses, penalty, batch, outputs)
 
 
 @np.errstate(over="ignore", invalid="ignore")

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from nn.activations import Array
 from training.errors import TrainingError
 from training.keras.engine.ops import DropoutOp
-from training.keras.engine.parameters import Parameters
+from training.keras.engine.parameters import Parameter, Parameters
 from training.keras.layers import Input, Layer
 from training.keras.layers.base import assign_weights
 from training.keras.utils import new_generator
@@ -74,10 +74,11 @@ class LayerStack:
         self.input_shape, self.input_width = shapes[0], int(np.prod(shapes[0]))
         self.output_width, self.dtype = int(np.prod(shapes[-1])), np.dtype(dtype)
         built = list(zip(self.layers, shapes[:-1], strict=True))
-        tensors = [tensor for layer, shape in built for tensor in layer.make_parameters(shape, self.dtype)]
-        self.parameters = Parameters(tensors, self.dtype)
         for layer, shape in built:
-            layer.ops, layer.built = layer.make_ops(shape, self.rng), True
+            layer.parameters = {name: Parameter(name, of) for name, of in layer.parameter_shapes(shape).items()}
+        self.parameters = Parameters([p for layer in self.layers for p in layer.parameters.values()], self.dtype)
+        for layer, shape in built:
+            layer.ops, layer.built = layer.make_ops(shape, self.dtype, self.rng), True
         self.ops = [op for layer in self.layers for op in layer.ops]
         self.dropouts = [op for op in self.ops if isinstance(op, DropoutOp)]
         self.regularized = [pair for layer in self.layers for pair in layer.regularized]

@@ -87,13 +87,8 @@ class Layer(AlwaysTrainable):
         """Return the shape of each trained tensor by its name, for rows of this shape."""
         return {}
 
-    def make_parameters(self, shape: Shape, dtype: np.dtype[Any]) -> list[Parameter]:
-        """Return the tensors that the layer needs for rows of this shape."""
-        self.parameters = {name: Parameter(name, of) for name, of in self.parameter_shapes(shape).items()}
-        return list(self.parameters.values())
-
-    def make_ops(self, shape: Shape, rng: np.random.Generator) -> list[Op]:
-        """Give the tensors their initial values, and return the operations that training runs."""
+    def make_ops(self, shape: Shape, dtype: np.dtype[Any], rng: np.random.Generator) -> list[Op]:
+        """Give the tensors, which have been allocated, their initial values; return the operations of training."""
         return []
 
 

@@ -77,7 +77,7 @@ class Dense(Layer):
         kernel: dict[str, Shape] = {"kernel": (width_of(self, shape), self.units)}
         return kernel | {"bias": (self.units,)} if self.use_bias else kernel
 
-    def make_ops(self, shape: Shape, rng: np.random.Generator) -> list[Op]:
+    def make_ops(self, shape: Shape, dtype: np.dtype[Any], rng: np.random.Generator) -> list[Op]:
         """Set the initial values; return the product with the kernel, and the activation."""
         initial = [self.kernel_initializer, self.bias_initializer]
         for parameter, initialize in zip(self.parameters.values(), initial, strict=False):
@@ -95,7 +95,7 @@ class Activation(Layer):
         super().__init__(**base)
         self.activation = look_up("activation function", activation, ACTIVATIONS).name
 
-    def make_ops(self, shape: Shape, rng: np.random.Generator) -> list[Op]:
+    def make_ops(self, shape: Shape, dtype: np.dtype[Any], rng: np.random.Generator) -> list[Op]:
         """Return the one operation; linear has none."""
         if self.activation == "softmax":
             width_of(self, shape)
@@ -110,7 +110,7 @@ class Dropout(Layer):
         check_number("rate", rate, 0, 1)
         self.rate, self.seed = float(rate), seed
 
-    def make_ops(self, shape: Shape, rng: np.random.Generator) -> list[Op]:
+    def make_ops(self, shape: Shape, dtype: np.dtype[Any], rng: np.random.Generator) -> list[Op]:
         """Return the one operation, with a random generator of its own."""
         (own,) = rng.spawn(1)
         return [DropoutOp(self.rate, own if self.seed is None else np.random.Generator(np.random.SFC64(self.seed)))]

@@ -9,7 +9,6 @@ from nn.activations import Array
 from training.errors import TrainingError
 from training.keras.checks import check_number
 from training.keras.engine.ops import BatchNormOp, Op, ScaleOp
-from training.keras.engine.parameters import Parameter
 from training.keras.layers.base import Layer, Shape, width_of
 
 Moments = npt.ArrayLike | None
@@ -24,7 +23,7 @@ class Rescaling(Layer):
         if self.scale == 0 or not np.isfinite([self.scale, self.offset]).all():
             raise TrainingError(f"{self.name} needs a finite offset and a finite scale that is not 0")
 
-    def make_ops(self, shape: Shape, rng: np.random.Generator) -> list[Op]:
+    def make_ops(self, shape: Shape, dtype: np.dtype[Any], rng: np.random.Generator) -> list[Op]:
         """Return the one operation."""
         return [ScaleOp(-self.offset / self.scale, self.scale)]
 
@@ -54,7 +53,7 @@ class Normalization(Layer):
         for op in self._scale_ops:
             op.offset, op.scale = self._constants(self._row)
 
-    def make_ops(self, shape: Shape, rng: np.random.Generator) -> list[Op]:
+    def make_ops(self, shape: Shape, dtype: np.dtype[Any], rng: np.random.Generator) -> list[Op]:
         """Return the one operation."""
         self._row, self._scale_ops = shape, [ScaleOp(*self._constants(shape))]
         return [*self._scale_ops]
@@ -93,17 +92,12 @@ class BatchNormalization(Layer):
         width: Shape = (width_of(self, shape),)
         return ({"gamma": width} if self.scale else {}) | ({"beta": width} if self.center else {})
 
-    def make_parameters(self, shape: Shape, dtype: np.dtype[Any]) -> list[Parameter]:
-        """Return the tensors, and allocate the moving averages."""
-        self.statistics = [np.zeros(shape, dtype), np.ones(shape, dtype)]
-        return super().make_parameters(shape, dtype)
-
-    def make_ops(self, shape: Shape, rng: np.random.Generator) -> list[Op]:
-        """Return the one operation."""
+    def make_ops(self, shape: Shape, dtype: np.dtype[Any], rng: np.random.Generator) -> list[Op]:
+        """Allocate the moving averages, and return the one operation."""
         gamma, beta = self.parameters.get("gamma"), self.parameters.get("beta")
         if gamma:
             gamma.values[:] = 1
-        mean, variance = self.statistics
+        mean, variance = self.statistics = [np.zeros(shape, dtype), np.ones(shape, dtype)]
         return [BatchNormOp(gamma, beta, mean, variance, self.momentum, self.epsilon)]
 
     def inference(self) -> tuple[Array, Array]:

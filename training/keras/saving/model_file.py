@@ -7,17 +7,7 @@ from training.errors import TrainingError
 from training.keras.engine.compiled_model import CompiledModel
 from training.keras.engine.layer_stack import LayerStack
 from training.keras.saving.serialization import serialize
-from training.keras.saving.state_file import read_state, write_state
-
-
-def save_weights(stack: LayerStack, path: Path) -> None:
-    """Write the weights alone."""
-    write_state(_check_suffix(path), {"weights": stack.get_weights()})
-
-
-def load_weights(stack: LayerStack, path: Path) -> None:
-    """Give the same layers the weights of a file."""
-    stack.set_weights(entry(path, read_state(path), "weights"))
+from training.keras.saving.state_file import write_state
 
 
 def save_model(stack: LayerStack, model: CompiledModel | None, path: Path) -> None:
@@ -31,7 +21,7 @@ def save_model(stack: LayerStack, model: CompiledModel | None, path: Path) -> No
         "weights": stack.get_weights(),
         "training": optimizer_state(model) if model else None,
     }
-    write_state(_check_suffix(path), state)
+    write_state(path, state)
 
 
 def optimizer_state(model: CompiledModel) -> dict[str, Any]:
@@ -66,9 +56,3 @@ def entry(path: Path, state: dict[str, Any], name: str) -> Any:
     if name not in state:
         raise TrainingError(f"{path} holds no {name}")
     return state[name]
-
-
-def _check_suffix(path: Path) -> Path:
-    if path.suffix != ".npz":
-        raise TrainingError(f"{path}: models are saved as .npz files, such as {path.with_suffix('.npz').name}")
-    return path

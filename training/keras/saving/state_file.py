@@ -16,6 +16,8 @@ ARRAY_PREFIX = "array:"  # of the text that refers, in the JSON, to an array of 
 
 def write_state(path: Path, state: dict[str, Any]) -> None:
     """Write texts, numbers, lists, dicts and arrays."""
+    if path.suffix != ".npz":
+        raise TrainingError(f"{path}: models are saved as .npz files, such as {path.with_suffix('.npz').name}")
     arrays: dict[str, np.ndarray] = {}
 
     def without_arrays(value: Any) -> str:
