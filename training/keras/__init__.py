@@ -3,7 +3,7 @@
 Read sequential (the facade), then from the bottom up; a module imports only those before it: lookup, checks;
 initializers, regularizers, utils; engine.data_adapter, engine.parameters, engine.ops; layers, losses, metrics,
 optimizers; engine.layer_stack, engine.compiled_model; engine.arguments, engine.running_metrics, saving, summary;
-callbacks, export; engine.fit_plan, engine.evaluate, engine.fit; sequential; models.
+callbacks, export; engine.fit_plan, engine.loops; sequential; models.
 """
 
 from training.keras import callbacks, initializers, layers, losses, metrics, models, optimizers, regularizers, utils

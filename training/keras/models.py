@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from training.keras.lookup import no_other
-from training.keras.saving.model_file import entry, restore_optimizer
-from training.keras.saving.serialization import deserialize
+from training.keras.saving.model_file import deserialize, entry, restore_optimizer
 from training.keras.saving.state_file import read_state
 from training.keras.sequential import Sequential
 

@@ -15,10 +15,9 @@ from training.keras.callbacks.callback_list import CallbackList, run_callbacks
 from training.keras.callbacks.progress import format_logs
 from training.keras.engine.arguments import ClassWeight, read_inputs, read_samples
 from training.keras.engine.compiled_model import CompiledModel, Results
-from training.keras.engine.evaluate import evaluation_loop, prediction_loop
-from training.keras.engine.fit import fit_loop, step_on
 from training.keras.engine.fit_plan import FitPlan, TrainingState, count_steps, read_validation, split_off
 from training.keras.engine.layer_stack import LayerStack
+from training.keras.engine.loops import evaluation_loop, fit_loop, prediction_loop, step_on
 from training.keras.layers.base import AlwaysTrainable, Layer
 from training.keras.saving.model_file import entry, save_model
 from training.keras.saving.state_file import read_state, write_state

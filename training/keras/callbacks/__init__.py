@@ -1,7 +1,6 @@
 """Callbacks, which watch a run and may change or end it, by Keras's names.
 
-Read callback; history, progress; monitor, on which early_stopping, learning_rate and checkpoint build; backup;
-callback_list.
+Read callback; history, progress; early_stopping, learning_rate and checkpoint; backup; callback_list.
 """
 
 from training.keras.callbacks.backup import BackupAndRestore

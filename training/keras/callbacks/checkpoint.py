@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from training.errors import TrainingError
-from training.keras.callbacks.monitor import MonitorCallback
+from training.keras.callbacks.callback import MonitorCallback
 
 
 class ModelCheckpoint(MonitorCallback):

@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from training.keras.callbacks.callback import Callback
-from training.keras.callbacks.monitor import MonitorCallback
+from training.keras.callbacks.callback import Callback, MonitorCallback
 
 
 class EarlyStopping(MonitorCallback):

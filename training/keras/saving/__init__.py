@@ -1,5 +1,5 @@
 """Models and interrupted runs as files.
 
-Read serialization (objects as JSON), state_file (JSON and arrays in one `.npz`), model_file (a model, its weights, and
-the state of its training between two steps).
+Read state_file (JSON and arrays in one `.npz`), model_file (a model, its weights, and the state of its training between
+two steps).
 """

@@ -9,7 +9,7 @@ from nn.activations import ACTIVATIONS
 from tests.helpers.gradcheck import Float64, assert_gradient
 from training.keras import Sequential
 from training.keras.engine.data_adapter import Batch
-from training.keras.engine.fit import train_step
+from training.keras.engine.loops import train_step
 from training.keras.engine.running_metrics import RunningMetrics
 from training.keras.layers import Activation, BatchNormalization, Dense, Dropout, Layer, Rescaling
 from training.keras.losses import (

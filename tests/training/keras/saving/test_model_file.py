@@ -13,7 +13,7 @@ from training.keras.losses import Huber, SparseCategoricalCrossentropy
 from training.keras.metrics import AUC, BinaryAccuracy
 from training.keras.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSprop
 from training.keras.optimizers.schedules import CosineDecay
-from training.keras.saving.serialization import serialize
+from training.keras.saving.model_file import serialize
 
 LOSS = "sparse_categorical_crossentropy"
 

@@ -4,13 +4,12 @@
 the gradient with respect to the output and returns the one with respect to the input; both may overwrite their
 argument. Training allocates nothing: every result goes into an array that is reused from batch to batch.
 
-Read base, dense, dropout, normalization, logits.
+Read base, dense, dropout, normalization.
 """
 
 from training.keras.engine.ops.base import Op, Workspace
 from training.keras.engine.ops.dense import ActivationOp, DenseOp
 from training.keras.engine.ops.dropout import DropoutOp
-from training.keras.engine.ops.logits import LogitOp, LogOp
 from training.keras.engine.ops.normalization import BatchNormOp, ScaleOp
 
-__all__ = ["ActivationOp", "BatchNormOp", "DenseOp", "DropoutOp", "LogOp", "LogitOp", "Op", "ScaleOp", "Workspace"]
+__all__ = ["ActivationOp", "BatchNormOp", "DenseOp", "DropoutOp", "Op", "ScaleOp", "Workspace"]

@@ -1,15 +1,17 @@
-"""The fit loop: epochs of shuffled mini-batches, their logs, and the callbacks."""
+"""The loops over batches: training with its epochs and callbacks, evaluation and prediction."""
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from nn.activations import Array
 from training.keras.callbacks.callback_list import CallbackList
 from training.keras.engine.compiled_model import CompiledModel
-from training.keras.engine.data_adapter import Batch, Samples
-from training.keras.engine.evaluate import evaluation_loop, measure
+from training.keras.engine.data_adapter import Batch, DataAdapter, Samples
 from training.keras.engine.fit_plan import FitPlan, TrainingState
+from training.keras.engine.layer_stack import LayerStack
 from training.keras.engine.running_metrics import RunningMetrics
 
+EVALUATION_ROWS = 1024  # in a batch: few enough to stay in the cache
 # From this many multiplications in one product a second BLAS thread gains more than waiting for it costs.
 LARGE_PRODUCT = 2**24
 
@@ -34,6 +36,12 @@ def fit_loop(model: CompiledModel, plan: FitPlan, state: TrainingState, callback
             state.epoch += 1
             callbacks.call("on_epoch_end", epoch, logs)
         callbacks.call("on_train_end", logs)
+
+
+def _blas_threads(model: CompiledModel, batch_size: int) -> int | None:
+    """Return how many BLAS threads are worth it; None is as many as there are."""
+    largest = max((parameter.values.size for parameter in model.parameters.tensors), default=0)
+    return 1 if largest * batch_size < LARGE_PRODUCT else None
 
 
 def _train_epoch(
@@ -69,6 +77,18 @@ def train_step(model: CompiledModel, batch: Batch, metrics: RunningMetrics) -> N
     model.optimizer.apply(model.parameters)
 
 
+def measure(model: CompiledModel, batch: Batch, metrics: RunningMetrics, *, training: bool) -> None:
+    """Go forward, and add the losses and the outputs of the batch to the metrics."""
+    z = batch.x
+    for op in model.forward_ops:
+        z = op.forward(z, training=training)
+    losses, outputs = model.loss.forward(batch.y, z)
+    if batch.weights is not None:
+        losses = losses * batch.weights
+    penalty = sum(regularizer.penalty(parameter.values) for parameter, regularizer in model.stack.regularized)
+    metrics.update(losses, penalty, batch, outputs)
+
+
 def step_on(model: CompiledModel, samples: Samples) -> RunningMetrics:
     """Take one step with all samples; return their loss and metrics before it."""
     metrics = RunningMetrics(model.new_metrics(samples.y))
@@ -78,7 +98,33 @@ def step_on(model: CompiledModel, samples: Samples) -> RunningMetrics:
     return metrics
 
 
-def _blas_threads(model: CompiledModel, batch_size: int) -> int | None:
-    """Return how many BLAS threads are worth it; None is as many as there are."""
-    largest = max((parameter.values.size for parameter in model.parameters.tensors), default=0)
-    return 1 if largest * batch_size < LARGE_PRODUCT else None
+@np.errstate(over="ignore", invalid="ignore")
+def evaluation_loop(model: CompiledModel, samples: Samples, callbacks: CallbackList) -> dict[str, float]:
+    """Return the loss and the metrics over all rows."""
+    callbacks.call("on_test_begin", {})
+    metrics = RunningMetrics(model.new_metrics(samples.y))
+    for number, batch in enumerate(samples.batches(EVALUATION_ROWS, np.arange(len(samples)), model.stack.dtype)):
+        callbacks.call("on_test_batch_begin", number, {})
+        measure(model, batch, metrics, training=False)
+        callbacks.call("on_test_batch_end", number, metrics)
+    logs = dict(metrics)
+    callbacks.call("on_test_end", logs)
+    return logs
+
+
+def prediction_loop(stack: LayerStack, inputs: DataAdapter, callbacks: CallbackList) -> Array:
+    """Return the outputs (B, C) of all rows."""
+    rows = inputs.shape[0]
+    outputs = np.empty((rows, stack.output_width), stack.dtype)
+    callbacks.call("on_predict_begin", {})
+    for number, start in enumerate(range(0, rows, EVALUATION_ROWS)):
+        callbacks.call("on_predict_batch_begin", number, {})
+        index = np.arange(start, min(start + EVALUATION_ROWS, rows))
+        z: Array = np.empty((len(index), stack.input_width), stack.dtype)
+        inputs.gather(index, z)
+        for op in stack.ops:
+            z = op.forward(z, training=False)
+        outputs[index] = z
+        callbacks.call("on_predict_batch_end", number, {"outputs": z})
+    callbacks.call("on_predict_end", {})
+    return outputs
