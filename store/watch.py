@@ -102,9 +102,8 @@ class StoreWatcher:
         failure = self._failures.get((name, number))
         if failure and time.monotonic() < failure.retry_at:
             return failure.reason
-        loaded: Version | str
         try:
-            loaded = read_version(self.models, name, number)
+            loaded: Version | str = read_version(self.models, name, number)
             self._failures.pop((name, number), None)
         except (ArtifactError, StoreError, OSError) as error:
             loaded = str(error)

@@ -19,7 +19,7 @@ from training.keras.engine.fit_plan import FitPlan, TrainingState, count_steps, 
 from training.keras.engine.layer_stack import LayerStack
 from training.keras.engine.loops import evaluation_loop, fit_loop, prediction_loop, step_on
 from training.keras.layers.base import AlwaysTrainable, Layer
-from training.keras.saving.model_file import entry, save_model
+from training.keras.saving.model_file import save_model
 from training.keras.saving.state_file import read_state, write_state
 from training.keras.summary import summary_table
 
@@ -177,7 +177,7 @@ class Sequential(AlwaysTrainable):
 
     def load_weights(self, filepath: str | Path) -> None:
         """Take the weights of a file into a model of the same layers."""
-        self.set_weights(entry(Path(filepath), read_state(Path(filepath)), "weights"))
+        self.set_weights(read_state(Path(filepath), "weights")["weights"])
 
     def network(self) -> Network:
         """Return the trained network as plain arrays; dropout is dropped, scales are folded in."""

@@ -71,13 +71,6 @@ def restore_optimizer(model: CompiledModel, state: dict[str, Any], path: Path) -
         generator.bit_generator.state = saved
 
 
-def entry(path: Path, state: dict[str, Any], name: str) -> Any:
-    """Return an entry of a file that was read. Raises TrainingError where it has none of that name."""
-    if name not in state:
-        raise TrainingError(f"{path} holds no {name}")
-    return state[name]
-
-
 def serialize(value: Any) -> Any:
     """Return a value as JSON can represent it."""
     if type(value) in CLASSES.values():

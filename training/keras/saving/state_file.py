@@ -33,8 +33,8 @@ def write_state(path: Path, state: dict[str, Any]) -> None:
         raise TrainingError(f"{path} can't be written: {error.strerror or error}") from error
 
 
-def read_state(path: Path) -> dict[str, Any]:
-    """Read what `write_state` wrote. Raises TrainingError where that fails."""
+def read_state(path: Path, *names: str) -> dict[str, Any]:
+    """Read what `write_state` wrote. Raises TrainingError where that fails, or where an entry of these is missing."""
     try:
         # np.load would leave a damaged file open.
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
@@ -45,6 +45,9 @@ def read_state(path: Path) -> dict[str, Any]:
         raise TrainingError(f"{path} is damaged, or was not written by this program: {error}") from error
     if not isinstance(result, dict):
         raise TrainingError(f"{path} was not written by this program")
+    for name in names:
+        if name not in result:
+            raise TrainingError(f"{path} holds no {name}")
     return result
 
 
