@@ -72,11 +72,8 @@ def _check_values(y: npt.NDArray[Any], rows: Codes) -> npt.NDArray[np.float64]:
 
 def _check_classes(y: npt.NDArray[Any], rows: Codes, model: Model) -> npt.NDArray[np.intp]:
     classes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] == model.network.outputs > 1 else y.ravel()
-    if (
-        classes.shape != (len(rows),)
-        or classes.dtype.kind not in "biuf"
-        or not np.array_equal(classes, np.floor(classes))
-    ):
+    whole = classes.dtype.kind in "biuf" and np.array_equal(classes, np.floor(classes))
+    if classes.shape != (len(rows),) or not whole:
         raise TrainingError(f"expected {len(rows)} class numbers to publish with, got {y.dtype} of shape {y.shape}")
     if classes.min() < 0 or classes.max() >= model.network.outputs:
         last = model.network.outputs - 1

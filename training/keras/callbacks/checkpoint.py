@@ -39,11 +39,7 @@ class ModelCheckpoint(MonitorCallback):
             return
         self.batches += 1
         if self.batches % self.save_freq == 0:  # type: ignore[operator]  # a number, as __init__ checked
-            self._save(self._epoch, dict(logs))
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Remember the epoch, for the path."""
-        self._epoch = epoch
+            self._save(self.model.state.epoch, dict(logs))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Save after an epoch."""
