@@ -62,3 +62,7 @@ class CompiledModel:
             return dict(logs)
         names = [metric if isinstance(metric, str) else metric.name for metric in self.metrics]
         return [logs["loss"], *(logs[name] for name in names)] if names else logs["loss"]
+
+    def penalty(self) -> float:
+        """Return what the regularizers add to the loss."""
+        return sum(regularizer.penalty(parameter.values) for parameter, regularizer in self.stack.regularized)

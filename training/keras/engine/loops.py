@@ -67,7 +67,7 @@ def _train_epoch(
 
 def train_step(model: CompiledModel, batch: Batch, metrics: RunningMetrics) -> None:
     """Go forward, go back, update the parameters."""
-    measure(model, batch, metrics, training=True)
+    measure(model, batch, metrics, model.penalty(), training=True)
     g = model.loss.gradient(batch.y)
     g *= 1 / len(g) if batch.weights is None else batch.weights[:, None] / len(g)
     for op in model.backward_ops:
@@ -77,15 +77,14 @@ def train_step(model: CompiledModel, batch: Batch, metrics: RunningMetrics) -> N
     model.optimizer.apply(model.parameters)
 
 
-def measure(model: CompiledModel, batch: Batch, metrics: RunningMetrics, *, training: bool) -> None:
-    """Go forward, and add the losses and the outputs of the batch to the metrics."""
+def measure(model: CompiledModel, batch: Batch, metrics: RunningMetrics, penalty: float, *, training: bool) -> None:
+    """Go forward, and add the losses with their penalty and the outputs of the batch to the metrics."""
     z = batch.x
     for op in model.forward_ops:
         z = op.forward(z, training=training)
     losses, outputs = model.loss.forward(batch.y, z)
     if batch.weights is not None:
         losses = losses * batch.weights
-    penalty = sum(regularizer.penalty(parameter.values) for parameter, regularizer in model.stack.regularized)
     metrics.update(losses, penalty, batch, outputs)
 
 
@@ -102,10 +101,10 @@ def step_on(model: CompiledModel, samples: Samples) -> RunningMetrics:
 def evaluation_loop(model: CompiledModel, samples: Samples, callbacks: CallbackList) -> dict[str, float]:
     """Return the loss and the metrics over all rows."""
     callbacks.call("on_test_begin", {})
-    metrics = RunningMetrics(model.new_metrics(samples.y))
+    metrics, penalty = RunningMetrics(model.new_metrics(samples.y)), model.penalty()
     for number, batch in enumerate(samples.batches(EVALUATION_ROWS, np.arange(len(samples)), model.stack.dtype)):
         callbacks.call("on_test_batch_begin", number, {})
-        measure(model, batch, metrics, training=False)
+        measure(model, batch, metrics, penalty, training=False)
         callbacks.call("on_test_batch_end", number, metrics)
     logs = dict(metrics)
     callbacks.call("on_test_end", logs)
