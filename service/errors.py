@@ -94,9 +94,6 @@ class Overloaded(RequestError, status=503, reason="overloaded", outcome="shed", 
 class ClientGone(RequestError, status=499, reason="client_gone", outcome="expired"):
     """The client is gone. The status is nginx's; it is counted, and never sent."""
 
-    def __init__(self) -> None:
-        super().__init__("the client has gone")
-
 
 class Unexpected(RequestError, outcome="error"):
     """An unexpected error; what happened is in the log, under the request's ID."""

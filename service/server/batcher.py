@@ -106,7 +106,7 @@ class Batcher:
         taken, left, rows = list[PredictionCall](), deque[PredictionCall](), 0
         for call in self._waiting:
             if call.pending.request.expired:
-                self._pipeline.respond([call], [ClientGone()])
+                self._pipeline.respond([call], [ClientGone("the client has gone")])
             elif not taken or (call.endpoint is taken[0].endpoint and rows + call.rows <= MAX_PASS_ROWS):
                 taken.append(call)
                 rows += call.rows

@@ -13,11 +13,10 @@ A connection has parts with one concern each, and this module connects them:
 - `_advance` does what the states allow: it sends, dispatches, and pauses reading while more than one request is
   unanswered or the client does not read its responses. It follows each event that may allow more, and is idempotent.
 - A request owns its reservation. It is made with the head, resized with the body and by the pipeline, and released when
-  all but `SMALL` bytes of the response are sent, or when the exchange is dropped. While the client does not read a
-  response, its reservation is `_unsent`.
+  the client has read most of the response (until then it is `_unsent`), or when the exchange is dropped.
 
-uvicorn, which is pinned, makes the connection with the arguments of its own protocols, waits for those that are in
-`server_state.connections`, and calls `shutdown()`. Nothing else of it is used.
+uvicorn, which is pinned, makes the connection with the arguments of its own protocols and calls `shutdown()`; its
+`server_state` has the open connections, the default headers and the number of requests. Nothing else of it is used.
 """
 
 import asyncio

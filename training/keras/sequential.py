@@ -9,12 +9,12 @@ import numpy.typing as npt
 from nn import Features, Model, Network
 from nn.activations import Array
 from training.errors import TrainingError
-from training.keras import export, losses, optimizers
+from training.keras import export
 from training.keras.callbacks import Callback, History
 from training.keras.callbacks.callback_list import CallbackList, run_callbacks
 from training.keras.callbacks.progress import format_logs
 from training.keras.engine.arguments import ClassWeight, read_inputs, read_samples
-from training.keras.engine.compiled_model import CompiledModel, Results
+from training.keras.engine.compiled_model import CompiledAttribute, CompiledModel, Results
 from training.keras.engine.fit_plan import FitPlan, TrainingState, count_steps, read_validation, split_off
 from training.keras.engine.layer_stack import LayerStack
 from training.keras.engine.loops import evaluation_loop, fit_loop, prediction_loop, step_on
@@ -29,15 +29,15 @@ Callbacks = Callback | Sequence[Callback] | None
 class Sequential(AlwaysTrainable):
     """A stack of layers, a compiled model from `compile` on, and the training state of the latest run of `fit`."""
 
-    optimizer: optimizers.Optimizer
-    loss: losses.Loss
-    compiled = False
+    optimizer, loss, metrics = CompiledAttribute(), CompiledAttribute(), CompiledAttribute()
     _compiled: CompiledModel | None = None
     history: History | None = None
 
     def __init__(self, layers: Sequence[Layer] | None = None, name: str = "sequential") -> None:
-        self.name, self.stack, self.state = name, LayerStack(layers, name), TrainingState()
-        self.layers, self.metrics = self.stack.layers, list[Any]()
+        self.name, self.stack, self.state = name, LayerStack(name), TrainingState()
+        self.layers = self.stack.layers
+        for layer in layers or []:
+            self.add(layer)
 
     def add(self, layer: Layer) -> None:
         """Append a layer."""
@@ -62,9 +62,12 @@ class Sequential(AlwaysTrainable):
 
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Sequence[Any] | None = None) -> None:
         """Choose how to train, by names or objects; the state of the optimizer is reset."""
-        compiled = self._compiled = CompiledModel(self.stack, optimizer, loss, metrics)
-        self.optimizer, self.loss, self.metrics = compiled.optimizer, compiled.loss, compiled.metrics
-        self.compiled = True
+        self._compiled = CompiledModel(self.stack, optimizer, loss, metrics)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self._compiled is not None
 
     @property
     def compiled_model(self) -> CompiledModel:

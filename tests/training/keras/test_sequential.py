@@ -1,8 +1,10 @@
 import numpy as np
+import pytest
 
 from tests.helpers.keras_models import LOSS, blobs, compiled_model
 from training.keras import Sequential
-from training.keras.layers import Dense, Dropout, Input
+from training.keras.layers import Dense, Dropout, Input, Layer
+from training.keras.optimizers import SGD
 from training.keras.utils import set_random_seed
 
 
@@ -60,3 +62,28 @@ def test_looking_at_the_weights_first_changes_no_bit_of_training(rng: np.random.
         model.fit(x, y, epochs=2, verbose=0)
         results.append(model.stack.parameters.values)
     np.testing.assert_array_equal(results[0], results[1])
+
+
+def test_what_is_assigned_is_what_trains(rng: np.random.Generator) -> None:
+    x, y = blobs(rng)
+    model = compiled_model()
+    with pytest.raises(AttributeError, match="before compile"):
+        _ = Sequential().optimizer
+    model.metrics, model.optimizer = [], SGD(0.01)
+    history = model.fit(x, y, epochs=1, verbose=0)
+    assert [*history.history] == ["loss"]
+    assert model.optimizer.iterations == 10
+    model.optimizer = SGD(1e-30)
+    before = model.get_weights()
+    model.fit(x, y, epochs=1, verbose=0)
+    for now, then in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+def test_a_subclass_sees_the_layers_that_are_added() -> None:
+    class Counted(Sequential):
+        def add(self, layer: Layer) -> None:
+            self.count = getattr(self, "count", 0) + 1
+            super().add(layer)
+
+    assert Counted([Dense(2), Dense(1)]).count == 2

@@ -12,20 +12,20 @@ OLD_NAMES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on
 
 
 class CallbackList:
-    """All callbacks of a run. Hooks that are not overridden are not called."""
+    """All callbacks of a run. Hooks of batches that are not overridden are not called."""
 
     def __init__(self, callbacks: Any, model: Any, params: dict[str, Any]) -> None:
-        given = as_callbacks(callbacks)
+        self._given = given = as_callbacks(callbacks)
         for callback in given:
             callback.set_model(model)
             callback.set_params(params)
-        hooks = [name for name in dir(Callback) if name.startswith("on_")]
-        self._called = {hook: [getattr(c, hook) for c in given if _overrides(c, hook)] for hook in hooks}
+        hooks = [name for name in dir(Callback) if name.startswith("on_") and "batch" in name]
+        self._called = {hook: [callback for callback in given if _overrides(callback, hook)] for hook in hooks}
 
     def call(self, hook: str, *arguments: Any) -> None:
-        """Call a hook of each callback that overrides it."""
-        for method in self._called[hook]:
-            method(*arguments)
+        """Call a hook of each callback."""
+        for callback in self._called.get(hook, self._given):
+            getattr(callback, hook)(*arguments)
 
 
 def as_callbacks(given: Any) -> list[Callback]:

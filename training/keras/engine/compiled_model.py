@@ -66,3 +66,18 @@ class CompiledModel:
     def penalty(self) -> float:
         """Return what the regularizers add to the loss."""
         return sum(regularizer.penalty(parameter.values) for parameter, regularizer in self.stack.regularized)
+
+
+class CompiledAttribute:
+    """An attribute of a model that its compiled model has: what is assigned to it is what trains."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, model: Any, owner: type) -> Any:
+        if not model.compiled:
+            raise AttributeError(f"the model has no {self._name} before compile()")
+        return getattr(model.compiled_model, self._name)
+
+    def __set__(self, model: Any, value: Any) -> None:
+        setattr(model.compiled_model, self._name, value)

@@ -17,15 +17,13 @@ from training.keras.utils import new_generator
 class LayerStack:
     """Built when weights are asked for, or data seen, and the shape of a row is known."""
 
-    def __init__(self, layers: Sequence[Layer] | None, name: str) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
         self.layers: list[Layer] = []
         self._declared_shape: tuple[int, ...] | None = None
         self.rng = new_generator()
         self.built = False
         self.on_build: Callable[[], None] | None = None  # called whenever all layers have been built
-        for layer in layers or []:
-            self.add(layer)
 
     def add(self, layer: Layer) -> None:
         """Append a layer."""

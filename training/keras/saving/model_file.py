@@ -5,6 +5,7 @@ here keeps its arguments in attributes of the same name.
 """
 
 import inspect
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,12 @@ from training.keras.regularizers import L1L2
 from training.keras.saving.state_file import write_state
 
 _OTHERS: tuple[type, ...] = (Constant, VarianceScaling, L1L2)
-CLASSES: dict[str, type] = {
-    kind.__name__: kind
-    for kinds in (LAYERS, LOSSES.values(), METRICS.values(), OPTIMIZERS.values(), SCHEDULES, _OTHERS)
-    for kind in kinds
-}
+_KINDS: list[Iterable[type]] = [LAYERS, METRICS.values(), OPTIMIZERS.values(), SCHEDULES, LOSSES.values(), _OTHERS]
+_METRIC_NAMES = {kind.__name__ for kind in METRICS.values()}
+NAMES: dict[type, str] = {kind: kind.__name__ for kinds in _KINDS for kind in kinds}
+# Some losses and metrics have the same name.
+NAMES |= {kind: f"losses.{kind.__name__}" for kind in LOSSES.values() if kind.__name__ in _METRIC_NAMES}
+CLASSES = {name: kind for kind, name in NAMES.items()}
 
 
 def save_model(stack: LayerStack, model: CompiledModel | None, path: Path) -> None:
@@ -73,12 +75,12 @@ def restore_optimizer(model: CompiledModel, state: dict[str, Any], path: Path) -
 
 def serialize(value: Any) -> Any:
     """Return a value as JSON can represent it."""
-    if type(value) in CLASSES.values():
+    if type(value) in NAMES:
         names = [name for name, p in inspect.signature(type(value)).parameters.items() if p.kind != p.VAR_KEYWORD]
         names += ["name"] if hasattr(value, "name") else []  # every layer, loss and metric takes one
         # The argument itself has an underscore where the public name is a property or a method.
         arguments = {name: serialize(getattr(value, f"_{name}", getattr(value, name))) for name in names}
-        return {"class": type(value).__name__, "arguments": arguments | serialize(getattr(value, "options", {}))}
+        return {"class": NAMES[type(value)], "arguments": arguments | serialize(getattr(value, "options", {}))}
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, list | tuple):

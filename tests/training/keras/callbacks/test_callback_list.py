@@ -8,6 +8,7 @@ from training.keras.callbacks import (
     Callback,
     EarlyStopping,
     LambdaCallback,
+    ReduceLROnPlateau,
 )
 
 
@@ -132,3 +133,41 @@ def test_a_callback_ends_the_epoch_early_and_the_run() -> None:
     history = model.fit(X, Y, epochs=5, batch_size=8, callbacks=[Stop()], verbose=0)
     assert history.epoch == [0]
     assert model.optimizer.iterations == 1
+
+
+def test_a_callback_made_of_others() -> None:
+    """As Keras documents it: `set_model` and `set_params` first, then the hooks."""
+
+    class Both(Callback):
+        def __init__(self) -> None:
+            self.stopping = EarlyStopping("loss", patience=1, min_delta=100)
+            self.plateau = ReduceLROnPlateau("loss", patience=1, min_delta=100, factor=0.5)
+            self.parts = [self.stopping, self.plateau]
+
+        def on_train_begin(self, logs: Any = None) -> None:
+            for part in self.parts:
+                part.set_model(self.model)
+                part.set_params(self.params)
+                part.on_train_begin(logs)
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            for part in self.parts:
+                part.on_epoch_end(epoch, logs)
+
+    model, both = one_layer(), Both()
+    rate = model.optimizer.learning_rate
+    history = model.fit(X, Y, epochs=9, verbose=0, callbacks=both)
+    assert len(history.epoch) == 2
+    assert both.stopping.stopped_epoch == 1
+    assert model.optimizer.learning_rate == rate / 2
+
+
+def test_a_hook_that_is_set_during_the_run() -> None:
+    class Late(Callback):
+        def on_train_begin(self, logs: Any = None) -> None:
+            self.epochs: list[int] = []
+            self.on_epoch_end = lambda epoch, logs=None: self.epochs.append(epoch)  # type: ignore[method-assign]
+
+    late = Late()
+    one_layer().fit(X, Y, epochs=2, verbose=0, callbacks=late)
+    assert late.epochs == [0, 1]

@@ -9,8 +9,8 @@ import pytest
 from training import TrainingError
 from training.keras import Input, Sequential, models, regularizers
 from training.keras.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Normalization, Rescaling
-from training.keras.losses import Huber, SparseCategoricalCrossentropy
-from training.keras.metrics import AUC, BinaryAccuracy
+from training.keras.losses import LOSSES, Huber, SparseCategoricalCrossentropy
+from training.keras.metrics import AUC, BinaryAccuracy, MeanSquaredError
 from training.keras.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSprop
 from training.keras.optimizers.schedules import CosineDecay
 from training.keras.saving.model_file import serialize
@@ -146,3 +146,14 @@ def test_foreign_classes_can_not_be_saved(tmp_path: Path) -> None:
     model.build((None, 4))
     with pytest.raises(TrainingError, match="can't be saved: its class is none of this package's"):
         model.save(tmp_path / "model.npz")
+
+
+@pytest.mark.parametrize("loss", [*LOSSES])
+def test_every_loss_is_kept(loss: str, tmp_path: Path) -> None:
+    model = Sequential([Dense(3, activation="softmax")])
+    model.build((None, 4))
+    model.compile("sgd", loss, [MeanSquaredError()])
+    model.save(tmp_path / "model.npz")
+    loaded = models.load_model(tmp_path / "model.npz")
+    assert type(loaded.loss) is type(model.loss)
+    assert type(loaded.metrics[0]) is MeanSquaredError
