@@ -40,9 +40,9 @@ def array_codes(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Flatten (B, …) to codes (B, K): finite numbers that float32 holds exactly, bytes left as they are."""
     if x.dtype.kind not in "iuf":
         raise TrainingError(f"the data hold {x.dtype} values; only numbers can be trained on")
-    rows = x.reshape(len(x), -1)
-    if not rows.size:
+    if not x.size:
         raise TrainingError("the data have no rows")
+    rows = x.reshape(len(x), -1)
     if rows.dtype.kind in "iu" and np.can_cast(rows.dtype, np.float32):
         return rows
 

@@ -6,6 +6,7 @@ import pytest
 from tests.helpers.datasets import CSV, codes_of, load_file
 from training import TrainingError
 from training.config import Config
+from training.data.from_arrays import array_codes
 from training.data.load import load_dataset
 
 
@@ -59,3 +60,9 @@ def test_a_test_part_without_rows(tmp_path: Path, rng: np.random.Generator) -> N
     np.savez(tmp_path / "t.npz", x_train=x, y_train=y, x_test=x[:0], y_test=y[:0])
     with pytest.raises(TrainingError, match="x_test has no rows: leave it out"):
         load_dataset(Config(data=str(tmp_path / "t.npz")))
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (0, 2, 2)])
+def test_arrays_without_rows(shape: tuple[int, ...]) -> None:
+    with pytest.raises(TrainingError, match="the data have no rows"):
+        array_codes(np.zeros(shape, np.uint8))
