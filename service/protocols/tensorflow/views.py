@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from flask import request
+import orjson
+from flask import Response, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import MethodNotAllowed
 
@@ -81,15 +82,14 @@ def _described(service: Service, name: str, **which: str) -> ResponseReturnValue
     }
 
 
-def malformed_request() -> ResponseReturnValue | None:
+def malformed_request() -> Response | None:
     """Answer a request under /v1 that no route matches with TensorFlow Serving's words; others get None."""
     error = request.routing_exception
     if error is None or not request.path.startswith("/v1/"):
         return None
-    body = {"error": f"Malformed request: {request.method} {request.path}"}
-    if isinstance(error, MethodNotAllowed):
-        return body, 405, {"Allow": ", ".join(sorted(error.valid_methods or ()))}
-    return body, 400
+    body = orjson.dumps({"error": f"Malformed request: {request.method} {request.path}"})
+    allowed = {"Allow": ", ".join(sorted(error.valid_methods or ()))} if isinstance(error, MethodNotAllowed) else None
+    return Response(body, 405 if allowed else 400, allowed, mimetype="application/json")
 
 
 def _version_states(catalogue: Catalogue, name: str) -> dict[str, dict[str, Any]]:
