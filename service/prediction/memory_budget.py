@@ -21,18 +21,13 @@ class MemoryBudget:
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes, self.held = max_bytes, 0
-        self._lock = Lock()  # under a WSGI server there are several threads
+        self.lock = Lock()  # under a WSGI server there are several threads
 
     def reserve(self, size: int = 0) -> "Reservation":
         """Return a reservation of so many bytes. Raises Overloaded."""
         reservation = Reservation(self)
         reservation.resize(size)
         return reservation
-
-    def add(self, size: int) -> None:
-        """Hold so many bytes more."""
-        with self._lock:
-            self.held += size
 
 
 class Reservation:
@@ -53,7 +48,8 @@ class Reservation:
         """Hold so many bytes instead, of what exists already and can't be refused."""
         counted = size if size > SMALL else 0
         if counted != self._counted and not self._released:
-            self._budget.add(counted - self._counted)
+            with self._budget.lock:
+                self._budget.held += counted - self._counted
             self._counted = counted
 
     def release(self) -> None:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 
 import numpy as np
-import numpy.typing as npt
 
 from service.errors import MAX_DETAILS, InvalidInput, Problem, RequestError, Unexpected
 from service.metrics.registry import Metrics
@@ -27,7 +26,6 @@ from service.protocols import Route
 from service.protocols.codec import JSON_HEADERS
 from service.settings import Settings
 
-NO_CLASSES: npt.NDArray[np.intp] = np.empty(0, np.intp)
 log = logging.getLogger("npserve")
 
 
@@ -133,7 +131,7 @@ class PredictionPipeline:
         status, body = codec.encode_error(error)
         timings = Timings(request.began, request.completed, ended=perf_counter())
         labels = CallLabels(endpoint, codec.name, pending.route.template, status, error.outcome, error.reason)
-        self.counter.add(CallRecord(labels, timings, NO_CLASSES))
+        self.counter.add(CallRecord(labels, timings, np.empty(0, np.intp)))
         headers = {**JSON_HEADERS, **error.headers, "X-Request-ID": request.request_id}
         pending.respond(Response(status, headers, body))
 

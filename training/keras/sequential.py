@@ -29,7 +29,7 @@ Callbacks = Callback | Sequence[Callback] | None
 class Sequential(AlwaysTrainable):
     """A stack of layers, a compiled model from `compile` on, and the training state of the latest run of `fit`."""
 
-    optimizer, loss, metrics = CompiledAttribute(), CompiledAttribute(), CompiledAttribute()
+    optimizer, loss, metrics = CompiledAttribute(), CompiledAttribute(), CompiledAttribute([])
     _compiled: CompiledModel | None = None
     history: History | None = None
 
@@ -157,10 +157,7 @@ class Sequential(AlwaysTrainable):
     def predict(
         self, x: Any, batch_size: int | None = None, verbose: str | int = "auto", *, callbacks: Callbacks = None
     ) -> Array:
-        """Return the outputs of rows x (B, …) -> (B, C).
-
-        `batch_size` and `verbose` are accepted for compatibility; a prediction is done before a bar could be seen.
-        """
+        """Return the outputs of rows x (B, …) -> (B, C); `batch_size` and `verbose` are accepted for compatibility."""
         inputs = read_inputs(self.stack, x)
         return prediction_loop(self.stack, inputs, CallbackList(callbacks, self, {"verbose": verbose}))
 

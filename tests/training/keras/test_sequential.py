@@ -69,6 +69,7 @@ def test_what_is_assigned_is_what_trains(rng: np.random.Generator) -> None:
     model = compiled_model()
     with pytest.raises(AttributeError, match="before compile"):
         _ = Sequential().optimizer
+    assert Sequential().metrics == []
     model.metrics, model.optimizer = [], SGD(0.01)
     history = model.fit(x, y, epochs=1, verbose=0)
     assert [*history.history] == ["loss"]

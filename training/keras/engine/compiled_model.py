@@ -69,12 +69,20 @@ class CompiledModel:
 
 
 class CompiledAttribute:
-    """An attribute of a model that its compiled model has: what is assigned to it is what trains."""
+    """An attribute of a model that its compiled model has: what is assigned to it is what trains.
+
+    Before `compile` it is missing, or what is given here.
+    """
+
+    def __init__(self, *before_compile: Any) -> None:
+        self._before_compile = before_compile
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
     def __get__(self, model: Any, owner: type) -> Any:
+        if not model.compiled and self._before_compile:
+            return self._before_compile[0]
         if not model.compiled:
             raise AttributeError(f"the model has no {self._name} before compile()")
         return getattr(model.compiled_model, self._name)
