@@ -3,7 +3,9 @@ import pytest
 
 from tests.helpers.keras_models import LOSS, blobs, compiled_model
 from training.keras import Sequential
+from training.keras.callbacks import EarlyStopping
 from training.keras.layers import Dense, Dropout, Input, Layer
+from training.keras.metrics import MeanAbsoluteError
 from training.keras.optimizers import SGD
 from training.keras.utils import set_random_seed
 
@@ -74,7 +76,11 @@ def test_what_is_assigned_is_what_trains(rng: np.random.Generator) -> None:
     history = model.fit(x, y, epochs=1, verbose=0)
     assert [*history.history] == ["loss"]
     assert model.optimizer.iterations == 10
-    model.optimizer = SGD(1e-30)
+    model.metrics = [MeanAbsoluteError()]
+    stopping = EarlyStopping("mean_absolute_error")
+    stopping.set_model(model)
+    assert stopping.direction == "min"
+    model.metrics, model.optimizer = [], SGD(1e-30)
     before = model.get_weights()
     model.fit(x, y, epochs=1, verbose=0)
     for now, then in zip(model.get_weights(), before, strict=True):

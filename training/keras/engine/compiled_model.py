@@ -47,9 +47,13 @@ class CompiledModel:
         if first < len(ops) and isinstance(dense := ops[first], DenseOp):
             dense.needs_input_gradient = False
         self.optimizer.build(self.parameters.values)
-        metrics = self.new_metrics(np.empty(0)).items()
-        # Whether "min" or "max" is better, for each of the logs by its name.
-        self.directions = {"loss": "min"} | {name: metric.direction for name, metric in metrics}
+
+    @property
+    def directions(self) -> dict[str, str]:
+        """Whether "min" or "max" is better, for each of the logs by its name."""
+        # get_metric would reset a metric that is an object.
+        metrics = [m if isinstance(m, Metric) else get_metric(m, np.empty(0), outputs=1) for m in self.metrics]
+        return {"loss": "min"} | {metric.name: metric.direction for metric in metrics}
 
     def new_metrics(self, y: TargetArray) -> dict[str, Metric]:
         """Return the compiled metrics, empty, by their names."""
