@@ -56,7 +56,7 @@ class BadRequest(RequestError, status=400, reason="invalid_input"):
 
 
 class NotFound(RequestError, status=404, reason="not_found"):
-    """There is no such model, version or alias; what was looked up is kept for protocols with messages of their own."""
+    """The model, version or alias does not exist. The names are kept for protocols with messages of their own."""
 
     def __init__(
         self, message: str, name: str | None = None, version: str | None = None, alias: str | None = None

@@ -44,7 +44,7 @@ class Serving:
         replace_file(folder / SERVING, json.dumps(content, indent=2).encode() + b"\n")
 
     def with_alias(self, alias: str, version: int | None) -> Self:
-        """Let an alias name a version, or drop it. A new stable keeps the old one as previous, and is no candidate."""
+        """Set or drop an alias. A new stable version makes the old one previous, and is no longer the candidate."""
         aliases = {name: number for name, number in (self.aliases | {alias: version}).items() if number is not None}
         if alias == "stable" and version is not None:
             if self.aliases.get("stable", version) != version:

@@ -1,4 +1,4 @@
-"""What a prediction is, whatever carried it.
+"""A prediction, from a decoded HTTP request to its response, independent of the adapter.
 
 In reading order: `memory_budget` (the bytes held for clients), `messages` (a request and its response), `catalogue`
 (which versions are served, and how a request names one), `calls` (a prediction after each step), `pipeline` (the steps:

@@ -23,7 +23,7 @@ from service.prediction.forward import Predictions, forward
 from service.prediction.memory_budget import ASKING, SMALL
 from service.prediction.messages import Headers, Request, Response
 from service.protocols import Route
-from service.protocols.codec import JSON_HEADERS
+from service.protocols.codec import error_response
 from service.settings import Settings
 
 log = logging.getLogger("npserve")
@@ -128,16 +128,15 @@ class PredictionPipeline:
     def _reject(self, pending: PendingRequest, endpoint: Endpoint | None, cause: Exception) -> None:
         request, codec = pending.request, pending.route.codec
         error = _expected(cause, request)
-        status, body = codec.encode_error(error)
+        response = error_response(codec, error, request.request_id)
         timings = Timings(request.began, request.completed, ended=perf_counter())
-        labels = CallLabels(endpoint, codec.name, pending.route.template, status, error.outcome, error.reason)
+        labels = CallLabels(endpoint, codec.name, pending.route.template, response.status, error.outcome, error.reason)
         self.counter.add(CallRecord(labels, timings, np.empty(0, np.intp)))
-        headers = {**JSON_HEADERS, **error.headers, "X-Request-ID": request.request_id}
-        pending.respond(Response(status, headers, body))
+        pending.respond(response)
 
 
 def _expected(error: Exception, request: Request) -> RequestError:
-    """Return an error that may be sent; one that nobody expects is logged."""
+    """Return an error that may be sent. An unexpected error is logged, and replaced by one without its details."""
     if isinstance(error, RequestError):
         return error
     log.error("a prediction failed", exc_info=error, extra={"request_id": request.request_id})

@@ -12,7 +12,7 @@ from nn.activations import Array
 from nn.features import Codes
 from service.errors import RequestError
 from service.prediction.forward import Predictions
-from service.prediction.messages import Headers, Request
+from service.prediction.messages import Headers, Request, Response
 from service.protocols.json_schema import STRING, JsonSchema, record
 from service.settings import Settings
 from store import Version
@@ -102,6 +102,12 @@ def example_row(version: Version) -> Any:
     row, columns = artifact.golden.rows[0], artifact.model.features.columns
     numbered = all(column.name == f"x{number}" for number, column in enumerate(columns))
     return row if numbered else dict(zip((column.name for column in columns), row, strict=True))
+
+
+def error_response(codec: type[Codec], error: RequestError, request_id: str) -> Response:
+    """Return the response to a request that failed, in the form of a protocol."""
+    status, body = codec.encode_error(error)
+    return Response(status, {**JSON_HEADERS, **error.headers, "X-Request-ID": request_id}, body)
 
 
 def top_classes(outputs: Array, count: int) -> npt.NDArray[np.intp]:

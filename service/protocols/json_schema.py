@@ -63,7 +63,7 @@ def object_row(features: Features) -> JsonSchema:
 
 
 def cell_schema(column: Column) -> JsonSchema:
-    """Describe what a column takes. Categories are no enum: the unseen are taken too."""
+    """Describe what a column accepts. Categories are not an enum, since unseen values are accepted as well."""
     types = [*TYPES[column.kind], *(["null"] if column.missing else [])]
     schema: JsonSchema = {"type": types if len(types) > 1 else types[0]}
     if isinstance(column, Category):

@@ -57,9 +57,8 @@ class HTTPConnection(asyncio.Protocol):
         **_: Any,
     ) -> None:
         self._service, self._batcher, self._bridge, self._server = service, batcher, bridge, server_state
-        self._seconds = Seconds(
-            service.settings.header_seconds, service.settings.body_seconds, config.timeout_keep_alive
-        )
+        settings = service.settings
+        self._seconds = Seconds(settings.header_seconds, settings.body_seconds, config.timeout_keep_alive)
         self._state, self._exchanges = ConnectionState(), ExchangeQueue(service.pipeline, service.budget)
         self._parser = RequestParser(self._state, self)
         self._unsent = service.budget.reserve()

@@ -6,9 +6,9 @@ The two halves of a connection are independent: a client may send a request befo
 (RFC 9112, 9.3.2). So each half has a state of its own. Both depend on the queue of `exchanges`: the requests that are
 received and not answered yet.
 
-Reading: IDLE between two requests, HEAD while headers are expected (a new connection begins here) and BODY while the
-body of the last exchange of the queue is. DISCARDING after a rejection: whatever comes is ignored. ENDED when nothing
-more can come: the client has ended its half, or the connection is closed.
+Reading: IDLE between two requests. HEAD while headers are expected; a new connection begins here. BODY while the body
+of the last exchange of the queue is expected. DISCARDING after a rejection: received data is ignored. ENDED when no
+more data can come: the client has ended its half, or the connection is closed.
 
 Writing: IDLE where no request is being worked on, RESPONDING while the first exchange of the queue, and no other, is
 with the batcher or the app, BLOCKED while the client does not read its responses. LINGERING after the last response to

@@ -3,14 +3,12 @@
 from collections import deque
 from dataclasses import dataclass
 
-import orjson
-
 from service.errors import RequestError
 from service.prediction.memory_budget import MemoryBudget
 from service.prediction.messages import Request, Response
 from service.prediction.pipeline import PredictionPipeline
-from service.protocols import Route, find_route
-from service.protocols.codec import JSON_HEADERS
+from service.protocols import Codec, Route, find_route
+from service.protocols.codec import error_response
 from service.server.request_head import RequestHead, RequestRejected
 
 MAX_PIPELINED = 100  # requests that one connection may have unanswered
@@ -45,9 +43,7 @@ class ExchangeQueue(deque[Exchange]):
     def reject(self, head: RequestHead, error: RequestError) -> None:
         """Append the response to what never became a request, or not a complete one."""
         request = self._request(head)
-        headers = {**JSON_HEADERS, **error.headers, "X-Request-ID": request.request_id}
-        response = Response(error.status, headers, orjson.dumps(error.body()))
-        self.append(Exchange(head, request, response=response))
+        self.append(Exchange(head, request, response=error_response(Codec, error, request.request_id)))
 
     def _request(self, head: RequestHead) -> Request:
         return Request(head.fields, self._budget.reserve())
