@@ -1,51 +1,80 @@
-# Everything happens in .venv; nothing outside this folder is touched.
+# Everything happens in .venv; nothing else outside this folder is touched than the caches of pip and uv.
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: run setup test test-slow pytest lint types lock
+.PHONY: run setup setup-tests test test-slow pytest lint types lock pictures
 .DELETE_ON_ERROR:
 unexport PYTHONDONTWRITEBYTECODE  # some hundred processes start in the tests: each would compile the same modules
 
-run: setup
-	@[ -e models/digits/serving.json ] || .venv/bin/python -m training train --data digits --models models
+run:
+	@echo "npserve: http://$(HOST):$(PORT)"
+	@$(MAKE) --no-print-directory setup
+	@[ -e models/digits/serving.json ] || { \
+	  echo "Training on scikit-learn's handwritten digits, as models/digits has no version yet ..."; \
+	  .venv/bin/python -m training train --data digits --models models; }
 	@exec .venv/bin/python -m service --models models --bind $(HOST):$(PORT)
 
+# What running needs: the service and training. The checks need five times as much, which `make test` adds.
 setup: .venv/.ready
+setup-tests: .venv/.ready-for-tests
 
-.venv/.ready: requirements/dev.lock pyproject.toml npserve/__init__.py
+# uv installs in a tenth of pip's time; pip takes over where uv cannot, such as behind a mirror named in pip.conf.
+PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
+install = .venv/bin/uv pip install --python .venv/bin/python --no-deps --require-hashes -r $(1) || $(PIP) --require-hashes -r $(1)
+
+.venv/.installer: requirements/setup.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "npserve needs Python 3.11 or newer as $(PYTHON): install it, or name yours with make PYTHON=/path/to/python3." >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "Python's venv module is missing: install it (on Debian and Ubuntu: apt install python3-venv), then run make again." >&2; exit 2; }
-	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "Creating the Python environment .venv ..."
+	@$(PYTHON) -m venv .venv
+	@echo "Installing the installer ..."
+	@$(PIP) --require-hashes -r requirements/setup.lock
+	@touch $@
+
+.venv/.ready: .venv/.installer requirements/training.lock pyproject.toml npserve/__init__.py
+	@echo "Installing the libraries of the service and of training ..."
+	@$(call install,requirements/training.lock)
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.ready-for-tests: .venv/.ready requirements/dev.lock
+	@echo "Installing the libraries of the tests ..."
+	@$(call install,requirements/dev.lock)
 	@touch $@
 
 # All three at once: lint and types say a line each while the tests run.
-test: setup
+test: setup-tests
 	@$(MAKE) --no-print-directory --jobs=3 --keep-going pytest lint types
 
 # Four processes keep two cores busy: many tests wait for a deadline or for a server.
-pytest: setup
+pytest: setup-tests
 	.venv/bin/python -m pytest -m "not slow" --numprocesses=4 --dist=worksteal
 
-lint: setup
+lint: setup-tests
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 
-types: setup
+types: setup-tests
 	.venv/bin/mypy
 
-test-slow: setup
+test-slow: setup-tests
 	.venv/bin/python -m pytest -m slow --numprocesses=2 --dist=worksteal --timeout=600
 
 # The lock files serve every platform and Python from 3.11 on; run this after changing a dependency in pyproject.toml.
+# The others are constrained by dev.lock: what is tested is what is installed.
 LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-       --custom-compile-command "make lock" pyproject.toml
+       --custom-compile-command "make lock"
 lock: setup
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-	$(LOCK) --output-file requirements/service.lock
-	$(LOCK) --output-file requirements/training.lock --extra training
-	$(LOCK) --output-file requirements/dev.lock --all-extras --group build
+	$(LOCK) --output-file requirements/dev.lock pyproject.toml --all-extras --group setup
+	$(LOCK) --output-file requirements/setup.lock --group setup --constraint requirements/dev.lock
+	$(LOCK) --output-file requirements/service.lock pyproject.toml --constraint requirements/dev.lock
+	$(LOCK) --output-file requirements/training.lock pyproject.toml --extra training --constraint requirements/dev.lock
+
+# The pictures of the README: the report of digits, and the page of the server that `make run` has started.
+CHROMIUM = chromium --headless --no-sandbox --disable-gpu --disable-background-networking --hide-scrollbars
+pictures: setup
+	$(CHROMIUM) --window-size=1000,1250 --screenshot=docs/pictures/report.png file://$(CURDIR)/models/digits/1/report.html
+	$(CHROMIUM) --window-size=1000,1250 --screenshot=docs/pictures/page.png http://$(HOST):$(PORT)/docs
