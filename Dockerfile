@@ -11,12 +11,14 @@ COPY requirements/training.lock ./
 RUN /venv/bin/pip install --no-cache-dir --require-hashes -r training.lock
 
 FROM python:3.11-slim-bookworm AS base
+LABEL org.opencontainers.image.title="npserve" org.opencontainers.image.licenses="Apache-2.0"
 RUN useradd --uid 10001 --no-create-home npserve && install -d -o npserve /models
 ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     NPSERVE_MODELS=/models
 WORKDIR /app
+COPY LICENSE ./
 COPY npserve npserve
 COPY nn nn
 COPY store store
