@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
-from service.errors import NO_SUCH_PATH, RequestError, Unexpected
+from service.errors import UNKNOWN_PATH, RequestError, Unexpected
 from service.metrics.registry import Metrics
 from service.openapi import views as openapi
 from service.prediction.memory_budget import MemoryBudget
@@ -150,7 +150,7 @@ def _add_errors(app: Flask) -> None:
         # The methods come as a set: in another order in every process.
         headers = {name: ", ".join(sorted(value.split(", "))) for name, value in error.get_headers() if name == "Allow"}
         code = error.code or 500
-        messages = {404: NO_SUCH_PATH, 405: f"{request.path} takes {headers.get('Allow')}"}
+        messages = {404: UNKNOWN_PATH, 405: f"{request.path} takes {headers.get('Allow')}"}
         body = orjson.dumps({"error": messages.get(code, error.description)})
         return Response(body, code, headers, mimetype="application/json")
 

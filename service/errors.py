@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 MAX_DETAILS = 20
 MAX_POINTER_LENGTH = 200
-NO_SUCH_PATH = "there is no such path: GET / shows those that are"
+UNKNOWN_PATH = "unknown path: GET /docs lists the available ones"
 
 
 class Problem(NamedTuple):

@@ -9,22 +9,22 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-# gunicorn puts the current directory first in the path, where a folder named nn or store would hide ours.
+# gunicorn puts the current directory first in sys.path, where a folder named nn or store would shadow our package.
 if not Path(__file__).parents[1].samefile(os.curdir):
     sys.path[:] = [folder for folder in sys.path if os.path.realpath(folder) != os.getcwd()]
 
-# Before anything imports numpy: workers share the cores, and a second BLAS thread a worker would fight for them.
+# Set before anything imports numpy: the workers share the cores, and more BLAS threads would compete for them.
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
-# Before anything imports prometheus_client, which looks once. A folder of our own goes when we go;
-# one that was named is emptied and left.
+# Set before anything imports prometheus_client, which reads it once. A temporary folder is removed on exit;
+# a folder that the user names is emptied at startup and kept.
 _own_metrics = "PROMETHEUS_MULTIPROC_DIR" not in os.environ
 if _own_metrics:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = f"{tempfile.gettempdir()}/npserve-metrics-{uuid.uuid4().hex}"
 _metrics = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
 
-import service.server.worker  # noqa: E402, F401  # by the master, once: workers share the pages of what it has imported
+import service.server.worker  # noqa: E402, F401  # imported once, in the master: workers share its memory pages
 from service.app import create_app  # noqa: E402, F401
 from service.logs import LOGGING  # noqa: E402
 from service.malloc import keep_freed_memory  # noqa: E402
@@ -36,23 +36,23 @@ try:
 except SettingsError as error:
     sys.exit(f"Error: {error}")
 
-keep_freed_memory()  # in the master: its children inherit it
+keep_freed_memory()  # in the master; workers inherit it
 
 wsgi_app = "service.app:create_app()"
 bind = _settings.bind
 workers = _settings.workers
 worker_class = "service.server.worker.Worker"
-threads = 4  # with -k gthread: more only fight over the interpreter lock; these keep a slow sender from blocking others
-keepalive = 75  # longer than the idle time-out of usual proxies, which must be the ones to close
+threads = 4  # with -k gthread: enough that a slow sender does not block others; more would contend for the GIL
+keepalive = 75  # seconds; longer than the idle timeout of common proxies, so that the proxy closes first
 graceful_timeout = 25
 logconfig_dict = LOGGING
 loglevel = "warning"
-# The socket would stand in the home folder, which a container has read-only, and could stop the server.
+# gunicorn would create its control socket in the home folder, which is read-only in a container.
 control_socket_disable = True
 
 
 def on_starting(server: Any) -> None:
-    """Begin to count from nothing."""
+    """Reset the metrics."""
     try:
         reset(_metrics)
     except OSError as error:
@@ -60,24 +60,29 @@ def on_starting(server: Any) -> None:
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Leave what is imported out of garbage collections, which would write to the shared pages."""
+    """Exclude imported objects from garbage collection, which would write to the shared pages."""
     gc.freeze()
 
 
+def when_ready(server: Any) -> None:
+    print(f"Listening on {server.LISTENERS[0]}", flush=True)
+
+
 def post_worker_init(worker: Any) -> None:
-    """Let the first worker say, once, where it serves and how to try it."""
+    """Print the served models once, from the first worker."""
     if worker.age == 1:
         from service.protocols.native.views import startup_message
 
-        print(startup_message(worker.wsgi.extensions["npserve"].catalogue, str(worker.sockets[0])), flush=True)
+        service = worker.wsgi.extensions["npserve"]
+        print(startup_message(service.catalogue, service.settings.models, str(worker.sockets[0])), flush=True)
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Keep what a dead worker counted."""
+    """Keep the counts of a dead worker."""
     merge_dead_worker(_metrics, worker.pid)
 
 
 def on_exit(server: Any) -> None:
-    """Leave no folder behind."""
     if _own_metrics:
         shutil.rmtree(_metrics, ignore_errors=True)
+    print("Stopped", flush=True)

@@ -1,4 +1,4 @@
-"""Every setting of the service: environment variable, option, default and meaning, in one table."""
+"""Every setting of the service in one table: environment variable, option, default and meaning."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -8,16 +8,16 @@ from typing import Any, Self
 
 
 class SettingsError(Exception):
-    """A setting whose value can't be: its name, the value, and what was expected."""
+    """A setting has an invalid value; the message names the variable, the value and what was expected."""
 
 
-def _setting(default: Any, read: Callable[[str], Any], meaning: str) -> Any:
-    return field(default=default, metadata={"read": read, "meaning": meaning})
+def _setting(default: Any, read: Callable[[str], Any], metavar: str, meaning: str) -> Any:
+    return field(default=default, metadata={"read": read, "metavar": metavar, "meaning": meaning})
 
 
 def _positive(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,12}", text) or int(text) < 1:
-        raise ValueError("expected a whole number from 1 on")
+        raise ValueError("expected a positive integer of at most 12 digits")
     return int(text)
 
 
@@ -28,39 +28,50 @@ def _flag(text: str) -> int:
 
 
 def _address(text: str) -> str:
-    host, _, port = text.rpartition(":")
     if text.startswith("unix:/"):
         return text
-    if not host or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
-        raise ValueError("expected HOST:PORT, such as 127.0.0.1:8000")
+    host, _, port = text.rpartition(":")
+    is_host = re.fullmatch(r"[^:\[\]]+|\[.+\]", host)
+    if not is_host or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
+        raise ValueError("expected HOST:PORT, such as 127.0.0.1:8000, or [::1]:8000 for IPv6")
     return text
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Read once at the start; field `bind` is the option --bind and the variable NPSERVE_BIND."""
+    """Read once, at startup. The field `bind` is the option --bind and the variable NPSERVE_BIND."""
 
-    models: Path = _setting(Path("models"), Path, "the store to serve from")
-    bind: str = _setting("127.0.0.1:8000", _address, "the address and port to listen on")
-    workers: int = _setting(2, _positive, "worker processes; one a core is right")
-    default_model: str = _setting("", str, "the model that answers `POST /predict` (empty: the only one)")
-    max_body_bytes: int = _setting(4 * 2**20, _positive, "the largest body of a request, in bytes")
-    max_rows: int = _setting(10_000, _positive, "the most rows in a request or an answer of JSON")
-    max_binary_bytes: int = _setting(64 * 2**20, _positive, "the largest body of binary tensors, in bytes")
-    max_binary_rows: int = _setting(1_000_000, _positive, "the most rows in a request of binary tensors")
-    max_waiting: int = _setting(512, _positive, "the most requests that wait for a long forward pass; more get a 503")
-    max_held_bytes: int = _setting(
-        256 * 2**20, _positive, "the most bytes of large bodies and answers that a worker holds; more get a 503"
+    models: Path = _setting(Path("models"), Path, "DIR", "folder of the store to serve")
+    bind: str = _setting("127.0.0.1:8000", _address, "HOST:PORT", "address to listen on; also [HOST]:PORT, unix:/PATH")
+    workers: int = _setting(2, _positive, "N", "number of worker processes; one per CPU core is a good choice")
+    default_model: str = _setting("", str, "NAME", "model that serves `POST /predict`; if empty, the only model")
+    max_body_bytes: int = _setting(4 * 2**20, _positive, "BYTES", "largest JSON request body, in bytes")
+    max_rows: int = _setting(10_000, _positive, "N", "largest number of rows in a JSON request or response")
+    max_binary_bytes: int = _setting(64 * 2**20, _positive, "BYTES", "largest binary request body, in bytes")
+    max_binary_rows: int = _setting(1_000_000, _positive, "N", "largest number of rows in a binary request")
+    max_waiting: int = _setting(
+        512, _positive, "N", "requests per worker that may wait for a long forward pass; more get a 503"
     )
-    header_seconds: int = _setting(10, _positive, "how long the headers of a request may take")
-    body_seconds: int = _setting(30, _positive, "how long its body may take")
+    max_held_bytes: int = _setting(
+        256 * 2**20,
+        _positive,
+        "BYTES",
+        "memory per worker for large request and response bodies, in bytes; beyond it, large requests get a 503",
+    )
+    header_seconds: int = _setting(10, _positive, "SECONDS", "time limit for the headers of a request, in seconds")
+    body_seconds: int = _setting(
+        30,
+        _positive,
+        "SECONDS",
+        "time limit for the body of a request, and for a client that stops reading, in seconds",
+    )
     deterministic: int = _setting(
-        0, _flag, "1: a row has the same bits whatever company it comes in, at the price of speed"
+        0, _flag, "{0,1}", "1: bit-identical results regardless of the batch, at the cost of speed"
     )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read all settings. Raises SettingsError at the first that can't be."""
+        """Read all settings. Raises SettingsError at the first invalid value."""
         values = {}
         for setting in fields(cls):
             if (text := environment.get(variable(setting.name))) is not None:

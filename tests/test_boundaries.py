@@ -41,7 +41,7 @@ LAYERS: dict[str, list[list[str]]] = {
     ],
     "service": [
         ["=service", "service.settings", "service.errors", "service.logs", "service.malloc"],
-        ["service.metrics", "service.prediction.memory_budget", "service.prediction.forward"],
+        ["service.address", "service.metrics", "service.prediction.memory_budget", "service.prediction.forward"],
         ["service.prediction.messages"],
         ["service.protocols.json_schema", "service.protocols.body", "service.protocols.npy"],
         ["service.protocols.rows"],

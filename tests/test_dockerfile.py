@@ -77,7 +77,8 @@ def test_the_service_runs_from_what_is_in_the_image(tmp_path: Path, artifact: Ar
     ) as server:
         try:
             assert server.stdout is not None
-            assert server.stdout.readline() == f"Serving iris 1 at http://127.0.0.1:{port}\n"
+            assert server.stdout.readline() == f"Listening on http://127.0.0.1:{port}\n"
+            assert server.stdout.readline() == "Serving iris 1\n"
             body = {"instances": [[1, 2, 3, 4]]}
             assert requests.post(f"http://127.0.0.1:{port}/predict", json=body, timeout=10).status_code == 200
             assert "npserve_rows_total" in requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text

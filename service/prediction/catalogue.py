@@ -1,4 +1,4 @@
-"""What is served at one moment, made ready to answer: found by model, alias or version."""
+"""The served versions at one moment, prepared for prediction and found by model, alias or version."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,18 +12,19 @@ from store import Version
 from store.layout import VERSION_NUMBER
 from store.watch import WHOLE_STORE, ServedModel
 
-NUMBER_BYTES = 12  # of a number as JSON writes it; binary ones have 4
+NO_STABLE_VERSION = "{0} has no stable version: run python -m store promote {0} VERSION"
+NUMBER_BYTES = 12  # of a number in JSON; a binary one has 4
 
 
 @dataclass(frozen=True, eq=False)
 class Endpoint:
-    """A loaded version with all that a request to it needs."""
+    """A loaded version with everything that a request to it needs."""
 
     version: Version
     codecs: Mapping[type[Codec], Codec]
     headers: Mapping[str, str]
-    row_seconds: float  # of a forward pass, about
-    row_bytes: int  # of a response, about
+    row_seconds: float  # estimate for the forward pass
+    row_bytes: int  # estimate for the response
     metrics: VersionMetrics
 
     @classmethod
@@ -36,13 +37,13 @@ class Endpoint:
         return cls(version, codecs, headers, *row, VersionMetrics(metrics, version))
 
     def pass_seconds(self, rows: int) -> float:
-        """Return how long a forward pass of so many rows takes, about."""
+        """Return the estimated seconds of a forward pass."""
         return self.row_seconds * (rows + READING_ROWS)
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The served models and their endpoints by (name, number); replaced whole, never changed."""
+    """The served models, and their endpoints by (name, number). A change replaces the whole object."""
 
     models: Mapping[str, ServedModel] = field(default_factory=dict)
     endpoints: Mapping[tuple[str, int], Endpoint] = field(default_factory=dict)
@@ -50,9 +51,10 @@ class Catalogue:
     problems: Mapping[str, str] = field(default_factory=dict)
 
     def find(self, name: str | None, version: str | None = None, alias: str | None = None) -> Endpoint:
-        """Return what answers: a version, an alias, or the stable version of a model or of the default.
+        """Return the endpoint of a version, of an alias, or of the stable version. `name` None is the default model.
 
-        The names come from a request. They are only ever looked up here, never in a file system.
+        The names come from a request: they are looked up here, never in the file system.
+        Raises NotFound or NotLoaded.
         """
         name = self._default() if name is None else name
         served = self.model(name)
@@ -66,16 +68,17 @@ class Catalogue:
             return self.endpoints[name, number]
         if served.missing and (version is None or number in served.missing):
             reasons = "; ".join(served.missing.values())
-            raise NotLoaded(f"{name} has no {what} that could be loaded: {reasons}")
+            raise NotLoaded(f"{what} of {name} could not be loaded: {reasons}")
         if version is None and alias is None:
-            raise NotLoaded(f"{name} has no stable version: python -m store promote makes one")
-        raise NotFound(f"{name} serves no {what}: GET /models/{name} lists what it serves", name, version, alias)
+            raise NotLoaded(NO_STABLE_VERSION.format(name))
+        message = f"{what} of {name} is not served: GET /models/{name} lists its versions and aliases"
+        raise NotFound(message, name, version, alias)
 
     def model(self, name: str) -> ServedModel:
-        """Return what is served of a model."""
+        """Return a served model. Raises NotFound or NotLoaded."""
         if name not in self.models:
             self._raise_problem(name)
-            raise NotFound(f"there is no model {name!r}: GET /models lists those that are served", name)
+            raise NotFound(f"unknown model {name!r}: GET /models lists the served models", name)
         return self.models[name]
 
     def _default(self) -> str:
@@ -89,21 +92,22 @@ class Catalogue:
         raise NotFound(
             f"several models are served: use one of {urls}"
             if urls
-            else "no model is served: python -m training train publishes one"
+            else "no model is served: run python -m training train to publish one"
         )
 
     def _raise_problem(self, name: str) -> None:
-        """Raise what keeps a model, or the whole store, from being known."""
+        """Raises NotLoaded if the model, or the whole store, cannot be read."""
         for key in (name, WHOLE_STORE):
             if key in self.problems:
                 raise NotLoaded(self.problems[key])
 
     @property
     def ready(self) -> bool:
-        """Whether at least one stable version answers."""
+        """Whether at least one stable version is loaded."""
         return any(served.stable for served in self.models.values())
 
     def why_not_ready(self) -> str:
-        """Say what is missing."""
+        """Return the reasons in one line."""
         missing = [reason for served in self.models.values() for reason in served.missing.values()]
-        return "; ".join([*self.problems.values(), *missing]) or "the store serves no model with a stable version"
+        unpromoted = [NO_STABLE_VERSION.format(name) for name, served in self.models.items() if not served.missing]
+        return "; ".join([*self.problems.values(), *missing, *unpromoted]) or "the store has no published model"

@@ -145,7 +145,8 @@ def _assert_it_works(program: list[str | Path], folder: Path) -> None:
     )
     try:
         assert server.stdout is not None
-        assert server.stdout.readline() == f"Serving iris 1 at http://{url}\n"
+        assert server.stdout.readline() == f"Listening on http://{url}\n"
+        assert server.stdout.readline() == "Serving iris 1\n"
         answer = requests.post(f"http://{url}/predict", json={"instances": [[1, 2, 3, 4]]}, timeout=10)
         assert answer.status_code == 200
     finally:

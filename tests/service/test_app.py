@@ -139,21 +139,21 @@ def test_content_types(content_type: str, status: int, client: FlaskClient) -> N
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("/models/rose/predict", "there is no model 'rose'"),
-        ("/models/iris/versions/2/predict", "iris serves no version 2: GET /models/iris"),
-        ("/models/iris/versions/01/predict", "iris serves no version 01"),
-        ("/models/iris/versions/stable/predict", "iris serves no version stable"),
-        ("/models/iris/versions/1e0/predict", "iris serves no version"),
-        ("/models/iris/aliases/candidate/predict", "iris serves no alias candidate"),
-        ("/models/iris/aliases/1/predict", "iris serves no alias 1"),
-        ("/models/../models/iris/predict", "no such path"),
-        ("/models/%2e%2e/predict", "there is no model '..'"),
-        ("/models/iris%2f1/predict", "no such path"),
-        ("/models/iris%00/predict", "there is no model"),
-        ("/models/\u00e9/predict", "there is no model"),
-        ("//predict", "no such path"),
-        ("/predict/", "no such path"),
-        ("/nowhere", "no such path"),
+        ("/models/rose/predict", "unknown model 'rose'"),
+        ("/models/iris/versions/2/predict", "version 2 of iris is not served: GET /models/iris"),
+        ("/models/iris/versions/01/predict", "version 01 of iris is not served"),
+        ("/models/iris/versions/stable/predict", "version stable of iris is not served"),
+        ("/models/iris/versions/1e0/predict", "version 1e0 of iris is not served"),
+        ("/models/iris/aliases/candidate/predict", "alias candidate of iris is not served"),
+        ("/models/iris/aliases/1/predict", "alias 1 of iris is not served"),
+        ("/models/../models/iris/predict", "unknown path"),
+        ("/models/%2e%2e/predict", "unknown model '..'"),
+        ("/models/iris%2f1/predict", "unknown path"),
+        ("/models/iris%00/predict", "unknown model"),
+        ("/models/\u00e9/predict", "unknown model"),
+        ("//predict", "unknown path"),
+        ("/predict/", "unknown path"),
+        ("/nowhere", "unknown path"),
     ],
 )
 def test_what_is_not_there(path: str, message: str, client: FlaskClient) -> None:
@@ -192,7 +192,7 @@ def test_the_default_model(models: Path, artifact: Artifact) -> None:
     app = create_app(Settings(models=models))
     answer = _post(app.test_client())
     assert answer.status_code == 404
-    assert "no model is served: python -m training train publishes one" in _error(answer)
+    assert "no model is served: run python -m training train to publish one" in _error(answer)
     for name in ("iris", "rose"):
         publish(models, name, artifact, {}, {})
     _poll(app)
@@ -202,7 +202,7 @@ def test_the_default_model(models: Path, artifact: Artifact) -> None:
     chosen = create_app(Settings(models=models, default_model="rose")).test_client()
     assert _post(chosen).get_json()["model"] == "rose"
     missing = create_app(Settings(models=models, default_model="lily")).test_client()
-    assert "there is no model 'lily'" in _error(_post(missing))
+    assert "unknown model 'lily'" in _error(_post(missing))
 
 
 def test_publish_promote_and_roll_back(app: Flask, client: FlaskClient, iris: Path) -> None:
@@ -234,7 +234,7 @@ def test_a_version_that_does_not_load(app: Flask, client: FlaskClient, iris: Pat
     answer = _post(client, "/models/iris/versions/2/predict")
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "1"
-    assert "iris has no version 2 that could be loaded" in _error(answer)
+    assert "version 2 of iris could not be loaded" in _error(answer)
     assert client.get("/models/iris/versions/2").status_code == 503
     assert "size or SHA-256 differs" in client.get("/models/iris").get_json()["missing"]["2"]
     series = parse(client.get("/metrics").text)
@@ -248,7 +248,7 @@ def test_nothing_loaded_is_503(models: Path, artifact: Artifact) -> None:
     client = create_app(Settings(models=models)).test_client()
     answer = _post(client)
     assert answer.status_code == 503
-    assert "iris has no stable version that could be loaded" in _error(answer)
+    assert "stable version of iris could not be loaded" in _error(answer)
     for path in ("/readyz", "/ping"):
         ready = client.get(path)
         assert ready.status_code == 503
@@ -260,7 +260,7 @@ def test_nothing_loaded_is_503(models: Path, artifact: Artifact) -> None:
 def test_a_candidate_alone_is_not_stable(models: Path, artifact: Artifact) -> None:
     publish(models, "iris", artifact, {}, {}, promote=False)
     client = create_app(Settings(models=models)).test_client()
-    assert "iris has no stable version: python -m store promote" in _error(_post(client))
+    assert "iris has no stable version: run python -m store promote iris VERSION" in _error(_post(client))
     assert _post(client, "/models/iris/aliases/candidate/predict").status_code == 200
     assert client.get("/readyz").status_code == 503
     assert client.get("/").get_json()["curl"] is None
@@ -283,7 +283,7 @@ def test_a_broken_store_stops_nobody_and_heals(kind: str, models: Path, artifact
     assert reason.startswith("not ready: ")
     assert {
         "missing": "No such file",
-        "empty": "serves no model",
+        "empty": "the store has no published model",
         "a file": "Not a directory",
         "damaged": "is damaged",
     }[kind] in reason

@@ -288,8 +288,11 @@ def test_it_stops_gracefully_and_leaves_nothing_behind(iris: Path, tmp_path: Pat
             assert slow.recv(1000).startswith(b"HTTP/1.1 200")
         printed, errors = server.process.communicate(timeout=30)
         assert server.process.returncode == 0
-        assert f"Serving iris 1 at {server.url}" in printed
+        assert printed.startswith(
+            f"Listening on {server.url}\nServing iris 1\nTry it:\n\ncurl {server.url}/models/iris/predict"
+        )
         assert printed.count("Serving") == 1
+        assert printed.endswith("\nStopped\n")
         assert errors == ""
     assert list(tmp_path.glob("npserve-metrics-*")) == []
 
@@ -305,12 +308,39 @@ def test_the_printed_curl_line_works_as_it_stands(iris: Path) -> None:
         assert described in printed
 
 
-def test_a_busy_port_is_one_sentence(shared_server: Server) -> None:
+def test_an_empty_store_prints_how_to_train(models: Path) -> None:
+    with Server(models) as server:
+        server.wait_for(lambda: requests.get(f"{server.url}/livez", timeout=5).status_code == 200)
+        printed, errors = server.stop()
+    assert printed == (
+        f"Listening on {server.url}\n"
+        "No model is served yet: the store has no published model\n"
+        "Train and publish one (the server loads it without a restart):\n\n"
+        f"python -m training train --data digits --models {models}\n\n"
+        "Stopped\n"
+    )
+    assert errors == ""
+
+
+def test_a_store_without_a_stable_version_prints_how_to_promote(models: Path) -> None:
+    publish(models, "abc", make_constant(0), METRICS, {}, promote=False)
+    with Server(models) as server:
+        server.wait_for(lambda: requests.get(f"{server.url}/livez", timeout=5).status_code == 200)
+        printed, _ = server.stop()
+    assert printed == (
+        f"Listening on {server.url}\n"
+        "No model is served yet: abc has no stable version: run python -m store promote abc VERSION\n"
+        "Stopped\n"
+    )
+
+
+def test_a_port_in_use_is_reported_in_one_line(shared_server: Server) -> None:
     address = f"127.0.0.1:{shared_server.port}"
     command = [sys.executable, "-m", "service", "--models", str(shared_server.models), "--bind", address]
     run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
     assert run.returncode == 2
-    assert run.stderr.startswith(f"Error: can't listen on {address}: Address already in use; choose another")
+    assert run.stderr.startswith(f"Error: can't listen on {address}: the port is already in use; stop ")
+    assert "choose another port with --bind HOST:PORT" in run.stderr
     assert run.stderr.count("\n") == 1
 
 

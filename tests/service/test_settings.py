@@ -1,4 +1,7 @@
+"""Settings: defaults, environment variables, options, and the errors at startup."""
+
 import os
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -9,19 +12,19 @@ import pytest
 from service.settings import Settings, SettingsError, option, variable
 
 
-def test_defaults_and_values() -> None:
+def test_variables_override_the_defaults() -> None:
     assert Settings.from_environment({}) == Settings()
     settings = Settings.from_environment({"NPSERVE_MODELS": "/srv", "NPSERVE_WORKERS": "7", "OTHER": "x"})
     assert (settings.models, settings.workers) == (Path("/srv"), 7)
 
 
-def test_names() -> None:
+def test_each_setting_has_a_variable_and_an_option() -> None:
     assert [variable(setting.name) for setting in fields(Settings)][:2] == ["NPSERVE_MODELS", "NPSERVE_BIND"]
     assert option("max_body_bytes") == "--max-body-bytes"
 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0:80", "[::1]:8000", "localhost:0", "unix:/run/npserve.sock"])
-def test_addresses(bind: str) -> None:
+def test_valid_addresses_are_accepted(bind: str) -> None:
     assert Settings.from_environment({"NPSERVE_BIND": bind}).bind == bind
 
 
@@ -37,15 +40,19 @@ def test_addresses(bind: str) -> None:
         ("NPSERVE_BIND", "8000"),
         ("NPSERVE_BIND", "localhost:"),
         ("NPSERVE_BIND", "localhost:70000"),
+        ("NPSERVE_BIND", "::1:8000"),
+        ("NPSERVE_BIND", "[::1:8000"),
+        ("NPSERVE_BIND", "http://localhost:8000"),
+        ("NPSERVE_WORKERS", "9" * 13),
     ],
 )
-def test_a_bad_value_stops_the_start_with_its_name(name: str, value: str) -> None:
-    with pytest.raises(SettingsError, match=f"{name}={value}: expected"):
+def test_an_error_names_variable_and_value_and_expectation(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(f"{name}={value}: expected")):
         Settings.from_environment({name: value})
 
 
 @pytest.mark.parametrize("command", ["-m service", "-m gunicorn -c service/gunicorn.conf.py"])
-def test_it_is_one_sentence_however_it_is_started(command: str) -> None:
+def test_an_invalid_value_aborts_startup_with_one_line(command: str) -> None:
     run = subprocess.run(
         [sys.executable, *command.split()],
         env={"NPSERVE_WORKERS": "many", "PATH": ""},
@@ -55,10 +62,10 @@ def test_it_is_one_sentence_however_it_is_started(command: str) -> None:
         timeout=20,
     )
     assert run.returncode != 0
-    assert run.stderr == "Error: NPSERVE_WORKERS=many: expected a whole number from 1 on\n"
+    assert run.stderr == "Error: NPSERVE_WORKERS=many: expected a positive integer of at most 12 digits\n"
 
 
-def test_numpy_comes_after_the_threads_of_blas_are_set() -> None:
+def test_blas_threads_are_limited_before_numpy_is_imported() -> None:
     script = (
         "import runpy; runpy.run_path('service/gunicorn.conf.py');"
         "import threadpoolctl; print({pool['num_threads'] for pool in threadpoolctl.threadpool_info()})"
@@ -68,7 +75,7 @@ def test_numpy_comes_after_the_threads_of_blas_are_set() -> None:
     assert run.stdout == "{1}\n"
 
 
-def test_a_folder_for_metrics_that_can_not_be_made(tmp_path: Path) -> None:
+def test_an_invalid_metrics_folder_aborts_startup_with_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     run = subprocess.run(
         [sys.executable, "-m", "service", "--models", str(tmp_path), "--bind", "127.0.0.1:0"],
@@ -80,3 +87,23 @@ def test_a_folder_for_metrics_that_can_not_be_made(tmp_path: Path) -> None:
     )
     assert run.returncode != 0
     assert run.stderr == f"Error: PROMETHEUS_MULTIPROC_DIR={tmp_path / 'file/metrics'}: Not a directory\n"
+
+
+def test_the_help_has_each_option_with_its_unit_and_default() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "service", "--help"],
+        env={**os.environ, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+    )
+    printed = " ".join(run.stdout.split())
+    for setting in fields(Settings):
+        default = "none" if setting.default == "" else setting.default
+        name, metavar, meaning = option(setting.name), setting.metadata["metavar"], setting.metadata["meaning"]
+        assert f"{name} {metavar} {meaning} (default: {default})" in printed
+    metavars = {setting.name: setting.metadata["metavar"] for setting in fields(Settings)}
+    assert (metavars["models"], metavars["bind"], metavars["deterministic"]) == ("DIR", "HOST:PORT", "{0,1}")
+    assert {metavars[name] for name in metavars if name.endswith("_bytes")} == {"BYTES"}
+    assert {metavars[name] for name in metavars if name.endswith("_seconds")} == {"SECONDS"}

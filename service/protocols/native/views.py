@@ -5,6 +5,7 @@ Beside them, the command that tries a model, which people also read when the ser
 
 import json
 import shlex
+from pathlib import Path
 from typing import Any
 
 from flask import Response, render_template, request
@@ -145,13 +146,17 @@ def curl_command(endpoint: Endpoint, url: str) -> str:
     return f"curl {shlex.quote(address)} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
 
 
-def startup_message(catalogue: Catalogue, url: str) -> str:
-    """Return what a person reads when the service has started."""
+def startup_message(catalogue: Catalogue, models: Path, url: str) -> str:
+    """Return the served models with an example request, or the next step if the store `models` has none."""
     endpoint = _example(catalogue)
     if endpoint is None:
-        return f"Serving at {url} - but nothing yet: {catalogue.why_not_ready()}."
+        train = f"python -m training train --data digits --models {shlex.quote(str(models))}"
+        hint = (
+            "" if catalogue.models else f"\nTrain and publish one (the server loads it without a restart):\n\n{train}\n"
+        )
+        return f"No model is served yet: {catalogue.why_not_ready()}{hint}"
     names = ", ".join(f"{v.name} {v.number}" for s in catalogue.models.values() if (v := s.stable))
-    return f"Serving {names} at {url}\nTry it:\n\n{curl_command(endpoint, url)}\n"
+    return f"Serving {names}\nTry it:\n\n{curl_command(endpoint, url)}\n"
 
 
 def _example(catalogue: Catalogue) -> Endpoint | None:

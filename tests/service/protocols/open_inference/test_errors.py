@@ -52,8 +52,8 @@ def test_bad_input_is_refused_and_the_next_request_answered(
         ("/v2/models/rose/infer", "Request for unknown model: 'rose' is not found"),
         ("/v2/models/iris/versions/9/infer", "Request for unknown model: 'iris' version 9 is not found"),
         ("/v2/models/iris/versions/x/infer", "Request for unknown model: 'iris' version x is not found"),
-        ("/v2/models/iris/infer/", "there is no such path"),
-        ("/v2/models/iris/aliases/stable/infer", "there is no such path"),
+        ("/v2/models/iris/infer/", "unknown path"),
+        ("/v2/models/iris/aliases/stable/infer", "unknown path"),
     ],
 )
 def test_what_is_not_there_is_404(path: str, message: str, client: FlaskClient) -> None:
@@ -71,7 +71,7 @@ def test_nothing_loaded_is_503(iris: Path) -> None:
     (iris / "iris/1/model.npz").unlink()
     answer = post(create_app(Settings(models=iris)).test_client(), listed(tensor(ROWS)))
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
-    assert "iris has no stable version that could be loaded" in error(answer)
+    assert "stable version of iris could not be loaded" in error(answer)
 
 
 def test_of_many_rows_the_outputs_are_bytes(client: FlaskClient) -> None:

@@ -106,7 +106,7 @@ def test_a_server_of_nothing_is_not_ready(models: Path) -> None:
     assert answer.get_json() == {
         "ready": False,
         "live": True,
-        "error": "not ready: the store serves no model with a stable version",
+        "error": "not ready: the store has no published model",
     }
     assert client.get("/v2/health/live").get_json() == {"live": True}
     assert client.get("/v2/models").get_json() == {"models": []}

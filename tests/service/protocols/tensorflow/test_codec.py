@@ -331,7 +331,7 @@ def test_nothing_loaded_is_not_ready(models: Path, artifact: Artifact) -> None:
     assert (described.status_code, described.get_json()["ready"]) == (200, False)
     for answer in (_post(client, {"instances": ROWS}), client.get("/v1/models/iris/metadata")):
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
-        assert "iris has no stable version that could be loaded" in _error(answer)
+        assert "stable version of iris could not be loaded" in _error(answer)
 
 
 def test_a_broken_store_is_503(models: Path) -> None:
