@@ -1,4 +1,4 @@
-"""The Flask app: the whole API under any WSGI server. Predictions go through `PredictionPipeline.handle`."""
+"""The Flask app: the whole API, for any WSGI server. Predictions go through `PredictionPipeline.handle`."""
 
 import logging
 import os
@@ -33,33 +33,32 @@ log = logging.getLogger("npserve")
 
 
 class PathSegment(BaseConverter):
-    """A segment of a path, as `find_route` matches it."""
+    """A path segment, with the same pattern as in `find_route`."""
 
     regex = "[^/:]+"
     part_isolating = True
 
 
-# Which version predicts, by the last segment of a template.
-WHICH = {
+# The version that predicts, by the last segment of a template.
+TARGETS = {
     "<version>": "a version by its number",
-    "<alias>": "the version that an alias names",
-    "<name>": "a model's stable version",
-    "": "the default model, or the only one",
+    "<alias>": "a version by its alias",
+    "<name>": "the stable version of a model",
+    "": "the default model, or the only model",
 }
 
 
 class JSONResponses(DefaultJSONProvider):
-    """Writes what handlers return with orjson, as codecs do."""
+    """Serializes the return values of handlers with orjson, like the codecs."""
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
-        """Return the response of a handler that returned an object or a list."""
         return Response(orjson.dumps(args[0]), mimetype=self.mimetype)
 
 
 def _predict(service: Service, **segments: str) -> ResponseReturnValue:
     template, pipeline = str(request.url_rule), service.pipeline
     route = Route(template, ROUTES[template], {"name": None, **segments})
-    # One byte more than is allowed shows that there is too much; the rest is never read.
+    # One byte above the limit shows that the body is too large; the rest is not read.
     body = read_stream(request.stream, pipeline.body_limit(route, request.headers) + 1)
     reservation = service.budget.reserve()
     sent = pipeline.handle(Request(request.headers, reservation, body, g.began), route)
@@ -69,21 +68,21 @@ def _predict(service: Service, **segments: str) -> ResponseReturnValue:
 
 
 def _prediction(template: str, codec: type[Codec]) -> View:
-    which = next(words for segment, words in WHICH.items() if segment in template)
-    return View("POST", template, _predict, codec, f"Predict with {which}", None, codec.statuses)
+    target = next(text for segment, text in TARGETS.items() if segment in template)
+    return View("POST", template, _predict, codec, f"Predict with {target}", None, codec.statuses)
 
 
-views = Views()  # for those who operate the service
+views = Views()  # for operators
 TEXTS = ["text/plain", "application/openmetrics-text"]
 
 
-@views.route("/metrics", "Prometheus, all workers in one scrape", None, texts=TEXTS)
+@views.route("/metrics", "Prometheus metrics of all workers", None, texts=TEXTS)
 def _scrape(service: Service) -> ResponseReturnValue:
     body, content_type = service.metrics.render(request.headers.get("Accept", ""))
     return Response(body, content_type=content_type)
 
 
-@views.route("/livez", "Whether the process answers", record(status={"const": "alive"}))
+@views.route("/livez", "Liveness: the process responds", record(status={"const": "alive"}))
 def _livez(_: Service) -> ResponseReturnValue:
     return {"status": "alive"}
 
@@ -91,8 +90,8 @@ def _livez(_: Service) -> ResponseReturnValue:
 _READY = record(status={"const": "ready"})
 
 
-@views.route("/ping", "The same, by the name that SageMaker gives it", _READY, NOT_READY)
-@views.route("/readyz", "Whether a stable version answers", _READY, NOT_READY)
+@views.route("/ping", "Readiness, for Amazon SageMaker", _READY, NOT_READY)
+@views.route("/readyz", "Readiness: a stable version is loaded", _READY, NOT_READY)
 def _readyz(service: Service) -> ResponseReturnValue:
     catalogue = service.catalogue
     if catalogue.ready:
@@ -105,7 +104,7 @@ ALL_VIEWS += native.views + openapi.views + views + tensorflow.views + open_infe
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Load what the store serves, keep following the store, and return the application."""
+    """Load the served versions, start to follow the store, and return the application."""
     settings = settings or Settings.from_environment(os.environ)
     metrics = Metrics()
     reloader = CatalogueReloader(settings, metrics)
@@ -114,7 +113,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     service = Service(settings, metrics, reloader, pipeline, budget, ALL_VIEWS)
     app = Flask(__name__, static_folder=None)
     app.json = JSONResponses(app)
-    # Paths are not normalised: no redirect turns //predict into another path.
+    # Paths are not normalised: //predict is not redirected to /predict.
     app.url_map.merge_slashes = False
     app.url_map.converters["default"] = PathSegment
     app.extensions["npserve"] = service
@@ -129,10 +128,10 @@ def _add_routes(app: Flask, service: Service) -> None:
     for view in service.views:
         app.add_url_rule(
             view.template,
-            f"{view.method} {view.template.replace('.', ' ')}",  # a dot would be a blueprint
+            f"{view.method} {view.template.replace('.', ' ')}",  # Flask reads a dot as a blueprint
             partial(_call, view, service),
             methods=[view.method],
-            strict_slashes=not view.template[1:].endswith("/"),  # /v2 is /v2/ too
+            strict_slashes=not view.template[1:].endswith("/"),  # /v2 matches /v2/ too
         )
 
 
@@ -147,21 +146,24 @@ def _call(view: View, service: Service, **segments: str) -> ResponseReturnValue:
 def _add_errors(app: Flask) -> None:
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
-        # The methods come as a set: in another order in every process.
+        # werkzeug joins a set of methods, whose order differs between processes.
         headers = {name: ", ".join(sorted(value.split(", "))) for name, value in error.get_headers() if name == "Allow"}
         code = error.code or 500
-        messages = {404: UNKNOWN_PATH, 405: f"{request.path} takes {headers.get('Allow')}"}
+        messages = {
+            404: UNKNOWN_PATH,
+            405: f"{request.method} is not allowed for {request.path}: use {headers.get('Allow')}",
+        }
         body = orjson.dumps({"error": messages.get(code, error.description)})
         return Response(body, code, headers, mimetype="application/json")
 
     @app.errorhandler(Exception)
     def unexpected(_: Exception) -> ResponseReturnValue:
-        log.exception("a request failed", extra={"request_id": g.get("request_id")})
+        log.exception("request failed: internal error", extra={"request_id": g.get("request_id")})
         return Unexpected().body(), Unexpected.status
 
 
 def _add_requests(app: Flask, metrics: Metrics) -> None:
-    """Give every request a clock and an ID, and count every response that `handle` has not counted."""
+    """Set the start time and the ID of each request, and count the responses that `handle` has not counted."""
 
     @app.before_request
     def begin() -> None:

@@ -1,7 +1,7 @@
-"""What can be wrong with a request, and the status and JSON that report it. The only place that knows both.
+"""The errors of a request: status, JSON body and metric labels of each.
 
-Details say where (a JSON pointer, RFC 6901), what was expected and what kind of thing came, never
-the value itself: that may be somebody's secret.
+Details give the location (a JSON pointer, RFC 6901), what was expected and the type that was received, never the value
+itself: it may be confidential.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ UNKNOWN_PATH = "unknown path: GET /docs lists the available ones"
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong with a body."""
+    """One error in a body: its location, what was expected, what was received."""
 
     pointer: str
     expected: str
@@ -22,7 +22,7 @@ class Problem(NamedTuple):
 
 
 class RequestError(Exception):
-    """A request that is answered with an error: each class is a row of status, labels in the metrics, and headers."""
+    """A request that gets an error response. Each subclass has its status, metric labels and headers."""
 
     status, reason, outcome = 500, "internal", "invalid"
     headers: Mapping[str, str]
@@ -38,7 +38,7 @@ class RequestError(Exception):
         self.problems = tuple(problems[:MAX_DETAILS])
 
     def body(self) -> dict[str, Any]:
-        """Return the JSON of the response."""
+        """Return the JSON body of the response."""
         details = {"details": [problem._asdict() for problem in self.problems]} if self.problems else {}
         return {"error": str(self), **details}
 
@@ -52,11 +52,11 @@ class Malformed(RequestError, status=400, reason="malformed"):
 
 
 class BadRequest(RequestError, status=400, reason="invalid_input"):
-    """The body is JSON, but not a request of this protocol."""
+    """The body is JSON, but not a valid request of this protocol."""
 
 
 class NotFound(RequestError, status=404, reason="not_found"):
-    """The model, version or alias does not exist. The names are kept for protocols with messages of their own."""
+    """The model, version or alias is unknown. A protocol may use the names in its own message."""
 
     def __init__(
         self, message: str, name: str | None = None, version: str | None = None, alias: str | None = None
@@ -74,7 +74,7 @@ class WrongContentType(RequestError, status=415, reason="content_type"):
 
 
 class InvalidInput(RequestError, status=422, reason="invalid_input"):
-    """The body is JSON, but not a valid input of this model."""
+    """The body is JSON, but not a valid input for this model."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         location, expected, got = problems[0]
@@ -84,30 +84,30 @@ class InvalidInput(RequestError, status=422, reason="invalid_input"):
 
 
 class NotLoaded(RequestError, status=503, reason="not_loaded", outcome="error", retry=True):
-    """The model is known, but not loaded (yet)."""
+    """The model is known, but no version of it is loaded (yet)."""
 
 
 class Overloaded(RequestError, status=503, reason="overloaded", outcome="shed", retry=True):
-    """More work than is accepted."""
+    """The server has more work than it accepts."""
 
 
 class ClientGone(RequestError, status=499, reason="client_gone", outcome="expired"):
-    """The client is gone. The status is nginx's; it is counted, and never sent."""
+    """The client has disconnected. The status, nginx's, is counted but never sent."""
 
 
 class Unexpected(RequestError, outcome="error"):
-    """An unexpected error; what happened is in the log, under the request's ID."""
+    """An internal error. The log has its traceback, with the ID of the request."""
 
     def __init__(self) -> None:
         super().__init__("internal error")
 
 
 def first_problems(problems: Iterable[Problem]) -> list[Problem]:
-    """Return as many problems as are reported, and one more where there are more; no others are looked for."""
+    """Return at most MAX_DETAILS + 1 problems: one more than is reported shows that there are others."""
     return list(islice(problems, MAX_DETAILS + 1))
 
 
 def pointer(*parts: str | int) -> str:
-    """Return the JSON pointer to a location in a body."""
+    """Return the JSON pointer (RFC 6901) of a location in a body, shortened if it is very long."""
     text = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
     return text if len(text) <= MAX_POINTER_LENGTH else text[:MAX_POINTER_LENGTH] + "…"

@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,12 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def when_ready(server: Any) -> None:
-    print(f"Listening on {server.LISTENERS[0]}", flush=True)
+    _print(f"Listening on {server.LISTENERS[0]}")
+
+
+def _print(text: str) -> None:
+    with suppress(OSError):  # a reader of the first line may have closed the pipe
+        print(text, flush=True)
 
 
 def post_worker_init(worker: Any) -> None:
@@ -74,7 +80,7 @@ def post_worker_init(worker: Any) -> None:
         from service.protocols.native.views import startup_message
 
         service = worker.wsgi.extensions["npserve"]
-        print(startup_message(service.catalogue, service.settings.models, str(worker.sockets[0])), flush=True)
+        _print(startup_message(service.catalogue, service.settings.models, str(worker.sockets[0])))
 
 
 def child_exit(server: Any, worker: Any) -> None:
@@ -85,4 +91,4 @@ def child_exit(server: Any, worker: Any) -> None:
 def on_exit(server: Any) -> None:
     if _own_metrics:
         shutil.rmtree(_metrics, ignore_errors=True)
-    print("Stopped", flush=True)
+    _print("Stopped")

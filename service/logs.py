@@ -1,4 +1,4 @@
-"""One JSON object a line on stderr: what machines collect and people can still read."""
+"""Logs on stderr, one JSON object per line: machine-readable, and still human-readable."""
 
 import json
 import logging
@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 
 
 class JSONFormatter(logging.Formatter):
-    """Time, level and message of a record, the request's ID and the traceback where there are any."""
+    """Formats time, level and message of a record, with the request ID and the traceback if there are any."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return one line."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),

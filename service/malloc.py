@@ -1,18 +1,18 @@
-"""Keeping memory that was freed, for the next request.
+"""Keeps freed memory in the process for the next request.
 
-By default glibc gives large blocks back to the system at once, and each request faults its pages in again.
+By default glibc returns large blocks to the system at once, and each request causes page faults again.
 """
 
 import ctypes
 
 # <malloc.h>, mallopt(3).
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-# Blocks of more bytes than this are few and far between, and go back; so does what is free beyond twice as much.
+# Bytes. Larger blocks are rare and are returned to the system; so is free memory beyond twice this size.
 KEPT = 2**23
 
 
 def keep_freed_memory() -> None:
-    """Set this process and its children so; where the C library is another (macOS, musl), leave it as it is."""
+    """Configure malloc for this process and its children. Without glibc (macOS, musl) this does nothing."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except AttributeError:

@@ -1,7 +1,7 @@
-"""The routes, as the documentation describes them. One that predicts nothing stands in one place: at its handler.
+"""The routes with their descriptions. A route other than a prediction is declared at its handler.
 
-A room keeps its routes in `views`; `service.app` joins them, adds them to Flask, and hands all of them to the handlers
-of /openapi.json and /docs.
+Each sub-package keeps its routes in `views`; `service.app` joins them, adds them to Flask, and passes all of them to
+the handlers of /openapi.json and /docs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,18 +18,18 @@ from service.protocols import Codec
 from service.protocols.json_schema import JsonSchema
 from service.settings import Settings
 
-Handler = Callable[..., ResponseReturnValue]  # takes the Service, and the segments of the path by name
-NOT_READY = {503: "It is not ready, and says why."}
+Handler = Callable[..., ResponseReturnValue]  # called with the Service, and with the path segments by name
+NOT_READY = {503: "Not ready; `error` gives the reason."}
 UNKNOWN = {
-    404: "There is no such model or version.",
-    503: "The model is known, but nothing of it could be loaded (yet).",
+    404: "Unknown model or version.",
+    503: "The model is known, but no version of it is loaded (yet).",
 }
 
 
 class View(NamedTuple):
-    """A route: its JSON, the statuses of its errors, the types of text that it also returns, the codec of its errors.
+    """A route: handler, codec of its errors, JSON schema, statuses of its errors, other content types of its responses.
 
-    A prediction has no `schema`: its codec describes each model.
+    The `schema` of a prediction is None: the codec describes the requests and responses of each model.
     """
 
     method: str
@@ -43,7 +43,7 @@ class View(NamedTuple):
 
 
 class Views(list[View]):
-    """The routes of one protocol, or of none."""
+    """The routes of one protocol, or of the service itself."""
 
     def __init__(self, codec: type[Codec] = Codec) -> None:
         self._codec = codec
@@ -57,7 +57,7 @@ class Views(list[View]):
         texts: Sequence[str] = (),
         method: str = "GET",
     ) -> Callable[[Handler], Handler]:
-        """Return a decorator that adds a handler. Of several at one handler, the lowest adds first."""
+        """Return a decorator that adds a handler. Of several decorators, the lowest is applied first."""
 
         def add(handler: Handler) -> Handler:
             self.append(View(method, template, handler, self._codec, summary, schema, statuses or {}, texts))
@@ -67,7 +67,7 @@ class Views(list[View]):
 
 
 class Service(NamedTuple):
-    """What the app is made of, for its handlers and for the server that runs it."""
+    """The components of the app, for its handlers and for the event-loop server."""
 
     settings: Settings
     metrics: Metrics
@@ -78,5 +78,5 @@ class Service(NamedTuple):
 
     @property
     def catalogue(self) -> Catalogue:
-        """What is served at this moment."""
+        """The versions served at this moment."""
         return self.reloader.catalogue

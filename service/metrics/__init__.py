@@ -1,1 +1,1 @@
-"""What is counted and timed for Prometheus (`registry`), and how several processes count together (`multiprocess`)."""
+"""The metrics for Prometheus (`registry`), and how several processes share them (`multiprocess`)."""

@@ -1,7 +1,7 @@
-"""What the service counts and times, for Prometheus.
+"""The metrics of the service, for Prometheus.
 
-Labels are bounded: route templates, served models and versions, fixed outcomes, and of a
-classifier's labels the first 50. Nothing that a client may choose becomes a label.
+Label values are bounded: route templates, served models and versions, fixed outcomes, and the first 50 labels of a
+classifier. No text that a client chooses becomes a label value.
 """
 
 import os
@@ -27,22 +27,24 @@ MAX_VERSIONS = 20
 OTHER = "other"
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 UNMATCHED = "unmatched"
-RANKED_BY = ("npserve_model_info", "npserve_model_loaded_timestamp_seconds")  # which versions are the most recent
+RANKED_BY = (
+    "npserve_model_info",
+    "npserve_model_loaded_timestamp_seconds",
+)  # ranks versions by how recently they were served
 
-# A prediction takes tens of microseconds to a millisecond; the client's default of 5 ms and up says nothing.
+# A prediction takes tens of microseconds to a millisecond; the default buckets of prometheus_client begin at 5 ms.
 REQUEST_BUCKETS = [5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]
 STAGE_BUCKETS = [5e-6, 1e-5, 2e-5, *REQUEST_BUCKETS[:-3]]
 STAGES = ("decode", "queue", "forward", "encode")
 
-# The client compares versions without looking whether they are any, and repeats them in the Content-Type.
+# prometheus_client compares versions without validating them, and repeats them in the Content-Type.
 _ODD_VERSION = re.compile(r"version=(?!\d{1,3}(\.\d{1,3})*\s*([,;]|$))", re.ASCII)
 
 
 class Histogram(prometheus_client.Histogram):
-    """A histogram that takes many values at once, and so with few writes: each costs more than a bisection."""
+    """A histogram that observes many values with few writes; a write costs more than a bisection."""
 
     def observe_many(self, values: Sequence[float]) -> None:
-        """Observe each of the values."""
         if len(values) == 1:
             self.observe(values[0])
             return
@@ -52,7 +54,7 @@ class Histogram(prometheus_client.Histogram):
 
 
 class Metrics:
-    """The metrics of one process; `render` gives those of all processes where there are several."""
+    """The metrics of one process. `render` combines those of all processes if there are several."""
 
     def __init__(self) -> None:
         self._registry = prometheus_client.CollectorRegistry()
@@ -62,43 +64,41 @@ class Metrics:
         model = ["model", "version"]
         self.requests = histogram(
             "npserve_request_seconds",
-            "From the last byte of a prediction request's headers to its finished answer.",
+            "Seconds from the last byte of the headers of a prediction request to its complete response.",
             [*model, "protocol", "outcome"],
             buckets=REQUEST_BUCKETS,
         )
         self.stages = histogram(
             "npserve_stage_seconds",
-            "A stage of a prediction: decode, queue, forward, encode.",
+            "Seconds of a stage of a prediction: decode, queue, forward, encode.",
             [*model, "stage"],
             buckets=STAGE_BUCKETS,
         )
         self.rows = counter("npserve_rows_total", "Rows predicted.", model)
         self.predictions = counter("npserve_predictions_total", "Predictions by label.", [*model, "label"])
         self.rejected = counter(
-            "npserve_rejected_inputs_total", "Requests to a model that were refused.", ["model", "reason"]
+            "npserve_rejected_inputs_total", "Requests to a model that were rejected.", ["model", "reason"]
         )
         self.in_flight = gauge(
-            "npserve_requests_in_flight", "Prediction requests being worked on.", multiprocess_mode="livesum"
+            "npserve_requests_in_flight", "Prediction requests in progress.", multiprocess_mode="livesum"
         )
         self.info = gauge(
-            "npserve_model_info", "1 for what is served.", [*model, "alias", "sha256"], multiprocess_mode="livemax"
+            "npserve_model_info", "1 for each served alias.", [*model, "alias", "sha256"], multiprocess_mode="livemax"
         )
         self.loaded_at = gauge(
-            "npserve_model_loaded_timestamp_seconds", "When a version was last loaded.", model, multiprocess_mode="max"
+            "npserve_model_loaded_timestamp_seconds", "Last load of a version.", model, multiprocess_mode="max"
         )
         self.loads = counter("npserve_model_loads_total", "Attempts to load a version.", ["model", "outcome"])
-        self.http_requests = counter(
-            "npserve_http_requests_total", "Answers to HTTP requests.", ["method", "route", "code"]
-        )
+        self.http_requests = counter("npserve_http_requests_total", "HTTP responses.", ["method", "route", "code"])
         self.in_flight.set(0)
         self._infos: set[tuple[str, str, str, str]] = set()
 
     def count_http(self, method: str, route: str | None, status: int, count: int = 1) -> None:
-        """Count answers; `route` is the template that matched, or None."""
+        """Count responses. `route` is the template that the path matched, or None."""
         self.http_requests.labels(method if method in METHODS else OTHER, route or UNMATCHED, status).inc(count)
 
     def show_served(self, served: Iterable[tuple[Version, str]]) -> None:
-        """Set which versions are served under which aliases."""
+        """Set the served versions and their aliases."""
         now = {(v.name, str(v.number), alias, v.sha256) for v, alias in served}
         for removed in self._infos - now:
             self.info.labels(*removed).set(0)
@@ -108,7 +108,7 @@ class Metrics:
         self._infos = now
 
     def render(self, accept: str) -> tuple[bytes, str]:
-        """Return the exposition of all processes, and its content type."""
+        """Return the exposition of all processes and its content type, for an Accept header."""
         folder = os.environ.get(FOLDER_VARIABLE)
         source = AllProcessesCollector(Path(folder)) if folder else self._registry
         encode, content_type = choose_encoder("" if _ODD_VERSION.search(accept) else accept)
@@ -116,11 +116,11 @@ class Metrics:
 
 
 class VersionMetrics:
-    """The metrics of one version with their labels bound, so that a request needs no look-up."""
+    """The metrics of one version with their labels bound, so that a request needs no lookup."""
 
     def __init__(self, metrics: Metrics, version: Version) -> None:
         name, number = version.name, str(version.number)
-        # A series is made when it is first counted: there are many pairs of protocol and outcome, and most never come.
+        # A series is created on first use: there are many pairs of protocol and outcome, and most never occur.
         self.requests = cache(lambda protocol, outcome: metrics.requests.labels(name, number, protocol, outcome))
         self.stages = {stage: metrics.stages.labels(name, number, stage) for stage in STAGES}
         self.rows = metrics.rows.labels(name, number)
@@ -130,7 +130,7 @@ class VersionMetrics:
         ]
 
     def count_predictions(self, parts: Sequence[npt.NDArray[np.intp]]) -> None:
-        """Count rows and predicted classes, in parts (B,)."""
+        """Count the predicted classes of several batches (B,)."""
         self.rows.inc(sum(map(len, parts)))
         if self.predictions:
             for counter, count in zip(self.predictions, np.bincount(np.concatenate(parts)).tolist(), strict=False):
@@ -143,13 +143,13 @@ def _label_text(label: object) -> str:
 
 
 class _RecentVersions(Collector):
-    """Leaves out what is no longer served: aliases that moved on, and all but the latest versions."""
+    """Hides aliases that are no longer served, and all but the most recent versions."""
 
     def __init__(self, source: Collector) -> None:
         self._source = source
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the metrics with the series of each model's 20 most recently served versions."""
+        """Yield the metrics, with the series of the MAX_VERSIONS most recently served versions of each model."""
         metrics = list(self._source.collect())
         kept = _recent_versions(metrics)
         for metric in metrics:
@@ -163,7 +163,7 @@ class _RecentVersions(Collector):
 
 
 def _recent_versions(metrics: list[Metric]) -> set[tuple[str, str]]:
-    """Rank each model's versions: those served now first, then the latest loaded."""
+    """Return the most recent versions of each model: those served now first, then by load time."""
     ranks: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0] * len(RANKED_BY))
     for metric in metrics:
         for sample in metric.samples:

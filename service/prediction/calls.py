@@ -1,4 +1,4 @@
-"""A prediction on its way through the pipeline: a type for each step, with all that the step before has found.
+"""A prediction in the pipeline: one type for the outcome of each step.
 
 PendingRequest -> decode -> PredictionCall -> compute -> Result -> respond -> Response and CallRecord. Only the record
 outlives the response.
@@ -22,7 +22,7 @@ Result = Predictions | RequestError
 
 @dataclass(slots=True)
 class PendingRequest:
-    """A complete request, the route that its path matches, and where its response goes."""
+    """A complete request, the route that its path matches, and the callback for its response."""
 
     request: Request
     route: Route
@@ -31,7 +31,7 @@ class PendingRequest:
 
 @dataclass(slots=True)
 class Timings:
-    """The perf_counter at the end of the headers and of the body, and at the beginning and the end of each stage."""
+    """Values of perf_counter: end of the headers, end of the body, begin and end of each stage."""
 
     began: float
     completed: float
@@ -43,7 +43,7 @@ class Timings:
     ended: float = 0.0
 
     def stages(self) -> tuple[float, float, float, float]:
-        """Return the seconds of each of STAGES: decode, queue (before decoding and before forward), forward, encode."""
+        """Return the seconds of each of STAGES: decode, queue (before decode and before forward), forward, encode."""
         decode, forward = self.decode_ended - self.decode_began, self.forward_ended - self.forward_began
         queue = self.decode_began - self.completed + self.forward_began - self.decode_ended
         return decode, queue, forward, self.ended - self.encode_began
@@ -51,7 +51,7 @@ class Timings:
 
 @dataclass(slots=True)
 class PredictionCall:
-    """A decoded request, the version that it goes to, and the seconds that its forward pass is estimated to take."""
+    """A decoded request, its endpoint, and the estimated seconds of its forward pass."""
 
     pending: PendingRequest
     endpoint: Endpoint
@@ -61,12 +61,11 @@ class PredictionCall:
 
     @property
     def rows(self) -> int:
-        """The number of rows."""
         return len(self.decoded.codes)
 
 
 class CallLabels(NamedTuple):
-    """What calls have in common that are counted together; no endpoint where the model is unknown."""
+    """The labels by which calls are grouped and counted; `endpoint` is None if the model is unknown."""
 
     endpoint: Endpoint | None
     protocol: str
@@ -77,7 +76,7 @@ class CallLabels(NamedTuple):
 
 
 class CallRecord(NamedTuple):
-    """What is counted of a call: its timings, and the predicted class of each of its rows (B,)."""
+    """The part of a call that is counted: labels, timings, and the predicted class of each row (B,)."""
 
     labels: CallLabels
     timings: Timings

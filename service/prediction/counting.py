@@ -1,4 +1,4 @@
-"""Counts answered calls together: each write goes to pages that all workers share, and costs more than all else."""
+"""Counts completed calls in batches: writes to the shared memory of the metrics are the most expensive part."""
 
 from collections import defaultdict, deque
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from service.prediction.calls import CallLabels, CallRecord
 
 
 class CallCounter:
-    """The calls that are answered and not counted yet; any thread may add and count."""
+    """The completed calls that are not counted yet. Thread-safe."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -19,11 +19,10 @@ class CallCounter:
         return len(self._records)
 
     def add(self, record: CallRecord) -> None:
-        """Count a call later."""
         self._records.append(record)
 
     def count(self) -> None:
-        """Count what is answered, so that a scrape that comes now finds it."""
+        """Write all pending counts to the metrics, where the next scrape finds them."""
         groups: dict[CallLabels, list[CallRecord]] = defaultdict(list)
         with suppress(IndexError):  # another thread may count at the same time
             for _ in range(len(self._records)):

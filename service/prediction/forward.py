@@ -1,4 +1,4 @@
-"""The forward pass of the service: rows of several requests at once, each predicted as if it came alone."""
+"""The forward pass of the service, for the rows of one or several requests."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,40 +10,39 @@ from nn import Model, Network
 from nn.activations import Array
 from nn.features import Codes
 
-# Rows of a tile. BLAS sums in another order for another number of rows, and in a large product for other places of a
-# row. Its kernels take at least four rows at once, so that in a product of four all are summed in the same order.
+# Rows per tile. The order in which BLAS sums depends on the number of rows, and in a large product on the position of a
+# row. Its kernels process at least four rows at once, so a product of four rows sums all of them in the same order.
 TILE = 4
-# Rows whose activations stay in the cache; and however many rows come, memory is bounded.
+# Rows per pass: their activations fit into the cache, and the memory of a large batch is bounded.
 CHUNK = 1024
-# In multiplications of a matrix product: what is done to each input and unit besides (scaling, activations, softmax,
-# looking whether it is finite); in units: the rest of a row; in rows: reading the weights, which is most of the work
-# for few rows. Of 15 networks of numbers from 1-2 to 784-2048-2048-10 none took more than 1.5 times what this says, and
-# wide ones a sixth; with dates it was up to 2.6.
+# The cost model of a pass. PER_UNIT: other work per input and unit (scaling, activations, softmax, the check for
+# finite values), in multiplications of a matrix product. ROW_UNITS: other work per row, in units. READING_ROWS: reading
+# the weights, in rows; it dominates for few rows. Measured on 15 networks of numbers from 1-2 to 784-2048-2048-10: at
+# most 1.5 times the estimate, and a sixth of it for wide networks; with dates up to 2.6 times.
 PER_UNIT, ROW_UNITS, READING_ROWS = 128, 16, 8
 MULTIPLICATION_SECONDS = 2e-3 / 2**25  # on one core
 
 
 class Predictions(NamedTuple):
-    """Probabilities or values (B, C), the most probable class of each row (B,), whether its sums are finite (B,)."""
+    """Probabilities or values (B, C), the most probable class of each row (B,), and if its logits are finite (B,)."""
 
     outputs: Array
     classes: npt.NDArray[np.intp]
     finite: npt.NDArray[np.bool_]
 
     def take(self, rows: slice) -> "Predictions":
-        """Return those of some rows."""
         return Predictions(self.outputs[rows], self.classes[rows], self.finite[rows])
 
 
 def row_seconds(network: Network) -> float:
-    """Return how long a row takes, about, on one core."""
+    """Return the estimated seconds of a row on one core."""
     multiplications = sum(layer.kernel.size for layer in network.layers)
     units = network.inputs + sum(layer.bias.size for layer in network.layers)
     return (multiplications + PER_UNIT * (units + ROW_UNITS)) * MULTIPLICATION_SECONDS
 
 
 def forward(model: Model, codes: Codes, *, deterministic: bool = False) -> Predictions:
-    """Run codes (B, K) through a model. Float32 sums depend on the batch of a row unless `deterministic`."""
+    """Run codes (B, K) through a model. Unless `deterministic`, float32 sums depend on the batch of a row."""
     logits_of = _tiled_logits if deterministic else Network.logits
     parts = [_pass(model, codes[start : start + CHUNK], logits_of) for start in range(0, len(codes), CHUNK)]
     return parts[0] if len(parts) == 1 else Predictions(*map(np.concatenate, zip(*parts, strict=True)))
@@ -53,14 +52,14 @@ def _pass(model: Model, codes: Codes, logits_of: Callable[[Network, Array], Arra
     logits = logits_of(model.network, model.features.inputs(codes))
     finite = np.asarray(np.isfinite(logits).all(axis=1))
     if not finite.all():
-        logits[~finite] = 0  # the caller checks `finite`; softmax would warn
+        logits[~finite] = 0  # avoids a warning in softmax; callers check `finite`
     outputs = model.network.activate(logits)
     return Predictions(outputs, outputs.argmax(axis=1), finite)
 
 
 @np.errstate(over="ignore", invalid="ignore")
 def _tiled_logits(network: Network, inputs: Array) -> Array:
-    """Like `Network.logits`, in products of TILE rows, the last filled up with zeros."""
+    """Like `Network.logits`, in products of TILE rows; the last tile is padded with zeros."""
     tiles = -(-len(inputs) // TILE)
     x: Array = np.zeros((tiles, TILE, inputs.shape[1]), np.float32)
     x.reshape(-1, inputs.shape[1])[: len(inputs)] = inputs

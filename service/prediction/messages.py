@@ -1,4 +1,4 @@
-"""A prediction request and its response, whichever adapter carries them."""
+"""A prediction request and its response, independent of the adapter."""
 
 import os
 import random
@@ -12,7 +12,7 @@ from typing import Protocol
 from service.prediction.memory_budget import Reservation
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-# An ID has to be unique, not unguessable, and this is much cheaper than a UUID. No two workers draw the same.
+# IDs must be unique, not unguessable; this is much cheaper than a UUID. The seed differs in each worker.
 _random = random.Random()
 os.register_at_fork(after_in_child=_random.seed)
 
@@ -21,15 +21,15 @@ class Headers(Protocol):
     """Header fields by name, case-insensitive."""
 
     def get(self, name: str, /) -> str | None:
-        """Return a field, or None."""
+        """Return the value of a field, or None."""
 
 
 @dataclass(slots=True)
 class Request:
-    """Headers and body of a request, what it holds of the worker's memory, and how long its response is wanted.
+    """Headers and body of a request, its reservation of memory, and its times.
 
-    `began` and `completed` are the perf_counter when its headers and its body ended, `deadline` is the one from which
-    on no response is wanted.
+    `began`, `completed` and `deadline` are values of perf_counter: the end of the headers, the end of the body, and the
+    time after which the response is no longer needed.
     """
 
     headers: Headers
@@ -44,23 +44,23 @@ class Request:
         self.request_id = read_request_id(self.headers)
 
     def abandon(self) -> None:
-        """Note that the client is gone."""
+        """Mark the request as expired because the client has disconnected."""
         self.deadline = -inf
 
     def release(self) -> None:
-        """Let go of the body, and of the memory that is reserved."""
+        """Drop the body and release the reservation."""
         self.body = b""
         self.reservation.release()
 
     @property
     def expired(self) -> bool:
-        """Whether no response is wanted any more."""
+        """Whether the response is no longer needed."""
         return self.deadline <= perf_counter()
 
 
 @dataclass(slots=True)
 class Response:
-    """What is sent back."""
+    """Status, headers and body of a response."""
 
     status: int
     headers: Mapping[str, str]
@@ -68,11 +68,11 @@ class Response:
 
 
 def read_request_id(headers: Headers) -> str:
-    """Return the client's X-Request-ID where it is safe to repeat, else a new one."""
+    """Return the X-Request-ID of the client if it is safe to repeat, else a new ID."""
     given = headers.get("x-request-id")
     return given if given and _ID.fullmatch(given) else f"{_random.getrandbits(128):032x}"
 
 
 def content_type(headers: Headers) -> str:
-    """Return the media type of a body in lower case, without parameters; "" where none is given."""
+    """Return the media type of a body in lower case, without parameters; "" if there is none."""
     return (headers.get("content-type") or "").partition(";")[0].strip().lower()

@@ -1,10 +1,10 @@
-"""One prediction, whichever adapter carries it, in four steps: decode, compute, respond, count.
+"""A prediction in four steps, independent of the adapter: decode, compute, respond, count.
 
-`decode` turns requests into calls; a request that fails there is answered at once, and nothing of it is kept. `compute`
+`decode` converts requests to calls; a request that fails there gets its error response at once, and no call. `compute`
 runs calls to one version through its network, in any thread. `respond` encodes and sends their responses. `counter`
-holds what is to be counted of those answered. `answer` is compute and respond for calls that need not wait, and
-`handle` all four steps for one request. Nothing here knows a framework; an adapter reads the body, at most one byte
-more than `body_limit` allows, and decides nothing.
+holds the completed calls until they are counted. `answer` is compute and respond for calls that need not wait, and
+`handle` runs all four steps for one request. This module depends on no web framework; an adapter only reads the body,
+at most one byte above `body_limit`.
 """
 
 import logging
@@ -30,26 +30,26 @@ log = logging.getLogger("npserve")
 
 
 class PredictionPipeline:
-    """Answers prediction requests from what the catalogue holds at that moment."""
+    """Responds to prediction requests with the versions that are in the catalogue at that moment."""
 
     def __init__(self, settings: Settings, catalogue: Callable[[], Catalogue], metrics: Metrics) -> None:
         self._settings, self._catalogue, self._metrics = settings, catalogue, metrics
         self.counter = CallCounter(metrics)
 
     def handle(self, request: Request, route: Route) -> Response:
-        """Answer and count one request; never raises."""
+        """Process and count one request. Never raises."""
         responses: list[Response] = []
         self.answer(self.decode([PendingRequest(request, route, responses.append)]))
         self.counter.count()
         return responses[0]
 
     def body_limit(self, route: Route | None, headers: Headers) -> int:
-        """Return the largest body, in bytes, that a request with this route and these headers may have."""
+        """Return the largest body, in bytes, of a request with this route and these headers."""
         binary = route is not None and route.codec.is_binary(headers)
         return self._settings.max_binary_bytes if binary else self._settings.max_body_bytes
 
     def decode(self, pending: Sequence[PendingRequest]) -> list[PredictionCall]:
-        """Find the endpoints and decode the bodies; return the calls that did not fail."""
+        """Find the endpoints and decode the bodies. Return the calls; requests that fail get an error response."""
         self._metrics.in_flight.inc(len(pending))
         calls = [call for each in pending if (call := self._decode(each))]
         if len(calls) < len(pending):
@@ -63,7 +63,7 @@ class PredictionPipeline:
             began = perf_counter()
             decoded = endpoint.codecs[route.codec].decode(request)
             timings, rows = Timings(request.began, request.completed, began, perf_counter()), len(decoded.codes)
-            # A body may be small, and its response large.
+            # A small body may have a large response.
             if (held := decoded.codes.nbytes + rows * endpoint.row_bytes) > SMALL:
                 request.reservation.resize(len(request.body) + held, ASKING)
         except Exception as error:
@@ -72,7 +72,7 @@ class PredictionPipeline:
         return PredictionCall(pending, endpoint, decoded, endpoint.pass_seconds(rows), timings)
 
     def answer(self, calls: Sequence[PredictionCall]) -> None:
-        """Run calls through their networks, those to the same version together, and respond."""
+        """Compute calls, those to the same version in one batch, and respond."""
         by_version: dict[Endpoint, list[PredictionCall]] = defaultdict(list)
         for call in calls:
             by_version[call.endpoint].append(call)
@@ -80,13 +80,15 @@ class PredictionPipeline:
             self.respond(batch, self.compute(batch))
 
     def compute(self, calls: Sequence[PredictionCall]) -> list[Result]:
-        """Run the rows of calls to one version through its network in one pass."""
+        """Run the rows of calls to one version through its network in one pass. Return one result per call."""
         try:
             return self._compute(calls)
         except Exception as error:
             if len(calls) == 1:
                 return [_expected(error, calls[0].pending.request)]
-        return [result for call in calls for result in self.compute([call])]  # one that fails does not fail the others
+        return [
+            result for call in calls for result in self.compute([call])
+        ]  # a failing call does not affect the others
 
     def _compute(self, calls: Sequence[PredictionCall]) -> list[Result]:
         rows = [call.decoded.codes for call in calls]
@@ -103,7 +105,7 @@ class PredictionPipeline:
         return results
 
     def respond(self, calls: Sequence[PredictionCall], results: Sequence[Result]) -> None:
-        """Send what came of calls, one result each."""
+        """Send the responses to calls, from one result each."""
         self._metrics.in_flight.dec(len(calls))
         for call, result in zip(calls, results, strict=True):
             if isinstance(result, RequestError):
@@ -136,15 +138,15 @@ class PredictionPipeline:
 
 
 def _expected(error: Exception, request: Request) -> RequestError:
-    """Return an error that may be sent. An unexpected error is logged, and replaced by one without its details."""
+    """Return an error that may be sent. An unexpected one is logged, and replaced by an error without details."""
     if isinstance(error, RequestError):
         return error
-    log.error("a prediction failed", exc_info=error, extra={"request_id": request.request_id})
+    log.error("prediction failed: internal error", exc_info=error, extra={"request_id": request.request_id})
     return Unexpected()
 
 
 def _overflow_error(call: PredictionCall, own: Predictions) -> InvalidInput:
-    """Return the error for rows whose numbers are so large that the sums overflow."""
+    """Return the error for rows with numbers so large that their sums overflow float32."""
     location, rows = call.pending.route.codec.location, np.flatnonzero(~own.finite)[: MAX_DETAILS + 1].tolist()
     return InvalidInput(
         [Problem(location(row), "numbers that the model can add up", "numbers too large") for row in rows]

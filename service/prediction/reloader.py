@@ -1,4 +1,4 @@
-"""Reloads the catalogue from the store, off the request path: load, check, make ready, swap one reference."""
+"""Updates the catalogue from the store, off the request path: load, check, prepare, replace one reference."""
 
 import logging
 import threading
@@ -13,7 +13,7 @@ log = logging.getLogger("npserve")
 
 
 class CatalogueReloader:
-    """Keeps `catalogue` in step with the store. A broken store takes nothing away that is loaded."""
+    """Keeps `catalogue` up to date with the store. Loaded versions stay if the store becomes unreadable."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings, self._metrics = settings, metrics
@@ -23,19 +23,18 @@ class CatalogueReloader:
         self.poll()
 
     def start(self) -> None:
-        """Poll about once a second, from a thread of its own."""
+        """Poll once per POLL_SECONDS in a background thread."""
         threading.Thread(target=self._run, name="follow-the-store", daemon=True).start()
 
     def stop(self) -> None:
-        """Poll no more."""
         self._stopped.set()
 
     def poll(self) -> None:
-        """Poll the store once. An unexpected error is logged: it must end neither the worker nor the polling."""
+        """Poll the store once. An unexpected error is logged, so that the worker and the polling continue."""
         try:
             self._poll()
         except Exception:
-            log.exception("looking at the store failed")
+            log.exception("polling the store failed")
 
     def _run(self) -> None:
         while not self._stopped.wait(POLL_SECONDS):
@@ -48,7 +47,7 @@ class CatalogueReloader:
             if attempt.error:
                 log.error("could not load %s %d: %s", attempt.name, attempt.number, attempt.error)
             else:
-                # What is loaded at startup is in the startup message.
+                # The startup message lists the versions loaded at startup.
                 log.log(logging.INFO if before.models else logging.DEBUG, "loaded %s %d", attempt.name, attempt.number)
         problems = self._watcher.problems
         for name, problem in problems.items():

@@ -1,28 +1,29 @@
-"""Dynamic batching without waiting, at two scales: requests share a forward pass, and never wait for others to arrive.
+"""Dynamic batching without waiting: requests share a forward pass, but never wait for others to arrive.
 
 Theory of operation
 -------------------
-All of this runs in the event loop, but for the forward pass of `_compute_next`, which runs in the only thread.
+Everything runs in the event loop, except the forward pass of `_compute_next`, which runs in a single thread.
 
 A request is in one place at a time:
 
-    submit -> _ready -> decode -> short: answered in this iteration, one pass for each version
-                               -> long:  _waiting -> the pass in the thread, one at a time -> answered
+    submit -> _ready -> decode -> short pass: computed in this iteration, one pass per version
+                               -> long pass:  _waiting -> computed in the thread, one pass at a time
 
-- `_ready` has the requests whose bodies were complete in this iteration of the loop. Where there are several, the loop
-  polls the sockets once more: others have come while these were read. That waits for nothing, and a request that is
-  alone is answered at once. One iteration decodes MAX_READY_BYTES at most; the others have the next one.
-- `_waiting` has decoded calls whose forward pass would block the loop, the oldest first. There are `max_waiting` at
-  most; more are shed. The next pass takes the oldest and all that wait for the same version, up to MAX_PASS_ROWS.
-- `_computing` is true while the thread has a pass. The end of a pass begins the next one, so that either `_waiting` is
+- `_ready` has the requests whose bodies were completed in this iteration of the loop. If there are several, the loop
+  polls the sockets once more, because others may have arrived while these were read. The poll does not block, and a
+  single request is computed at once. One iteration decodes at most MAX_READY_BYTES; the next one continues.
+- `_waiting` has the decoded calls whose forward pass would block the loop, the oldest first. It is limited to
+  `max_waiting` calls; further ones are shed. The next pass takes the oldest call and all other calls to the same
+  version, up to MAX_PASS_ROWS.
+- `_computing` is true while the thread runs a pass. The end of a pass starts the next one, so either `_waiting` is
   empty or the thread is busy.
 
-Every submitted request gets exactly one response, except that a request whose client is gone before it is decoded is
-dropped, and its reservation released; a waiting call whose client is gone is answered without a pass. All other
-reservations are released by the adapter that gets the response. Answered calls are counted COUNT_BATCH at a time, or
-after COUNT_SECONDS.
+Every submitted request gets exactly one response, with one exception: a request whose client disconnects before it is
+decoded is dropped, and its reservation released. A waiting call whose client disconnects gets its response without a
+pass. All other reservations are released by the adapter that receives the response. Completed calls are counted
+COUNT_BATCH at a time, or after COUNT_SECONDS.
 
-The gain is shown by `python -m benchmarks.serving --sharing`.
+`python -m benchmarks.serving --sharing` measures the gain.
 """
 
 import asyncio
@@ -34,15 +35,15 @@ from service.errors import ClientGone, Overloaded
 from service.prediction.calls import PendingRequest, PredictionCall, Result
 from service.prediction.pipeline import PredictionPipeline
 
-LONG_PASS_SECONDS = 0.002  # from there on a pass costs more than handing it to a thread
-MAX_PASS_ROWS = 4096  # of a shared pass in the thread: the requests that wait for the next one wait less
-# During a longer iteration the sockets are not read, and senders whose windows have closed back off for long.
+LONG_PASS_SECONDS = 0.002  # a longer pass costs more than handing it to a thread
+MAX_PASS_ROWS = 4096  # of a shared pass in the thread; bounds the wait for the next pass
+# A longer iteration reads no sockets, and senders with a closed TCP window back off for a long time.
 MAX_READY_BYTES = 2**18
 COUNT_BATCH, COUNT_SECONDS = 64, 0.05
 
 
 class Batcher:
-    """Answers the prediction requests of one event loop. `max_waiting` calls wait for the thread; more are shed."""
+    """Computes the predictions of one event loop. At most `max_waiting` calls wait for the thread; more are shed."""
 
     def __init__(self, pipeline: PredictionPipeline, loop: asyncio.AbstractEventLoop, max_waiting: int) -> None:
         self._pipeline, self._loop, self._max_waiting = pipeline, loop, max_waiting
@@ -53,7 +54,7 @@ class Batcher:
         self._count_timer: asyncio.TimerHandle | None = None
 
     def submit(self, pending: PendingRequest) -> None:
-        """Take a request whose body is complete; it is answered from the loop."""
+        """Accept a request with a complete body. The response is sent from the event loop."""
         self._ready.append(pending)
         if len(self._ready) == 1:
             self._loop.call_soon(self._process_soon)
@@ -75,7 +76,7 @@ class Batcher:
         self._count_soon()
 
     def _take_ready(self) -> list[PendingRequest]:
-        """Return as many requests as one iteration may decode, the oldest first."""
+        """Return the requests that this iteration decodes, the oldest first."""
         taken, size = list[PendingRequest](), 0
         while self._ready and size < MAX_READY_BYTES:
             pending = self._ready.popleft()
@@ -92,10 +93,10 @@ class Batcher:
         if len(self._waiting) < self._max_waiting:
             self._waiting.append(call)
         else:
-            self._pipeline.respond([call], [Overloaded("too many requests wait for this model: try again")])
+            self._pipeline.respond([call], [Overloaded("too many requests wait for this model: try again later")])
 
     def _compute_next(self) -> None:
-        """Hand the oldest waiting call to the thread, with others to the same version."""
+        """Hand the oldest waiting call to the thread, together with others to the same version."""
         calls = self._take_waiting()
         self._computing = bool(calls)
         if calls:
@@ -106,7 +107,7 @@ class Batcher:
         taken, left, rows = list[PredictionCall](), deque[PredictionCall](), 0
         for call in self._waiting:
             if call.pending.request.expired:
-                self._pipeline.respond([call], [ClientGone("the client has gone")])
+                self._pipeline.respond([call], [ClientGone("the client has disconnected")])
             elif not taken or (call.endpoint is taken[0].endpoint and rows + call.rows <= MAX_PASS_ROWS):
                 taken.append(call)
                 rows += call.rows
@@ -121,7 +122,7 @@ class Batcher:
         self._count_soon()
 
     def _count_soon(self) -> None:
-        """Count in time, many at once."""
+        """Count a full batch now, or the pending calls after COUNT_SECONDS."""
         if len(self._pipeline.counter) >= COUNT_BATCH:
             self._pipeline.counter.count()
         elif self._count_timer is None:

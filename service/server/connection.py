@@ -1,22 +1,24 @@
-"""One HTTP connection: predictions are answered in the event loop, all other requests by the Flask app.
+"""One HTTP connection: predictions are handled in the event loop, all other requests by the Flask app.
 
 Theory of operation
 -------------------
-A connection has parts with one concern each, and this module connects them:
+A connection has one component per concern, and this module connects them:
 
     transport -> RequestParser -> ExchangeQueue -> Batcher or WSGIBridge -> response -> transport
     beside them: ConnectionState (states and transitions), Timeouts, FlowControl
 
-- Each event of the transport, the parser, the timer, the batcher and the bridge is one method.
-- A request is dispatched when it is complete, so that a slow sender does not block others, and when all requests before
-  it on the connection are answered: one request of a connection at a time is being worked on, the first of the queue.
-- `_advance` does what the states allow: it sends, dispatches, and pauses reading while more than one request is
-  unanswered or the client does not read its responses. It follows each event that may allow more, and is idempotent.
-- A request owns its reservation. It is made with the head, resized with the body and by the pipeline, and released when
+- Each event of the transport, the parser, the timer, the batcher and the bridge has one method.
+- A request is dispatched when it is complete, so that a slow sender does not block others, and when all earlier
+  requests of the connection have their responses. So at most one request per connection is in progress: the first of
+  the queue.
+- `_advance` performs the actions that the states allow: it sends, dispatches, and pauses reading while more than one
+  request is pending or the client does not read its responses. It is idempotent, and called after each event that may
+  allow an action.
+- A request owns its reservation. It is made with the head, resized by the body and by the pipeline, and released when
   the client has read most of the response (until then it is `_unsent`), or when the exchange is dropped.
 
-uvicorn, which is pinned, makes the connection with the arguments of its own protocols and calls `shutdown()`; its
-`server_state` has the open connections, the default headers and the number of requests. Nothing else of it is used.
+uvicorn, which is pinned, creates the connection with the arguments of its own protocols and calls `shutdown()`; its
+`server_state` has the open connections, the default headers and the number of requests. Nothing else is used.
 """
 
 import asyncio
@@ -40,11 +42,11 @@ from service.server.timeouts import Seconds, Timeouts
 from service.server.wsgi import WSGIBridge
 from service.views import Service
 
-MAX_DISCARDED = 2**24  # bytes after a rejection, read so that the client sees why
+MAX_DISCARDED = 2**24  # bytes read after a rejection, so that the client receives the response
 
 
 class HTTPConnection(asyncio.Protocol):
-    """One client."""
+    """The protocol of one connection."""
 
     def __init__(
         self,
@@ -64,17 +66,16 @@ class HTTPConnection(asyncio.Protocol):
         self._unsent = service.budget.reserve()
         self._discarded = 0  # bytes
 
-    # The transport's events.
+    # Events of the transport.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a request."""
         self._server.connections.add(self)  # type: ignore[arg-type]
         self._transport = transport
         self._flow = FlowControl(transport)
         self._timeouts = Timeouts(transport, self._state, self._flow, self._seconds, self._expire)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Drop the requests; the one that is being worked on is told that its client is gone."""
+        """Drop the pending requests; the one in progress is marked as abandoned."""
         self._server.connections.discard(self)
         self._exchanges.drop_behind(1 if self._state.writing is Writing.RESPONDING else 0)
         for exchange in self._exchanges:
@@ -85,10 +86,10 @@ class HTTPConnection(asyncio.Protocol):
         self._parser.close()
         self._unsent.release()
         if not self._server.connections:
-            self._service.pipeline.counter.count()  # a worker that is ending waits for its connections alone
+            self._service.pipeline.counter.count()  # a worker that stops waits for nothing but its connections
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser; what it or this class rejects is answered in JSON."""
+        """Feed the parser. A rejected request gets an error response."""
         if self._state.reading is Reading.DISCARDING:
             self._discarded += len(data)
             if self._discarded > MAX_DISCARDED:
@@ -100,7 +101,7 @@ class HTTPConnection(asyncio.Protocol):
             self._reject(error)
 
     def eof_received(self) -> bool:
-        """Answer the complete requests of a client that sends no more; True keeps its connection open for that."""
+        """Respond to the complete requests of a client that has closed its side. True keeps the connection open."""
         if self._state.reading is Reading.BODY:
             self._exchanges.drop_last()
         self._state.on_read(ReadEvent.END)
@@ -108,33 +109,30 @@ class HTTPConnection(asyncio.Protocol):
         return bool(self._exchanges)
 
     def shutdown(self) -> None:
-        """Answer the requests that are there, and close."""
+        """Close the connection after the responses to the pending requests."""
         if self._exchanges:
             self._exchanges[-1].head.keep_alive = False
         else:
             self._close()
 
     def pause_writing(self) -> None:
-        """Send no more responses: the client does not read those that were sent."""
+        """Stop sending: the client does not read its responses."""
         self._state.on_write(WriteEvent.PAUSED)
         self._timeouts.restart_write_timeout()
 
     def resume_writing(self) -> None:
-        """Go on."""
         self._state.on_write(WriteEvent.RESUMED)
         self._unsent.release()
         self._timeouts.restart_write_timeout()
         self._advance()
 
-    # The parser's events.
+    # Events of the parser.
 
     def begin_request(self) -> None:
-        """Expect headers."""
         self._state.on_read(ReadEvent.BEGIN)
         self._timeouts.restart()
 
     def receive_head(self, head: RequestHead) -> None:
-        """Queue a request."""
         self._exchanges.receive(head)
         self._state.on_read(ReadEvent.HEAD)
         self._timeouts.restart()
@@ -142,7 +140,7 @@ class HTTPConnection(asyncio.Protocol):
             self._advance()
 
     def receive_body(self, data: bytes) -> None:
-        """Collect a body, no further than shows that it is too long."""
+        """Append a part of a body, until the body exceeds its limit."""
         exchange = self._exchanges[-1]
         request = exchange.request
         request.body += data
@@ -153,16 +151,15 @@ class HTTPConnection(asyncio.Protocol):
             request.reservation.resize(len(request.body))
 
     def end_request(self, event: ReadingEvent = ReadEvent.REQUEST) -> None:
-        """Hand a request on."""
         self._exchanges[-1].request.completed = perf_counter()
         self._state.on_read(event)
         self._timeouts.restart()
         self._advance()
 
-    # The exchanges.
+    # Exchanges.
 
     def _advance(self) -> None:
-        """Send the responses that are there, and dispatch the request that is next."""
+        """Send the available responses, and dispatch the next request."""
         while self._exchanges and self._state.writing is Writing.IDLE:
             exchange = self._exchanges[0]
             if exchange.response is not None:
@@ -176,7 +173,7 @@ class HTTPConnection(asyncio.Protocol):
             self._timeouts.restart()  # paused time does not count against the client
 
     def _send_continue(self, exchange: Exchange) -> None:
-        """Ask for a body whose sender waits to be asked (RFC 9110, 10.1.1)."""
+        """Send 100 Continue to a client that waits for it before it sends the body (RFC 9110, 10.1.1)."""
         if exchange.head.expects_continue and not exchange.request.body:
             exchange.head.expects_continue = False
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -186,11 +183,11 @@ class HTTPConnection(asyncio.Protocol):
         if exchange.head.method == "POST" and exchange.route:
             self._batcher.submit(PendingRequest(exchange.request, exchange.route, self._respond))
         else:
-            self._service.pipeline.counter.count()  # it may ask for the metrics
+            self._service.pipeline.counter.count()  # the request may be a scrape of the metrics
             self._bridge.submit(exchange.head, exchange.request.body, self._transport, self._respond)
 
     def _respond(self, response: Response) -> None:
-        """Take the response to the request that was dispatched."""
+        """Send the response to the dispatched request."""
         if self._state.writing is Writing.CLOSED:
             self._exchanges.drop_behind(0)
         else:
@@ -213,7 +210,7 @@ class HTTPConnection(asyncio.Protocol):
             self._timeouts.restart()
 
     def _finish(self, status: int) -> None:
-        """Close; a client that is still sending would lose the response by that, so it is read from for a while."""
+        """Close, but first read from a client that is still sending: it would lose the response otherwise."""
         self._exchanges.drop_behind(0)
         if self._state.reading is Reading.DISCARDING and status != 408:
             self._state.on_write(WriteEvent.END)
@@ -228,9 +225,9 @@ class HTTPConnection(asyncio.Protocol):
         self._transport.close()
 
     def _reject(self, error: RequestError) -> None:
-        """Answer what never became a request, after those that did, and close."""
+        """Queue the error response to a request that could not be received, then close."""
         if self._state.reading is Reading.DISCARDING:
-            return  # by an earlier part of the same data
+            return  # an earlier part of the same data was rejected
         head, route = RequestHead("", "", "", HeaderFields(self._parser.raw_headers)), None
         if self._state.reading is Reading.BODY:
             received = self._exchanges.drop_last()
@@ -241,9 +238,9 @@ class HTTPConnection(asyncio.Protocol):
         self._advance()
 
     def _expire(self) -> None:
-        """Close; a client that has begun a request gets a 408 first."""
+        """Close. A client that has begun a request gets a 408 first."""
         reading = self._state.reading
         if reading in (Reading.HEAD, Reading.BODY):
-            self._reject(RequestRejected(408, f"the {reading} did not come within {self._timeouts.limit:g} seconds"))
+            self._reject(RequestRejected(408, f"the {reading} did not arrive within {self._timeouts.limit:g} seconds"))
         else:
             self._close()

@@ -1,35 +1,35 @@
-"""The states of a connection: one for what is received, one for what is sent, and the table of their transitions.
+"""The states of a connection, one for reading and one for writing, and the table of their transitions.
 
 Theory of operation
 -------------------
-The two halves of a connection are independent: a client may send a request before it has the response to the one before
-(RFC 9112, 9.3.2). So each half has a state of its own. Both depend on the queue of `exchanges`: the requests that are
-received and not answered yet.
+The two directions of a connection are independent: a client may send a request before it has the response to the
+previous one (RFC 9112, 9.3.2). So each direction has its own state. Both depend on the queue of `exchanges`, the
+received requests that have no response yet.
 
-Reading: IDLE between two requests. HEAD while headers are expected; a new connection begins here. BODY while the body
-of the last exchange of the queue is expected. DISCARDING after a rejection: received data is ignored. ENDED when no
-more data can come: the client has ended its half, or the connection is closed.
+Reading: IDLE between two requests. HEAD while headers are expected; the initial state. BODY while the body of the last
+exchange of the queue is expected. DISCARDING after a rejection: received data is ignored. ENDED when no more data can
+arrive: the client has closed its side, or the connection is closed.
 
-Writing: IDLE where no request is being worked on, RESPONDING while the first exchange of the queue, and no other, is
-with the batcher or the app, BLOCKED while the client does not read its responses. LINGERING after the last response to
-a client that is still sending: a plain close would lose that response (RFC 9112, 9.6), so the client is read from until
-it ends. CLOSED when this side has closed the transport, or the connection is lost.
+Writing: IDLE while no request is in progress. RESPONDING while the batcher or the app processes the first exchange of
+the queue; it never processes another one. BLOCKED while the client does not read its responses. LINGERING after the
+last response to a client that is still sending: closing at once would lose that response (RFC 9112, 9.6), so data is
+read until the client closes its side. CLOSED when the server has closed the transport, or the connection is lost.
 
 Invariants:
 
 - In BODY, and only there, the last exchange of the queue is incomplete; all others are complete.
-- The batcher or the app responds only in RESPONDING, to the first exchange, or in CLOSED, where that is ignored.
+- The batcher or the app responds only in RESPONDING, to the first exchange, or in CLOSED, which ignores the response.
 - Requests are dispatched, and rejections sent, only in IDLE.
 - A timeout runs while the connection waits for its client: for headers in HEAD, for a body in BODY, for the next
-  request where both are IDLE, for the end of its half in LINGERING, and in BLOCKED and CLOSED until it reads its
-  responses.
+  request when both states are IDLE, for the end of data in LINGERING, and in BLOCKED and CLOSED until the client reads
+  its responses.
 
-An event that a state has no row for is a bug in this package, and raises KeyError.
+An event without a row in the current state is a bug in this package, and raises KeyError.
 """
 
 from typing import NewType
 
-# Not enums: in Python 3.11 a member of an enum is looked up much more slowly than the attribute of a plain class.
+# Not enums: in Python 3.11 the lookup of an enum member is much slower than that of a class attribute.
 ReadingState = NewType("ReadingState", str)
 ReadingEvent = NewType("ReadingEvent", str)
 WritingState = NewType("WritingState", str)
@@ -37,27 +37,27 @@ WritingEvent = NewType("WritingEvent", str)
 
 
 class Reading:
-    """What is expected of the client."""
+    """The states of reading: what the server expects from the client."""
 
     IDLE = ReadingState("idle")
-    HEAD = ReadingState("headers")  # as an error names it
+    HEAD = ReadingState("headers")  # the term in error messages
     BODY = ReadingState("body")
     DISCARDING = ReadingState("discarding")
     ENDED = ReadingState("ended")
 
 
 class ReadEvent:
-    """What happens on the side of the client."""
+    """The events of reading."""
 
-    BEGIN = ReadingEvent("begin")  # of a request
-    HEAD = ReadingEvent("head")
-    REQUEST = ReadingEvent("request")  # its end
+    BEGIN = ReadingEvent("begin")  # start of a request
+    HEAD = ReadingEvent("head")  # end of its headers
+    REQUEST = ReadingEvent("request")  # end of its body
     REJECTED = ReadingEvent("rejected")
     END = ReadingEvent("end")
 
 
 class Writing:
-    """What is being done for the client."""
+    """The states of writing: what the server is doing for the client."""
 
     IDLE = WritingState("idle")
     RESPONDING = WritingState("responding")
@@ -67,13 +67,13 @@ class Writing:
 
 
 class WriteEvent:
-    """What happens on this side."""
+    """The events of writing."""
 
     DISPATCHED = WritingEvent("dispatched")
     RESPONSE = WritingEvent("response")
     PAUSED = WritingEvent("paused")
     RESUMED = WritingEvent("resumed")
-    END = WritingEvent("end")  # of what is sent, while the rest of what comes is read
+    END = WritingEvent("end")  # all is sent, and the client is still sending
     CLOSED = WritingEvent("closed")
 
 
@@ -110,9 +110,7 @@ class ConnectionState:
         self.reading, self.writing = Reading.HEAD, Writing.IDLE
 
     def on_read(self, event: ReadingEvent) -> None:
-        """Change the state of reading."""
         self.reading = READING[self.reading][event]
 
     def on_write(self, event: WritingEvent) -> None:
-        """Change the state of writing."""
         self.writing = WRITING[self.writing][event]

@@ -1,4 +1,4 @@
-"""Pipelining (RFC 9112, 9.3.2): the requests of one connection that are not answered yet, in their order."""
+"""Pipelining (RFC 9112, 9.3.2): the pending requests of one connection, in order."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from service.protocols import Codec, Route, find_route
 from service.protocols.codec import error_response
 from service.server.request_head import RequestHead, RequestRejected
 
-MAX_PIPELINED = 100  # requests that one connection may have unanswered
+MAX_PIPELINED = 100  # pending requests per connection
 
 
 @dataclass(slots=True)
 class Exchange:
-    """A request; its route if that is a prediction; its response if that is a rejection."""
+    """A request, with its route if it is a prediction, or its response if it is rejected."""
 
     head: RequestHead
     request: Request
@@ -33,15 +33,15 @@ class ExchangeQueue(deque[Exchange]):
         self._pipeline, self._budget = pipeline, budget
 
     def receive(self, head: RequestHead) -> None:
-        """Append a request whose body is still to come. Raises RequestRejected where there are too many."""
+        """Append a request whose body is not received yet. Raises RequestRejected if there are too many."""
         if len(self) >= MAX_PIPELINED:
-            raise RequestRejected(429, f"more than {MAX_PIPELINED} requests are sent at once")
+            raise RequestRejected(429, f"more than {MAX_PIPELINED} requests are pending: wait for the responses")
         route = find_route(head.path)
         limit = self._pipeline.body_limit(route, head.fields)
         self.append(Exchange(head, self._request(head), route, limit))
 
     def reject(self, head: RequestHead, error: RequestError) -> None:
-        """Append the response to what never became a request, or not a complete one."""
+        """Append the error response to an invalid or incomplete request."""
         request = self._request(head)
         self.append(Exchange(head, request, response=error_response(Codec, error, request.request_id)))
 
@@ -49,12 +49,12 @@ class ExchangeQueue(deque[Exchange]):
         return Request(head.fields, self._budget.reserve())
 
     def drop_last(self) -> Exchange:
-        """Remove the latest exchange, and what it holds; return it."""
+        """Remove and return the latest exchange, and release its memory."""
         exchange = self.pop()
         exchange.request.release()
         return exchange
 
     def drop_behind(self, kept: int) -> None:
-        """Remove all exchanges but the oldest ones, and what they hold."""
+        """Keep the `kept` oldest exchanges; remove all others, and release their memory."""
         while len(self) > kept:
             self.drop_last()

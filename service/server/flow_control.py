@@ -1,16 +1,16 @@
-"""Flow control of one connection: the client is read from no faster than it reads, and than requests are answered."""
+"""Flow control of one connection: pauses reading while responses are pending or unread by the client."""
 
 import asyncio
 
 
 class FlowControl:
-    """Whether reading from the transport is paused."""
+    """Pauses and resumes reading from the transport."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport, self.paused = transport, False
 
     def pause_reading(self, paused: bool) -> bool:
-        """Pause or resume reading; return whether that changed anything."""
+        """Pause or resume reading. Return whether the state has changed."""
         if paused == self.paused or self._transport.is_closing():
             return False
         self.paused = paused

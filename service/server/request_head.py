@@ -1,4 +1,4 @@
-"""The head of a request: the request line and the header fields, within the limits that gunicorn has."""
+"""The head of a request: request line and header fields, with the limits of gunicorn."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 
 class RequestRejected(RequestError):
-    """A request that is rejected by its head or its framing: status and message."""
+    """A request that is rejected because of its head or framing, with status and message."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -26,9 +26,9 @@ class RequestRejected(RequestError):
 
 
 class HeaderFields(dict[str, str]):
-    """Header fields by their names in lower case; the values of a repeated one are joined, as in WSGI.
+    """Header fields by lower-case name. Values of a repeated field are joined, as in WSGI.
 
-    Names with an underscore are left out, as gunicorn does: in WSGI one could be taken for another.
+    Names with an underscore are dropped, as in gunicorn: WSGI cannot distinguish `X_Y` from `X-Y`.
     """
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]] = ()) -> None:
@@ -40,7 +40,7 @@ class HeaderFields(dict[str, str]):
 
 @dataclass(slots=True)
 class RequestHead:
-    """Method, path without escapes, query and header fields of a request, and what its client expects."""
+    """Method, unescaped path, query and header fields of a request, and the expectations of its client."""
 
     method: str
     path: str
@@ -51,13 +51,13 @@ class RequestHead:
 
 
 def read_head(parser: httptools.HttpRequestParser, target: bytes, raw: RawHeaders) -> RequestHead:
-    """Return what the parser has found at the end of a head. Raises RequestRejected."""
+    """Return the head that the parser has just completed. Raises RequestRejected."""
     method = parser.get_method().decode()
     if method == "CONNECT":
-        raise RequestRejected(405, "this is no proxy: CONNECT is not taken")
+        raise RequestRejected(405, "CONNECT is not supported: this server is not a proxy")
     version = parser.get_http_version()
     if version not in VERSIONS:
-        raise RequestRejected(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
+        raise RequestRejected(505, "unsupported HTTP version: use HTTP/1.1 or HTTP/1.0")
     path, query = _split_target(target)
     fields = check_fields(raw)
     newer = version != "1.0"
@@ -66,30 +66,30 @@ def read_head(parser: httptools.HttpRequestParser, target: bytes, raw: RawHeader
 
 
 def check_target(target: bytes) -> None:
-    """Raises RequestRejected if the target of a request, or its part received so far, is too long."""
+    """Raises RequestRejected if the target, or the part received so far, is too long."""
     if len(target) > MAX_LINE_BYTES:
         raise RequestRejected(414, f"the request line is longer than {MAX_LINE_BYTES} bytes")
 
 
 def check_fields(raw: RawHeaders) -> HeaderFields:
-    """Return the fields. Raises RequestRejected where they are too many, too long, or contradict each other."""
+    """Return the header fields. Raises RequestRejected if they are too many, too long or contradictory."""
     if len(raw) > MAX_FIELDS:
-        raise RequestRejected(431, f"there are more than {MAX_FIELDS} headers")
+        raise RequestRejected(431, f"the request has more than {MAX_FIELDS} headers")
     if max([len(name) + len(value) for name, value in raw], default=0) > MAX_FIELD_BYTES:
         raise RequestRejected(431, f"a header is longer than {MAX_FIELD_BYTES} bytes")
     if [name for name, _ in raw].count(b"host") > 1:
-        raise RequestRejected(400, "there are two Host headers")
+        raise RequestRejected(400, "the request has several Host headers: send one")
     fields = HeaderFields(raw)
     if "transfer-encoding" in fields and "content-length" in fields:
-        raise RequestRejected(400, "there are both Transfer-Encoding and Content-Length")
+        raise RequestRejected(400, "the request has both Transfer-Encoding and Content-Length: send one of them")
     return fields
 
 
-@lru_cache(256)  # the same targets are requested again and again
+@lru_cache(256)  # targets repeat
 def _split_target(target: bytes) -> tuple[str, str]:
-    """Return path and query of a target, which may be a whole URL (RFC 9112, 3.2.2)."""
+    """Return path and query of a target, which may be an absolute URL (RFC 9112, 3.2.2)."""
     try:
         url = httptools.parse_url(target)
     except httptools.HttpParserInvalidURLError as error:
-        raise RequestRejected(400, "the target of the request is no URL") from error
+        raise RequestRejected(400, "the request target is not a valid URL") from error
     return unquote((url.path or b"/").decode("latin1")), (url.query or b"").decode("latin1")

@@ -1,4 +1,4 @@
-"""The bytes of a connection as requests: llhttp's parser, within our limits, and with errors of our own."""
+"""Parses the bytes of a connection with llhttp, and adds limits and error messages."""
 
 import logging
 from typing import Protocol
@@ -20,41 +20,41 @@ log = logging.getLogger("npserve")
 
 
 class Receiver(Protocol):
-    """What takes the parts of the requests; any of it may raise RequestError."""
+    """Receives the parts of requests. Each method may raise RequestError."""
 
     def begin_request(self) -> None:
-        """A request begins."""
+        """Called at the start of a request."""
 
     def receive_head(self, head: RequestHead) -> None:
-        """Its headers are complete."""
+        """Called when the headers are complete."""
 
     def receive_body(self, data: bytes) -> None:
-        """A part of its body comes."""
+        """Called for each part of the body."""
 
     def end_request(self) -> None:
-        """It is complete."""
+        """Called when the request is complete."""
 
 
 class RequestParser:
-    """Calls the receiver for each part of a request that the state of reading expects; other parts are ignored."""
+    """Calls the receiver for the parts that the state of reading expects; other parts are ignored."""
 
     def __init__(self, state: ConnectionState, receiver: Receiver) -> None:
         self._state, self._receiver = state, receiver
         self.target, self.raw_headers = b"", RawHeaders()
-        self._progress, self._unused = False, 0  # bytes since a head or a part of a body was complete
+        self._progress, self._unused = False, 0  # bytes since the last complete head or body part
         self._start()
 
     def _start(self) -> None:
         self._parser = httptools.HttpRequestParser(self)
-        # What follows a request with `Connection: close` is not an error, but never answered.
+        # Data after a request with `Connection: close` is ignored, not an error.
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
 
     def close(self) -> None:
-        """Drop llhttp's parser, which refers to this one and would keep it until garbage is collected."""
+        """Break the reference cycle with the parser of llhttp, so that both are freed at once."""
         del self._parser
 
     def feed(self, data: bytes) -> None:
-        """Take bytes. Raises RequestError for what is not HTTP, or rejected by the receiver."""
+        """Parse received bytes. Raises RequestError if they are not HTTP, or if the receiver rejects a part."""
         self._progress = False
         try:
             self._parser.feed_data(data)
@@ -71,9 +71,10 @@ class RequestParser:
             self._feed_without_upgrade(data[offset:])
 
     def _feed_without_upgrade(self, rest: bytes) -> None:
-        """Treat a request that offers another protocol as the HTTP/1.1 that it is (RFC 9110, 7.8).
+        """Parse a request that offers another protocol as plain HTTP/1.1 (RFC 9110, 7.8).
 
-        The parser stops at its head and skips its body. Java's client and `curl --http2` make such offers.
+        llhttp stops after the head of such a request and skips its body. Java's HTTP client and `curl --http2` send
+        such offers.
         """
         method, version = self._parser.get_method(), self._parser.get_http_version().encode()
         fields = b"".join(b"%s: %s\r\n" % pair for pair in self.raw_headers if pair[0] != b"upgrade")
@@ -81,50 +82,46 @@ class RequestParser:
         self._start()
         self.feed(line + fields + b"\r\n" + rest)
 
-    # The parser's events.
+    # Callbacks of llhttp.
 
     def on_message_begin(self) -> None:
-        """Begin a request."""
         self.target, self.raw_headers = b"", []
         if self._state.reading in (Reading.IDLE, Reading.HEAD):
             self._receiver.begin_request()
 
     def on_url(self, url: bytes) -> None:
-        """Take a part of the target."""
         self.target += url
         check_target(self.target)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header field; trailers, which follow a body, are ignored (RFC 9110, 6.5.1)."""
+        """Store a header field. Trailers, which follow a body, are ignored (RFC 9110, 6.5.1)."""
         if self._state.reading is Reading.HEAD:
             self.raw_headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """Hand on a head; one that offers another protocol is parsed again without the offer."""
+        """Pass on the head. A head that offers another protocol is parsed again without the offer."""
         offered = self._parser.should_upgrade() and self._parser.get_method() != b"CONNECT"
         if self._state.reading is Reading.HEAD and not offered:
             self._progress = True
             self._receiver.receive_head(read_head(self._parser, self.target, self.raw_headers))
 
     def on_body(self, body: bytes) -> None:
-        """Hand on a part of a body."""
         self._progress = True
         if self._state.reading is Reading.BODY:
             self._receiver.receive_body(body)
 
     def on_message_complete(self) -> None:
-        """Hand on that a request is complete."""
         self._progress = True
         if self._state.reading is Reading.BODY:
             self._receiver.end_request()
 
 
 def _cause(error: httptools.HttpParserError) -> RequestError:
-    """Return what stopped the parser."""
+    """Return the reason why the parser stopped."""
     if not isinstance(error, httptools.HttpParserCallbackError):
-        return RequestRejected(400, "the request is not HTTP/1.1 as RFC 9112 has it")
+        return RequestRejected(400, "the request is not valid HTTP/1.1 (RFC 9112)")
     cause = error.__context__
     if isinstance(cause, RequestError):
         return cause
-    log.error("a request failed", exc_info=cause)
+    log.error("request failed: internal error", exc_info=cause)
     return Unexpected()

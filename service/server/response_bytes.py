@@ -1,4 +1,4 @@
-"""A response as the bytes of HTTP/1.1 (RFC 9112, 4)."""
+"""Serializes a response as HTTP/1.1 (RFC 9112, 4)."""
 
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -10,7 +10,7 @@ STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".enc
 
 
 def serialize_response(response: Response, head: RequestHead, defaults: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Return the response to a request; `defaults` are header fields that every response has."""
+    """Return the bytes of the response to `head`. `defaults` are header fields of every response."""
     parts = [STATUS_LINES[response.status]]
     for name, value in defaults:
         parts += (name, b": ", value, b"\r\n")

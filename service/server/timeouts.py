@@ -1,4 +1,4 @@
-"""Timeouts of one connection: how long it waits for its client."""
+"""The timeouts of one connection."""
 
 import asyncio
 import sys
@@ -11,7 +11,7 @@ from service.server.flow_control import FlowControl
 
 
 class Seconds(NamedTuple):
-    """How long the client may take for headers, for a body, until its next request, and to end what is discarded."""
+    """Time limits for the headers, for the body, until the next request, and for the end of discarded data."""
 
     head: float
     body: float
@@ -22,7 +22,7 @@ class Seconds(NamedTuple):
 class Timeouts:
     """Calls `on_expired` when a state lasts too long, and aborts if the client does not read its responses.
 
-    One timer a connection, which sets itself again for when a timeout may be due, costs next to nothing.
+    Each connection has one timer, which reschedules itself for the next possible timeout; restarts cost almost nothing.
     """
 
     def __init__(
@@ -40,16 +40,15 @@ class Timeouts:
         self._check()
 
     def stop(self) -> None:
-        """Cancel the timer."""
         self._timer.cancel()
 
     def restart(self) -> None:
-        """Give the client its full time from now on: the state is another one, or reading was paused."""
+        """Restart the time limit, after a change of state or a pause of reading."""
         self._since = self._loop.time()
 
     @property
     def limit(self) -> float:
-        """How many seconds the present state may last."""
+        """The time limit of the current state, in seconds."""
         match self._state.reading, self._state.writing:
             case _, Writing.LINGERING:
                 return self._seconds.linger
@@ -62,7 +61,7 @@ class Timeouts:
         return inf
 
     def restart_write_timeout(self) -> None:
-        """Give the client its full time to read: what it read of earlier responses does not count."""
+        """Restart the time limit for reading responses, regardless of earlier reads."""
         self._unsent, self._unsent_since = sys.maxsize, self._loop.time()
 
     def _check(self) -> None:
@@ -75,7 +74,7 @@ class Timeouts:
         self._timer = self._loop.call_at(due if now < due < soon else soon, self._check)
 
     def _check_write_timeout(self, now: float) -> None:
-        """Abort if the client has read nothing of its responses for as long as a body may take."""
+        """Abort if the client has read nothing for `body` seconds."""
         unsent = self._transport.get_write_buffer_size()
         if unsent < self._unsent:
             self._unsent, self._unsent_since = unsent, now

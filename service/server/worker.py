@@ -1,4 +1,4 @@
-"""The gunicorn worker of the event-loop server: uvicorn's, with our connections instead of an ASGI app."""
+"""The gunicorn worker of the event-loop server: uvicorn's worker with `HTTPConnection` instead of an ASGI app."""
 
 import asyncio
 from functools import partial
@@ -11,10 +11,10 @@ from service.server.connection import HTTPConnection
 from service.server.wsgi import WSGIBridge
 
 
-class Worker(UvicornWorker):  # type: ignore[misc]  # it has no types
-    """Serves predictions from the event loop, and everything else from the Flask app in a few threads."""
+class Worker(UvicornWorker):  # type: ignore[misc]  # untyped
+    """Serves predictions from the event loop, and all other requests from the Flask app in a few threads."""
 
-    CONFIG_KWARGS = {  # noqa: RUF012  # as uvicorn-worker has it
+    CONFIG_KWARGS = {  # noqa: RUF012  # as in uvicorn-worker
         "loop": "auto",
         "interface": "asgi3",
         "lifespan": "off",

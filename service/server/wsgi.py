@@ -1,4 +1,4 @@
-"""The Flask app behind the event-loop server: called in a few threads, with complete requests."""
+"""Calls the Flask app from the event-loop server, in a few threads and with complete requests."""
 
 import asyncio
 import io
@@ -20,7 +20,7 @@ log = logging.getLogger("npserve")
 
 
 class WSGIBridge:
-    """Hands the requests of one event loop to a WSGI application."""
+    """Passes the requests of one event loop to a WSGI application."""
 
     def __init__(self, app: Callable[..., Iterable[bytes]], loop: asyncio.AbstractEventLoop) -> None:
         self._app, self._loop = app, loop
@@ -33,19 +33,19 @@ class WSGIBridge:
         transport: asyncio.Transport,
         respond: Callable[[Response], None],
     ) -> None:
-        """Hand a request to a thread; it is answered from the loop."""
+        """Run a request in a thread. `respond` is called from the event loop."""
         environ = make_environ(head, body, transport.get_extra_info("sockname"), transport.get_extra_info("peername"))
         future = self._loop.run_in_executor(self._threads, partial(call_app, self._app, environ))
         future.add_done_callback(lambda done: respond(done.result()))
 
 
 def call_app(app: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> Response:
-    """Call a WSGI application (PEP 3333), and return its response when it is complete. Never raises."""
+    """Call a WSGI application (PEP 3333) and return its complete response. Never raises."""
     started: list[Any] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
         started[:] = status, headers
-        return lambda _: None  # PEP 3333's write(), which Flask does not use
+        return lambda _: None  # write() of PEP 3333, which Flask does not use
 
     try:
         parts = app(environ, start_response)
@@ -54,13 +54,13 @@ def call_app(app: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> Re
         finally:
             getattr(parts, "close", lambda: None)()
         return Response(int(started[0][:3]), dict(started[1]), body)
-    except Exception:  # Flask answers its own errors; this is one outside it
-        log.exception("a page failed")
+    except Exception:  # Flask handles its own errors; this one is outside of it
+        log.exception("request failed: the WSGI application raised an error")
         return Response(500, {"Content-Type": "application/json"}, orjson.dumps(Unexpected().body()))
 
 
 def make_environ(head: RequestHead, body: bytes | bytearray, local: Any, remote: Any) -> dict[str, Any]:
-    """Return the WSGI environment of a request; an address is (host, port, ...), on Unix sockets a path or nothing."""
+    """Return the WSGI environment of a request. Addresses are (host, port, ...), or a path for a Unix socket."""
     host, port = local[:2] if isinstance(local, tuple) else ("localhost", "")
     environ = {
         "REQUEST_METHOD": head.method,

@@ -1,4 +1,4 @@
-"""A store with models, the application in this process, and the real server in its own."""
+"""Fixtures: a store with models, the app in this process, and the real server in its own process."""
 
 import os
 from collections.abc import Iterator
@@ -19,14 +19,14 @@ from tests.helpers.server import Server
 
 @pytest.fixture(autouse=True, scope="package")
 def _without_fsync() -> Iterator[None]:
-    """Do not wait for the disk: what these tests publish need not survive a power cut. The store's tests do wait."""
+    """Skip fsync: these models need not survive a power failure. The tests of the store keep it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _: None)
         yield
 
 
 @pytest.fixture(autouse=True)
-def _no_thread_outlives_its_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _stop_reloaders(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     reloaders: list[CatalogueReloader] = []
     start = CatalogueReloader.start
 
@@ -67,7 +67,7 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory, make_rng: MakeRng) -> Iterator[Server]:
-    """The real server with two workers, serving iris, for tests that only ask: they count from any number."""
+    """The real server with two workers, serving iris. Shared: tests compare counters before and after."""
     models = tmp_path_factory.mktemp("shared") / "models"
     publish(models, "iris", make_artifact(make_rng()), {"test": {"accuracy": 0.9, "rows": 100}}, {})
     with Server(models, models.with_name("metrics")) as server:

@@ -1,4 +1,4 @@
-"""One corpus through both adapters: the same status, bytes, headers and counts, whatever is sent."""
+"""Both adapters give the same status, body, headers and metric changes for each request of one corpus."""
 
 import gzip
 import json
@@ -18,7 +18,7 @@ from tests.helpers.tensors import ALL_BINARY, INFER, ROWS, Sent, array, listed, 
 from tests.helpers.wire import JSON, Received, Wire, chunked, message
 
 BODY = json.dumps({"instances": [ROW, [6.0, 2.0, 5.0, 1.5]]}).encode()
-# What an adapter adds of its own.
+# Headers that may differ between the adapters.
 OWN = {"date", "server", "connection", "keep-alive", "x-request-id", "transfer-encoding"}
 LIMITS = {"NPSERVE_MAX_BODY_BYTES": "10000", "NPSERVE_MAX_ROWS": "50"}
 
@@ -41,13 +41,13 @@ MISSING = (
 
 
 def _tensors() -> dict[str, bytes]:
-    """The same for the Open Inference Protocol; where none is given, an ID is told in the body."""
+    """Requests of the Open Inference Protocol. X-Request-ID is set because its responses repeat the ID in the body."""
     sent: dict[str, Sent] = {f"bad tensors {number}": bad for number, (bad, *_) in enumerate(BAD_TENSORS)}
     sent |= {"tensors": listed(tensor(ROWS)), "bytes": array(ROWS, parameters=ALL_BINARY)}
     posts = {name: message("POST", INFER, body, **headers, X_Request_ID="1") for name, (headers, body) in sent.items()}
     headers, body = sent["bytes"]
     posts["chunked bytes"] = chunked("POST", INFER, body, 7, **headers, X_Request_ID="1")
-    posts["zipped bytes"] = message(
+    posts["compressed bytes"] = message(
         "POST", INFER, gzip.compress(body), **headers, Content_Encoding="gzip", X_Request_ID="1"
     )
     for path in (
@@ -67,7 +67,7 @@ def _tensors() -> dict[str, bytes]:
 
 
 def _corpus() -> dict[str, bytes]:
-    """Requests by what is special about them."""
+    """Requests, named by their special property."""
     posts = {
         f"bad body {number} to {path}": message("POST", path, body, Content_Type=JSON)
         for path, bad in (("/predict", BAD_NATIVE), (PREDICT, BAD_TENSORFLOW))
@@ -84,31 +84,31 @@ def _corpus() -> dict[str, bytes]:
         "form": message("POST", "/predict", BODY, Content_Type="application/x-www-form-urlencoded"),
         "text": message("POST", "/predict", BODY, Content_Type="text/plain"),
         "chunked": chunked("POST", "/predict", BODY, Content_Type=JSON),
-        "chunked and large": chunked("POST", "/predict", b" " * 30_000, 4096, Content_Type=JSON),
-        "chunked elsewhere": chunked("POST", "/nowhere", BODY, Content_Type=JSON),
+        "chunked and too large": chunked("POST", "/predict", b" " * 30_000, 4096, Content_Type=JSON),
+        "chunked to an unknown path": chunked("POST", "/nowhere", BODY, Content_Type=JSON),
         "no body": message("POST", "/predict", Content_Type=JSON),
         "gzip": message("POST", "/predict", gzip.compress(BODY), Content_Type=JSON, Content_Encoding="gzip"),
-        "no gzip": message("POST", "/predict", BODY, Content_Type=JSON, Content_Encoding="gzip"),
+        "invalid gzip": message("POST", "/predict", BODY, Content_Type=JSON, Content_Encoding="gzip"),
         "brotli": message("POST", "/predict", BODY, Content_Type=JSON, Content_Encoding="br"),
         "bomb": message("POST", "/predict", gzip.compress(b" " * 10**6), Content_Type=JSON, Content_Encoding="gzip"),
         "array": message("POST", "/predict", write_npy([ROW]), Content_Type=NPY),
-        "array for json": message("POST", "/predict", write_npy([ROW]), Content_Type=NPY, Accept=JSON),
-        "half an array": message("POST", "/predict", write_npy([ROW])[:-4], Content_Type=NPY),
+        "array with a JSON response": message("POST", "/predict", write_npy([ROW]), Content_Type=NPY, Accept=JSON),
+        "truncated array": message("POST", "/predict", write_npy([ROW])[:-4], Content_Type=NPY),
         "top": message("POST", "/predict", BODY[:-1] + b', "top": 2}', Content_Type=JSON),
-        "no id": message("POST", "/predict", BODY, Content_Type=JSON, X_Request_ID="<script>"),
+        "invalid id": message("POST", "/predict", BODY, Content_Type=JSON, X_Request_ID="<script>"),
         "expect": message("POST", "/predict", BODY, Content_Type=JSON, Expect="100-continue"),
-        "root": message("GET", "/", Accept=JSON),
-        "page": message("GET", "/", Accept="text/html"),
+        "index": message("GET", "/", Accept=JSON),
+        "index for browsers": message("GET", "/", Accept="text/html"),
         "models": message("GET", "/models"),
         "ready": message("GET", "/readyz"),
         "status": message("GET", "/v1/models/iris"),
         "metadata": message("GET", "/v1/models/iris/metadata"),
-        "no metadata": message("GET", "/v1/models/rose/metadata"),
-        "described": message("GET", "/openapi.json"),
-        "reference": message("GET", "/docs"),
+        "metadata of an unknown model": message("GET", "/v1/models/rose/metadata"),
+        "openapi": message("GET", "/openapi.json"),
+        "docs": message("GET", "/docs"),
         "ping": message("GET", "/ping"),
         "form to TensorFlow": message("POST", PREDICT, BODY, Content_Type="application/x-www-form-urlencoded"),
-        "unready version": message("GET", "/models/iris/versions/9"),
+        "unknown version": message("GET", "/models/iris/versions/9"),
     }
 
 
@@ -117,7 +117,7 @@ CORPUS = _corpus() | _tensors()
 
 @pytest.fixture(scope="module")
 def adapters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
-    """Both adapters to the same store, one worker each."""
+    """Both adapters on the same store, with one worker each."""
     folder = tmp_path_factory.mktemp("adapters")
     artifact: Artifact = make_artifact(np.random.default_rng(0))
     publish(folder / "models", "iris", artifact, {"test": {"accuracy": 0.9, "rows": 100}}, {})
@@ -131,7 +131,7 @@ def adapters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ser
 
 
 def _counts(before: Series, after: Series) -> dict[str, float]:
-    """What was counted between two scrapes: not how long it took, nor the scrapes."""
+    """Return the changes of counters between two scrapes, without durations and the scrapes themselves."""
     changes = {}
     for (name, labels), value in after.items():
         timed = name.endswith(("_sum", "_created", "_bucket"))
@@ -149,7 +149,7 @@ def _ask(server: Server, request: bytes) -> tuple[Received, dict[str, float]]:
 
 
 @pytest.mark.parametrize("name", CORPUS)
-def test_both_adapters_give_the_same(name: str, adapters: dict[str, Server]) -> None:
+def test_both_adapters_respond_alike(name: str, adapters: dict[str, Server]) -> None:
     request = CORPUS[name]
     (fast, fast_counts), (flask, flask_counts) = (_ask(server, request) for server in adapters.values())
     assert fast.status == flask.status
@@ -166,7 +166,7 @@ def test_both_adapters_give_the_same(name: str, adapters: dict[str, Server]) -> 
         assert set(json.loads(fast.body)) <= {"error", "details"}
 
 
-def test_ids_are_given_and_taken(adapters: dict[str, Server]) -> None:
+def test_request_ids_are_generated_or_accepted(adapters: dict[str, Server]) -> None:
     for server in adapters.values():
         for path in ("/predict", "/nowhere"):
             with Wire(server.port) as wire:
@@ -179,7 +179,7 @@ def test_ids_are_given_and_taken(adapters: dict[str, Server]) -> None:
 
 
 def test_the_app_reads_a_chunked_body(adapters: dict[str, Server]) -> None:
-    """The index takes no body too: one that got lost would be answered."""
+    """The body is optional for this route, so a lost body would give a 200."""
     for server in adapters.values():
         answer, _ = _ask(server, chunked("POST", "/v2/repository/index", b'{"ready": 5}'))
         assert answer.status == 400
@@ -190,8 +190,8 @@ def _contents(folder: Path) -> dict[Path, bytes]:
     return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
-def test_the_store_is_as_it_was(adapters: dict[str, Server]) -> None:
-    """Whatever is sent, a server only reads it; and both adapters still answer."""
+def test_no_request_changes_the_store(adapters: dict[str, Server]) -> None:
+    """A server only reads the store, and both adapters still respond after the whole corpus."""
     for server in adapters.values():
         before = _contents(server.models)
         for request in CORPUS.values():

@@ -32,7 +32,7 @@ def test_a_port_in_use() -> None:
         ("[zz]:8000", "unknown host [zz]; "),
     ],
 )
-def test_an_address_of_no_interface(bind: str, message: str) -> None:
+def test_an_unusable_host(bind: str, message: str) -> None:
     with pytest.raises(SettingsError) as raised:
         check_available(bind)
     assert str(raised.value).startswith(f"can't listen on {bind}: {message}")
@@ -49,7 +49,7 @@ def test_a_privileged_port(monkeypatch: pytest.MonkeyPatch) -> None:
         check_available("127.0.0.1:80")
 
 
-def test_another_error_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_other_error_is_reported_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(97, "Address family not supported by protocol")
 

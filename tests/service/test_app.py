@@ -38,7 +38,7 @@ def _poll(app: Flask) -> None:
 
 
 def _error(answer: TestResponse) -> str:
-    """Assert the one shape of errors, and return the sentence."""
+    """Check the shape of an error response, and return its message."""
     assert answer.content_type == JSON
     assert answer.headers["X-Request-ID"]
     body = answer.get_json()
@@ -58,7 +58,7 @@ def _error(answer: TestResponse) -> str:
         "/models/iris/aliases/stable/predict",
     ],
 )
-def test_predict_is_the_networks_own_answer(path: str, client: FlaskClient, iris: Path) -> None:
+def test_predictions_equal_the_model(path: str, client: FlaskClient, iris: Path) -> None:
     rows = [ROW, [6.0, 2.0, 5.0, 1.5]]
     answer = _post(client, path, {"instances": rows})
     assert answer.status_code == 200
@@ -93,14 +93,14 @@ def test_a_regression_has_predictions_alone(outputs: int, models: Path, rng: np.
 
 
 @pytest.mark.parametrize(("body", "status", "message"), BAD_NATIVE)
-def test_bad_bodies(body: bytes, status: int, message: str, client: FlaskClient) -> None:
+def test_invalid_bodies_are_rejected(body: bytes, status: int, message: str, client: FlaskClient) -> None:
     answer = _post(client, body=body)
     assert (answer.status_code, message in _error(answer)) == (status, True), answer.text
     assert ("details" in answer.get_json()) == (status == 422)
     assert _post(client).status_code == 200
 
 
-def test_a_body_of_unknown_length_is_limited_too(client: FlaskClient) -> None:
+def test_a_body_of_unknown_length_is_limited(client: FlaskClient) -> None:
     endless = io.BytesIO(b" " * 100_000)
     answer = client.post(
         "/predict", input_stream=endless, content_type=JSON, environ_overrides={"wsgi.input_terminated": True}
@@ -109,7 +109,7 @@ def test_a_body_of_unknown_length_is_limited_too(client: FlaskClient) -> None:
     assert endless.tell() <= 10_001
 
 
-def test_a_body_that_ends_too_early(client: FlaskClient) -> None:
+def test_a_truncated_body_is_rejected(client: FlaskClient) -> None:
     answer = client.post("/predict", input_stream=io.BytesIO(b'{"instances"'), content_type=JSON, content_length=1000)
     assert answer.status_code == 400
     assert _error(answer)
@@ -129,7 +129,7 @@ def test_a_body_that_ends_too_early(client: FlaskClient) -> None:
         ("multipart/form-data", 415),
     ],
 )
-def test_content_types(content_type: str, status: int, client: FlaskClient) -> None:
+def test_content_types_are_checked(content_type: str, status: int, client: FlaskClient) -> None:
     answer = _post(client, content_type=content_type)
     assert answer.status_code == status
     if status == 415:
@@ -156,7 +156,7 @@ def test_content_types(content_type: str, status: int, client: FlaskClient) -> N
         ("/nowhere", "unknown path"),
     ],
 )
-def test_what_is_not_there(path: str, message: str, client: FlaskClient) -> None:
+def test_unknown_models_versions_aliases_and_paths(path: str, message: str, client: FlaskClient) -> None:
     answer = _post(client, path)
     assert answer.status_code == 404
     assert message in _error(answer)
@@ -172,14 +172,14 @@ def test_what_is_not_there(path: str, message: str, client: FlaskClient) -> None
         ("BREW", "/predict", "POST"),
     ],
 )
-def test_wrong_methods(method: str, path: str, allowed: str, client: FlaskClient) -> None:
+def test_a_wrong_method_is_a_405(method: str, path: str, allowed: str, client: FlaskClient) -> None:
     answer = client.open(path, method=method)
     assert answer.status_code == 405
     assert allowed in answer.headers["Allow"]
     assert allowed in _error(answer)
 
 
-def test_request_ids(client: FlaskClient) -> None:
+def test_a_safe_request_id_is_repeated(client: FlaskClient) -> None:
     for path in ("/livez", "/predict", "/nowhere", "/metrics"):
         assert client.get(path, headers={"X-Request-ID": "abc-1.2_3"}).headers["X-Request-ID"] == "abc-1.2_3"
     assert _post(client, headers={"X-Request-ID": "mine"}).headers["X-Request-ID"] == "mine"
@@ -188,7 +188,7 @@ def test_request_ids(client: FlaskClient) -> None:
     assert _post(client).headers["X-Request-ID"] != _post(client).headers["X-Request-ID"]
 
 
-def test_the_default_model(models: Path, artifact: Artifact) -> None:
+def test_default_model(models: Path, artifact: Artifact) -> None:
     app = create_app(Settings(models=models))
     answer = _post(app.test_client())
     assert answer.status_code == 404
@@ -225,7 +225,7 @@ def test_publish_promote_and_roll_back(app: Flask, client: FlaskClient, iris: Pa
     assert described["versions"] == [1, 2, 3]
 
 
-def test_a_version_that_does_not_load(app: Flask, client: FlaskClient, iris: Path) -> None:
+def test_a_version_that_fails_to_load_is_a_503(app: Flask, client: FlaskClient, iris: Path) -> None:
     publish(iris, "iris", make_constant(1), {}, {}, force=True)
     (iris / "iris/2/model.npz").write_bytes(b"damaged")
     _poll(app)
@@ -242,7 +242,7 @@ def test_a_version_that_does_not_load(app: Flask, client: FlaskClient, iris: Pat
     assert total(series, "npserve_model_loads_total", model="iris", outcome="loaded") == 1
 
 
-def test_nothing_loaded_is_503(models: Path, artifact: Artifact) -> None:
+def test_a_model_without_a_loaded_version_is_a_503(models: Path, artifact: Artifact) -> None:
     publish(models, "iris", artifact, {}, {})
     (models / "iris/1/model.npz").unlink()
     client = create_app(Settings(models=models)).test_client()
@@ -267,7 +267,7 @@ def test_a_candidate_alone_is_not_stable(models: Path, artifact: Artifact) -> No
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "a file", "damaged"])
-def test_a_broken_store_stops_nobody_and_heals(kind: str, models: Path, artifact: Artifact) -> None:
+def test_the_service_recovers_from_a_broken_store(kind: str, models: Path, artifact: Artifact) -> None:
     shutil.rmtree(models)
     if kind == "empty":
         models.mkdir()
@@ -298,7 +298,7 @@ def test_a_broken_store_stops_nobody_and_heals(kind: str, models: Path, artifact
     assert _post(client).status_code == 200
 
 
-def test_it_follows_by_itself(app: Flask, client: FlaskClient, iris: Path) -> None:
+def test_a_published_version_is_loaded_without_a_request(app: Flask, client: FlaskClient, iris: Path) -> None:
     publish(iris, "iris", make_constant(1), {}, {}, force=True)
     versions = {_post(client).get_json()["version"]}
     deadline = time.monotonic() + 20
@@ -306,12 +306,12 @@ def test_it_follows_by_itself(app: Flask, client: FlaskClient, iris: Path) -> No
         time.sleep(0.02)
         versions.add(_post(client).get_json()["version"])
     assert versions == {1, 2}
-    for _ in range(50):  # and stays there, whenever it looks at the store again
+    for _ in range(50):  # later polls do not change it back
         time.sleep(0.02)
         assert _post(client).get_json()["version"] == 2
 
 
-def test_what_is_served(client: FlaskClient, iris: Path) -> None:
+def test_served_models_are_described(client: FlaskClient, iris: Path) -> None:
     (summary,) = client.get("/models").get_json()["models"]
     assert summary == {
         "name": "iris",
@@ -331,7 +331,7 @@ def test_what_is_served(client: FlaskClient, iris: Path) -> None:
     assert client.get("/models/iris/versions/9").status_code == 404
 
 
-def test_the_page_for_people(client: FlaskClient) -> None:
+def test_browsers_get_an_html_page(client: FlaskClient) -> None:
     page = client.get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert page.content_type.startswith("text/html")
     assert '<a href="/models/iris">iris</a>' in page.text
@@ -342,14 +342,14 @@ def test_the_page_for_people(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("host", ["xn--a", "xn--a:80", "xn--bcher-kva.example", "", "[zz]"])
-def test_a_host_may_have_any_name(host: str, app: Flask) -> None:
-    # The test client would look at the name itself.
+def test_any_host_name_is_accepted(host: str, app: Flask) -> None:
+    # The test client would validate the name.
     body, status, _ = run_wsgi_app(app, create_environ("/", headers={"Host": host}))
     assert status == "200 OK"
     assert json.loads(b"".join(body))["ready"] is True
 
 
-def test_the_curl_line_is_quoted(client: FlaskClient) -> None:
+def test_the_curl_command_is_quoted(client: FlaskClient) -> None:
     line = client.get("/").get_json()["curl"]
     words = subprocess.run(
         ["sh", "-c", f'curl() {{ printf "%s\\n" "$@"; }}; {line}'], capture_output=True, text=True, check=True
@@ -358,7 +358,7 @@ def test_the_curl_line_is_quoted(client: FlaskClient) -> None:
     assert len(json.loads(words[-1])["instances"][0]) == 4
 
 
-def test_a_body_that_comes_slowly_has_not_waited_in_the_queue(app: Flask) -> None:
+def test_upload_time_does_not_count_as_queue_time(app: Flask) -> None:
     body = json.dumps({"instances": [ROW]}).encode()
     uploading = 1000
     answer = predict(app, "/predict", body, began=time.perf_counter() - uploading)
@@ -368,25 +368,25 @@ def test_a_body_that_comes_slowly_has_not_waited_in_the_queue(app: Flask) -> Non
     assert 0 < total(series, "npserve_stage_seconds_sum", stage="queue") < uploading / 2
 
 
-NO_VERSIONS = ["abc", "..", "1..0", "1.", "\xb2", "9" * 5000, "", "\x0b1.0.0", '"1.0.0"', "1_0.0.0"]
+INVALID_VERSIONS = ["abc", "..", "1..0", "1.", "\xb2", "9" * 5000, "", "\x0b1.0.0", '"1.0.0"', "1_0.0.0"]
 
 
 @pytest.mark.parametrize("media", ["application/openmetrics-text", "text/plain"])
-@pytest.mark.parametrize("version", NO_VERSIONS)
-def test_a_version_that_is_none_gets_the_usual_exposition(media: str, version: str, client: FlaskClient) -> None:
+@pytest.mark.parametrize("version", INVALID_VERSIONS)
+def test_an_invalid_exposition_version_gets_the_default_format(media: str, version: str, client: FlaskClient) -> None:
     answer = client.get("/metrics", headers={"Accept": f"{media};version={version};escaping=allow-utf-8"})
     assert (answer.status_code, answer.content_type) == (200, "text/plain; version=0.0.4; charset=utf-8")
     assert "npserve_requests_in_flight" in answer.text
 
 
-def test_prometheus_gets_what_it_prefers(client: FlaskClient) -> None:
+def test_prometheus_gets_openmetrics(client: FlaskClient) -> None:
     asked = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.3,*/*"
     answer = client.get("/metrics", headers={"Accept": asked})
     assert answer.content_type.startswith("application/openmetrics-text; version=1.0.0")
     assert answer.text.endswith("# EOF\n")
 
 
-def test_metrics_equal_the_requests(client: FlaskClient) -> None:
+def test_metrics_count_each_request_once(client: FlaskClient) -> None:
     for _ in range(3):
         _post(client, body={"instances": [ROW] * 5})
     _post(client, body=b"no json")
@@ -419,7 +419,7 @@ def test_metrics_equal_the_requests(client: FlaskClient) -> None:
     assert len(info["sha256"]) == 64
 
 
-def test_nothing_that_a_caller_chooses_becomes_a_label(client: FlaskClient) -> None:
+def test_no_text_of_a_client_becomes_a_label(client: FlaskClient) -> None:
     before = len(parse(client.get("/metrics").text))
     for i in range(50):
         _post(client, f"/models/m{i}/predict")
@@ -427,15 +427,15 @@ def test_nothing_that_a_caller_chooses_becomes_a_label(client: FlaskClient) -> N
         client.get(f"/nowhere/{i}")
         client.open("/livez", method=f"BREW{i}")
     added = set(parse(client.get("/metrics").text))
-    # A series and its creation time for each new (method, route, code), however many requests.
+    # One series and its creation time for each new (method, route, code), regardless of the number of requests.
     assert len(added) - before <= 2 * 5
 
 
-def test_a_mistake_of_ours_is_logged_and_not_told(
+def test_an_internal_error_is_logged_and_not_disclosed(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: Any) -> None:
-        raise RuntimeError("the secret of the house")
+        raise RuntimeError("secret details")
 
     monkeypatch.setattr("service.protocols.native.codec.parse_rows", broken)
     monkeypatch.setattr("service.protocols.native.views.curl_command", broken)
@@ -444,12 +444,12 @@ def test_a_mistake_of_ours_is_logged_and_not_told(
             assert answer.status_code == 500
             assert _error(answer) == "internal error"
     assert [record.__dict__["request_id"] for record in caplog.records] == ["r1", "r2"]
-    assert "the secret of the house" in caplog.text
+    assert "secret details" in caplog.text
     series = parse(client.get("/metrics").text)
     assert total(series, "npserve_request_seconds_count", outcome="error") == 1
 
 
-def test_at_most_fifty_labels(models: Path, rng: np.random.Generator) -> None:
+def test_predictions_are_counted_for_at_most_fifty_labels(models: Path, rng: np.random.Generator) -> None:
     labels = tuple(range(60))
     for name, answer in (("low", 49), ("high", 55)):
         publish(models, name, make_constant(answer, labels), {}, {})
@@ -470,7 +470,7 @@ def test_the_series_of_the_twenty_latest_versions_are_kept(app: Flask, client: F
         _post(client)
     series = parse(client.get("/metrics").text)
     versions = {dict(labels)["version"] for name, labels in series if name == "npserve_rows_total"}
-    # Version 1 is served still; of the others the latest.
+    # Version 1 is still served; of the others, the most recent are kept.
     assert versions == {"1", *(str(number) for number in range(7, 26))}
     aliases = {
         (dict(labels)["alias"], dict(labels)["version"]) for name, labels in series if name == "npserve_model_info"
@@ -478,18 +478,18 @@ def test_the_series_of_the_twenty_latest_versions_are_kept(app: Flask, client: F
     assert aliases == {("stable", "25"), ("previous", "24"), ("first", "1")}
 
 
-def test_the_environment_sets_it_up(iris: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_create_app_reads_the_environment(iris: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "NPSERVE_MODELS", str(iris))
     assert create_app().test_client().get("/readyz").status_code == 200
 
 
-def test_many_rows_are_refused_while_others_hold_too_much(iris: Path) -> None:
+def test_many_rows_are_shed_while_other_requests_hold_too_much(iris: Path) -> None:
     app = create_app(Settings(models=iris, max_held_bytes=100_000))
     budget, client = app.extensions["npserve"].budget, app.test_client()
     other = budget.reserve(200_000)
     refused = client.post("/predict", json={"instances": [ROW] * 5000})
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
-    assert refused.get_json() == {"error": "too much is asked for at once: try again"}
+    assert refused.get_json() == {"error": "the server is busy with other large requests: try again later"}
     assert _post(client).status_code == 200
     other.release()
     with client.post("/predict", json={"instances": [ROW] * 5000}) as answer:

@@ -1,4 +1,4 @@
-"""Flask under another server: a body that cannot be read is a 400, whatever exception that server raises."""
+"""The Flask app under another WSGI server: an unreadable body is a 400, whichever exception that server raises."""
 
 import json
 import socket
@@ -17,9 +17,9 @@ from tests.helpers.wire import JSON, Wire, message
 PATHS = ("/models/iris/predict", "/v1/models/iris:predict", "/v2/models/iris/infer", "/v2/repository/index")
 BODY = b'{"instances": '
 BROKEN = {
-    "a size that is no number": b"zz\r\n" + BODY,
-    "a size below zero": b"-5\r\n" + BODY,
-    "no end of a chunk": b"e\r\n" + BODY + b"e\r\n",
+    "chunk size not a number": b"zz\r\n" + BODY,
+    "negative chunk size": b"-5\r\n" + BODY,
+    "missing end of a chunk": b"e\r\n" + BODY + b"e\r\n",
     **{
         f"{name} after the body": b"2\r\n{}\r\n0\r\n%s: 1\r\n\r\n" % name.encode()
         for name in ("Host", "Content-Length", "Transfer-Encoding")
@@ -29,7 +29,7 @@ BROKEN = {
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Gunicorn's threads with the Flask app; whatever the tests send, it logs nothing."""
+    """The Flask app in gunicorn's threaded worker, which must log nothing."""
     folder = tmp_path_factory.mktemp("alone")
     publish(folder, "iris", make_artifact(np.random.default_rng(0)), {"test": {"accuracy": 0.9, "rows": 100}}, {})
     with Server(folder, workers=1, worker_class="gthread") as server:
@@ -50,25 +50,25 @@ def _answers(server: Server) -> bool:
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("body", BROKEN.values(), ids=[*BROKEN])
-def test_what_is_not_in_chunks_is_malformed(body: bytes, path: str, alone: Server) -> None:
+def test_malformed_chunks_are_a_400(body: bytes, path: str, alone: Server) -> None:
     with Wire(alone.port) as wire:
         answer = wire.send(_head(path) + body).answer()
         assert answer is not None
         assert (answer.status, answer.headers["content-type"]) == (400, JSON)
         assert "not in chunks" in json.loads(answer.body)["error"]
-        # Where a next request would begin is unknown.
+        # The start of a next request is unknown.
         assert wire.answer() is None
     assert _answers(alone)
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_client_may_leave_within_a_body(path: str, alone: Server) -> None:
+def test_a_client_that_disconnects_within_a_body_is_a_400(path: str, alone: Server) -> None:
     with Wire(alone.port) as wire:
         wire.send(_head(path) + b"e\r\n" + BODY).shut()
         answer = wire.answer()
     assert answer is not None
     assert (answer.status, "cut short" in json.loads(answer.body)["error"]) == (400, True)
-    with socket.create_connection(("127.0.0.1", alone.port)) as rude:
-        rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset instead of a farewell
-        rude.sendall(_head(path) + b"e\r\n" + BODY)
+    with socket.create_connection(("127.0.0.1", alone.port)) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # reset on close
+        connection.sendall(_head(path) + b"e\r\n" + BODY)
     assert _answers(alone)

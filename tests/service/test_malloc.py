@@ -1,4 +1,4 @@
-"""Freed memory stays with the process, where the C library can do that."""
+"""Freed memory stays in the process if the C library supports it."""
 
 import ctypes
 import gzip
@@ -39,25 +39,25 @@ def _faults(how: str) -> int:
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="the C library has no mallopt")
-def test_blocks_that_were_freed_are_not_faulted_in_again() -> None:
+def test_freed_blocks_cause_no_page_faults_when_reused() -> None:
     assert _faults("kept") < 100 < 10_000 < _faults("given back")
 
 
-def test_another_c_library_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_c_library_is_not_configured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
     keep_freed_memory()
 
 
 def _peak(server: Server) -> int:
-    """Return the most bytes that the worker has had."""
+    """Return the peak memory of the worker in bytes."""
     (worker,) = server.workers()
     line = Path(f"/proc/{worker}/status").read_text().split("VmHWM:")[1]
     return int(line.split()[0]) * 1024
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="what a process takes is read from /proc")
-def test_the_dearest_bodies_take_no_more_than_they_are_given(models: Path, rng: np.random.Generator) -> None:
-    """Bytes, zipped: each becomes a float32. Of many at once one is computed, one read, and few are held."""
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process from /proc")
+def test_peak_memory_of_the_most_expensive_bodies_is_bounded(models: Path, rng: np.random.Generator) -> None:
+    """Compressed int8: each byte becomes a float32. Of many requests one is computed, one decoded, a few are held."""
     size, held = 2**23, 2**24
     publish(models, "wide", make_artifact(rng, (256, 8, 3)), {}, {})
     body = gzip.compress(write_npy(rng.integers(0, 127, (size // 256 - 1, 256), np.int8)), 1)
@@ -78,8 +78,8 @@ def test_the_dearest_bodies_take_no_more_than_they_are_given(models: Path, rng: 
         assert _peak(server) - before < 2 * TIMES_A_BODY * size + held
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="what a process takes is read from /proc")
-def test_a_closed_connection_keeps_no_body(iris: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process from /proc")
+def test_a_closed_connection_holds_no_body(iris: Path) -> None:
     body = write_npy(np.zeros((2**18, 4), np.float32))
     with Server(iris, workers=1) as server:
         server.wait_until_ready()

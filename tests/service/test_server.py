@@ -1,4 +1,4 @@
-"""The real server: gunicorn with two workers, driven over HTTP by real clients."""
+"""The real server: gunicorn with two workers, with real HTTP clients."""
 
 import json
 import os
@@ -31,7 +31,7 @@ from training.__main__ import main as train
 METRICS = {"test": {"accuracy": 0.9, "rows": 100}}
 
 
-def test_predictions_are_the_networks_own_and_all_are_counted(server: Server, iris: Path) -> None:
+def test_predictions_equal_the_model_and_all_are_counted(server: Server, iris: Path) -> None:
     rng = np.random.default_rng(0)
     batches = [np.round(rng.normal(size=(1 + i % 7, 4)), 3).astype(np.float32) for i in range(200)]
     bodies = [json.dumps({"instances": batch.astype(float).tolist()}) for batch in batches]
@@ -63,7 +63,7 @@ def _requests_counted_by(server: Server, pid: int | str) -> float:
     )
 
 
-def test_bad_input_is_answered_and_so_is_the_next_request(iris: Path, tmp_path: Path) -> None:
+def test_an_invalid_request_does_not_affect_the_next_one(iris: Path, tmp_path: Path) -> None:
     with (
         Server(iris, tmp_path / "metrics", NPSERVE_MAX_BODY_BYTES="10000", NPSERVE_MAX_ROWS="50") as server,
         requests.Session() as session,
@@ -81,7 +81,7 @@ def test_bad_input_is_answered_and_so_is_the_next_request(iris: Path, tmp_path: 
         assert refused() == len(BAD_NATIVE)
 
 
-def test_more_than_may_wait_for_a_long_pass_are_told_to_come_again(models: Path, rng: np.random.Generator) -> None:
+def test_requests_beyond_the_queue_limit_get_a_503(models: Path, rng: np.random.Generator) -> None:
     publish(models, "large", make_artifact(rng, (4, 2200, 2200, 3)), {}, {})
     with Server(models, workers=1, NPSERVE_MAX_WAITING="2") as server, ThreadPoolExecutor(6) as pool:
         server.wait_until_ready()
@@ -91,11 +91,13 @@ def test_more_than_may_wait_for_a_long_pass_are_told_to_come_again(models: Path,
         assert sorted(answer.status_code for answer in [first.result(), *answers]) == [200] * 3 + [503] * 3
         refused = [answer for answer in answers if answer.status_code == 503]
         assert {answer.headers["Retry-After"] for answer in refused} == {"1"}
-        assert {answer.json()["error"] for answer in refused} == {"too many requests wait for this model: try again"}
+        assert {answer.json()["error"] for answer in refused} == {
+            "too many requests wait for this model: try again later"
+        }
         assert total(server.scrape(), "npserve_request_seconds_count", outcome="shed") == 3
 
 
-def test_curl_is_told_which_header_to_send(shared_server: Server) -> None:
+def test_the_error_for_curl_names_the_header_to_send(shared_server: Server) -> None:
     command = ["curl", "-s", "-d", BODY, f"{shared_server.url}/predict"]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "send the header Content-Type: application/json" in json.loads(run.stdout)["error"]
@@ -103,7 +105,7 @@ def test_curl_is_told_which_header_to_send(shared_server: Server) -> None:
 
 @pytest.mark.parametrize("size", [5 * 2**20, 40 * 2**20])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_that_is_too_large(chunked: bool, size: int, shared_server: Server) -> None:
+def test_a_large_body_is_a_413(chunked: bool, size: int, shared_server: Server) -> None:
     def chunks() -> Iterator[bytes]:
         for _ in range(size // 2**16):
             yield b" " * 2**16
@@ -111,7 +113,7 @@ def test_a_body_that_is_too_large(chunked: bool, size: int, shared_server: Serve
     try:
         answer = requests.post(f"{shared_server.url}/predict", data=chunks() if chunked else b" " * size, timeout=20)
     except requests.ConnectionError:
-        # A server may close on a client that goes on sending; what counts is that it does not swallow it all.
+        # The server may close the connection while the client is sending, but must not read all of the body.
         assert size > 5 * 2**20
     else:
         assert answer.status_code == 413
@@ -120,9 +122,9 @@ def test_a_body_that_is_too_large(chunked: bool, size: int, shared_server: Serve
 
 
 class LoadGenerator:
-    """Requests, one after another in each of some threads, until it is left; every answer is kept."""
+    """Sends requests from several threads until the context exits, and records every response."""
 
-    PAUSE = 0.005  # between two requests of a thread, which leaves some of the processors to the servers
+    PAUSE = 0.005  # seconds between two requests of a thread; leaves CPU time to the servers
 
     def __init__(self, server: Server, threads: int = 4) -> None:
         self.versions: list[tuple[float, int]] = []
@@ -140,7 +142,7 @@ class LoadGenerator:
                 self.failures.append(str(error))
             else:
                 body = answer.json()
-                # Version n always answers with label n - 1: no answer mixes two versions.
+                # Version n always predicts label n - 1: no response mixes two versions.
                 assert body["predictions"] == ["abc"[body["version"] - 1]]
                 self.versions.append((time.monotonic(), body["version"]))
 
@@ -164,7 +166,7 @@ def constants(models: Path) -> Path:
     return models
 
 
-def test_all_workers_follow_within_two_seconds_and_no_request_fails(constants: Path, tmp_path: Path) -> None:
+def test_all_workers_load_a_change_within_two_seconds_and_no_request_fails(constants: Path, tmp_path: Path) -> None:
     with Server(constants, tmp_path / "metrics") as server:
         server.wait_until_ready()
         with LoadGenerator(server) as load:
@@ -190,12 +192,12 @@ def test_all_workers_follow_within_two_seconds_and_no_request_fails(constants: P
 
 
 def _are_replaced(server: Server, workers: list[int]) -> bool:
-    """Whether these workers are gone, and there are two again."""
+    """Whether these workers have exited and two others run."""
     living = server.workers()
     return len(living) == 2 and not {*workers} & {*living}
 
 
-def test_a_killed_worker_is_replaced_and_what_it_counted_is_kept(constants: Path, tmp_path: Path) -> None:
+def test_a_killed_worker_is_replaced_and_its_counts_are_kept(constants: Path, tmp_path: Path) -> None:
     with Server(constants, tmp_path / "metrics") as server:
         server.wait_until_ready()
         counts = []
@@ -214,7 +216,7 @@ def test_a_killed_worker_is_replaced_and_what_it_counted_is_kept(constants: Path
         series = server.scrape()
         counts.append(total(series, "npserve_request_seconds_count", outcome="ok"))
         assert counts == sorted(counts)
-        # With each worker die its latest answers, before they are counted; and requests, after that.
+        # Each killed worker loses its latest counts, and the requests in progress.
         least, most = len(load.versions) - 3 * COUNT_BATCH, len(load.versions) + len(load.failures)
         assert least <= counts[-1] <= most
         assert len(load.failures) <= 3 * 4
@@ -222,7 +224,7 @@ def test_a_killed_worker_is_replaced_and_what_it_counted_is_kept(constants: Path
         assert total(series, "npserve_requests_in_flight") == 0
 
 
-def test_a_worker_that_starts_while_the_store_is_gone_does_not_stop_the_others(iris: Path, tmp_path: Path) -> None:
+def test_a_worker_that_starts_without_a_store_does_not_affect_the_others(iris: Path, tmp_path: Path) -> None:
     with Server(iris, tmp_path / "metrics") as server:
         server.wait_until_ready()
         iris.rename(iris.with_name("elsewhere"))
@@ -235,7 +237,7 @@ def test_a_worker_that_starts_while_the_store_is_gone_does_not_stop_the_others(i
         server.wait_for(lambda: all(server.post().status_code == 200 for _ in range(30)))
 
 
-def test_workers_that_are_replaced_gracefully_have_counted_everything(constants: Path) -> None:
+def test_a_graceful_reload_keeps_all_counts(constants: Path) -> None:
     with Server(constants) as server:
         server.wait_until_ready()
         old = server.workers()
@@ -247,7 +249,7 @@ def test_workers_that_are_replaced_gracefully_have_counted_everything(constants:
         assert total(server.scrape(), "npserve_request_seconds_count", outcome="ok") == 10
 
 
-def test_the_last_answer_of_a_worker_that_stops_is_counted(iris: Path, tmp_path: Path) -> None:
+def test_the_last_response_before_a_shutdown_is_counted(iris: Path, tmp_path: Path) -> None:
     with Server(iris, tmp_path / "metrics", workers=1) as server:
         server.wait_until_ready()
         with Wire(server.port) as wire:
@@ -263,7 +265,7 @@ def test_the_last_answer_of_a_worker_that_stops_is_counted(iris: Path, tmp_path:
         assert _requests_counted_by(server, ARCHIVE) == 1
 
 
-def test_it_starts_with_an_empty_store_and_gets_ready_by_itself(
+def test_the_server_starts_without_a_store_and_becomes_ready_after_a_publish(
     models: Path, artifact: Artifact, tmp_path: Path
 ) -> None:
     with Server(models / "later", tmp_path / "metrics") as server:
@@ -274,7 +276,7 @@ def test_it_starts_with_an_empty_store_and_gets_ready_by_itself(
         server.wait_for(lambda: server.post().status_code == 200)
 
 
-def test_it_stops_gracefully_and_leaves_nothing_behind(iris: Path, tmp_path: Path) -> None:
+def test_a_graceful_stop_completes_requests_and_removes_its_files(iris: Path, tmp_path: Path) -> None:
     with Server(iris, TMPDIR=str(tmp_path)) as server:
         server.wait_until_ready()
         assert len(list(tmp_path.glob("npserve-metrics-*"))) == 1
@@ -297,7 +299,7 @@ def test_it_stops_gracefully_and_leaves_nothing_behind(iris: Path, tmp_path: Pat
     assert list(tmp_path.glob("npserve-metrics-*")) == []
 
 
-def test_the_printed_curl_line_works_as_it_stands(iris: Path) -> None:
+def test_the_printed_curl_command_works(iris: Path) -> None:
     with Server(iris) as server:
         server.wait_until_ready()
         described = requests.get(server.url, timeout=5).json()["curl"]
@@ -344,7 +346,7 @@ def test_a_port_in_use_is_reported_in_one_line(shared_server: Server) -> None:
     assert run.stderr.count("\n") == 1
 
 
-def test_an_error_is_one_line_of_json(iris: Path) -> None:
+def test_an_error_is_logged_as_one_line_of_json(iris: Path) -> None:
     with Server(iris) as server:
         server.wait_for(lambda: all(server.post().status_code == 200 for _ in range(50)))
         (iris / "iris/serving.json").write_text("{")

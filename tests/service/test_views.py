@@ -1,4 +1,4 @@
-"""A route is written once: its handler with its description is what is served, and what is documented."""
+"""A route is declared once: the handler with its description defines both the API and its documentation."""
 
 from pathlib import Path
 
@@ -12,13 +12,13 @@ from service.settings import Settings
 from service.views import UNKNOWN, Service, Views
 
 
-def test_a_handler_with_its_description_is_all_of_a_route(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_declared_handler_is_served_and_documented(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     views = Views()
 
     @views.route("/echo/<name>", "Echo a word", record(word=STRING), UNKNOWN)
     def echo(service: Service, name: str) -> ResponseReturnValue:
         if name == "none":
-            raise NotFound(f"no such word; {len(service.catalogue.models)} models")
+            raise NotFound(f"unknown word; {len(service.catalogue.models)} models")
         return {"word": name}
 
     monkeypatch.setattr("service.app.ALL_VIEWS", [*ALL_VIEWS, *views])

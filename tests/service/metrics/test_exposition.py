@@ -1,4 +1,4 @@
-"""The exposition is what any client library reads, and what the tests' own parser takes it for."""
+"""The Prometheus client and the parser of the tests read the exposition alike."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.helpers.server import parse
 ODD = 'a "quote", a back\\slash, {a=b} and\na new line'
 
 
-def test_both_parsers_read_the_same(models: Path) -> None:
+def test_both_parsers_agree(models: Path) -> None:
     publish(models, "odd", make_constant(1, labels=("a", ODD, "c")), {}, {})
     client = create_app(Settings(models=models)).test_client()
     assert client.post("/predict", json={"instances": [ROW]}).get_json()["predictions"] == [ODD]

@@ -1,4 +1,4 @@
-"""Counters of several processes: made by real ones, that write what a worker writes."""
+"""The metrics of several processes, written by real processes as workers write them."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _work(folder: Path, count: int) -> int:
-    """Run a worker that counts and dies; return its process number."""
+    """Run a worker that counts and exits. Return its process ID."""
     environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)}
     with subprocess.Popen([sys.executable, "-c", WORKER, str(count)], env=environment) as worker:
         assert worker.wait() == 0
@@ -42,7 +42,7 @@ def _scrape(folder: Path) -> Series:
     return parse(generate_latest(registry).decode())
 
 
-def test_what_the_dead_have_counted_stays(folder: Path) -> None:
+def test_the_counts_of_dead_workers_are_kept(folder: Path) -> None:
     for count in (1, 2, 3):
         pid = _work(folder, count)
         before = _scrape(folder)
@@ -63,7 +63,7 @@ def test_what_the_dead_have_counted_stays(folder: Path) -> None:
         ]
 
 
-def test_a_worker_that_died_while_it_made_its_files(folder: Path) -> None:
+def test_incomplete_files_of_a_dead_worker_are_ignored(folder: Path) -> None:
     pid = _work(folder, 5)
     (folder / f"counter_{pid}.db").write_bytes(b"")
     (folder / "counter_123.db").write_bytes(b"\0" * 65536)
@@ -73,7 +73,7 @@ def test_a_worker_that_died_while_it_made_its_files(folder: Path) -> None:
     assert total(_scrape(folder), "npserve_request_seconds_count") == 1
 
 
-def test_a_new_start_begins_from_nothing(folder: Path) -> None:
+def test_reset_removes_all_counts(folder: Path) -> None:
     _work(folder, 5)
     reset(folder)
     assert _scrape(folder) == {}

@@ -20,12 +20,12 @@ scrape_configs:
 
 
 @pytest.fixture(autouse=True)
-def _prometheus_is_installed() -> None:
+def _require_prometheus() -> None:
     if not shutil.which("prometheus") or not shutil.which("promtool"):
         pytest.skip("prometheus is not installed")
 
 
-def test_the_exposition_passes_its_own_check(shared_server: Server) -> None:
+def test_promtool_accepts_the_exposition(shared_server: Server) -> None:
     shared_server.post()
     exposition = requests.get(f"{shared_server.url}/metrics", timeout=5).text
     check = subprocess.run(
@@ -35,7 +35,7 @@ def test_the_exposition_passes_its_own_check(shared_server: Server) -> None:
 
 
 @pytest.mark.slow
-def test_it_is_scraped(server: Server, tmp_path: Path) -> None:
+def test_prometheus_scrapes_the_server(server: Server, tmp_path: Path) -> None:
     (tmp_path / "prometheus.yml").write_text(CONFIGURATION.format(port=server.port))
     for _ in range(20):
         server.post()
@@ -59,7 +59,7 @@ def test_it_is_scraped(server: Server, tmp_path: Path) -> None:
 
 
 def _ask(port: int, query: str) -> float:
-    """Return the value of a query as soon as there is one."""
+    """Return the value of a query as soon as it has one."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         try:

@@ -1,4 +1,4 @@
-"""NPSERVE_DETERMINISTIC=1: a row has the same bits alone, in company and in every protocol, from the real server."""
+"""NPSERVE_DETERMINISTIC=1: a row gives bit-identical results in each batch and each protocol of the real server."""
 
 import io
 import json
@@ -22,11 +22,11 @@ from tests.helpers.wire import JSON
 
 Rows = npt.NDArray[np.float32]
 INPUTS, OUTPUTS = 784, 10
-BATCHES = (1, 2, 3, 5, 8, 64)  # other numbers of rows take other kernels of BLAS, which sum in another order
+BATCHES = (1, 2, 3, 5, 8, 64)  # BLAS selects its kernels, and so the order of sums, by the number of rows
 
 
 def _rows(rng: np.random.Generator, count: int) -> Rows:
-    """So small that no probability is 0, which has no bits to see."""
+    """Small values, so that no probability is rounded to 0."""
     return rng.normal(scale=0.02, size=(count, INPUTS)).astype(np.float32)
 
 
@@ -72,7 +72,7 @@ def url(models: Path, rng: np.random.Generator) -> Iterator[str]:
         yield server.url
 
 
-def test_a_row_has_the_same_bits_in_any_company(url: str, rng: np.random.Generator) -> None:
+def test_results_are_bit_identical_regardless_of_the_batch(url: str, rng: np.random.Generator) -> None:
     rows = _rows(rng, max(BATCHES))
     alone = np.array([_native(url, rows[row : row + 1])[0] for row in range(len(rows))], np.float32)
     assert (alone > 0).all()
@@ -87,7 +87,7 @@ def test_a_row_has_the_same_bits_in_any_company(url: str, rng: np.random.Generat
         for count in BATCHES
         for _ in range(2)
     ]
-    for one in asked:  # with nobody beside
+    for one in asked:  # without concurrent requests
         ask(*one)
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda one: ask(*one), asked))

@@ -1,4 +1,4 @@
-"""A row's answer does not depend on the company it comes in: nearly so, or to the bit where that is asked for."""
+"""The prediction of a row is nearly independent of its batch, and bit-identical if deterministic."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from tests.helpers.models import make_network
 
 def _model(rng: np.random.Generator, hidden: str, inputs: int, outputs: int) -> Model:
     drawn = make_network(rng, (inputs, 70, 33, outputs), hidden)
-    # As large as training makes them: sums of about 1.
+    # Scaled as after training: sums of about 1.
     network = Network(
         Dense(layer.kernel / len(layer.kernel) ** 0.5, layer.bias, layer.activation) for layer in drawn.layers
     )
@@ -19,7 +19,7 @@ def _model(rng: np.random.Generator, hidden: str, inputs: int, outputs: int) -> 
 
 @pytest.mark.parametrize("hidden", ["relu", "tanh", "gelu", "sigmoid", "selu", "silu", "elu"])
 @pytest.mark.parametrize("inputs", [5, 784])
-def test_deterministic_is_to_the_bit(hidden: str, inputs: int, rng: np.random.Generator) -> None:
+def test_deterministic_results_are_bit_identical(hidden: str, inputs: int, rng: np.random.Generator) -> None:
     model = _model(rng, hidden, inputs, 11)
     rows = rng.normal(size=(67, inputs)).astype(np.float32)
     whole = forward(model, rows, deterministic=True)
@@ -33,7 +33,7 @@ def test_deterministic_is_to_the_bit(hidden: str, inputs: int, rng: np.random.Ge
 
 
 @pytest.mark.parametrize("deterministic", [False, True])
-def test_company_moves_no_probability(deterministic: bool, rng: np.random.Generator) -> None:
+def test_probabilities_are_independent_of_the_batch(deterministic: bool, rng: np.random.Generator) -> None:
     model = _model(rng, "relu", 30, 4)
     rows = rng.normal(size=(2 * CHUNK + 3, 30)).astype(np.float32)
     whole = forward(model, rows, deterministic=deterministic)

@@ -1,4 +1,4 @@
-"""A reservation holds what one request needs, as long as other clients do not hold too much."""
+"""A reservation may grow unless the other clients hold too much."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from service.prediction.memory_budget import SMALL, MemoryBudget
 LARGE = 10 * SMALL
 
 
-def test_what_is_reserved_is_held_until_it_is_released() -> None:
+def test_a_reservation_is_held_until_released() -> None:
     budget = MemoryBudget(LARGE)
     reservation = budget.reserve(LARGE)
     assert budget.held == LARGE
@@ -21,7 +21,7 @@ def test_what_is_reserved_is_held_until_it_is_released() -> None:
     assert budget.held == 0
 
 
-def test_nothing_is_held_by_a_reservation_that_is_released() -> None:
+def test_a_released_reservation_holds_nothing() -> None:
     budget = MemoryBudget(LARGE)
     reservation = budget.reserve(LARGE)
     reservation.release()
@@ -29,7 +29,7 @@ def test_nothing_is_held_by_a_reservation_that_is_released() -> None:
     assert budget.held == 0
 
 
-def test_little_is_neither_counted_nor_refused() -> None:
+def test_small_reservations_are_neither_counted_nor_refused() -> None:
     budget = MemoryBudget(LARGE)
     other = budget.reserve(LARGE + 1)
     assert budget.reserve(SMALL)
@@ -38,19 +38,19 @@ def test_little_is_neither_counted_nor_refused() -> None:
     assert budget.held == 0
 
 
-def test_more_is_refused_while_others_hold_too_much() -> None:
+def test_growth_is_refused_while_others_hold_too_much() -> None:
     budget = MemoryBudget(LARGE)
     first, second = budget.reserve(LARGE), budget.reserve(LARGE)
-    first.resize(LARGE + 1)  # the other holds no more than it may
+    first.resize(LARGE + 1)  # the other one is within the limit
     second.settle(LARGE + 1)
     with pytest.raises(Overloaded):
         first.resize(LARGE + 2)
-    with pytest.raises(Overloaded, match="asked"):
-        budget.reserve().resize(SMALL + 1, "asked")
+    with pytest.raises(Overloaded, match="reason"):
+        budget.reserve().resize(SMALL + 1, "reason")
     assert budget.held == 2 * LARGE + 2
-    first.resize(LARGE)  # less is never refused
-    second.settle(3 * LARGE)  # nor is what exists already
+    first.resize(LARGE)  # shrinking is never refused
+    second.settle(3 * LARGE)  # nor is settling
     assert budget.held == 4 * LARGE
     first.release()
-    second.resize(4 * LARGE)  # its own bytes keep nobody from holding more
+    second.resize(4 * LARGE)  # its own bytes do not count against it
     assert budget.held == 4 * LARGE

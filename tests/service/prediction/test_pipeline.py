@@ -1,4 +1,4 @@
-"""Of a request, only what is counted outlives its response."""
+"""Only the counts of a request outlive its response."""
 
 import gc
 import json
@@ -39,7 +39,7 @@ def no_collector() -> Iterator[None]:
         ("/predict", json.dumps({"instances": [[1]]}), 422),
         ("/predict", json.dumps({"instances": [[3e38] * 4] * 3}), 422),
         ("/predict", "x" * 20_000, 413),
-        ("/models/nobody/predict", "{}", 404),
+        ("/models/unknown/predict", "{}", 404),
         ("/v1/models/iris:predict", "not JSON", 400),
         ("/v1/models/iris:predict", json.dumps({"instances": [ROW]}), 200),
         ("/v2/models/iris/infer", "not JSON", 400),
@@ -58,7 +58,7 @@ def test_a_body_is_freed_with_its_response(path: str, text: str, status: int, ap
     assert sys.getrefcount(body) == alone
 
 
-def test_any_thread_counts() -> None:
+def test_counting_is_thread_safe() -> None:
     metrics = Metrics()
     counter, before = CallCounter(metrics), sys.getswitchinterval()
     labels = CallLabels(None, "native", "/predict", 404, "invalid", "not_found")
@@ -78,7 +78,7 @@ def test_any_thread_counts() -> None:
     assert metrics.http_requests.labels("POST", "/predict", 404)._value.get() == 4000
 
 
-def test_a_small_body_is_answered_however_much_others_hold(iris: Path) -> None:
+def test_a_small_body_is_accepted_regardless_of_other_clients(iris: Path) -> None:
     app = create_app(Settings(models=iris))
     service, route = app.extensions["npserve"], find_route("/predict")
     assert route is not None

@@ -1,4 +1,4 @@
-"""Requests of one turn share a forward pass; a long one runs beside the loop, and those that wait share the next."""
+"""Requests of one loop iteration share a forward pass; a long pass runs in a thread, and the next one is shared too."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ Responses = dict[int, tuple[int, Any]]  # status and body by the number of the r
 
 
 class Passes:
-    """Notes the rows of every forward pass, and the thread it ran in; a pass may be held up."""
+    """Records rows and thread of every forward pass, and can block a pass."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.rows: list[int] = []
@@ -58,18 +58,18 @@ def _publish(models: Path, rng: np.random.Generator, name: str, *hidden: int) ->
 
 @pytest.fixture
 def small(models: Path, rng: np.random.Generator) -> Model:
-    # So wide that huge numbers always wake a unit, and overflow.
+    # Wide enough that huge inputs always activate a unit and overflow.
     return _publish(models, rng, "small", 64)
 
 
 @pytest.fixture
 def large(models: Path, rng: np.random.Generator) -> Model:
-    """A network of 5 million weights: even one row is long."""
+    """A network of 5 million weights: the pass of a single row is long."""
     return _publish(models, rng, "large", 2200, 2200)
 
 
 class Harness:
-    """A batcher in a loop, and the responses to the requests that were submitted."""
+    """A batcher in an event loop, with the responses to the submitted requests."""
 
     def __init__(self, models: Path, max_waiting: int = 100, max_held: int = 10**9) -> None:
         self.budget = MemoryBudget(max_held)
@@ -86,13 +86,13 @@ class Harness:
         assert route is not None
 
         def respond(response: Response) -> None:
-            request.release()  # as a connection does
+            request.release()  # as in HTTPConnection
             self.responses[number] = (response.status, json.loads(response.body))
 
         self.batcher.submit(PendingRequest(request, route, respond))
 
     async def occupy(self, passes: Passes, model: str, rows: np.ndarray) -> None:
-        """Submit number 0, a long pass that does not end before `passes.open` is set."""
+        """Submit request 0, a long pass that blocks until `passes.open` is set."""
         passes.open.clear()
         self.submit(0, model, rows)
         async with asyncio.timeout(10):
@@ -123,7 +123,7 @@ def _rows(rng: np.random.Generator, count: int) -> np.ndarray:
     return np.round(rng.normal(size=(count, 4)), 3)
 
 
-def test_what_is_ready_together_is_computed_together(
+def test_requests_of_one_iteration_share_a_pass(
     models: Path, small: Model, passes: Passes, rng: np.random.Generator
 ) -> None:
     other = _publish(models, rng, "other", 5)
@@ -143,7 +143,9 @@ def test_what_is_ready_together_is_computed_together(
     assert harness.counted(outcome="ok") == 4
 
 
-def test_one_bad_request_spoils_no_other(models: Path, small: Model, passes: Passes, rng: np.random.Generator) -> None:
+def test_an_invalid_request_does_not_affect_others(
+    models: Path, small: Model, passes: Passes, rng: np.random.Generator
+) -> None:
     part = _rows(rng, 2)
     bad = [b"hello", b'{"instances": [[1, 2, 3]]}', json.dumps({"instances": [[3e38] * 4]}).encode()]
 
@@ -151,7 +153,7 @@ def test_one_bad_request_spoils_no_other(models: Path, small: Model, passes: Pas
         harness = Harness(models)
         for number, body in enumerate([*bad, part]):
             harness.submit(number, "small", body)
-        harness.submit(4, "nobody", part)
+        harness.submit(4, "unknown", part)
         await harness.wait_for(5)
         return harness
 
@@ -161,12 +163,12 @@ def test_one_bad_request_spoils_no_other(models: Path, small: Model, passes: Pas
     assert (harness.counted(outcome="ok"), harness.counted(outcome="invalid")) == (1, 3)
 
 
-def test_a_pass_that_fails_is_tried_call_by_call(
+def test_a_failed_shared_pass_is_retried_per_request(
     models: Path, small: Model, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
 ) -> None:
     def fragile(model: Model, codes: Any, **options: Any) -> Predictions:
         if (codes == 7).any():
-            raise RuntimeError("the secret of the house")
+            raise RuntimeError("secret details")
         return forward(model, codes, **options)
 
     monkeypatch.setattr(service.prediction.pipeline, "forward", fragile)
@@ -185,7 +187,7 @@ def test_a_pass_that_fails_is_tried_call_by_call(
     _check(harness.responses[2], small, part)
 
 
-def test_a_long_pass_leaves_the_loop_free_and_the_next_takes_all_that_came(
+def test_a_long_pass_runs_in_the_thread_and_waiting_requests_share_the_next(
     models: Path, small: Model, large: Model, passes: Passes, rng: np.random.Generator
 ) -> None:
     parts = [_rows(rng, count) for count in (1, 2, 3, 1)]
@@ -207,10 +209,10 @@ def test_a_long_pass_leaves_the_loop_free_and_the_next_takes_all_that_came(
         _check(harness.responses[number], large, part)
 
 
-def test_short_passes_go_on_beside_a_long_one(
+def test_short_passes_do_not_wait_for_a_long_one(
     models: Path, small: Model, passes: Passes, rng: np.random.Generator
 ) -> None:
-    """Many rows make a pass long, too: the few rows of others do not wait for them."""
+    """A pass of many rows is long, even if the network is small."""
     many, few = _rows(rng, 9000), _rows(rng, 1)
     wide = _publish(models, rng, "wide", 600)
 
@@ -234,7 +236,7 @@ def test_short_passes_go_on_beside_a_long_one(
 @pytest.mark.parametrize(
     ("widths", "rows", "long"),
     [
-        ((4, 16, 3), 100_000, True),  # 30 ms, though but 11 million multiplications
+        ((4, 16, 3), 100_000, True),  # 30 ms, although only 11 million multiplications
         ((1, 2), 100_000, True),
         ((1, 4, 50), 20_000, True),
         ((64, 16, 10), 20_000, True),
@@ -244,7 +246,7 @@ def test_short_passes_go_on_beside_a_long_one(
         ((4, 2200, 2200, 3), 1, True),
     ],
 )
-def test_what_is_done_besides_multiplying_makes_a_pass_long_too(
+def test_the_estimate_includes_work_besides_multiplications(
     widths: tuple[int, ...], rows: int, long: bool, models: Path, rng: np.random.Generator
 ) -> None:
     labels = tuple(range(widths[-1]))
@@ -256,11 +258,11 @@ def test_what_is_done_besides_multiplying_makes_a_pass_long_too(
 @pytest.mark.parametrize(
     ("hidden", "count", "thread"),
     [
-        ((1750, 1750), 1, "MainThread"),  # to read the weights takes as long as to multiply 8 rows
+        ((1750, 1750), 1, "MainThread"),  # reading the weights takes as long as multiplying 8 rows
         ((2000, 2000), 1, "forward"),
     ],
 )
-def test_a_pass_of_more_than_two_milliseconds_leaves_the_loop(
+def test_a_pass_of_more_than_two_milliseconds_runs_in_the_thread(
     hidden: tuple[int, ...], count: int, thread: str, models: Path, passes: Passes, rng: np.random.Generator
 ) -> None:
     _publish(models, rng, "model", *hidden)
@@ -275,10 +277,8 @@ def test_a_pass_of_more_than_two_milliseconds_leaves_the_loop(
     assert [name.partition("_")[0] for name in passes.threads] == [thread]
 
 
-def test_a_shared_pass_has_no_more_rows_than_others_can_wait_for(
-    models: Path, passes: Passes, rng: np.random.Generator
-) -> None:
-    """Only what is larger by itself, which nobody can split, is not held back."""
+def test_the_rows_of_a_shared_pass_are_limited(models: Path, passes: Passes, rng: np.random.Generator) -> None:
+    """A single request may have more rows than the limit, because it is never split."""
     _publish(models, rng, "wide", 3000)
 
     async def run() -> Harness:
@@ -297,10 +297,10 @@ def test_a_shared_pass_has_no_more_rows_than_others_can_wait_for(
 
 
 @pytest.mark.parametrize(("first", "rows"), [(1, [1, 1]), (2, [3])])
-def test_what_comes_while_several_are_read_is_computed_with_them(
+def test_requests_that_arrive_while_several_are_read_share_their_pass(
     first: int, rows: list[int], models: Path, small: Model, passes: Passes, rng: np.random.Generator
 ) -> None:
-    """Who is alone is answered at once."""
+    """A single request is computed at once."""
 
     async def run() -> Harness:
         harness = Harness(models)
@@ -315,7 +315,7 @@ def test_what_comes_while_several_are_read_is_computed_with_them(
     assert passes.rows == rows
 
 
-def test_between_large_bodies_the_loop_reads_from_others(
+def test_the_loop_polls_sockets_between_large_bodies(
     models: Path, small: Model, passes: Passes, rng: np.random.Generator
 ) -> None:
     large = json.dumps({"instances": _rows(rng, 1).tolist()}).encode().ljust(400_000)
@@ -353,11 +353,13 @@ def test_the_queue_is_bounded(models: Path, large: Model, passes: Passes, rng: n
     assert harness.counted(outcome="shed") == 2
 
 
-def test_the_rows_that_wait_are_bounded(models: Path, large: Model, passes: Passes, rng: np.random.Generator) -> None:
+def test_the_memory_of_waiting_requests_is_bounded(
+    models: Path, large: Model, passes: Passes, rng: np.random.Generator
+) -> None:
     async def run() -> Harness:
         harness = Harness(models, max_held=1_500_000)
         await harness.occupy(passes, "large", _rows(rng, 1))
-        # Each is a body of 340 kB, and an array and an answer of 520: of two both fit, of three only the bodies.
+        # Each has a body of 340 kB, and an array and a response of 520 kB: two fit, of three only the bodies.
         for number, count in enumerate((10_000, 10_000, 10_000, 1), 1):
             harness.submit(number, "large", _rows(rng, count))
         await asyncio.sleep(0.2)
@@ -372,7 +374,7 @@ def test_the_rows_that_wait_are_bounded(models: Path, large: Model, passes: Pass
     assert harness.budget.held == 0
 
 
-def test_nothing_is_computed_for_who_has_gone(
+def test_requests_of_disconnected_clients_are_not_computed(
     models: Path, large: Model, passes: Passes, rng: np.random.Generator
 ) -> None:
     async def run() -> Harness:
@@ -393,7 +395,7 @@ def test_nothing_is_computed_for_who_has_gone(
     assert {number: status for number, (status, _) in harness.responses.items()} == {0: 200, 1: 499, 2: 200, 3: 499}
 
 
-def test_the_body_of_who_has_gone_is_let_go(models: Path, small: Model, rng: np.random.Generator) -> None:
+def test_the_body_of_a_disconnected_client_is_released(models: Path, small: Model, rng: np.random.Generator) -> None:
     async def run() -> Harness:
         harness = Harness(models)
         for number in range(3):
@@ -408,7 +410,7 @@ def test_the_body_of_who_has_gone_is_let_go(models: Path, small: Model, rng: np.
     assert harness.budget.held == 0
 
 
-def test_answers_are_counted_soon(models: Path, small: Model, rng: np.random.Generator) -> None:
+def test_responses_are_counted_within_the_interval(models: Path, small: Model, rng: np.random.Generator) -> None:
     async def run() -> Harness:
         harness = Harness(models)
         harness.submit(0, "small", _rows(rng, 1))
@@ -419,7 +421,7 @@ def test_answers_are_counted_soon(models: Path, small: Model, rng: np.random.Gen
     assert asyncio.run(run()).seen(outcome="ok") == 1
 
 
-def test_many_answers_are_counted_at_once(models: Path, small: Model, rng: np.random.Generator) -> None:
+def test_a_full_batch_of_responses_is_counted_immediately(models: Path, small: Model, rng: np.random.Generator) -> None:
     async def run() -> Harness:
         harness = Harness(models)
         for number in range(COUNT_BATCH):

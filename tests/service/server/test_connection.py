@@ -1,4 +1,4 @@
-"""The event-loop server's own: what the parser refuses, what a deadline cuts, and connections that misbehave."""
+"""Connections of the event-loop server: parse errors, timeouts, pipelining and misbehaving clients."""
 
 import io
 import json
@@ -32,7 +32,7 @@ WIDTHS = {"iris": (4, 8, 3), "large": (4, 2200, 2200, 3)}
 
 
 def _artifact(name: str) -> Artifact:
-    """The same at every call, with sums of about 1, as training leaves them."""
+    """The same artifact at every call, with sums of about 1, as after training."""
     drawn = make_artifact(np.random.default_rng(0), WIDTHS[name])
     layers = [
         Dense(layer.kernel / len(layer.kernel) ** 0.5, layer.bias, layer.activation)
@@ -72,26 +72,26 @@ HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\n"
 @pytest.mark.parametrize(
     ("sent", "status", "message"),
     [
-        (b"hello\r\n\r\n", 400, "not HTTP/1.1"),
-        (b"GET / HTTP/9.9\r\n\r\n", 400, "not HTTP/1.1"),
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, "not HTTP/1.1"),
-        (b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n", 400, "not HTTP/1.1"),
-        (HEAD + b"Content-Length: ten\r\n\r\n", 400, "not HTTP/1.1"),
-        (HEAD + b"Content-Length: -1\r\n\r\n", 400, "not HTTP/1.1"),
-        (HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", 400, "not HTTP/1.1"),
-        (HEAD + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n", 400, "not HTTP/1.1"),
+        (b"hello\r\n\r\n", 400, "not valid HTTP/1.1"),
+        (b"GET / HTTP/9.9\r\n\r\n", 400, "not valid HTTP/1.1"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, "not valid HTTP/1.1"),
+        (b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n", 400, "not valid HTTP/1.1"),
+        (HEAD + b"Content-Length: ten\r\n\r\n", 400, "not valid HTTP/1.1"),
+        (HEAD + b"Content-Length: -1\r\n\r\n", 400, "not valid HTTP/1.1"),
+        (HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", 400, "not valid HTTP/1.1"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n", 400, "not valid HTTP/1.1"),
         (HEAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, ""),
         (HEAD + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", 400, ""),
-        (HEAD + b"Host: y\r\n\r\n", 400, "two Host headers"),
-        (HEAD + b"A b: c\r\n\r\n", 400, "not HTTP/1.1"),
-        (HEAD + b"Host: y\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", 400, "two Host headers"),
+        (HEAD + b"Host: y\r\n\r\n", 400, "several Host headers: send one"),
+        (HEAD + b"A b: c\r\n\r\n", 400, "not valid HTTP/1.1"),
+        (HEAD + b"Host: y\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", 400, "several Host headers: send one"),
         (b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414, "longer than 4094"),
         (HEAD + b"X: " + b"a" * 9000 + b"\r\n\r\n", 431, "a header is longer than 8190"),
         (HEAD + b"".join(b"X%d: a\r\n" % i for i in range(101)) + b"\r\n", 431, "more than 100 headers"),
         (HEAD + b"X: " + b"a" * 10**6, 431, "the headers are larger than 65536"),
     ],
 )
-def test_what_is_no_request(sent: bytes, status: int, message: str, server: Server) -> None:
+def test_invalid_requests_are_rejected(sent: bytes, status: int, message: str, server: Server) -> None:
     before = total(server.scrape(), "npserve_http_requests_total", code=str(status))
     with Wire(server.port) as wire:
         _check_error(wire.send(sent).answer(), status, message)
@@ -104,27 +104,27 @@ def test_what_is_no_request(sent: bytes, status: int, message: str, server: Serv
 @pytest.mark.parametrize(
     ("sent", "message"),
     [
-        (b"", "the headers did not come within 1 seconds"),
-        (b"POST PATH HT", "the headers did not come"),
-        (b"POST PATH HTTP/1.1\r\nHost: x\r\nX: y", "the headers did not come"),
-        (b"POST PATH HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n", "the body did not come"),
-        (b'POST PATH HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"inst', "the body did not come"),
-        (b"POST PATH HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", "the body did not come"),
+        (b"", "the headers did not arrive within 1 seconds"),
+        (b"POST PATH HT", "the headers did not arrive"),
+        (b"POST PATH HTTP/1.1\r\nHost: x\r\nX: y", "the headers did not arrive"),
+        (b"POST PATH HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n", "the body did not arrive"),
+        (b'POST PATH HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"inst', "the body did not arrive"),
+        (b"POST PATH HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", "the body did not arrive"),
     ],
 )
-def test_who_dawdles_is_cut(path: str, sent: bytes, message: str, server: Server) -> None:
+def test_slow_requests_time_out(path: str, sent: bytes, message: str, server: Server) -> None:
     began = time.monotonic()
     with Wire(server.port) as wire:
         answer = wire.send(sent.replace(b"PATH", path.encode())).answer()
         if path == "/nowhere" and "body" in message and answer is not None and answer.status == 404:
-            answer = None  # the app had no need of the body
+            answer = None  # the app did not need the body
         else:
             _check_error(answer, 408, message)
         assert wire.answer() is None
     assert time.monotonic() - began < SECONDS + 2
 
 
-def test_what_is_refused_of_a_head_request_has_no_body(server: Server) -> None:
+def test_the_error_response_to_a_head_request_has_no_body(server: Server) -> None:
     with Wire(server.port) as wire:
         answer = wire.send(message("HEAD", "/livez", b"12345")[:-1]).answer("HEAD")
         assert answer is not None
@@ -134,7 +134,7 @@ def test_what_is_refused_of_a_head_request_has_no_body(server: Server) -> None:
 
 
 @pytest.mark.parametrize("part", ["head", "body"])
-def test_a_trickle_is_not_enough(part: str, server: Server) -> None:
+def test_a_trickle_of_bytes_does_not_extend_the_timeout(part: str, server: Server) -> None:
     sent = GOOD if part == "head" else GOOD[-len(BODY) :]
     with Wire(server.port) as wire:
         if part == "body":
@@ -149,7 +149,7 @@ def test_a_trickle_is_not_enough(part: str, server: Server) -> None:
         assert SECONDS - 0.2 < time.monotonic() - began < SECONDS + 2
 
 
-def test_an_idle_connection_that_was_used_stays(server: Server) -> None:
+def test_an_idle_keep_alive_connection_stays_open(server: Server) -> None:
     with Wire(server.port) as wire:
         for pause in (0, SECONDS + 0.5, 0):
             time.sleep(pause)
@@ -158,7 +158,7 @@ def test_an_idle_connection_that_was_used_stays(server: Server) -> None:
             assert answer.status == 200
 
 
-def test_pipelined_requests_are_answered_in_their_order(server: Server) -> None:
+def test_pipelined_responses_are_in_request_order(server: Server) -> None:
     sent = [
         GOOD,
         message("GET", "/livez"),
@@ -181,14 +181,14 @@ def test_pipelined_requests_are_answered_in_their_order(server: Server) -> None:
 
 
 @pytest.mark.parametrize("refused", [b"hello\r\n\r\n", HEAD + b"Host: y\r\n\r\n"])
-def test_what_is_refused_behind_requests_is_answered_after_them(refused: bytes, server: Server) -> None:
+def test_a_rejection_is_sent_after_the_responses_to_earlier_requests(refused: bytes, server: Server) -> None:
     sent = GOOD + message("POST", "/predict", b"hello", Content_Type=JSON) + message("GET", "/models") + refused + GOOD
     with Wire(server.port) as wire:
         wire.send(sent)
         assert [answer and answer.status for answer in (wire.answer() for _ in range(5))] == [200, 400, 200, 400, None]
 
 
-def test_what_follows_a_body_that_is_too_long_is_ignored(server: Server) -> None:
+def test_data_after_a_body_that_is_too_large_is_ignored(server: Server) -> None:
     large = message("POST", "/predict", b" " * 5_000_000, Content_Type=JSON)
     for rest in (b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", b"garbage\r\n\r\n", GOOD):
         with Wire(server.port) as wire:
@@ -197,12 +197,12 @@ def test_what_follows_a_body_that_is_too_long_is_ignored(server: Server) -> None
         assert [answer and answer.status for answer in answers] == [413, None]
 
 
-def test_so_many_requests_at_once_that_they_would_fill_the_memory(server: Server) -> None:
+def test_the_number_of_pipelined_requests_is_limited(server: Server) -> None:
     with Wire(server.port) as wire:
         wire.send(message("GET", "/livez") * 2000)
         answers = [wire.answer() for _ in range(MAX_PIPELINED)]
         assert {answer and answer.status for answer in answers} == {200}
-        _check_error(wire.answer(), 429, "more than 100 requests are sent at once")
+        _check_error(wire.answer(), 429, "more than 100 requests are pending: wait for the responses")
         assert wire.answer() is None
 
 
@@ -211,7 +211,7 @@ OFFER = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2_Setti
 
 @pytest.mark.parametrize("cut", [0, 20, len(BODY)])
 @pytest.mark.parametrize("upgrade", ["h2c", "websocket", "TLS/1.3"])
-def test_the_offer_of_another_protocol_is_not_taken(upgrade: str, cut: int, server: Server) -> None:
+def test_an_upgrade_to_another_protocol_is_ignored(upgrade: str, cut: int, server: Server) -> None:
     offered = message("POST", "/predict", BODY, Content_Type=JSON, Connection="Upgrade", Upgrade=upgrade)
     sent = offered + message("GET", "/livez", None, **OFFER)
     sent += chunked("POST", "/predict", BODY, 7, Content_Type=JSON, **OFFER)
@@ -222,7 +222,7 @@ def test_the_offer_of_another_protocol_is_not_taken(upgrade: str, cut: int, serv
         assert [answer and answer.status for answer in (wire.answer() for _ in range(4))] == [200] * 4
 
 
-def test_a_body_is_never_taken_for_a_request(server: Server) -> None:
+def test_a_body_is_never_parsed_as_a_request(server: Server) -> None:
     smuggled = message("GET", "/livez")
     with Wire(server.port) as wire:
         wire.send(message("POST", "/predict", smuggled, Content_Type=JSON, **OFFER)[: -len(smuggled)])
@@ -235,14 +235,14 @@ def test_a_body_is_never_taken_for_a_request(server: Server) -> None:
         assert "predictions" in json.loads(answer.body)
 
 
-def test_no_proxy_and_no_other_version(server: Server) -> None:
+def test_connect_and_other_http_versions_are_rejected(server: Server) -> None:
     with Wire(server.port) as wire:
-        _check_error(wire.send(b"CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n").answer(), 405, "no proxy")
+        _check_error(wire.send(b"CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n").answer(), 405, "not a proxy")
     with Wire(server.port) as wire:
-        _check_error(wire.send(b"GET /livez HTTP/2.0\r\nHost: x\r\n\r\n").answer(), 505, "only HTTP/1.1")
+        _check_error(wire.send(b"GET /livez HTTP/2.0\r\nHost: x\r\n\r\n").answer(), 505, "use HTTP/1.1")
 
 
-def test_fields_behind_a_body_mean_nothing(server: Server) -> None:
+def test_trailers_are_ignored(server: Server) -> None:
     sent = chunked("POST", "/predict", BODY, Content_Type=JSON, X_Request_ID="mine")
     trailed = sent[:-2] + b"Content-Type: text/plain\r\nContent-Encoding: gzip\r\nX-Request-ID: theirs\r\n\r\n"
     with Wire(server.port) as wire:
@@ -252,7 +252,7 @@ def test_fields_behind_a_body_mean_nothing(server: Server) -> None:
 
 
 @pytest.mark.parametrize("endless", [b"0\r\nX: ", b"1;a="])
-def test_what_never_ends_behind_a_body_is_refused(endless: bytes, server: Server) -> None:
+def test_endless_trailers_and_chunk_extensions_are_rejected(endless: bytes, server: Server) -> None:
     with Wire(server.port) as wire:
         wire.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n" + endless)
         with suppress(OSError):
@@ -262,7 +262,7 @@ def test_what_never_ends_behind_a_body_is_refused(endless: bytes, server: Server
         _check_error(wire.answer(), 431, "larger than 65536 bytes")
 
 
-def test_a_client_that_sends_no_more_gets_its_answers(server: Server) -> None:
+def test_a_half_closed_connection_gets_its_responses(server: Server) -> None:
     large = message("POST", "/models/large/predict", BODY, Content_Type=JSON)
     for sent, statuses in ((GOOD, [200]), (large + message("GET", "/livez") + GOOD[:-5], [200, 200]), (b"", [])):
         with Wire(server.port) as wire:
@@ -274,8 +274,8 @@ def test_a_client_that_sends_no_more_gets_its_answers(server: Server) -> None:
             assert wire.answer() is None
 
 
-def test_half_bodies_to_the_app_keep_nobody_waiting(server: Server) -> None:
-    """A page that waits for slow clients takes a second each time; one that does not, only on a busy machine."""
+def test_slow_bodies_for_the_app_do_not_block_others(server: Server) -> None:
+    """A blocked request takes a second every time; any other only on a busy machine, hence two attempts."""
     half = message("POST", "/v2/repository/index", b"{" + b" " * 99)[:-99]
     for _ in range(2):
         slow_clients = [Wire(server.port).send(half) for _ in range(20)]
@@ -285,13 +285,13 @@ def test_half_bodies_to_the_app_keep_nobody_waiting(server: Server) -> None:
         took = time.monotonic() - began
         for client in slow_clients:
             with client:
-                _check_error(client.answer(), 408, "the body did not come")
+                _check_error(client.answer(), 408, "the body did not arrive")
         if took < SECONDS:
             break
     assert took < SECONDS
 
 
-def test_each_head_has_its_own_deadline(server: Server) -> None:
+def test_each_request_has_its_own_header_timeout(server: Server) -> None:
     stream = GOOD * 8
     step = len(GOOD) // 3
     with Wire(server.port) as wire:
@@ -301,7 +301,7 @@ def test_each_head_has_its_own_deadline(server: Server) -> None:
         assert {answer and answer.status for answer in (wire.answer() for _ in range(8))} == {200}
 
 
-def test_only_who_is_promised_it_is_told_to_go_on(server: Server) -> None:
+def test_100_continue_is_sent_to_http_1_1_clients_only(server: Server) -> None:
     for version, expected in (("1.1", b"HTTP/1.1 100 Continue"), ("1.0", b"HTTP/1.1 200 OK")):
         sent = message("POST", "/predict", BODY, Content_Type=JSON, Expect="100-continue")
         with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
@@ -311,7 +311,7 @@ def test_only_who_is_promised_it_is_told_to_go_on(server: Server) -> None:
             assert connection.recv(100).startswith(expected)
 
 
-def test_fields_with_underscores_are_left_out(server: Server) -> None:
+def test_headers_with_underscores_are_ignored(server: Server) -> None:
     for path in (b"/predict", b"/livez"):
         sent = GOOD.replace(b"/predict", path).replace(b"Host: x", b"Host: x\r\nX_Request_ID: mine")
         with Wire(server.port) as wire:
@@ -320,7 +320,7 @@ def test_fields_with_underscores_are_left_out(server: Server) -> None:
             assert len(answer.headers["x-request-id"]) == 32
 
 
-def test_bodies_that_nobody_reads_do_not_add_up(server: Server) -> None:
+def test_unused_bodies_do_not_accumulate(server: Server) -> None:
     with Wire(server.port) as wire:
         for _ in range(30):
             answer = wire.send(message("POST", "/nowhere", b" " * 2**20)).answer()
@@ -328,7 +328,7 @@ def test_bodies_that_nobody_reads_do_not_add_up(server: Server) -> None:
             assert answer.status == 404
 
 
-def test_an_idle_connection_is_closed_in_time(models: Path) -> None:
+def test_an_idle_connection_is_closed_after_the_keep_alive_time(models: Path) -> None:
     publish(models, "iris", _artifact("iris"), {}, {})
     with Server(models, workers=1, GUNICORN_CMD_ARGS="--keep-alive 1") as server:
         server.wait_until_ready()
@@ -344,7 +344,7 @@ def test_an_idle_connection_is_closed_in_time(models: Path) -> None:
 
 @pytest.mark.parametrize("size", [4 * 2**20 + 1, 9 * 2**20])
 @pytest.mark.parametrize("how", [message, chunked])
-def test_a_body_that_is_too_large_is_answered_and_the_connection_closed(how: object, size: int, server: Server) -> None:
+def test_a_body_that_is_too_large_is_a_413_and_closes_the_connection(how: object, size: int, server: Server) -> None:
     assert callable(how)
     options = {"size": 2**16} if how is chunked else {}
     with Wire(server.port) as wire:
@@ -352,7 +352,7 @@ def test_a_body_that_is_too_large_is_answered_and_the_connection_closed(how: obj
         assert wire.answer() is None
 
 
-def test_a_client_that_leaves_is_forgotten(server: Server) -> None:
+def test_requests_of_disconnected_clients_leave_no_trace(server: Server) -> None:
     for sent in (GOOD[:-5], GOOD, GOOD * 20):
         for _ in range(20):
             with Wire(server.port) as wire:
@@ -361,7 +361,7 @@ def test_a_client_that_leaves_is_forgotten(server: Server) -> None:
     assert requests.post(f"{server.url}/predict", data=BODY, timeout=5).status_code == 200
 
 
-def test_clients_that_leave_before_their_answers_are_no_error(models: Path) -> None:
+def test_clients_that_disconnect_early_cause_no_errors(models: Path) -> None:
     publish(models, "iris", _artifact("iris"), {}, {})
     with Server(models, workers=1) as server:
         server.wait_until_ready()
@@ -373,7 +373,7 @@ def test_clients_that_leave_before_their_answers_are_no_error(models: Path) -> N
     assert errors == ""
 
 
-def test_what_begins_behind_a_body_that_is_too_large_is_forgotten(models: Path) -> None:
+def test_a_request_begun_after_a_body_that_is_too_large_is_ignored(models: Path) -> None:
     publish(models, "iris", _artifact("iris"), {}, {})
     large, half = message("POST", "/predict", b" " * (4 * 2**20 + 1), Content_Type=JSON), GOOD[:-5]
     with Server(models, workers=1) as server:
@@ -398,14 +398,14 @@ MANY = json.dumps({"instances": [[1, 2, 3, 4]] * 10_000}).encode()
         message("POST", "/predict", MANY, Content_Type=JSON) * 20 + message("GET", "/models", Connection="close"),
         message("GET", "/openapi.json") * 99,
     ],
-    ids=["predictions", "the last one", "pages"],
+    ids=["predictions", "Connection: close", "pages"],
 )
-def test_who_takes_no_answers_is_cut(sent: bytes, server: Server) -> None:
+def test_a_client_that_does_not_read_is_disconnected(sent: bytes, server: Server) -> None:
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.settimeout(3)
         connection.connect(("127.0.0.1", server.port))
-        with suppress(TimeoutError, ConnectionError):  # the server reads no more, and then hangs up
+        with suppress(TimeoutError, ConnectionError):  # the server stops reading, then aborts
             connection.sendall(sent)
         assert requests.post(f"{server.url}/predict", data=BODY, timeout=5).status_code == 200
         time.sleep(4 * SECONDS)
@@ -417,8 +417,8 @@ def test_who_takes_no_answers_is_cut(sent: bytes, server: Server) -> None:
     assert requests.post(f"{server.url}/predict", data=BODY, timeout=5).status_code == 200
 
 
-def test_who_takes_answers_slowly_gets_them_whole(server: Server) -> None:
-    """Here in 4 seconds, four times as long as a client may take none."""
+def test_a_slow_reader_gets_complete_responses(server: Server) -> None:
+    """It reads for 4 seconds, four times the limit for a client that reads nothing."""
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", server.port))
@@ -433,7 +433,7 @@ def test_who_takes_answers_slowly_gets_them_whole(server: Server) -> None:
     assert received.endswith(b'{"status":"alive"}')
 
 
-def test_bodies_of_clients_that_left_are_forgotten(server: Server) -> None:
+def test_bodies_of_disconnected_clients_are_freed(server: Server) -> None:
     def mebibytes() -> float:
         (worker,) = server.workers()
         return int(Path(f"/proc/{worker}/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
@@ -449,11 +449,11 @@ def test_bodies_of_clients_that_left_are_forgotten(server: Server) -> None:
     server.wait_for(lambda: mebibytes() < before + 80)
 
 
-def test_slow_clients_keep_nobody_waiting_and_all_are_closed(server: Server) -> None:
-    """500 half-sent heads, 500 half-sent bodies and 500 silent connections beside people who are in earnest."""
+def test_slow_clients_do_not_block_others_and_time_out(server: Server) -> None:
+    """500 incomplete heads, 500 incomplete bodies and 500 silent connections beside a normal client."""
     slow_clients = [
         socket.create_connection(("127.0.0.1", server.port), 10) for _ in range(1500)
-    ]  # opened before the clock starts: the deadline is a second
+    ]  # all open before the measurement, because the timeout is only a second
     for number, client in enumerate(slow_clients):
         client.sendall((GOOD[:30], GOOD[:-5], b"")[number % 3])
     slowest, answered = 0.0, 0
@@ -472,7 +472,7 @@ def test_slow_clients_keep_nobody_waiting_and_all_are_closed(server: Server) -> 
         client.close()
 
 
-def test_many_clients_get_their_own_answers(server: Server) -> None:
+def test_concurrent_clients_get_their_own_responses(server: Server) -> None:
     wrong = []
 
     def ask(number: int) -> None:
@@ -494,7 +494,7 @@ def test_many_clients_get_their_own_answers(server: Server) -> None:
 
 
 @pytest.mark.parametrize("name", ["iris", "large"])
-def test_many_binary_rows_beside_single_ones(name: str, server: Server, rng: np.random.Generator) -> None:
+def test_large_binary_requests_beside_single_rows(name: str, server: Server, rng: np.random.Generator) -> None:
     model = _artifact(name).model
     count = 20_000 if name == "iris" else 200
     many = rng.normal(size=(count, 4)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The table of a connection's states is complete, and a connection stays in it whatever its client does."""
+"""The state tables are complete, and no sequence of client events leaves them."""
 
 import asyncio
 import json
@@ -34,12 +34,12 @@ def test_the_table_has_every_state_and_every_event() -> None:
         assert {state for row in table.values() for state in row.values()} == _values(states)
 
 
-def test_nothing_is_sent_or_received_after_the_end() -> None:
+def test_the_final_states_are_never_left() -> None:
     assert {*READING[Reading.ENDED].values()} == {Reading.ENDED}
     assert {*WRITING[Writing.CLOSED].values()} == {Writing.CLOSED}
 
 
-def test_an_event_that_a_state_does_not_know_is_an_error() -> None:
+def test_an_event_without_a_transition_raises() -> None:
     state = ConnectionState()
     with pytest.raises(KeyError):
         state.on_read(ReadEvent.REQUEST)
@@ -49,7 +49,7 @@ def test_an_event_that_a_state_does_not_know_is_an_error() -> None:
 
 
 class Transport:
-    """A transport to a client that reads now and then."""
+    """A transport to a client that reads only at times."""
 
     def __init__(self) -> None:
         self.unsent, self.sent, self.closing, self.paused = 0, bytearray(), False, False
@@ -103,7 +103,7 @@ REQUESTS = [
     message("POST", "/predict", json.dumps({"instances": [ROW] * 3000}).encode(), Content_Type=JSON),
     chunked("POST", "/predict", json.dumps({"instances": [ROW] * 100}).encode(), 500, Content_Type=JSON),
     message("POST", "/predict", b"not JSON", Content_Type=JSON),
-    message("POST", "/predict", b"x" * 300_000, Content_Type=JSON),  # larger than is allowed
+    message("POST", "/predict", b"x" * 300_000, Content_Type=JSON),  # above the limit
     message("POST", "/predict", b"{}", Expect="100-continue"),
     message("POST", "/predict", b"{}", Connection="Upgrade", Upgrade="h2c"),
     message("GET", "/livez"),
@@ -163,7 +163,7 @@ _WEIGHTS /= _WEIGHTS.sum()
 
 
 def _check(connection: HTTPConnection) -> None:
-    """Check what the theory of operation says."""
+    """Check the invariants of the theory of operation."""
     state, exchanges = connection._state, connection._exchanges
     assert len(exchanges) <= MAX_PIPELINED + 1
     if state.reading is Reading.BODY or state.writing is Writing.RESPONDING:
@@ -173,7 +173,7 @@ def _check(connection: HTTPConnection) -> None:
         assert len(exchanges) == 1
 
 
-def test_a_connection_stays_in_its_states(app: Flask, rng: np.random.Generator) -> None:
+def test_random_events_keep_the_invariants(app: Flask, rng: np.random.Generator) -> None:
     errors: list[dict[str, Any]] = []
 
     async def run() -> None:

@@ -1,4 +1,4 @@
-"""However many send or take their bytes slowly, a worker holds only so many; small requests are always taken."""
+"""The memory that a worker holds for slow clients is bounded; small requests are always accepted."""
 
 import gzip
 import json
@@ -35,7 +35,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def _rows(size: int, path: str = "/predict") -> bytes:
-    """A request whose body is an array of about so many bytes."""
+    """A request with an array of about `size` bytes."""
     return message("POST", path, write_npy(np.ones((size // 16, 4), np.float32)), Content_Type=NPY)
 
 
@@ -46,19 +46,21 @@ def _ask(server: Server, sent: bytes) -> Received:
         return answer
 
 
-def _is_taken(server: Server) -> bool:
+def _is_accepted(server: Server) -> bool:
     return _ask(server, _rows(100_000)).status == 200
 
 
-def test_a_large_body_is_refused_while_others_hold_too_much(server: Server) -> None:
+def test_a_large_body_is_shed_while_others_hold_too_much(server: Server) -> None:
     large, few = _rows(MOST * 2 // 3), json.dumps({"instances": [ROW]}).encode()
     with Wire(server.port) as one, Wire(server.port) as other:
         one.send(large[:-1])
         other.send(large[:-1])
-        server.wait_for(lambda: not _is_taken(server))
+        server.wait_for(lambda: not _is_accepted(server))
         refused = _ask(server, _rows(100_000))
         assert (refused.status, refused.headers["retry-after"], refused.headers["connection"]) == (503, "1", "close")
-        assert json.loads(refused.body) == {"error": "too much is being sent at once: try again"}
+        assert json.loads(refused.body) == {
+            "error": "the server holds too many bytes of other requests: try again later"
+        }
         offered = _ask(server, _rows(100_000).replace(b"Host: x", b"Host: x\r\nConnection: Upgrade\r\nUpgrade: h2c"))
         assert (offered.status, offered.headers["retry-after"]) == (503, "1")
         assert total(server.scrape(), "npserve_http_requests_total", route="/predict", code="503") >= 2
@@ -67,7 +69,7 @@ def test_a_large_body_is_refused_while_others_hold_too_much(server: Server) -> N
             answer = wire.send(large[-1:]).answer()
             assert answer is not None
             assert answer.status == 200
-    assert _is_taken(server)
+    assert _is_accepted(server)
 
 
 def test_a_single_body_may_be_larger_than_the_budget(server: Server) -> None:
@@ -82,17 +84,17 @@ BROKEN = chunked("POST", "/predict", b"x" * 1_000_000, 100_000, Content_Type=NPY
 @pytest.mark.parametrize(
     ("sent", "status"),
     [
-        pytest.param(WHOLE, 200, id="answered"),
-        pytest.param(WHOLE[:-1], None, id="left half-way"),
-        pytest.param(LAST + WHOLE[:-1], 200, id="behind the last"),
-        pytest.param(BROKEN, 400, id="not in chunks"),
+        pytest.param(WHOLE, 200, id="complete"),
+        pytest.param(WHOLE[:-1], None, id="disconnected"),
+        pytest.param(LAST + WHOLE[:-1], 200, id="after the last request"),
+        pytest.param(BROKEN, 400, id="malformed chunks"),
         pytest.param(_rows(LARGEST + 100), 413, id="too large"),
-        pytest.param(WHOLE.replace(b"/predict", b"/nowhere"), 404, id="too large for a page"),
-        pytest.param(message("POST", "/nowhere", b" " * 3_000_000), 404, id="answered by a page"),
-        pytest.param(WHOLE[:-1] + b"!" + BROKEN, 200, id="refused behind another"),
+        pytest.param(WHOLE.replace(b"/predict", b"/nowhere"), 404, id="binary to an unknown path"),
+        pytest.param(message("POST", "/nowhere", b" " * 3_000_000), 404, id="unknown path"),
+        pytest.param(WHOLE[:-1] + b"!" + BROKEN, 200, id="rejected after another"),
     ],
 )
-def test_what_has_ended_is_held_no_longer(sent: bytes, status: int | None, server: Server) -> None:
+def test_completed_requests_hold_nothing(sent: bytes, status: int | None, server: Server) -> None:
     for _ in range(10):
         with Wire(server.port) as wire:
             wire.send(sent)
@@ -100,16 +102,16 @@ def test_what_has_ended_is_held_no_longer(sent: bytes, status: int | None, serve
                 answer = wire.answer()
                 assert answer is not None
                 assert answer.status == status
-    server.wait_for(lambda: _is_taken(server))
+    server.wait_for(lambda: _is_accepted(server))
 
 
-def test_a_connection_that_breaks_holds_nothing(server: Server) -> None:
+def test_a_reset_connection_holds_nothing(server: Server) -> None:
     for _ in range(3):
         with Wire(server.port) as wire:
             wire.send(WHOLE[:-1])
             time.sleep(0.1)
             wire.reset()
-    server.wait_for(lambda: _is_taken(server))
+    server.wait_for(lambda: _is_accepted(server))
 
 
 def test_a_half_closed_connection_holds_nothing(server: Server) -> None:
@@ -118,10 +120,10 @@ def test_a_half_closed_connection_holds_nothing(server: Server) -> None:
             wire = wires.enter_context(Wire(server.port))
             wire.send(WHOLE[:-1]).shut()
             assert wire.answer() is None
-        assert _is_taken(server)
+        assert _is_accepted(server)
 
 
-def test_small_bodies_that_ask_for_large_answers_are_counted_too(server: Server) -> None:
+def test_large_responses_to_small_bodies_count_against_the_budget(server: Server) -> None:
     body = gzip.compress(write_npy(np.zeros((60_000, 4), np.int8)))
     fields = {"Content_Type": NPY, "Content_Encoding": "gzip"}
     asked = message("POST", "/models/wide/predict", body, **fields)
@@ -131,19 +133,19 @@ def test_small_bodies_that_ask_for_large_answers_are_counted_too(server: Server)
         answers = [wire.answer() for wire in wires]
     assert {answer.status for answer in answers if answer} == {200, 503}
     shed = [json.loads(answer.body)["error"] for answer in answers if answer and answer.status == 503]
-    assert {*shed} == {"too much is asked for at once: try again"}
+    assert {*shed} == {"the server is busy with other large requests: try again later"}
     assert total(server.scrape(), "npserve_request_seconds_count", model="wide", outcome="shed") == len(shed)
-    server.wait_for(lambda: _is_taken(server))
+    server.wait_for(lambda: _is_accepted(server))
 
 
-@pytest.mark.parametrize("taken", [True, False])
-def test_an_answer_that_nobody_takes_is_held_too(taken: bool, server: Server) -> None:
+@pytest.mark.parametrize("read", [True, False])
+def test_an_unread_response_counts_against_the_budget(read: bool, server: Server) -> None:
     with Wire(server.port) as wire:
-        wire.send(_rows(MOST // 3, "/models/wide/predict"))  # the answer is eight times as large
-        server.wait_for(lambda: not _is_taken(server))
-        if taken:
+        wire.send(_rows(MOST // 3, "/models/wide/predict"))  # the response is eight times as large
+        server.wait_for(lambda: not _is_accepted(server))
+        if read:
             answer = wire.answer()
             assert answer is not None
             assert answer.status == 200
-            server.wait_for(lambda: _is_taken(server))
-    server.wait_for(lambda: _is_taken(server))
+            server.wait_for(lambda: _is_accepted(server))
+    server.wait_for(lambda: _is_accepted(server))

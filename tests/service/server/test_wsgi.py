@@ -1,4 +1,4 @@
-"""The app behind the event-loop server is called as WSGI says, and never raises."""
+"""The event-loop server calls the app as PEP 3333 specifies, and turns exceptions into a 500."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ def _head(**fields: str) -> RequestHead:
     return RequestHead("POST", "/a/ü", "b=%20", HeaderFields(raw), keep_alive=True)
 
 
-def test_what_the_app_is_told() -> None:
+def test_the_environment_of_a_request() -> None:
     fields = {"host": "here", "content_type": JSON, "content_length": "9", "transfer_encoding": "chunked", "x_y": "z"}
     environ = make_environ(_head(**fields), b"body", ADDRESS, ("10.0.0.1", 5))
     assert environ.pop("wsgi.input").read() == b"body"
@@ -58,13 +58,13 @@ def _broken_later(environ: dict[str, Any], start_response: Any) -> Iterable[byte
 
 
 @pytest.mark.parametrize("app", [_broken, _broken_later])
-def test_a_mistake_beyond_the_app_is_an_answer_too(app: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_outside_flask_is_a_500(app: Any, caplog: pytest.LogCaptureFixture) -> None:
     answer = call_app(app, {})
     assert (answer.status, json.loads(answer.body)) == (500, {"error": "internal error"})
-    assert "a page failed" in caplog.text
+    assert "the WSGI application raised an error" in caplog.text
 
 
-def test_what_the_app_opened_is_closed() -> None:
+def test_the_response_iterable_is_closed() -> None:
     closed = []
 
     class Parts(list[bytes]):
@@ -79,7 +79,7 @@ def test_what_the_app_opened_is_closed() -> None:
     assert closed == [True]
 
 
-def test_answers_come_back_to_the_loop() -> None:
+def test_responses_return_to_the_event_loop() -> None:
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         start_response("200 OK", [])
         return [environ["PATH_INFO"].encode("latin1")]

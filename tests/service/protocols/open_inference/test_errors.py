@@ -64,7 +64,7 @@ def test_what_is_not_there_is_404(path: str, message: str, client: FlaskClient) 
 def test_other_methods_are_405(client: FlaskClient) -> None:
     for method in ("GET", "PUT", "DELETE"):
         answer = client.open(INFER, method=method)
-        assert (answer.status_code, error(answer)) == (405, f"{INFER} takes OPTIONS, POST")
+        assert (answer.status_code, error(answer)) == (405, f"{method} is not allowed for {INFER}: use OPTIONS, POST")
 
 
 def test_nothing_loaded_is_503(iris: Path) -> None:
