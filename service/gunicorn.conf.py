@@ -37,6 +37,12 @@ try:
 except SettingsError as error:
     sys.exit(f"Error: {error}")
 
+
+def _print(text: str) -> None:
+    with suppress(OSError):  # the reader of stdout may have closed it
+        print(text, flush=True)
+
+
 keep_freed_memory()  # in the master; workers inherit it
 
 wsgi_app = "service.app:create_app()"
@@ -57,7 +63,7 @@ def on_starting(server: Any) -> None:
     try:
         reset(_metrics)
     except OSError as error:
-        sys.exit(f"Error: PROMETHEUS_MULTIPROC_DIR={_metrics}: {error.strerror}")
+        sys.exit(f"Error: PROMETHEUS_MULTIPROC_DIR={_metrics}: expected a writable folder: {error.strerror}")
 
 
 def pre_fork(server: Any, worker: Any) -> None:
@@ -67,11 +73,6 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 def when_ready(server: Any) -> None:
     _print(f"Listening on {server.LISTENERS[0]}")
-
-
-def _print(text: str) -> None:
-    with suppress(OSError):  # a reader of the first line may have closed the pipe
-        print(text, flush=True)
 
 
 def post_worker_init(worker: Any) -> None:

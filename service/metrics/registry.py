@@ -27,10 +27,8 @@ MAX_VERSIONS = 20
 OTHER = "other"
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 UNMATCHED = "unmatched"
-RANKED_BY = (
-    "npserve_model_info",
-    "npserve_model_loaded_timestamp_seconds",
-)  # ranks versions by how recently they were served
+# Gauges that rank the versions of a model: served now, then last loaded.
+RANKED_BY = ("npserve_model_info", "npserve_model_loaded_timestamp_seconds")
 
 # A prediction takes tens of microseconds to a millisecond; the default buckets of prometheus_client begin at 5 ms.
 REQUEST_BUCKETS = [5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]

@@ -86,9 +86,8 @@ class PredictionPipeline:
         except Exception as error:
             if len(calls) == 1:
                 return [_expected(error, calls[0].pending.request)]
-        return [
-            result for call in calls for result in self.compute([call])
-        ]  # a failing call does not affect the others
+        # One call at a time, so that the failing one does not affect the others.
+        return [result for call in calls for result in self.compute([call])]
 
     def _compute(self, calls: Sequence[PredictionCall]) -> list[Result]:
         rows = [call.decoded.codes for call in calls]

@@ -336,6 +336,16 @@ def test_a_store_without_a_stable_version_prints_how_to_promote(models: Path) ->
     )
 
 
+def test_a_closed_stdout_does_not_stop_the_server(iris: Path) -> None:
+    with Server(iris) as server:
+        assert server.process.stdout is not None
+        assert server.process.stdout.readline() == f"Listening on {server.url}\n"
+        server.process.stdout.close()
+        server.wait_until_ready()
+        _, errors = server.stop()
+    assert "Traceback" not in errors
+
+
 def test_a_port_in_use_is_reported_in_one_line(shared_server: Server) -> None:
     address = f"127.0.0.1:{shared_server.port}"
     command = [sys.executable, "-m", "service", "--models", str(shared_server.models), "--bind", address]
@@ -354,7 +364,7 @@ def test_an_error_is_logged_as_one_line_of_json(iris: Path) -> None:
         assert server.post().status_code == 200
         _, errors = server.stop()
     lines = [json.loads(line) for line in errors.splitlines()]
-    assert len(lines) == 2  # once for each worker, not once a second
+    assert len(lines) == 2  # once per worker, not once per second
     for line in lines:
         assert line["level"] == "error"
         assert "serving.json is damaged" in line["message"]

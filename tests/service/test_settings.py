@@ -86,7 +86,10 @@ def test_an_invalid_metrics_folder_aborts_startup_with_one_line(tmp_path: Path) 
         timeout=20,
     )
     assert run.returncode != 0
-    assert run.stderr == f"Error: PROMETHEUS_MULTIPROC_DIR={tmp_path / 'file/metrics'}: Not a directory\n"
+    assert (
+        run.stderr
+        == f"Error: PROMETHEUS_MULTIPROC_DIR={tmp_path / 'file/metrics'}: expected a writable folder: Not a directory\n"
+    )
 
 
 def test_the_help_has_each_option_with_its_unit_and_default() -> None:

@@ -49,7 +49,7 @@ def test_growth_is_refused_while_others_hold_too_much() -> None:
         budget.reserve().resize(SMALL + 1, "reason")
     assert budget.held == 2 * LARGE + 2
     first.resize(LARGE)  # shrinking is never refused
-    second.settle(3 * LARGE)  # nor is settling
+    second.settle(3 * LARGE)  # bytes that exist already are never refused
     assert budget.held == 4 * LARGE
     first.release()
     second.resize(4 * LARGE)  # its own bytes do not count against it
