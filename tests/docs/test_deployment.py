@@ -4,7 +4,7 @@ import re
 
 import yaml
 
-from tests.docs.pages import ROOT, Page
+from tests.helpers.pages import ROOT, Page
 
 PAGE = Page("docs/docker-and-kubernetes.md")
 

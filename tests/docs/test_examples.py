@@ -14,17 +14,9 @@ from typing import Any
 import pytest
 import requests
 
-from tests.docs.pages import DOCS, README, ROOT, Block, Page
+from tests.helpers.pages import DOCS, NOT_RUN, README, ROOT, SERVERS, Block, Page
 from tests.helpers.server import free_port
 
-SERVERS = "in a terminal of its own"
-NOT_RUN = (
-    "not here: this is what runs this page",
-    "the tests set their own",
-    "needs Docker",
-    "needs a cluster",
-    "takes minutes",
-)
 EXAMPLES = [page for page in DOCS if any(block.note not in NOT_RUN for block in page.blocks)]
 
 
@@ -64,9 +56,15 @@ class Reader:
     def serve(self, command: str) -> None:
         """Start a server in place of the one that runs."""
         self.close()
-        self._server = subprocess.Popen(
-            ["bash", "-c", command], cwd=self.folder, env=self._environment, start_new_session=True
-        )
+        with (self.folder / "server.log").open("wb") as log:
+            self._server = subprocess.Popen(
+                ["bash", "-c", command],
+                cwd=self.folder,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         deadline = time.monotonic() + 60
         while True:
             try:
@@ -112,15 +110,26 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
     for file in files:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / file, tmp_path / file)
-    (tmp_path / ".venv").symlink_to(sys.prefix)
+    _install(tmp_path / ".venv")
     reader = Reader(tmp_path)
     yield reader
     reader.close()
 
 
+def _install(environment: Path) -> None:
+    """Give make the environment of the tests as one that is ready: it must not install anything there."""
+    environment.mkdir()
+    for path in Path(sys.prefix).iterdir():
+        if not path.name.startswith("."):
+            (environment / path.name).symlink_to(path)
+    for marker in (".installer", ".ready", ".ready-for-tests"):
+        (environment / marker).touch()
+
+
 @pytest.mark.slow
 def test_the_readme_can_be_followed(reader: Reader) -> None:
     reader.follow(README)
+    assert (reader.folder / "server.log").read_text().startswith(f"npserve: http://127.0.0.1:{reader.port}\n")
     assert reader.served() == {"digits": {"stable": 1}, "flowers": {"stable": 1, "previous": 2}}
 
 

@@ -5,8 +5,7 @@ import re
 import pytest
 
 from npserve import __version__
-from tests.docs.pages import DOCS, PAGES, README, ROOT, Page
-from tests.docs.test_examples import NOT_RUN, SERVERS
+from tests.helpers.pages import DOCS, NOT_RUN, PAGES, README, ROOT, SERVERS, Page
 
 
 @pytest.mark.parametrize("name", ["README.md", "ARCHITECTURE.md"])

@@ -19,7 +19,7 @@ from service.errors import ClientGone, RequestError
 from service.metrics.registry import Metrics
 from service.protocols.codec import STATUSES
 from service.settings import Settings, option, variable
-from tests.docs.pages import ROOT, Page
+from tests.helpers.pages import ROOT, Page
 from training.__main__ import _parser as training_parser
 from training.config import Config
 from training.files.read import READERS

@@ -6,6 +6,14 @@ from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+SERVERS = "in a terminal of its own"
+NOT_RUN = (
+    "not here: this is what runs this page",
+    "the tests set their own",
+    "needs Docker",
+    "needs a cluster",
+    "takes minutes",
+)
 
 
 @dataclass(frozen=True)
