@@ -1,4 +1,4 @@
-"""A network as plain arrays, and the file it lives in. Imports numpy only.
+"""A network as plain arrays, and the file that stores it. Imports only numpy.
 
 In reading order: `activations`, `network`, `numbers`, `columns` and `features` (from raw rows to inputs), `model`,
 `golden`, `artifact`.

@@ -1,9 +1,8 @@
-"""The elementwise functions between dense layers, and softmax: each value beside its gradient.
+"""The elementwise functions between dense layers, and softmax: each function beside its gradient.
 
-`forward(z)` overwrites the pre-activations z (B, U) with the outputs y. `backward(g, y)` overwrites
-the gradient with respect to y with the one with respect to z; where `from_input` is set it is
-`backward(g, z)`, and the caller must have kept z. Names, formulas and constants are those of
-Keras 3 (`keras/src/activations/activations.py`).
+`forward(z)` overwrites the preactivations z (B, U) with the outputs y. `backward(g, y)` overwrites the gradient g with
+respect to y with the gradient with respect to z. If `from_input` is set, it is `backward(g, z)`, and the caller must
+keep z. Names, formulas and constants are those of Keras 3 (`keras/src/activations/activations.py`).
 """
 
 import math
@@ -24,7 +23,7 @@ SELU_SCALE = 1.0507009873554805
 
 @dataclass(frozen=True)
 class Activation:
-    """One row of the table: a name, the function and its gradient."""
+    """An activation function: its name, the function and its gradient."""
 
     name: str
     forward: Callable[[Array], Array]
@@ -66,7 +65,7 @@ def _selu_gradient(g: Array, y: Array) -> Array:
 
 
 def _sigmoid(z: Array) -> Array:
-    # exp(-z) may overflow to infinity, and 1 / infinity is the right answer.
+    # exp(-z) may overflow to infinity, and 1 / infinity is the correct result.
     with np.errstate(over="ignore"):
         np.exp(np.negative(z, out=z), out=z)
     np.add(z, 1, out=z)
@@ -95,9 +94,9 @@ def _silu_gradient(g: Array, z: Array) -> Array:
 
 
 def _erf(x: Array) -> Array:
-    """The error function, which numpy lacks: the rational approximation of Eigen and XLA.
+    """Compute the error function, which numpy lacks, by the rational approximation of Eigen and XLA.
 
-    At most 1.4e-7 from the true value in float32, and what TensorFlow computes too.
+    In float32 the error is at most 1.4e-7. TensorFlow uses the same approximation.
     """
     x = np.clip(x, -4, 4)
     return x * _polynomial(_ERF_ODD, x * x) / _polynomial(_ERF_EVEN, x * x)
@@ -143,7 +142,7 @@ def _gelu_gradient(g: Array, z: Array) -> Array:
 
 
 def _softmax(z: Array) -> Array:
-    # Less its maximum, the largest exponent is exp(0): nothing overflows, whatever the logits.
+    # After the maximum is subtracted, the largest value is exp(0): no logits can overflow.
     np.subtract(z, z.max(axis=1, keepdims=True), out=z)
     np.exp(z, out=z)
     z /= z.sum(axis=1, keepdims=True)

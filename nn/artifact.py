@@ -1,8 +1,7 @@
-"""The artifact: a model as one `.npz` file that is checked whole before it is used.
+"""The artifact: a model as one `.npz` file, which is checked completely before use.
 
-The members are stored uncompressed and never pickled: `config` and `golden.rows` are JSON as
-uint8, `golden.logits` is float64, `layer0.kernel`, `layer0.bias`, … are float32. The same model
-gives the same bytes.
+The members are stored uncompressed and never pickled: `config` and `golden.rows` are JSON as uint8, `golden.logits` is
+float64, `layer0.kernel`, `layer0.bias`, … are float32. The same model always gives the same bytes.
 """
 
 import io
@@ -28,7 +27,7 @@ Members = dict[str, npt.NDArray[Any]]
 
 
 class ArtifactError(Exception):
-    """A model file that can't be used: which file, and why."""
+    """A model file cannot be used: the path and the reason."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
@@ -37,19 +36,19 @@ class ArtifactError(Exception):
 
 @dataclass(frozen=True)
 class Artifact:
-    """What the file holds: a model, and the rows that prove it."""
+    """The content of the file: a model and its golden rows."""
 
     model: Model
     golden: Golden
 
 
 def save(path: Path, artifact: Artifact) -> None:
-    """Write the file. It is the store that makes this atomic and durable."""
+    """Write the file. The store makes this atomic and durable."""
     path.write_bytes(to_bytes(artifact))
 
 
 def load(path: Path) -> Artifact:
-    """Read, check and try the file. Raises ArtifactError, whatever is wrong with it."""
+    """Read, check and test the file. Raises ArtifactError for any problem."""
     raw = read_artifact_file(path, MAX_BYTES + 1)
     if len(raw) > MAX_BYTES:
         raise ArtifactError(path, f"larger than {MAX_BYTES} bytes")
@@ -57,7 +56,7 @@ def load(path: Path) -> Artifact:
 
 
 def read_artifact_file(path: Path, limit: int = -1) -> bytes:
-    """Read so many bytes of a file at most. Raises ArtifactError where that fails."""
+    """Read at most `limit` bytes of a file. Raises ArtifactError if that fails."""
     try:
         with path.open("rb") as file:
             return file.read(limit)
@@ -66,11 +65,11 @@ def read_artifact_file(path: Path, limit: int = -1) -> bytes:
 
 
 def from_bytes(raw: bytes, path: Path) -> Artifact:
-    """Like `load`, from the bytes of a file; `path` is for the error."""
+    """Load from the bytes of a file; `path` is for error messages."""
     try:
         artifact = _build(_read_members(raw))
         failure = artifact.golden.failure(artifact.model)
-    # Damage shows itself as any of a dozen exceptions of zipfile, numpy, json and our own.
+    # A damaged file may raise any of a dozen exceptions of zipfile, numpy, json and nn.
     except Exception as error:
         raise ArtifactError(path, f"not a model file: {error or type(error).__name__}") from error
     if failure:
@@ -79,7 +78,6 @@ def from_bytes(raw: bytes, path: Path) -> Artifact:
 
 
 def to_bytes(artifact: Artifact) -> bytes:
-    """Return the bytes of the file."""
     model, golden = artifact.model, artifact.golden
     config = {
         "format": FORMAT,
@@ -101,7 +99,7 @@ def to_bytes(artifact: Artifact) -> bytes:
 def _build(members: Members) -> Artifact:
     config = _take_json(members, "config")
     if config["format"] != FORMAT:
-        raise ValueError(f"format {config['format']!r}; this program reads format {FORMAT}")
+        raise ValueError(f"unsupported format {config['format']!r}; this version of npserve reads format {FORMAT}")
     layers = [
         Dense(_take(members, f"layer{number}.kernel"), _take(members, f"layer{number}.bias"), activation)
         for number, activation in enumerate(config["activations"])
@@ -114,7 +112,7 @@ def _build(members: Members) -> Artifact:
     if not golden.rows or golden.logits.shape != (len(golden.rows), model.network.outputs):
         raise ValueError(f"{len(golden.rows)} golden rows do not fit logits of shape {golden.logits.shape}")
     if not 0 < golden.tolerance < math.inf:
-        raise ValueError(f"tolerance {golden.tolerance}")
+        raise ValueError(f"the tolerance must be positive and finite, not {golden.tolerance}")
     return Artifact(model, golden)
 
 
@@ -139,7 +137,7 @@ def _write_members(members: Members) -> bytes:
         for name, array in members.items():
             member = io.BytesIO()
             np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
-            # np.savez would stamp the time of day, and no two files would be alike.
+            # np.savez stores the current time, which would make files of the same model differ.
             archive.writestr(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), member.getvalue())
     return buffer.getvalue()
 
@@ -148,22 +146,22 @@ def _read_members(raw: bytes) -> Members:
     members = {}
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         for info in archive.infolist():
-            # Stored members can't grow when read: no bomb, and the file's size bounds all of it.
+            # Uncompressed members do not grow when read: the file size bounds the memory, also for a hostile file.
             if info.compress_type != zipfile.ZIP_STORED or info.file_size > len(raw):
                 raise ValueError(f"member {info.filename!r} is compressed")
             if info.filename in members:
-                raise ValueError(f"member {info.filename!r} comes twice")
+                raise ValueError(f"duplicate member {info.filename!r}")
             members[info.filename] = _read_array(archive.read(info))
     return {name.removesuffix(".npy"): array for name, array in members.items()}
 
 
 def _read_array(raw: bytes) -> npt.NDArray[Any]:
-    """Read one `.npy` whose header must account for every byte, so that no shape is trusted."""
+    """Read one `.npy`. The shape in the header is not trusted: it must account for every byte."""
     stream = io.BytesIO(raw)
     if np.lib.format.read_magic(stream) != (1, 0):
-        raise ValueError("an array of an unknown version")
+        raise ValueError("unsupported .npy version")
     shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
     body = raw[stream.tell() :]
     if fortran_order or dtype.hasobject or len(body) != math.prod(shape) * dtype.itemsize:
-        raise ValueError(f"{len(body)} bytes are no array of shape {shape} and type {dtype}")
+        raise ValueError(f"{len(body)} bytes do not fit an array of shape {shape} and type {dtype}")
     return np.frombuffer(body, dtype).reshape(shape)

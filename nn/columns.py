@@ -1,6 +1,6 @@
-"""The kinds of columns a raw row may have: what each accepts, and the code that stands for a cell.
+"""The kinds of columns of a raw row: the cells that each accepts, and the code that represents a cell.
 
-Each column declares its inputs (`transforms`, `one_hot_width`); `nn.features` computes those of all columns at once.
+Each column declares its inputs (`transforms`, `one_hot_width`); `nn.features` computes the inputs of all columns.
 """
 
 import math
@@ -24,7 +24,7 @@ EARLIEST, LATEST = ((when - EPOCH).total_seconds() for when in (datetime.min, da
 
 
 class LinearTransform(NamedTuple):
-    """One input made of a value v of a column: (v - offset) * scale, held between low and high."""
+    """One input computed from a value v of a column: (v - offset) * scale, clipped to [low, high]."""
 
     offset: float = 0.0
     scale: float = 1.0
@@ -34,35 +34,35 @@ class LinearTransform(NamedTuple):
 
 @dataclass(frozen=True)
 class Column:
-    """A name; whether training saw missing values, for null is accepted only then; the code that fills their place."""
+    """The name, whether training saw missing values (only then is null accepted), and the code that replaces them."""
 
     name: str
     missing: bool = False
-    fill_value: float = field(default=0.0, metadata={"key": "fill"})  # as format 1 of the artifact calls it
+    fill_value: float = field(default=0.0, metadata={"key": "fill"})  # the key in format 1 of the artifact
 
     kind: ClassVar[str]
     expected: ClassVar[str]
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not isinstance(self.missing, bool):
-            raise TypeError(f"column {self.name!r} needs a text as its name")
+            raise TypeError(f"column {self.name!r}: the name must be a string, and missing a boolean")
         with np.errstate(over="ignore"):
             transforms = np.array([(t.offset, t.scale) for t in self.transforms]).astype(np.float32)
         if not math.isfinite(self.fill_value) or not np.isfinite(transforms).all():
-            raise ValueError(f"column {self.name!r} needs a finite fill, offset and scale")
+            raise ValueError(f"column {self.name!r}: fill, offset and scale must be finite")
 
     @property
     def transforms(self) -> list[LinearTransform]:
-        """The inputs that are made of the column's values: the code itself, unless it sets a one-hot input."""
+        """The inputs computed from the column's values: the code itself, unless it selects a one-hot input."""
         return [] if self.one_hot_width else [LinearTransform()]
 
     @property
     def one_hot_width(self) -> int:
-        """How many inputs there are of which the code sets one to 1."""
+        """The number of one-hot inputs; the code selects the one that is 1."""
         return 0
 
     def read(self, cells: Sequence[Cell]) -> ColumnCodes | None:
-        """Turn cells into codes (B,), or return None where one of them is not what this column takes."""
+        """Turn cells into codes (B,), or return None if this column does not accept one of them."""
         try:
             codes = np.array([math.nan if cell is None else self._code(cell) for cell in cells], np.float64)
         except (ValueError, OverflowError):
@@ -70,11 +70,11 @@ class Column:
         return None if None in cells and not self.missing else codes
 
     def to_cell(self, code: float) -> Cell:
-        """Return a cell that reads as this code."""
+        """Return a cell that `read` turns into this code."""
         return None if math.isnan(code) else self._to_cell(code)
 
     def values(self, codes: ColumnCodes) -> ColumnCodes:
-        """Turn codes (B,), none of them missing, into the values of the transforms (B, T), or one for all (B, 1)."""
+        """Turn codes (B,), none of them missing, into values: (B, T), or (B, 1) if all transforms share one."""
         return codes[:, None]
 
     def _code(self, cell: Any) -> float:
@@ -86,10 +86,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Number(Column):
-    """A number, scaled to (value - offset) * scale; between `edges` also bin by bin.
+    """A number, scaled to (value - offset) * scale; `edges` add one input per bin.
 
-    The bins are the piecewise-linear encoding of Gorishniy et al. 2022, "On Embeddings for
-    Numerical Features in Tabular Deep Learning": one input a bin, 0 below it, 1 above it.
+    The bins are the piecewise-linear encoding of Gorishniy et al. 2022, "On Embeddings for Numerical Features in
+    Tabular Deep Learning": an input is 0 below its bin, 1 above it, and linear in between.
     """
 
     offset: float = 0.0
@@ -102,28 +102,28 @@ class Number(Column):
 
     def __post_init__(self) -> None:
         if not (np.diff(self.edges) > 0).all():
-            raise ValueError(f"the edges of column {self.name!r} do not rise")
+            raise ValueError(f"column {self.name!r}: edges must increase")
         super().__post_init__()
 
     @property
     def transforms(self) -> list[LinearTransform]:
-        """The scaled value, and the share of each bin that lies below it."""
+        """The scaled value, then for each bin the share that lies below the value."""
         limit = math.inf if self.limit is None else self.limit
         bins = pairwise(self.edges)
         scaled = LinearTransform(self.offset, self.scale, -limit, limit)
         return [scaled, *(LinearTransform(left, 1 / (right - left), 0.0, 1.0) for left, right in bins)]
 
     def read(self, cells: Sequence[Cell]) -> ColumnCodes | None:
-        """Take numbers, finite in float32, and nothing that only looks like one."""
+        """Accept numbers that are finite in float32; strings and booleans are not numbers."""
         if self.missing:
             cells = [math.nan if cell is None else cell for cell in cells]
         if not set(map(type, cells)) <= NUMBERS:
             return None
-        codes = read_numbers(cells)  # type: ignore[arg-type]  # numbers, as just seen
+        codes = read_numbers(cells)  # type: ignore[arg-type]  # numbers, as checked above
         return None if find_nonfinite(codes, nan_allowed=self.missing) else codes.astype(np.float64)
 
     def _to_cell(self, code: float) -> Cell:
-        # The shortest decimal that reads back as the same float32, as people would write it.
+        # The shortest decimal that reads back as the same float32.
         number = float(str(np.float32(code)))
         return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
@@ -146,7 +146,7 @@ class Boolean(Column):
 
 @dataclass(frozen=True)
 class Category(Column):
-    """One of some values, compared as text: one-hot, with one more input for all values that training did not see."""
+    """One of several values, compared as text: one-hot, with one more input for values that training did not see."""
 
     categories: tuple[str, ...] = ()
 
@@ -155,12 +155,12 @@ class Category(Column):
 
     def __post_init__(self) -> None:
         if len(self._codes) != len(self.categories) or not all(isinstance(value, str) for value in self.categories):
-            raise ValueError(f"the categories of column {self.name!r} are not different texts")
+            raise ValueError(f"column {self.name!r}: categories must be unique strings")
         super().__post_init__()
 
     @property
     def one_hot_width(self) -> int:
-        """One for each value, and one for the unseen."""
+        """One input per category, and one for unseen values."""
         return len(self.categories) + 1
 
     @cached_property
@@ -180,7 +180,7 @@ class Category(Column):
 
 
 def text(cell: Any) -> str:
-    """Write a cell as a category is compared: 3.0 as 3, true as true."""
+    """Return a cell as the text by which categories are compared: 3.0 as 3, true as true."""
     if type(cell) is bool:
         return str(cell).lower()
     if type(cell) is float:
@@ -192,10 +192,10 @@ def text(cell: Any) -> str:
 
 @dataclass(frozen=True)
 class Date(Column):
-    """A point in time: how far along it lies, and where within the year, the week and the day.
+    """A point in time: the scaled time since `offset`, and the position in the year, the week and the day.
 
-    Of each period there are sine and cosine, so that its end lies beside its beginning. A time with
-    an offset from UTC is moved to UTC; one without is taken as it is.
+    The position in a period is encoded as sine and cosine, so that its end lies next to its beginning. A time with a
+    UTC offset is converted to UTC; a time without one is used unchanged.
     """
 
     offset: float = 0.0  # seconds since 1970
@@ -208,16 +208,18 @@ class Date(Column):
 
     def __post_init__(self) -> None:
         if not set(self.periods) <= set(self.SECONDS):
-            raise ValueError(f"column {self.name!r} has unknown periods {self.periods}")
+            raise ValueError(
+                f"column {self.name!r}: unknown periods {self.periods}; expected {', '.join(self.SECONDS)}"
+            )
         super().__post_init__()
 
     @property
     def transforms(self) -> list[LinearTransform]:
-        """How far along, then sine and cosine of each period."""
+        """The time since `offset`, then sine and cosine of each period."""
         return [LinearTransform(scale=self.scale), *[LinearTransform()] * (2 * len(self.periods))]
 
     def values(self, codes: ColumnCodes) -> ColumnCodes:
-        """Turn codes (B,) into values (B, T). The offset goes first: seconds since 1970 are too many for float32."""
+        """Turn codes (B,) into values (B, T). The offset is subtracted in float64, which resolves the seconds."""
         angles = [2 * np.pi / self.SECONDS[period] * codes for period in self.periods]
         waves = [wave(angle) for angle in angles for wave in (np.sin, np.cos)]
         return np.stack([codes - self.offset, *waves], axis=1)

@@ -1,39 +1,40 @@
-"""Features: how a raw row becomes the inputs of the network.
+"""Features: the conversion of raw rows to the inputs of the network.
 
 Theory of operation
 -------------------
     raw rows --read--> codes (B, K) --encode--> inputs (B, I)
 
-A raw row has one cell for each of the K columns. A code is one number for one cell:
+A raw row has one cell for each of the K columns. A code represents a cell as one number:
 
     number      the number itself, rounded to float32 when it is read
     boolean     0 or 1
-    category    the index among its values; the index after the last for a value that training did not see
+    category    the index of the value; one past the last index for a value that training did not see
     date        the seconds since 1970
     missing     NaN, in a column of any kind
 
-Codes are float64, because seconds are too many for float32. Where all columns are numbers they may be of any type that
-float32 holds exactly, such as the bytes of images.
+Codes are float64, because float32 cannot resolve the seconds since 1970. If all columns are numbers, codes may have any
+type that converts to float32 exactly, such as the bytes of images.
 
-The inputs of all columns stand in three blocks, in the order of the columns in each:
+The inputs form three blocks; within each, the columns keep their order:
 
-    transforms          each (v - offset) * scale, held between low and high, for a value v of the column
-    one-hot             for each category as many as it has values, and one for the unseen; all 0 where it is missing
-    missing indicators  1 where the cell is missing, for each column that may be; its v come from `fill_value`
+    transforms          (v - offset) * scale, clipped to [low, high], for each transform of a value v of the column
+    one-hot             one per category, and one for unseen values; all 0 if the cell is missing
+    missing indicators  1 if the cell is missing, for each column that accepts missing values; v is then computed from
+                        `fill_value`
 
 Responsibilities
-- Training fits the columns (`training.data.columns`: fill values, offsets, scales, edges, categories), on the training
-  part only, and reads whole columns of a file into the same codes.
-- A column (`nn.columns`) says which cells it accepts and which transforms it has. It is immutable.
-- `Features` lays out the arithmetic of all columns once, when it is made; `encode` runs it for a block of rows.
-- The artifact keeps `to_config`: of each column what differs from the defaults of its kind.
+- Training fits the columns (`training.data.columns`: fill values, offsets, scales, edges, categories) on the training
+  set only, and reads whole columns of a file into the same codes.
+- A column (`nn.columns`) defines the cells that it accepts and its transforms. It is immutable.
+- `Features` lays out the arithmetic of all columns once, in its constructor; `encode` runs it for a block of rows.
+- The artifact stores `to_config`: for each column, the settings that differ from the defaults of its kind.
 
 Invariants
-- A row gives the same bits in training and in the service, alone or among others: both halves run this code, in
+- The inputs of a row are bit-identical in training and in the service, regardless of the batch: both run this code, in
   float32, and no input depends on another row.
-- `read` accepts a row as a whole or returns None; the caller, which knows the places, finds the wrong cell.
-- What `read` returns is finite, or NaN where the column may be missing. Inputs may still overflow to infinity.
-- Nothing changes after the constructor: threads share one `Features`.
+- `read` accepts all rows or returns None; the caller then locates the invalid cells.
+- Codes are finite, or NaN if the column accepts missing values. Inputs may still overflow to infinity.
+- `Features` is immutable after construction, and may be shared by threads.
 """
 
 import dataclasses
@@ -52,14 +53,14 @@ Codes = npt.NDArray[Any]
 
 
 class Features:
-    """The columns of a raw row in their order, and the names of those that training saw but dropped."""
+    """The columns of a raw row in order, and the names of the columns that training dropped."""
 
     def __init__(self, columns: Sequence[Column], dropped: Sequence[str] = ()) -> None:
         self.columns, self.dropped = tuple(columns), tuple(dropped)
         names = [*(column.name for column in self.columns), *self.dropped]
         if not self.columns or len(set(names)) != len(names):
-            raise ValueError("two features have the same name" if self.columns else "there are no features")
-        # Rows of numbers alone are read and scaled as one block: most are, and images are wide.
+            raise ValueError("feature names must be unique" if self.columns else "at least one feature is required")
+        # If all columns are numbers, rows are read and scaled as one block. This is common, and images are wide.
         self.only_numbers = all(type(column) is Number and not column.missing for column in self.columns)
         self._lay_out_transforms()
         widths = [column.one_hot_width for column in self.columns]
@@ -72,18 +73,18 @@ class Features:
 
     @classmethod
     def plain(cls, width: int) -> Self:
-        """Take `width` numbers as they are."""
+        """Return features that pass `width` numbers on unchanged."""
         return cls([Number(f"x{i}") for i in range(width)])
 
     def __len__(self) -> int:
         return len(self.columns)
 
     def read(self, rows: Sequence[Sequence[Cell]]) -> Codes | None:
-        """Turn rows of K cells into codes (B, K), or return None where a cell is not what its column takes."""
+        """Turn rows of K cells into codes (B, K), or return None if a column does not accept its cell."""
         if self.only_numbers:
             if not set(map(type, chain.from_iterable(rows))) <= NUMBERS:
                 return None
-            block = read_numbers(rows)  # type: ignore[arg-type]  # numbers, as just seen
+            block = read_numbers(rows)  # type: ignore[arg-type]  # numbers, as checked above
             return None if find_nonfinite(block) else block
         codes = np.empty((len(rows), len(self.columns)))
         for j, (column, cells) in enumerate(zip(self.columns, zip(*rows, strict=True), strict=True)):
@@ -94,7 +95,7 @@ class Features:
         return codes
 
     def to_cells(self, codes: Codes) -> list[list[Cell]]:
-        """Return rows that read as these codes (B, K)."""
+        """Return rows that `read` turns into these codes (B, K)."""
         return [[column.to_cell(float(code)) for column, code in zip(self.columns, row, strict=True)] for row in codes]
 
     def inputs(self, codes: Codes) -> Float32:
@@ -115,13 +116,13 @@ class Features:
             one_hot = out[:, self._one_hot]
             one_hot[:] = 0
             chosen = codes[:, self._categories]
-            rows, which = np.nonzero(chosen == chosen)  # NaN, a missing value, is unequal to itself: no 1 for it
+            rows, which = np.nonzero(chosen == chosen)  # NaN (missing) is unequal to itself: no 1 is set
             one_hot[rows, self._first[which] + chosen[rows, which].astype(np.intp)] = 1
         if len(self._nullable):
             np.isnan(codes[:, self._nullable], out=out[:, self._missing])
 
     def _values(self, codes: Codes) -> Codes:
-        """Return the values of all transforms (B, T): each column makes its own, after what is missing is filled."""
+        """Return the values of all transforms (B, T), computed by each column after missing cells are filled."""
         if self.only_numbers:
             return codes if self._one_each else codes[:, self._column_of]
         values = np.empty((len(codes), len(self._offset)), np.float32)
@@ -133,7 +134,7 @@ class Features:
         return values
 
     def _lay_out_transforms(self) -> None:
-        """Put offset, scale and bounds of all transforms into arrays (T,), and find the transforms of each column."""
+        """Collect the offsets, scales and bounds of all transforms in arrays (T,), and map columns to transforms."""
         transforms = [column.transforms for column in self.columns]
         table = np.array([*chain.from_iterable(transforms)], np.float32).reshape(-1, 4)
         self._offset, self._scale, self._low, self._high = (np.ascontiguousarray(part) for part in table.T)
@@ -146,7 +147,7 @@ class Features:
         self._valued = [(j, column, part) for j, (column, part) in enumerate(parts) if counts[j]]
 
     def to_config(self) -> dict[str, Any]:
-        """Return what the artifact keeps: of each column what differs from the defaults of its kind."""
+        """Return the columns as the artifact stores them: the settings that differ from the defaults of their kind."""
         return {"columns": [_record(column) for column in self.columns], "dropped": list(self.dropped)}
 
     @classmethod
@@ -157,24 +158,24 @@ class Features:
 
 @cache
 def _fields(kind: str) -> dict[str, dataclasses.Field[Any]]:
-    """Return the fields of a kind by the keys that they have in files."""
+    """Return the fields of a kind by their keys in the artifact."""
     return {field.metadata.get("key", field.name): field for field in dataclasses.fields(KINDS[kind])}
 
 
 def _record(column: Column) -> dict[str, Any]:
-    """Return the kind of a column and what differs from its defaults."""
+    """Return the kind of a column and the settings that differ from its defaults."""
     values = {key: getattr(column, field.name) for key, field in _fields(column.kind).items()}
     given = {key: value for key, value in values.items() if value != _fields(column.kind)[key].default}
     return {"kind": column.kind, **given}
 
 
 def _from_record(kind: str, **settings: Any) -> Column:
-    """Rebuild a column from `_record`, whose tuples JSON has made lists."""
+    """Rebuild a column from its `_record`, in which JSON has turned tuples into lists."""
     if kind not in KINDS:
-        raise ValueError(f"feature {settings.get('name')!r} is of the unknown kind {kind!r}")
+        raise ValueError(f"feature {settings.get('name')!r}: unknown kind {kind!r}; expected {', '.join(KINDS)}")
     fields = _fields(kind)
     if unknown := sorted(settings.keys() - fields.keys()):
-        raise ValueError(f"feature {settings.get('name')!r} has the unknown setting {unknown[0]!r}")
+        raise ValueError(f"feature {settings.get('name')!r}: unknown setting {unknown[0]!r}")
     given = ((fields[key].name, value) for key, value in settings.items())
     values: dict[str, Any] = {name: tuple(value) if type(value) is list else value for name, value in given}
     return KINDS[kind](**values)

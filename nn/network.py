@@ -1,6 +1,6 @@
 """A network: a chain of dense layers that turns inputs (B, I) into outputs (B, C).
 
-It is immutable and keeps nothing of a call, so any number of threads may share one.
+It is immutable and has no state, so threads may share it.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from nn.activations import ACTIVATIONS, Activation, Array
 
 
 class NetworkError(ValueError):
-    """The layers do not make a network, or the rows do not fit it."""
+    """The layers do not form a network, or the rows have the wrong shape."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class Dense:
 
     def __post_init__(self) -> None:
         if self.activation not in ACTIVATIONS:
-            raise NetworkError(f"unknown activation {self.activation!r}; known are {', '.join(ACTIVATIONS)}")
+            raise NetworkError(f"unknown activation {self.activation!r}; expected one of {', '.join(ACTIVATIONS)}")
         kernel, bias = _frozen(self.kernel), _frozen(self.bias)
         if kernel.ndim != 2 or 0 in kernel.shape or bias.shape != kernel.shape[1:]:
-            raise NetworkError(f"kernel {kernel.shape} and bias {bias.shape} are not (I, U) and (U,)")
+            raise NetworkError(f"expected kernel (I, U) and bias (U,), got kernel {kernel.shape} and bias {bias.shape}")
         if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
-            raise NetworkError("a weight is NaN or infinite")
+            raise NetworkError("weights must be finite, but one is NaN or infinite")
         object.__setattr__(self, "kernel", kernel)
         object.__setattr__(self, "bias", bias)
         object.__setattr__(self, "function", ACTIVATIONS[self.activation])
@@ -52,7 +52,7 @@ def _frozen(array: npt.ArrayLike) -> npt.NDArray[np.float32]:
 
 
 class Network:
-    """Dense layers in a chain. It computes in the precision of its rows: float32 when serving."""
+    """A chain of dense layers. It computes in the precision of its rows, which is float32 in the service."""
 
     __slots__ = ("layers",)
 
@@ -61,9 +61,9 @@ class Network:
         if not self.layers:
             raise NetworkError("a network needs at least one layer")
         for number, (left, right) in enumerate(pairwise(self.layers)):
-            gives, takes = left.kernel.shape[1], right.kernel.shape[0]
-            if gives != takes:
-                raise NetworkError(f"layer {number} gives {gives} values, layer {number + 1} takes {takes}")
+            outputs, inputs = left.kernel.shape[1], right.kernel.shape[0]
+            if outputs != inputs:
+                raise NetworkError(f"layer {number} has {outputs} outputs, layer {number + 1} has {inputs} inputs")
 
     @property
     def inputs(self) -> int:
@@ -76,10 +76,10 @@ class Network:
         return int(self.layers[-1].kernel.shape[1])
 
     def logits(self, x: Array) -> Array:
-        """Return what the last activation is applied to: x (B, I) -> (B, C)."""
+        """Return the outputs before the last activation: x (B, I) -> (B, C)."""
         if x.ndim != 2 or x.shape[1] != self.inputs:
             raise NetworkError(f"expected rows of shape (n, {self.inputs}), got {x.shape}")
-        # Rows near the end of float32 may overflow; the caller checks the result.
+        # Values near the limit of float32 may overflow; the caller checks the result.
         with np.errstate(over="ignore", invalid="ignore"):
             for layer in self.layers[:-1]:
                 x = layer.function.forward(layer.preactivation(x))

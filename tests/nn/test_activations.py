@@ -6,7 +6,7 @@ import pytest
 from nn.activations import ACTIVATIONS
 from tests.helpers.gradcheck import Float64, assert_gradient
 
-# What Keras 3 gives for -2, -0.5, 0, 0.5 and 2, by the formulas of its documentation.
+# The values of Keras 3 for -2, -0.5, 0, 0.5 and 2, by the formulas in its documentation.
 X = [-2.0, -0.5, 0.0, 0.5, 2.0]
 SELU, ALPHA = 1.0507009873554805, 1.6732632423543772
 EXPECTED = {
@@ -42,13 +42,13 @@ def _gradient(name: str, z: Float64, weights: Float64) -> Float64:
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_gradients(name: str, rng: np.random.Generator) -> None:
     z, weights = rng.normal(size=(2, 6, 5))
-    z[abs(z) < 1e-3] = 0.1  # no step across the kink of relu
+    z[abs(z) < 1e-3] = 0.1  # the step must not cross the kink of relu
     gradient = _gradient(name, z, weights)
     assert_gradient(lambda z: float((ACTIVATIONS[name].forward(z) * weights).sum()), gradient, z, rng)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_a_wrong_gradient_is_caught(name: str, rng: np.random.Generator) -> None:
+def test_the_check_detects_a_wrong_gradient(name: str, rng: np.random.Generator) -> None:
     z, weights = np.abs(rng.normal(size=(2, 6, 5))) + 0.1
     gradient = _gradient(name, z, weights) + 1e-2
     with pytest.raises(AssertionError):
@@ -56,7 +56,7 @@ def test_a_wrong_gradient_is_caught(name: str, rng: np.random.Generator) -> None
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_large_values_are_safe(name: str) -> None:
+def test_large_values_do_not_overflow(name: str) -> None:
     y = ACTIVATIONS[name].forward(np.array([[1e4, -1e4, 0]], np.float32))
     assert np.isfinite(y).all()
     if name == "softmax":

@@ -32,7 +32,7 @@ def test_a_round_trip_is_exact(labels: tuple[Any, ...], tmp_path: Path, rng: np.
     assert to_bytes(again) == to_bytes(artifact)
 
 
-def test_it_is_an_ordinary_npz(artifact: Artifact, tmp_path: Path) -> None:
+def test_the_file_is_an_ordinary_npz(artifact: Artifact, tmp_path: Path) -> None:
     save(tmp_path / "model.npz", artifact)
     with np.load(tmp_path / "model.npz", allow_pickle=False) as members:
         assert json.loads(members["config"].tobytes())["activations"] == ["relu", "softmax"]
@@ -40,30 +40,30 @@ def test_it_is_an_ordinary_npz(artifact: Artifact, tmp_path: Path) -> None:
         assert members["golden.logits"].shape == (5, 3)
 
 
-def test_a_missing_file(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"model\.npz: No such file"):
         load(tmp_path / "model.npz")
     with pytest.raises(ArtifactError, match="directory"):
         load(tmp_path)
 
 
-def test_every_flipped_byte_is_noticed_or_harmless(artifact: Artifact, rng: np.random.Generator) -> None:
+def test_every_flipped_bit_is_detected_or_harmless(artifact: Artifact, rng: np.random.Generator) -> None:
     raw = to_bytes(artifact)
-    noticed = 0
+    detected = 0
     for place in rng.permutation(len(raw))[:800]:
         damaged = bytearray(raw)
         damaged[place] ^= 1 << int(rng.integers(8))
         try:
             survivor = from_bytes(bytes(damaged), HERE)
         except ArtifactError:
-            noticed += 1
+            detected += 1
         else:
-            # A time stamp or a version in the zip's directory: the model itself is untouched.
+            # A timestamp or version in the directory of the zip: the model itself is unchanged.
             assert to_bytes(survivor) == raw
-    assert noticed > 500
+    assert detected > 500
 
 
-def test_every_truncation_is_noticed(artifact: Artifact, rng: np.random.Generator) -> None:
+def test_every_truncation_is_detected(artifact: Artifact, rng: np.random.Generator) -> None:
     raw = to_bytes(artifact)
     for length in [0, 1, len(raw) - 1, *rng.integers(0, len(raw), 100)]:
         with pytest.raises(ArtifactError):
@@ -94,21 +94,21 @@ def _times(name: str, factor: float) -> Callable[[Members], None]:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (_config(format=2), "format 2; this program reads format 1"),
+        (_config(format=2), "unsupported format 2; this version of npserve reads format 1"),
         (_config(task="guess"), "unknown task"),
-        (_config(labels=["a"]), "1 labels, but the network gives 3"),
+        (_config(labels=["a"]), "1 labels, but the network has 3"),
         (_config(activations=["relu", "quadratic"]), "unknown activation 'quadratic'"),
         (_config(activations=["relu", "relu", "softmax"]), "layer2.kernel"),
-        (_config(activations=["softmax"]), "3 labels, but the network gives 8"),
+        (_config(activations=["softmax"]), "3 labels, but the network has 8"),
         (_config(features={"columns": [{"name": "a", "kind": "colour"}], "dropped": []}), "unknown kind"),
-        (_config(features={"columns": [{"name": "a", "kind": "number"}], "dropped": []}), "the features make 1 inputs"),
+        (_config(features={"columns": [{"name": "a", "kind": "number"}], "dropped": []}), "the features have 1 inputs"),
         (_config(features={"columns": [{"name": "a", "kind": "number", "x": 1}], "dropped": []}), "not a model file"),
         (_set("golden.rows", np.frombuffer(b'[["1",2,3,4]]', np.uint8)), "1 golden rows do not fit"),
         (_set("golden.rows", np.frombuffer(b"[[1,2,3,4],[1],[1],[1],[1]]", np.uint8)), "not a model file"),
         (_set("golden.rows", np.frombuffer(b'[["1",2,3,4],5,5,5,5]', np.uint8)), "not a model file"),
-        (_config(tolerance=0), "tolerance 0"),
-        (_config(tolerance=1.0), r"a tolerance of 1 proves nothing: for this model at most 0\.\d+ is accepted"),
-        (_config(tolerance=1e300), "proves nothing"),
+        (_config(tolerance=0), "the tolerance must be positive and finite, not 0"),
+        (_config(tolerance=1.0), r"the golden rows have a tolerance of 1; expected at most 0\.\d+"),
+        (_config(tolerance=1e300), "expected at most"),
         (_set("config", np.frombuffer(b"{}", np.uint8)), "format"),
         (_set("config", np.frombuffer(b"[" * 9999, np.uint8)), "not a model file"),
         (_set("config", np.zeros(3)), "expected uint8, found float64"),
@@ -118,13 +118,13 @@ def _times(name: str, factor: float) -> Callable[[Members], None]:
         (_set("layer0.bias", np.array([None] * 8)), "not a model file"),
         (_set("layer9.bias", np.zeros(3, np.float32)), "unknown members"),
         (_set("golden.logits", np.zeros((4, 3))), "5 golden rows do not fit"),
-        (_set("golden.logits", np.zeros((5, 3))), "golden rows are off by"),
-        (_set("golden.logits", np.full((5, 3), np.nan)), "golden rows are off by inf"),
-        (_times("layer0.kernel", 1.01), "golden rows are off by"),
-        (_times("layer1.bias", 1.001), "golden rows are off by"),
+        (_set("golden.logits", np.zeros((5, 3))), "golden rows deviate by"),
+        (_set("golden.logits", np.full((5, 3), np.nan)), "golden rows deviate by inf"),
+        (_times("layer0.kernel", 1.01), "golden rows deviate by"),
+        (_times("layer1.bias", 1.001), "golden rows deviate by"),
     ],
 )
-def test_a_model_that_is_not_as_it_says(change: Callable[[Members], None], reason: str, artifact: Artifact) -> None:
+def test_inconsistent_members_are_rejected(change: Callable[[Members], None], reason: str, artifact: Artifact) -> None:
     members = _members(artifact)
     change(members)
     buffer = io.BytesIO()
@@ -162,13 +162,13 @@ def _npy(header: str, body: bytes = b"") -> bytes:
         _zip(("config.npy", b"0" * 10**6), compression=zipfile.ZIP_DEFLATED),
     ],
 )
-def test_hostile_files(raw: bytes) -> None:
+def test_hostile_files_are_rejected(raw: bytes) -> None:
     with pytest.raises(ArtifactError, match=r"model\.npz: not a model file: ."):
         from_bytes(raw, HERE)
 
 
-def test_any_wrong_weight_that_matters_is_noticed(artifact: Artifact) -> None:
-    """A file whose sums are right but whose kernel is not: the golden rows tell."""
+def test_golden_rows_detect_a_changed_weight(artifact: Artifact) -> None:
+    """The checksums of the zip match, but the kernel has changed."""
     first, last = artifact.model.network.layers
     kernel = last.kernel.copy()
     inputs = artifact.model.features.inputs(np.array(artifact.golden.rows, np.float32))
@@ -176,19 +176,19 @@ def test_any_wrong_weight_that_matters_is_noticed(artifact: Artifact) -> None:
     kernel[busiest, 0] += 0.01
     wrong = Network([first, Dense(kernel, last.bias, last.activation)])
     damaged = replace(artifact, model=replace(artifact.model, network=wrong))
-    with pytest.raises(ArtifactError, match="golden rows are off by"):
+    with pytest.raises(ArtifactError, match="golden rows deviate by"):
         from_bytes(to_bytes(damaged), HERE)
 
 
-def test_golden_rows_tolerate_what_float32_costs(artifact: Artifact) -> None:
+def test_golden_rows_tolerate_the_error_of_float32(artifact: Artifact) -> None:
     golden = Golden.measure(artifact.model, artifact.golden.rows)
     assert 0 < golden.deviation(artifact.model) <= golden.tolerance < 1e-4
 
 
 @pytest.mark.parametrize(("depth", "width"), [(1, 2000), (40, 64)])
 @pytest.mark.parametrize("scale", [1.0, 3.0])
-def test_what_publishing_tolerates_loads(depth: int, width: int, scale: float, rng: np.random.Generator) -> None:
-    """Also of a deep network that amplifies the errors of float32 until no digit is right."""
+def test_a_measured_tolerance_passes_on_load(depth: int, width: int, scale: float, rng: np.random.Generator) -> None:
+    """This includes a deep network that amplifies the error of float32 until no digit is correct."""
     widths = [4, *[width] * depth, 3]
     layers = [
         Dense(rng.normal(scale=scale / rows**0.5, size=(rows, units)), rng.normal(size=units), "tanh")
@@ -200,8 +200,8 @@ def test_what_publishing_tolerates_loads(depth: int, width: int, scale: float, r
         assert from_bytes(to_bytes(artifact), HERE).golden.tolerance == artifact.golden.tolerance
 
 
-def test_an_offset_that_cancels_may_cost_float32_most_digits(rng: np.random.Generator) -> None:
-    """Seconds since 1970 as plain numbers: float32 resolves two minutes."""
+def test_a_loss_of_most_digits_by_cancellation_is_tolerated(rng: np.random.Generator) -> None:
+    """Seconds since 1970 as plain numbers: float32 resolves only two minutes."""
     layer = Dense(np.full((1, 1), 0.0013), np.array([-1.7e9 * 0.0013]), "linear")
     model = Model(Features.plain(1), Network([layer]), "regression")
     rows: list[list[Cell]] = [[1.7e9 + 1000 * i] for i in range(5)]

@@ -8,7 +8,7 @@ from nn import Category, Date, Features, Number
 from nn.numbers import read_numbers
 
 
-def test_numbers_alone_are_read_as_one_block() -> None:
+def test_rows_of_numbers_are_read_as_one_block() -> None:
     features = Features([Number("a", offset=1, scale=2), Number("b")])
     codes = features.read([[1, 2.5], [3, -4]])
     assert codes is not None
@@ -18,12 +18,12 @@ def test_numbers_alone_are_read_as_one_block() -> None:
 
 
 @pytest.mark.parametrize("cell", ["1", True, None, [1], 1e39])
-def test_one_wrong_cell_among_many(cell: Any) -> None:
+def test_one_invalid_cell_rejects_all_rows(cell: Any) -> None:
     features = Features.plain(3)
     assert features.read([[1, 2, 3]] * 50 + [[1, cell, 3]]) is None
 
 
-def test_the_same_bits_after_a_round_trip(rng: np.random.Generator) -> None:
+def test_inputs_are_bit_identical_after_a_round_trip(rng: np.random.Generator) -> None:
     rows = read_numbers(rng.lognormal(sigma=5, size=(50, 6)))
     scales = read_numbers(rng.lognormal(sigma=5, size=6)).tolist()
     features = Features(
@@ -37,28 +37,28 @@ def test_the_same_bits_after_a_round_trip(rng: np.random.Generator) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Features([Number("a"), Number("a")]), "same name"),
-        (lambda: Features([Number("a")], dropped=["a"]), "same name"),
-        (lambda: Features([]), "no features"),
+        (lambda: Features([Number("a"), Number("a")]), "feature names must be unique"),
+        (lambda: Features([Number("a")], dropped=["a"]), "feature names must be unique"),
+        (lambda: Features([]), "at least one feature is required"),
         (lambda: Number("a", offset=float("nan")), "finite"),
         (lambda: Number("a", fill_value=float("inf")), "finite"),
-        (lambda: Number("a", edges=(1, 1)), "do not rise"),
-        (lambda: Category("a", categories=("x", "x")), "not different texts"),
-        (lambda: Category("a", categories=("x", 1)), "not different texts"),  # type: ignore[arg-type]
+        (lambda: Number("a", edges=(1, 1)), "edges must increase"),
+        (lambda: Category("a", categories=("x", "x")), "categories must be unique strings"),
+        (lambda: Category("a", categories=("x", 1)), "categories must be unique strings"),  # type: ignore[arg-type]
         (lambda: Date("a", periods=("decade",)), "unknown periods"),
         (
             lambda: Features.from_config({"columns": [{"name": "a", "kind": "colour"}], "dropped": []}),
-            "unknown kind 'colour'",
+            "feature 'a': unknown kind 'colour'; expected number, boolean, category, date",
         ),
         (
-            # The key of a file is fill, whatever the field is called here.
+            # The key in the artifact is fill, not the name of the field.
             lambda: Features.from_config(
                 {"columns": [{"name": "a", "kind": "number", "fill_value": 1}], "dropped": []}
             ),
-            "feature 'a' has the unknown setting 'fill_value'",
+            "feature 'a': unknown setting 'fill_value'",
         ),
     ],
 )
-def test_features_that_can_not_be(make: Any, message: str) -> None:
+def test_invalid_features_are_rejected(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()

@@ -7,7 +7,7 @@ from nn import Dense, Network, NetworkError
 from tests.helpers.models import make_network
 
 
-def test_numbers_that_can_be_checked_by_hand() -> None:
+def test_a_network_computed_by_hand() -> None:
     network = Network(
         [
             Dense(np.array([[1, 2], [3, 4]]), np.array([10, -20]), "relu"),
@@ -21,7 +21,7 @@ def test_numbers_that_can_be_checked_by_hand() -> None:
     np.testing.assert_array_equal(x, [[1, 1], [0, -4]])
 
 
-def test_it_computes_in_the_precision_of_its_rows(rng: np.random.Generator) -> None:
+def test_the_precision_is_that_of_the_rows(rng: np.random.Generator) -> None:
     network = make_network(rng, (4, 8, 3))
     x = rng.normal(size=(5, 4))
     assert network.logits(x.astype(np.float32)).dtype == np.float32
@@ -29,7 +29,7 @@ def test_it_computes_in_the_precision_of_its_rows(rng: np.random.Generator) -> N
     np.testing.assert_allclose(network.logits(x.astype(np.float32)), network.logits(x), rtol=1e-4, atol=1e-4)
 
 
-def test_it_is_immutable(rng: np.random.Generator) -> None:
+def test_a_network_is_immutable(rng: np.random.Generator) -> None:
     kernel = rng.normal(size=(4, 3))
     layer = Dense(kernel, np.zeros(3), "softmax")
     network = Network([layer])
@@ -42,18 +42,18 @@ def test_it_is_immutable(rng: np.random.Generator) -> None:
         layer.activation = "relu"  # type: ignore[misc]
 
 
-def test_many_threads_share_one(rng: np.random.Generator) -> None:
+def test_threads_may_share_a_network(rng: np.random.Generator) -> None:
     network = make_network(rng, (20, 64, 10), hidden="gelu")
     batches = [rng.normal(size=(n, 20)).astype(np.float32) for n in range(1, 60)]
     expected = [network.predict(batch) for batch in batches]
     with ThreadPoolExecutor(8) as pool:
         for _ in range(5):
-            for answer, right in zip(pool.map(network.predict, batches), expected, strict=True):
-                np.testing.assert_array_equal(answer, right)
+            for outputs, right in zip(pool.map(network.predict, batches), expected, strict=True):
+                np.testing.assert_array_equal(outputs, right)
 
 
 @pytest.mark.parametrize("shape", [(4,), (2, 3), (2, 2, 2), (0, 5)])
-def test_rows_that_do_not_fit(shape: tuple[int, ...], rng: np.random.Generator) -> None:
+def test_rows_of_the_wrong_shape_are_rejected(shape: tuple[int, ...], rng: np.random.Generator) -> None:
     with pytest.raises(NetworkError, match=r"expected rows of shape \(n, 4\), got"):
         make_network(rng, (4, 3)).predict(np.zeros(shape, np.float32))
 
@@ -62,21 +62,21 @@ def test_rows_that_do_not_fit(shape: tuple[int, ...], rng: np.random.Generator) 
     ("kernel", "bias", "activation", "message"),
     [
         (np.zeros((2, 3)), np.zeros(2), "relu", r"kernel \(2, 3\) and bias \(2,\)"),
-        (np.zeros(3), np.zeros(3), "relu", "are not"),
-        (np.zeros((0, 3)), np.zeros(3), "relu", "are not"),
+        (np.zeros(3), np.zeros(3), "relu", "expected kernel"),
+        (np.zeros((0, 3)), np.zeros(3), "relu", "expected kernel"),
         (np.full((2, 3), np.nan), np.zeros(3), "relu", "NaN or infinite"),
         (np.zeros((2, 3)), np.full(3, np.inf), "relu", "NaN or infinite"),
-        (np.zeros((2, 3)), np.zeros(3), "swish!", "unknown activation 'swish!'; known are linear"),
+        (np.zeros((2, 3)), np.zeros(3), "swish!", "unknown activation 'swish!'; expected one of linear"),
     ],
 )
-def test_layers_that_can_not_be(kernel: np.ndarray, bias: np.ndarray, activation: str, message: str) -> None:
+def test_invalid_layers_are_rejected(kernel: np.ndarray, bias: np.ndarray, activation: str, message: str) -> None:
     with pytest.raises(NetworkError, match=message):
         Dense(kernel, bias, activation)
 
 
-def test_chains_that_can_not_be() -> None:
+def test_invalid_chains_are_rejected() -> None:
     wide, narrow = Dense(np.ones((2, 3)), np.ones(3), "relu"), Dense(np.ones((2, 1)), np.ones(1), "relu")
-    with pytest.raises(NetworkError, match="layer 0 gives 3 values, layer 1 takes 2"):
+    with pytest.raises(NetworkError, match="layer 0 has 3 outputs, layer 1 has 2 inputs"):
         Network([wide, narrow])
     with pytest.raises(NetworkError, match="at least one layer"):
         Network([])

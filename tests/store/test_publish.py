@@ -97,7 +97,7 @@ def test_two_publishers_get_two_numbers(tmp_path: Path, publish_one: Publish) ->
 
 def test_a_model_that_does_not_work_is_not_published(tmp_path: Path, artifact: Artifact) -> None:
     wrong = Golden(artifact.golden.rows, artifact.golden.logits + 1, 1e-6)
-    with pytest.raises(ArtifactError, match="golden rows are off by 1"):
+    with pytest.raises(ArtifactError, match="golden rows deviate by 1"):
         publish(tmp_path, "iris", Artifact(artifact.model, wrong), {}, PROVENANCE)
     assert [entry.name for entry in (tmp_path / "iris").iterdir()] == [".lock"]
 
