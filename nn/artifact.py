@@ -99,7 +99,7 @@ def to_bytes(artifact: Artifact) -> bytes:
 def _build(members: Members) -> Artifact:
     config = _take_json(members, "config")
     if config["format"] != FORMAT:
-        raise ValueError(f"unsupported format {config['format']!r}; this version of npserve reads format {FORMAT}")
+        raise ValueError(f"unsupported format {config['format']!r}: this npserve reads format {FORMAT}; upgrade it")
     layers = [
         Dense(_take(members, f"layer{number}.kernel"), _take(members, f"layer{number}.bias"), activation)
         for number, activation in enumerate(config["activations"])

@@ -94,7 +94,7 @@ def _times(name: str, factor: float) -> Callable[[Members], None]:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (_config(format=2), "unsupported format 2; this version of npserve reads format 1"),
+        (_config(format=2), "unsupported format 2: this npserve reads format 1; upgrade it"),
         (_config(task="guess"), "unknown task"),
         (_config(labels=["a"]), "1 labels, but the network has 3"),
         (_config(activations=["relu", "quadratic"]), "unknown activation 'quadratic'"),
