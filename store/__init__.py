@@ -1,10 +1,10 @@
-"""Versions of models on a disk: publish, aliases, verify, watch. Knows nothing of HTTP or training.
+"""Versions of models on disk: publish, aliases, verify, watch. Independent of HTTP and training.
 
 In reading order: `layout`, `serving` (aliases), `version`, `durable` (crash-safe writing), `promote`, `publish`,
 `watch`.
 
-<models>/<name>/serving.json         what is served, and the number that comes next
-<models>/<name>/<version>/           model.npz, manifest.json and whatever else was published
+<models>/<name>/serving.json         the aliases, and the number of the next version
+<models>/<name>/<version>/           model.npz, manifest.json and further files such as the report
 """
 
 from store.layout import StoreError

@@ -1,4 +1,4 @@
-"""Writing so that a crash at any point loses nothing: temporary name, fsync, rename, fsync of the folder."""
+"""Crash-safe writing: write under a temporary name, fsync, rename, fsync the folder."""
 
 import fcntl
 import os
@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 TEMPORARY = ".tmp-"
-LOCK = ".lock"  # in the folder of a model: one process at a time changes the folder
+LOCK = ".lock"  # a file in the folder of a model; the process that holds its lock may change the folder
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a new file down to the disk."""
+    """Write a new file and flush it to disk."""
     with path.open("xb") as file:
         file.write(content)
         file.flush()
@@ -21,14 +21,14 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file in the place of an old one: a reader sees the one or the other, whole."""
+    """Replace a file atomically: a reader sees either the old or the new content."""
     with atomic_write(path) as temporary:
         write_file(temporary, content)
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary path for a file or folder: it is renamed to `path` at the end, removed after an error."""
+    """Yield a temporary path for a file or folder; rename it to `path` at the end, or remove it after an error."""
     temporary = temporary_beside(path)
     try:
         yield temporary
@@ -40,12 +40,12 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def temporary_beside(path: Path) -> Path:
-    """Return a name on the same file system that no reader looks at."""
+    """Return a path on the same file system that readers ignore."""
     return path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
 
 
 def remove(path: Path) -> None:
-    """Remove a file, or a folder as far as that is possible."""
+    """Remove a file, or as much of a folder as possible."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -53,7 +53,7 @@ def remove(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make names that were written or renamed in a folder survive a power cut."""
+    """Make created and renamed entries of a folder survive a power failure."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -63,7 +63,7 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def locked(file: Path, *, shared: bool = False, mode: int = 0o666) -> Iterator[None]:
-    """Hold the lock of a file, alone or with others that share it; the lock goes when its holder dies."""
+    """Hold an exclusive or shared lock on a file. The lock is released if the process dies."""
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)

@@ -1,29 +1,44 @@
-"""Where things stand in a store, and which names and numbers there can be."""
+"""The layout of a store: folders, names of models and numbers of versions."""
 
 import re
 from pathlib import Path
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 VERSION_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
-NAME_RULE = "1 to 63 small letters, digits, dots, dashes and underscores, beginning with a letter or a digit"
+NAME_RULE = "1 to 63 lowercase letters, digits, dots, dashes and underscores, starting with a letter or a digit"
 
 
 class StoreError(Exception):
-    """What was asked of the store can't be done; the message says why and what to do."""
+    """An operation of the store is not possible; the message says why and what to do."""
 
 
 def model_folder(models: Path, name: str) -> Path:
-    """Return the folder of a model, whose name is checked."""
+    """Return the folder of a model after checking its name; the folder need not exist."""
     if not NAME.fullmatch(name):
-        raise StoreError(f"{name!r} is no name for a model: {NAME_RULE}")
+        raise StoreError(f"invalid model name {name!r}: expected {NAME_RULE}")
     return models / name
 
 
+def find_model(models: Path, name: str) -> Path:
+    """Return the folder of a model that exists. Otherwise the error lists the models of the store."""
+    folder = model_folder(models, name)
+    if not folder.is_dir():
+        known = ", ".join(published_models(models))
+        hint = f"has {known}" if known else f"has no models yet; train one with npserve train --name {name}"
+        raise StoreError(f"unknown model {name!r}: the store {models} {hint}")
+    return folder
+
+
 def version_numbers(folder: Path) -> list[int]:
-    """Return the published versions in a model's folder, in order; a half-written one has no number."""
+    """Return the published versions in a model's folder in order; incomplete versions have no number."""
     if not folder.is_dir():
         return []
     return sorted(int(entry.name) for entry in folder.iterdir() if VERSION_NUMBER.fullmatch(entry.name))
+
+
+def published_models(models: Path) -> list[str]:
+    """Return the names of the models that have a published version, in order."""
+    return [name for name in model_names(models) if version_numbers(models / name)]
 
 
 def model_names(models: Path) -> list[str]:
@@ -31,4 +46,6 @@ def model_names(models: Path) -> list[str]:
     try:
         return sorted(entry.name for entry in models.iterdir() if NAME.fullmatch(entry.name) and entry.is_dir())
     except OSError as error:
-        raise StoreError(f"the store {models} can't be read: {error.strerror}") from error
+        missing = isinstance(error, FileNotFoundError)
+        hint = "; publish a model with npserve train, or choose another store with --models" if missing else ""
+        raise StoreError(f"the store {models} can't be read: {error.strerror}{hint}") from error

@@ -1,4 +1,7 @@
-"""Which version is stable: the gate that a new one passes, rollback, and aliases of one's own."""
+"""Promotion of a version to stable through the gate, rollback, and custom aliases.
+
+The gate compares the test metric of the new version with that of the stable version.
+"""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -6,14 +9,14 @@ from pathlib import Path
 
 from nn import ArtifactError
 from store.durable import LOCK, locked
-from store.layout import NAME, NAME_RULE, StoreError, model_folder
+from store.layout import NAME, NAME_RULE, StoreError, find_model
 from store.serving import Serving
 from store.version import SplitMetrics, read_manifest, read_version, version_folder
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a version became stable, and a sentence that says why."""
+    """Whether a version became stable, and the reason as a clause."""
 
     promoted: bool
     reason: str
@@ -22,13 +25,13 @@ class Verdict:
 def promote(models: Path, name: str, number: int, *, force: bool = False) -> Verdict:
     """Make a version stable if it verifies and passes the gate; a number below stable is a rollback.
 
-    Raises ArtifactError where the version does not verify, StoreError where there is none.
+    Raises ArtifactError if the version does not verify, StoreError if it does not exist.
     """
     folder = version_folder(models, name, number).parent
     with locked(folder / LOCK):
         serving = Serving.read(folder)
         if serving.aliases.get("stable") == number:
-            return Verdict(True, "it was so already")
+            return Verdict(True, "it was already stable")
         metrics = read_version(models, name, number).metrics
         verdict = judge(folder, serving, number, metrics, force=force)
         if verdict.promoted:
@@ -40,50 +43,50 @@ def judge(folder: Path, serving: Serving, number: int, metrics: SplitMetrics, *,
     """Decide whether a version that verifies may become stable."""
     stable = serving.aliases.get("stable")
     if stable is None:
-        return Verdict(True, "there is no stable version yet")
+        return Verdict(True, "there was no stable version")
     if force:
-        return Verdict(True, f"version {stable} was stable; the gate was overruled")
+        return Verdict(True, f"promotion was forced; version {stable} was stable before")
     if number < stable:
         return Verdict(True, f"rolled back from version {stable}")
     try:
         before = dict(read_manifest(folder / str(stable))["metrics"])
     except ArtifactError as error:
-        return Verdict(False, f"there is nothing to compare it with ({error})")
+        return Verdict(False, f"the metrics of version {stable} can't be read ({error})")
     return compare(metrics.get("test", {}), before.get("test", {}), stable)
 
 
 def compare(new: dict[str, float], old: dict[str, float], stable: int) -> Verdict:
-    """Pass unless the test metric is worse by more than two standard errors of the difference."""
+    """Accept unless the test metric is worse by more than two standard errors of the difference."""
     for metric, sign, variance in (("accuracy", 1, _accuracy_variance), ("mae", -1, _mae_variance)):
         if metric in new and metric in old:
             margin = 2 * sqrt(variance(new) + variance(old))
             loss = sign * (old[metric] - new[metric])
             was = f"version {stable} has {old[metric]:.4f}, the margin is {margin:.4f}"
-            return Verdict(loss <= margin, f"its test {metric} is {new[metric]:.4f}, {was}")
-    return Verdict(False, f"there is no test metric to compare it with version {stable}")
+            return Verdict(loss <= margin, f"its test {metric} is {new[metric]:.4f}; {was}")
+    return Verdict(False, f"it has no test metric in common with version {stable}")
 
 
 def _accuracy_variance(test: dict[str, float]) -> float:
-    """Variance of a share p of n rows: p (1 - p) / n."""
+    """Return the variance of a proportion p of n rows: p (1 - p) / n."""
     return test["accuracy"] * (1 - test["accuracy"]) / max(test.get("rows", 1), 1)
 
 
 def _mae_variance(test: dict[str, float]) -> float:
-    """Variance of the mean of n absolute errors; the mean of their squares is rmse²."""
+    """Return the variance of the mean of n absolute errors; the mean of their squares is rmse²."""
     rmse = test.get("rmse", test["mae"])
     return max(rmse**2 - test["mae"] ** 2, 0) / max(test.get("rows", 1), 1)
 
 
 def set_alias(models: Path, name: str, alias: str, number: int | None) -> None:
-    """Let an alias of one's own name a version that verifies, or drop it where the number is None."""
+    """Set a custom alias to a version that verifies, or remove it if the number is None."""
     if not NAME.fullmatch(alias):
-        raise StoreError(f"{alias!r} is no alias: {NAME_RULE}")
+        raise StoreError(f"invalid alias {alias!r}: expected {NAME_RULE}")
     if alias in ("stable", "previous"):
-        raise StoreError(f"{alias} is set by python -m store promote")
-    folder = model_folder(models, name)
+        raise StoreError(f"the alias {alias} is set by promotion: use npserve promote {name} VERSION")
+    folder = find_model(models, name)
     if number is not None:
         read_version(models, name, number)
-    elif alias not in Serving.read(folder).aliases:
-        raise StoreError(f"{name} has no alias {alias}")
+    elif alias not in (aliases := Serving.read(folder).aliases):
+        raise StoreError(f"unknown alias {alias!r} of {name}: expected one of {', '.join(aliases) or 'none'}")
     with locked(folder / LOCK):
         Serving.read(folder).with_alias(alias, number).write(folder)

@@ -1,4 +1,4 @@
-"""Publishing: a complete, verified version appears under the next number, or nothing does."""
+"""Publishing: a version appears under the next number, complete and verified, or not at all."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from store.version import MANIFEST, MODEL, SplitMetrics, fingerprint, read_folde
 
 @dataclass(frozen=True)
 class Publication:
-    """Which number a model got, under which alias it is served and why, and how good it is."""
+    """The result of publishing: version number, alias, the reason for the alias, and metrics."""
 
     name: str
     version: int
@@ -40,11 +40,10 @@ def publish(
 ) -> Publication:
     """Publish a model as the next version of a name.
 
-    `metrics` are figures by part of the data, `provenance` says how the model was made (command, seed,
-    data, libraries, commit), `files` are further files to keep beside it. The version becomes
-    `stable` where it passes the gate, else `candidate`; `force` overrules the gate, and
-    `promote=False` leaves stable alone. Raises StoreError, or ArtifactError where what
-    was written does not verify; then nothing was published.
+    `metrics` are grouped by split, `provenance` describes how the model was made (command, seed, data, libraries,
+    commit), `files` are stored beside the model. The version becomes `stable` if it passes the gate, otherwise
+    `candidate`; `force` bypasses the gate, and `promote=False` keeps the current stable version. Raises StoreError, or
+    ArtifactError if the written version does not verify; in both cases nothing is published.
     """
     folder = model_folder(models, name)
     contents = {MODEL: to_bytes(artifact), **(files or {})}
@@ -67,10 +66,10 @@ def _publish(
     folder: Path, contents: dict[str, bytes], metrics: SplitMetrics, *, promote: bool, force: bool
 ) -> Publication:
     serving = Serving.read(folder)
-    # Never used before, not even by a publisher that died half-way.
+    # A number is never reused, not even that of a publisher that crashed.
     number = max([serving.next_version, *(number + 1 for number in version_numbers(folder))])
     _write_version(folder / str(number), contents)
-    verdict = Verdict(False, "as asked, stable was left alone")
+    verdict = Verdict(False, "promotion was not requested")
     if promote:
         verdict = judge(folder, serving, number, metrics, force=force)
     alias = "stable" if verdict.promoted else "candidate"
@@ -79,8 +78,8 @@ def _publish(
 
 
 def _write_version(target: Path, contents: dict[str, bytes]) -> None:
-    """Write under a name that no reader looks at, read it back and check it, and rename."""
-    # What crashed publishers left behind; the lock keeps out those that are running.
+    """Write under a name that readers ignore, read the version back, verify it, and rename."""
+    # Remove the remains of crashed publishers; the lock excludes running ones.
     for stale in target.parent.glob(f"{TEMPORARY}*"):
         remove(stale)
     with atomic_write(target) as temporary:

@@ -1,7 +1,7 @@
-"""`serving.json`: which versions are served under which alias, and the number that comes next.
+"""`serving.json`: the aliases of a model, each with a version, and the number of the next version.
 
-`stable` answers where no version is asked for, `previous` is what stable was before, `candidate`
-waits to become stable; other aliases are the user's own. Versions without an alias are not served.
+`stable` is the default version, `previous` was stable before it, `candidate` was published but not promoted. Other
+aliases are custom. Versions without an alias are not served.
 """
 
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from store.durable import replace_file
-from store.layout import NAME, VERSION_NUMBER, StoreError, model_folder
+from store.layout import NAME, VERSION_NUMBER, StoreError, find_model
 
 SERVING = "serving.json"
 
@@ -24,7 +24,7 @@ class Serving:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Read a model's file; a model that has none serves nothing yet."""
+        """Read a model's file; without one, the model has no aliases yet."""
         path = folder / SERVING
         try:
             content = json.loads(path.read_bytes())
@@ -44,7 +44,7 @@ class Serving:
         replace_file(folder / SERVING, json.dumps(content, indent=2).encode() + b"\n")
 
     def with_alias(self, alias: str, version: int | None) -> Self:
-        """Set or drop an alias. A new stable version makes the old one previous, and is no longer the candidate."""
+        """Set or remove an alias. A new stable version is no longer candidate; the old one becomes previous."""
         aliases = {name: number for name, number in (self.aliases | {alias: version}).items() if number is not None}
         if alias == "stable" and version is not None:
             if self.aliases.get("stable", version) != version:
@@ -55,14 +55,13 @@ class Serving:
 
 
 def find_number(models: Path, name: str, version: str) -> int:
-    """Return the number of a version that is asked for by its number or by an alias."""
-    folder = model_folder(models, name)
+    """Return the version number for a number or an alias; a number need not exist."""
     if VERSION_NUMBER.fullmatch(version):
         return int(version)
-    aliases = Serving.read(folder).aliases
+    aliases = Serving.read(find_model(models, name)).aliases
     if version not in aliases:
         known = ", ".join(aliases) or "none"
-        raise StoreError(f"{version!r} is no version of {name}: give a number or an alias ({known})")
+        raise StoreError(f"unknown version {version!r} of {name}: expected a number or an alias ({known})")
     return aliases[version]
 
 

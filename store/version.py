@@ -1,4 +1,4 @@
-"""One published version: a model, and the manifest that says what the files are and how they were made."""
+"""One published version: a model, and a manifest that describes its files and how they were made."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from typing import Any
 
 from nn import Artifact, ArtifactError
 from nn.artifact import from_bytes, read_artifact_file
-from store.layout import StoreError, model_folder
+from store.layout import StoreError, find_model, version_numbers
 
 MODEL, MANIFEST = "model.npz", "manifest.json"
 SplitMetrics = dict[str, dict[str, float]]
@@ -17,7 +17,7 @@ SplitMetrics = dict[str, dict[str, float]]
 
 @dataclass(frozen=True, eq=False)
 class Version:
-    """A version whose files are as its manifest says, and whose model has passed its golden rows."""
+    """A verified version: the files match the manifest, and the model has passed its golden rows."""
 
     name: str
     number: int
@@ -26,56 +26,57 @@ class Version:
 
     @property
     def sha256(self) -> str:
-        """The digest of the model file: what was served, whatever its name."""
+        """The digest of the model file. It identifies the model independently of name and number."""
         return str(self.manifest["files"][MODEL]["sha256"])
 
     @property
     def metrics(self) -> SplitMetrics:
-        """Figures by part of the data, such as {"test": {"accuracy": 0.974, "rows": 10000}}."""
+        """Metrics by split, such as {"test": {"accuracy": 0.974, "rows": 10000}}."""
         return dict(self.manifest["metrics"])
 
 
 def fingerprint(content: bytes) -> dict[str, Any]:
-    """Return what the manifest keeps of a file."""
+    """Return the manifest entry of a file."""
     return {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
 
 
 def version_folder(models: Path, name: str, number: int) -> Path:
     """Return the folder of a version that exists."""
-    folder = model_folder(models, name) / str(number)
+    folder = find_model(models, name) / str(number)
     if not folder.is_dir():
-        raise StoreError(f"{folder} does not exist: python -m store list shows what does")
+        known = ", ".join(map(str, version_numbers(folder.parent))) or "none"
+        raise StoreError(f"unknown version {number} of {name}: published versions are {known}")
     return folder
 
 
 def read_version(models: Path, name: str, number: int) -> Version:
-    """Read a version, check it whole and try it. Raises StoreError or ArtifactError."""
+    """Read and verify a version. Raises StoreError if it does not exist, ArtifactError if it does not verify."""
     folder = version_folder(models, name, number)
     manifest, artifact = read_folder(folder)
     return Version(name, number, artifact, manifest)
 
 
 def read_folder(folder: Path) -> tuple[dict[str, Any], Artifact]:
-    """Check every file against the manifest, and the model against its golden rows."""
+    """Verify every file against the manifest, and the model against its golden rows."""
     manifest = read_manifest(folder)
     contents = {}
     for name, expected in manifest["files"].items():
         contents[name] = read_artifact_file(folder / name, expected["size"] + 1)
         if fingerprint(contents[name]) != expected:
-            reason = "is not the file that was published: its size or SHA-256 differs"
+            reason = "size or SHA-256 differs from the manifest; restore the file, or publish the model again"
             raise ArtifactError(folder / name, reason)
     return manifest, from_bytes(contents[MODEL], folder / MODEL)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read a version's manifest. Raises ArtifactError where it is not one."""
+    """Read a version's manifest. Raises ArtifactError if it is not valid."""
     path = folder / MANIFEST
     content = read_artifact_file(path)
     try:
         manifest = json.loads(content)
         _check_manifest(manifest)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ArtifactError(path, f"not a manifest: {error!r}") from error
+        raise ArtifactError(path, f"not a valid manifest: {error!r}") from error
     return dict(manifest)
 
 

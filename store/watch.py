@@ -1,8 +1,7 @@
-"""Following a store: the versions that its `serving.json` files name are loaded, checked, and swapped in whole.
+"""Watching a store: the versions named in its `serving.json` files are loaded, verified, and replaced atomically.
 
-A working version is never given up for a broken one: a version that fails to load leaves the alias where it was, and a
-store that can't be read leaves everything as it was. Only a `serving.json` that can be read and no longer names a
-version takes it away.
+A broken version never replaces a working one. If a version fails to load, its alias keeps the previous version; if the
+store cannot be read, nothing changes. A version is unloaded only when a readable `serving.json` no longer names it.
 """
 
 import time
@@ -16,12 +15,12 @@ from store.serving import SERVING, Serving
 from store.version import Version, read_version
 
 MAX_WAIT_SECONDS = 60.0
-WHOLE_STORE = ""  # stands where a problem has a model's name
+WHOLE_STORE = ""  # the key of a problem that concerns no single model
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """One model at one moment: its loaded versions, what the aliases name, what is missing and why."""
+    """A snapshot of one model: aliases, loaded versions, and for each version that failed to load the reason."""
 
     aliases: Mapping[str, int] = field(default_factory=dict)
     versions: Mapping[int, Version] = field(default_factory=dict)
@@ -29,13 +28,13 @@ class ServedModel:
 
     @property
     def stable(self) -> Version | None:
-        """The version that answers where none is asked for."""
+        """The default version."""
         return self.versions.get(self.aliases.get("stable", 0))
 
 
 @dataclass(frozen=True)
 class LoadAttempt:
-    """One attempt to load a version: `error` is None where it worked."""
+    """One attempt to load a version; `error` is None on success."""
 
     name: str
     number: int
@@ -50,9 +49,9 @@ class _Failure:
 
 
 class StoreWatcher:
-    """The served models of a store, and the problems of those that can't be followed, by name.
+    """The served models of a store, and the problems of models that cannot be read, by name.
 
-    `poll` looks for changes; `served` and `problems` are replaced whole, and read by any thread.
+    `poll` looks for changes. It replaces `served` and `problems` atomically, so any thread may read them.
     """
 
     def __init__(self, models: Path) -> None:
@@ -63,7 +62,7 @@ class StoreWatcher:
         self._attempts: list[LoadAttempt] = []
 
     def poll(self) -> list[LoadAttempt]:
-        """Look at the store once; return the versions that this look has tried to load."""
+        """Check the store once; return the attempts to load versions."""
         self._attempts = []
         names, problems, served = [], {}, dict(self.served)
         try:
@@ -73,7 +72,7 @@ class StoreWatcher:
         for name in names:
             folder = model_folder(self.models, name)
             try:
-                # Nothing promoted yet, or a folder whose disk is gone: neither takes anything away.
+                # Without the file, nothing is published yet or the disk is unmounted: loaded versions stay.
                 if (folder / SERVING).exists():
                     served[name] = self._follow(name, Serving.read(folder), served.get(name, ServedModel()))
             except (StoreError, OSError) as error:
@@ -83,7 +82,7 @@ class StoreWatcher:
         return self._attempts
 
     def _follow(self, name: str, serving: Serving, before: ServedModel) -> ServedModel:
-        """Load what is new; an alias whose version can't be loaded stays where it was."""
+        """Load new versions; an alias whose version cannot be loaded keeps its previous version."""
         versions, missing, aliases = {}, {}, {}
         for number in sorted(set(serving.aliases.values())):
             loaded = before.versions.get(number) or self._load(name, number)
@@ -98,7 +97,7 @@ class StoreWatcher:
         return ServedModel(aliases, versions, missing)
 
     def _load(self, name: str, number: int) -> Version | str:
-        """Load a version, or say why not; a version that failed is tried again after 1, 2, 4 … 60 s."""
+        """Load a version, or return the reason for failure; a failed version is retried after 1, 2, 4 … 60 s."""
         failure = self._failures.get((name, number))
         if failure and time.monotonic() < failure.retry_at:
             return failure.reason

@@ -10,7 +10,7 @@ from tests.helpers.publications import PROVENANCE, Publish
 
 @pytest.fixture
 def publish_one(tmp_path: Path, artifact: Artifact) -> Publish:
-    """Publish a small model as `iris` with a test accuracy of 0.9 over 1,000 rows, or as told."""
+    """Return a function that publishes a small model as `iris`, by default with test accuracy 0.9 on 1,000 rows."""
 
     def publish_it(accuracy: float | None = 0.9, **options: Any) -> Publication:
         metrics = {} if accuracy is None else {"test": {"accuracy": accuracy, "loss": 0.1, "rows": 1000}}

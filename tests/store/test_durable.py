@@ -8,8 +8,8 @@ import pytest
 from store.durable import atomic_write, locked, replace_file
 
 
-def _waits(file: Path, *, shared: bool) -> threading.Thread:
-    """Take a lock in another thread, which ends when it has had the lock."""
+def _acquire(file: Path, *, shared: bool) -> threading.Thread:
+    """Acquire and release a lock in another thread; return the thread after 0.2 s."""
 
     def hold() -> None:
         with locked(file, shared=shared):
@@ -25,9 +25,9 @@ def _waits(file: Path, *, shared: bool) -> threading.Thread:
     ("held", "wanted", "excluded"),
     [(False, False, True), (False, True, True), (True, False, True), (True, True, False)],
 )
-def test_only_shared_locks_are_held_at_once(held: bool, wanted: bool, excluded: bool, tmp_path: Path) -> None:
+def test_only_shared_locks_are_held_concurrently(held: bool, wanted: bool, excluded: bool, tmp_path: Path) -> None:
     with locked(tmp_path / "lock", shared=held):
-        thread = _waits(tmp_path / "lock", shared=wanted)
+        thread = _acquire(tmp_path / "lock", shared=wanted)
         assert thread.is_alive() == excluded
     thread.join(5)
     assert not thread.is_alive()
@@ -36,7 +36,7 @@ def test_only_shared_locks_are_held_at_once(held: bool, wanted: bool, excluded: 
 def test_the_lock_is_released_after_an_error_and_has_the_given_mode(tmp_path: Path) -> None:
     with pytest.raises(KeyError), locked(tmp_path / "lock", mode=0o600):
         raise KeyError
-    assert not _waits(tmp_path / "lock", shared=False).is_alive()
+    assert not _acquire(tmp_path / "lock", shared=False).is_alive()
     assert stat.S_IMODE((tmp_path / "lock").stat().st_mode) == 0o600
 
 
@@ -46,7 +46,7 @@ def _write_half(path: Path, make: Callable[[Path], None]) -> None:
         raise KeyError
 
 
-def test_a_file_or_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_a_file_or_folder_appears_complete_or_not_at_all(tmp_path: Path) -> None:
     replace_file(tmp_path / "file", b"old")
     for name, make in (("file", Path.touch), ("folder", Path.mkdir)):
         with pytest.raises(KeyError):

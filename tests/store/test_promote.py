@@ -12,12 +12,12 @@ def aliases(models: Path) -> dict[str, int]:
     return Serving.read(models / "iris").aliases
 
 
-def test_promoting_a_candidate(tmp_path: Path, publish_one: Publish) -> None:
+def test_a_promoted_candidate_becomes_stable(tmp_path: Path, publish_one: Publish) -> None:
     publish_one(0.9)
     publish_one(0.91, promote=False)
     assert promote(tmp_path, "iris", 2).promoted
     assert aliases(tmp_path) == {"stable": 2, "previous": 1}
-    assert promote(tmp_path, "iris", 2).reason == "it was so already"
+    assert promote(tmp_path, "iris", 2).reason == "it was already stable"
     assert aliases(tmp_path) == {"stable": 2, "previous": 1}
 
 
@@ -26,13 +26,13 @@ def test_a_refusal_changes_nothing(tmp_path: Path, publish_one: Publish) -> None
     publish_one(0.8)
     verdict = promote(tmp_path, "iris", 2)
     assert not verdict.promoted
-    assert verdict.reason.startswith("its test accuracy is 0.8000, version 1 has 0.9000, the margin is 0.0316")
+    assert verdict.reason.startswith("its test accuracy is 0.8000; version 1 has 0.9000, the margin is 0.0316")
     assert aliases(tmp_path) == {"stable": 1, "candidate": 2}
     assert promote(tmp_path, "iris", 2, force=True).promoted
     assert aliases(tmp_path) == {"stable": 2, "previous": 1}
 
 
-def test_rollback_need_only_verify(tmp_path: Path, publish_one: Publish) -> None:
+def test_a_rollback_only_has_to_verify(tmp_path: Path, publish_one: Publish) -> None:
     publish_one(0.5)
     publish_one(0.9)
     assert promote(tmp_path, "iris", 1).reason == "rolled back from version 2"
@@ -43,33 +43,39 @@ def test_rollback_need_only_verify(tmp_path: Path, publish_one: Publish) -> None
     assert aliases(tmp_path) == {"stable": 1, "previous": 2}
 
 
-def test_a_damaged_stable_gives_way_to_force_alone(tmp_path: Path, publish_one: Publish) -> None:
+def test_a_damaged_stable_version_is_replaced_only_by_force(tmp_path: Path, publish_one: Publish) -> None:
     publish_one(0.9)
     publish_one(0.9, promote=False)
     (tmp_path / "iris/1/manifest.json").write_text("{")
-    assert "nothing to compare it with" in promote(tmp_path, "iris", 2).reason
+    assert "the metrics of version 1 can't be read" in promote(tmp_path, "iris", 2).reason
     assert promote(tmp_path, "iris", 2, force=True).promoted
 
 
-def test_versions_that_do_not_exist(tmp_path: Path, publish_one: Publish) -> None:
+def test_unknown_versions_and_models_are_rejected(tmp_path: Path, publish_one: Publish) -> None:
     publish_one()
-    for name, number in (("iris", 2), ("rose", 1)):
-        with pytest.raises(StoreError, match=f"{name}/{number} does not exist: python -m store list"):
-            promote(tmp_path, name, number)
+    with pytest.raises(StoreError, match="unknown version 2 of iris: published versions are 1"):
+        promote(tmp_path, "iris", 2)
+    with pytest.raises(StoreError, match=r"unknown model 'rose': the store .* has iris"):
+        promote(tmp_path, "rose", 1)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(
+        StoreError, match=r"the store .*/empty has no models yet; train one with npserve train --name rose"
+    ):
+        promote(tmp_path / "empty", "rose", 1)
 
 
-def test_aliases_of_ones_own(tmp_path: Path, publish_one: Publish) -> None:
+def test_custom_aliases_are_set_and_removed(tmp_path: Path, publish_one: Publish) -> None:
     publish_one()
     publish_one()
     set_alias(tmp_path, "iris", "berlin", 1)
     assert aliases(tmp_path) == {"stable": 2, "previous": 1, "berlin": 1}
     set_alias(tmp_path, "iris", "berlin", None)
     assert aliases(tmp_path) == {"stable": 2, "previous": 1}
-    with pytest.raises(StoreError, match="iris has no alias berlin"):
+    with pytest.raises(StoreError, match="unknown alias 'berlin' of iris: expected one of stable, previous"):
         set_alias(tmp_path, "iris", "berlin", None)
-    with pytest.raises(StoreError, match="stable is set by python -m store promote"):
+    with pytest.raises(StoreError, match="stable is set by promotion: use npserve promote iris VERSION"):
         set_alias(tmp_path, "iris", "stable", 1)
-    with pytest.raises(StoreError, match="is no alias"):
+    with pytest.raises(StoreError, match="invalid alias 'a/b': expected 1 to 63 lowercase letters"):
         set_alias(tmp_path, "iris", "a/b", 1)
-    with pytest.raises(StoreError, match="does not exist"):
+    with pytest.raises(StoreError, match="unknown version 9 of iris"):
         set_alias(tmp_path, "iris", "berlin", 9)

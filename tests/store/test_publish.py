@@ -42,7 +42,9 @@ def test_the_first_version_becomes_stable(tmp_path: Path, publish_one: Publish) 
         (None, 0.9, "candidate"),
     ],
 )
-def test_the_gate(first: float | None, second: float | None, alias: str, tmp_path: Path, publish_one: Publish) -> None:
+def test_the_gate_compares_accuracy(
+    first: float | None, second: float | None, alias: str, tmp_path: Path, publish_one: Publish
+) -> None:
     publish_one(first)
     publication = publish_one(second)
     assert (publication.version, publication.alias) == (2, alias)
@@ -50,7 +52,7 @@ def test_the_gate(first: float | None, second: float | None, alias: str, tmp_pat
     assert Serving.read(tmp_path / "iris").aliases == expected
 
 
-def test_the_gate_of_a_regression(tmp_path: Path, rng: np.random.Generator) -> None:
+def test_the_gate_compares_mae_for_a_regression(tmp_path: Path, rng: np.random.Generator) -> None:
     artifact = make_artifact(rng, labels=())
 
     def alias(mae: float) -> str:
@@ -64,7 +66,7 @@ def test_the_gate_of_a_regression(tmp_path: Path, rng: np.random.Generator) -> N
     assert alias(0.5) == "stable"
 
 
-def test_the_gate_can_be_overruled(publish_one: Publish) -> None:
+def test_the_gate_can_be_bypassed(publish_one: Publish) -> None:
     publish_one(0.9)
     assert publish_one(0.5, force=True).alias == "stable"
     assert publish_one(0.99, promote=False).alias == "candidate"
@@ -82,20 +84,20 @@ def test_no_number_is_used_twice(tmp_path: Path, publish_one: Publish) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "Iris", "../iris", "a/b", ".iris", "x" * 64, "iris\n", "ä"])
-def test_names_that_can_not_be(name: str, tmp_path: Path, artifact: Artifact) -> None:
-    with pytest.raises(StoreError, match="is no name for a model: 1 to 63 small letters"):
+def test_invalid_names_are_rejected(name: str, tmp_path: Path, artifact: Artifact) -> None:
+    with pytest.raises(StoreError, match=r"invalid model name .*: expected 1 to 63 lowercase letters"):
         publish(tmp_path / "store", name, artifact, {}, PROVENANCE)
     assert not (tmp_path / "store").exists()
 
 
-def test_two_publishers_get_two_numbers(tmp_path: Path, publish_one: Publish) -> None:
+def test_concurrent_publishers_get_distinct_numbers(tmp_path: Path, publish_one: Publish) -> None:
     with ThreadPoolExecutor(4) as pool:
         publications = list(pool.map(lambda _: publish_one(), range(8)))
     assert sorted(publication.version for publication in publications) == list(range(1, 9))
     assert Serving.read(tmp_path / "iris").next_version == 9
 
 
-def test_a_model_that_does_not_work_is_not_published(tmp_path: Path, artifact: Artifact) -> None:
+def test_a_model_that_fails_its_golden_rows_is_not_published(tmp_path: Path, artifact: Artifact) -> None:
     wrong = Golden(artifact.golden.rows, artifact.golden.logits + 1, 1e-6)
     with pytest.raises(ArtifactError, match="golden rows deviate by 1"):
         publish(tmp_path, "iris", Artifact(artifact.model, wrong), {}, PROVENANCE)
@@ -110,7 +112,7 @@ def test_a_damaged_serving_file_is_not_overwritten(tmp_path: Path, publish_one: 
     assert sorted(entry.name for entry in (tmp_path / "iris").iterdir()) == [".lock", "1", "serving.json"]
 
 
-def test_a_full_disk_leaves_nothing_half_done(
+def test_a_full_disk_leaves_nothing_behind(
     tmp_path: Path, publish_one: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish_one()
@@ -126,14 +128,14 @@ def test_a_full_disk_leaves_nothing_half_done(
     assert publish_one().version == 2
 
 
-def test_a_store_that_is_a_file(tmp_path: Path, artifact: Artifact) -> None:
+def test_a_store_that_is_a_file_is_rejected(tmp_path: Path, artifact: Artifact) -> None:
     (tmp_path / "store").touch()
     with pytest.raises(StoreError, match="could not be published"):
         publish(tmp_path / "store", "iris", artifact, {}, PROVENANCE)
 
 
-# Publishes in a child for each number that it reads, and prints the child's exit code. The child dies (without a
-# clean-up, as from a power cut) before the nth step that touches the disk.
+# Publishes in a child process for each number on stdin, and prints the exit code of the child. The child exits without
+# cleaning up, as in a power failure, before the nth operation on the disk.
 CRASHING_PUBLISHER = """
 import os, sys
 from pathlib import Path
@@ -166,7 +168,7 @@ for line in sys.stdin:
 
 @pytest.fixture
 def crashing_publisher(tmp_path: Path) -> Iterator[Callable[[int], int]]:
-    """Publish, but die before the given step; return the exit code."""
+    """Publish in a process that crashes before the given step; return its exit code."""
     command = [sys.executable, "-c", CRASHING_PUBLISHER, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None

@@ -9,14 +9,14 @@ from store import read_version
 from tests.helpers.publications import Publish
 
 
-def test_a_version_is_read_and_tried(tmp_path: Path, publish_one: Publish) -> None:
+def test_a_version_is_read_and_verified(tmp_path: Path, publish_one: Publish) -> None:
     publish_one()
     version = read_version(tmp_path, "iris", 1)
     assert (version.name, version.number, len(version.sha256)) == ("iris", 1, 64)
     assert version.metrics["test"]["accuracy"] == 0.9
 
 
-def test_any_damage_to_any_file_is_noticed(tmp_path: Path, publish_one: Publish, rng: np.random.Generator) -> None:
+def test_any_damage_to_any_file_is_detected(tmp_path: Path, publish_one: Publish, rng: np.random.Generator) -> None:
     publish_one(files={"report.html": b"<html>" * 100})
     for name in ("model.npz", "report.html"):
         path = tmp_path / "iris/1" / name
@@ -28,7 +28,9 @@ def test_any_damage_to_any_file_is_noticed(tmp_path: Path, publish_one: Publish,
         ]
         for damage in damages:
             path.write_bytes(damage)
-            with pytest.raises(ArtifactError, match=f"{name}: is not the file that was published"):
+            with pytest.raises(
+                ArtifactError, match=f"{name}: size or SHA-256 differs from the manifest; restore the file"
+            ):
                 read_version(tmp_path, "iris", 1)
         path.unlink()
         with pytest.raises(ArtifactError, match=f"{name}: No such file"):
@@ -51,22 +53,24 @@ def test_any_damage_to_any_file_is_noticed(tmp_path: Path, publish_one: Publish,
         '{"files": {"model.npz": {"sha256": "x", "size": 1}}, "metrics": {"test": 1}}',
     ],
 )
-def test_manifests_that_are_none(manifest: str, tmp_path: Path, publish_one: Publish) -> None:
+def test_invalid_manifests_are_rejected(manifest: str, tmp_path: Path, publish_one: Publish) -> None:
     publish_one()
     (tmp_path / "iris/1/manifest.json").write_text(manifest)
-    with pytest.raises(ArtifactError, match=r"manifest\.json: not a manifest"):
+    with pytest.raises(ArtifactError, match=r"manifest\.json: not a valid manifest"):
         read_version(tmp_path, "iris", 1)
 
 
-def test_a_missing_manifest(tmp_path: Path, publish_one: Publish) -> None:
+def test_a_missing_manifest_is_reported(tmp_path: Path, publish_one: Publish) -> None:
     publish_one()
     (tmp_path / "iris/1/manifest.json").unlink()
     with pytest.raises(ArtifactError, match=r"manifest\.json: No such file"):
         read_version(tmp_path, "iris", 1)
 
 
-def test_a_file_exchanged_with_its_fingerprint_still_has_to_work(tmp_path: Path, publish_one: Publish) -> None:
-    """Right sums are not enough: the golden rows are run."""
+def test_a_model_file_replaced_together_with_its_fingerprint_is_still_checked(
+    tmp_path: Path, publish_one: Publish
+) -> None:
+    """A matching SHA-256 is not enough: the file is also loaded and its golden rows are run."""
     publish_one()
     folder = tmp_path / "iris/1"
     manifest = json.loads((folder / "manifest.json").read_text())

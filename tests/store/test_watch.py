@@ -8,6 +8,8 @@ from store import promote, set_alias
 from store.watch import LoadAttempt, StoreWatcher
 from tests.helpers.publications import Publish
 
+HINT = "publish a model with npserve train, or choose another store with --models"
+
 
 @pytest.fixture
 def watcher(tmp_path: Path) -> StoreWatcher:
@@ -20,10 +22,10 @@ def test_an_empty_store_serves_nothing(watcher: StoreWatcher) -> None:
     assert watcher.problems == {}
 
 
-def test_a_missing_store_is_a_problem_that_passes(tmp_path: Path, publish_one: Publish) -> None:
+def test_a_missing_store_is_a_problem_until_it_appears(tmp_path: Path, publish_one: Publish) -> None:
     watcher = StoreWatcher(tmp_path / "late")
     watcher.poll()
-    assert watcher.problems == {"": f"the store {tmp_path / 'late'} can't be read: No such file or directory"}
+    assert watcher.problems == {"": f"the store {tmp_path / 'late'} can't be read: No such file or directory; " + HINT}
     publish_one()
     (tmp_path / "late").symlink_to(tmp_path)
     assert watcher.poll() == [LoadAttempt("iris", 1, None)]
@@ -38,7 +40,7 @@ def test_publish_promote_and_roll_back(tmp_path: Path, watcher: StoreWatcher, pu
     assert watcher.poll() == [LoadAttempt("iris", 2, None)]
     assert watcher.served["iris"].aliases == {"stable": 2, "previous": 1}
     assert watcher.served["iris"].versions[1] is first.stable  # not loaded again
-    assert first.aliases == {"stable": 1}  # who holds the old snapshot goes on with it
+    assert first.aliases == {"stable": 1}  # an old snapshot does not change
     publish_one()
     watcher.poll()
     assert sorted(watcher.served["iris"].versions) == [2, 3]
@@ -49,7 +51,7 @@ def test_publish_promote_and_roll_back(tmp_path: Path, watcher: StoreWatcher, pu
     assert stable.number == 2
 
 
-def test_a_bad_version_never_unseats_one_that_works(
+def test_a_broken_version_never_replaces_a_working_one(
     tmp_path: Path, watcher: StoreWatcher, publish_one: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
@@ -67,7 +69,7 @@ def test_a_bad_version_never_unseats_one_that_works(
     served = watcher.served["iris"]
     assert served.aliases == {"stable": 2, "previous": 2}
     assert served.missing == {3: attempt.error}
-    assert watcher.poll() == []  # not at once again
+    assert watcher.poll() == []  # not retried at once
     now = 1.1
     assert len(watcher.poll()) == 1
     now = 2.9
@@ -79,7 +81,7 @@ def test_a_bad_version_never_unseats_one_that_works(
     assert watcher.served["iris"].missing == {}
 
 
-def test_a_store_that_goes_away_takes_nothing_away(tmp_path: Path, watcher: StoreWatcher, publish_one: Publish) -> None:
+def test_an_unreadable_store_unloads_nothing(tmp_path: Path, watcher: StoreWatcher, publish_one: Publish) -> None:
     publish_one()
     watcher.poll()
     served = watcher.served
@@ -108,7 +110,7 @@ def test_a_store_that_goes_away_takes_nothing_away(tmp_path: Path, watcher: Stor
     assert watcher.served == {}
 
 
-def test_aliases_of_ones_own_are_served(tmp_path: Path, watcher: StoreWatcher, publish_one: Publish) -> None:
+def test_custom_aliases_are_served(tmp_path: Path, watcher: StoreWatcher, publish_one: Publish) -> None:
     for _ in range(3):
         publish_one()
     set_alias(tmp_path, "iris", "berlin", 1)
@@ -116,7 +118,7 @@ def test_aliases_of_ones_own_are_served(tmp_path: Path, watcher: StoreWatcher, p
     assert watcher.served["iris"].aliases == {"stable": 3, "previous": 2, "berlin": 1}
 
 
-def test_other_things_in_the_store_are_passed_over(tmp_path: Path, watcher: StoreWatcher, publish_one: Publish) -> None:
+def test_other_entries_of_the_store_are_ignored(tmp_path: Path, watcher: StoreWatcher, publish_one: Publish) -> None:
     publish_one()
     (tmp_path / "README.md").touch()
     (tmp_path / ".hidden").mkdir()
@@ -127,7 +129,7 @@ def test_other_things_in_the_store_are_passed_over(tmp_path: Path, watcher: Stor
     assert watcher.problems == {}
 
 
-def test_one_model_that_can_not_be_looked_at_hides_no_other(
+def test_an_unreadable_model_does_not_affect_others(
     tmp_path: Path, watcher: StoreWatcher, publish_one: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish_one()

@@ -19,7 +19,7 @@ ARTICLE = Path(__file__).parents[2] / "training/article.toml"
 def test_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--data", "digits", "--models", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    assert "Published digits 1 as stable: there is no stable version yet." in printed
+    assert "Published digits 1 as stable: there was no stable version." in printed
     assert f"Serve it with: python -m service --models {tmp_path}" in printed
     version = read_version(tmp_path, "digits", 1)
     assert version.metrics["test"]["accuracy"] > 0.96
@@ -78,7 +78,7 @@ def test_a_table(tmp_path: Path, rng: np.random.Generator, capsys: pytest.Captur
     ("arguments", "message"),
     [
         (["--data", "nothing.csv", "--target", "x"], "nothing.csv can't be read: No such file or directory"),
-        (["--data", "digits", "--name", "No Name"], "'No Name' is no name for a model"),
+        (["--data", "digits", "--name", "No Name"], "invalid model name 'No Name'"),
         (["--data", "bad.csv", "--target", "kind"], "bad.csv, line 3: 1 values, but there are 2 columns"),
         (["--data", "good.csv"], "name the column to predict with --target; there are a, kind"),
     ],
