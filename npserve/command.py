@@ -1,20 +1,22 @@
-"""The command `npserve`: a table of commands, each answered by the command line of a package.
+"""The command `npserve`: a table of commands, each run by the command line of a package.
 
-A package is imported only when one of its commands is chosen: help is instant, and the service runs without what
-training needs.
+A package is imported only when one of its commands is chosen, so help is fast, and the service runs without the
+dependencies of training.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from npserve import __version__
 
 
 class Command(NamedTuple):
-    """The package that runs a command, a line of help, and the extra that the package needs besides the service's."""
+    """The package that runs a command, a line of help, and the extra that the package requires, if any."""
 
     package: str
     help: str
@@ -24,49 +26,74 @@ class Command(NamedTuple):
 COMMANDS = {
     "train": Command("training", "train a network on a data set and publish it", "training"),
     "serve": Command("service", "serve the models of a store over HTTP"),
-    "list": Command("store", "show the models of a store, their versions and aliases"),
-    "promote": Command("store", "make a version stable, or roll back to one"),
-    "verify": Command("store", "check that versions are what was published, and work"),
-    "alias": Command("store", "serve a version under an alias of your own"),
+    "list": Command("store", "list models, versions and aliases"),
+    "promote": Command("store", "make a version stable, or roll back"),
+    "verify": Command("store", "check that versions are intact"),
+    "alias": Command("store", "set or remove a custom alias"),
     "predict": Command("training", "predict the rows of a file", "training"),
     "evaluate": Command("training", "measure a version on new data", "training"),
-    "compare": Command("training", "tell which of two versions is better, and whether by chance", "training"),
+    "compare": Command("training", "compare two versions on the same data", "training"),
 }
 EXAMPLES = """\
-from a table to predictions over HTTP:
+examples:
   npserve train --data flowers.csv --target species --name flowers
   npserve serve
   npserve promote flowers previous
 
-`npserve COMMAND --help` explains a command. The store is the folder models, or --models DIR, or $NPSERVE_MODELS.
+`npserve COMMAND --help` explains a command. Models are stored in --models DIR (default: $NPSERVE_MODELS, or
+the folder models if that is not set).
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if not given or given[0] not in COMMANDS:
-        _parser().parse_args(given)  # prints the help or the version, or says which commands there are, and exits
-    name = given[0]
+    """Run one command; return its exit code, or 141 if stdout is closed."""
+    try:
+        try:
+            return _run(list(sys.argv[1:] if arguments is None else arguments))
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has closed the pipe, such as `| head -1`; the interpreter must not flush stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _run(arguments: list[str]) -> int:
+    if not arguments or arguments[0] not in COMMANDS:
+        _exit_without_command(arguments)
+    name = arguments[0]
     command = COMMANDS[name]
     try:
         module = import_module(f"{command.package}.__main__")
     except ModuleNotFoundError as error:
-        # A module of ours that is missing is a broken installation; training as a whole may be left out.
-        ours = (error.name or "").partition(".")[0] in ("", "npserve", "nn", "store", "service", "training")
-        if command.extra is None or (ours and error.name != "training"):
+        # A missing module of npserve is a broken installation, but training as a whole is optional.
+        own = (error.name or "").partition(".")[0] in ("", "npserve", "nn", "store", "service", "training")
+        if command.extra is None or (own and error.name != "training"):
             raise
         print(f"Error: npserve {name} needs {error.name}: pip install 'npserve[{command.extra}]'", file=sys.stderr)
         return 2
     if name == "serve":
-        return int(module.main(given[1:], program="npserve serve"))
-    return int(module.main(given, program="npserve"))
+        return int(module.main(arguments[1:], program="npserve serve"))
+    return int(module.main(arguments, program="npserve"))
+
+
+def _exit_without_command(arguments: list[str]) -> NoReturn:
+    """Print the help or the version, or an error that names the commands, and exit."""
+    parser = _parser()
+    if not arguments:
+        parser.error(f"a COMMAND is required: {', '.join(COMMANDS)}; npserve --help explains them")
+    if not arguments[0].startswith("-"):
+        similar = get_close_matches(arguments[0], COMMANDS, n=1)
+        hint = f"did you mean {similar[0]}?" if similar else f"expected one of {', '.join(COMMANDS)};"
+        parser.error(f"unknown command {arguments[0]!r}: {hint} npserve --help explains all commands")
+    parser.parse_args(arguments)
+    raise AssertionError("argparse exits: a command is required")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="npserve",
-        description="Train small neural networks on tables and arrays, publish them, serve them over HTTP.",
+        description="Train small neural networks on tables and arrays, publish them, and serve them over HTTP.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -34,7 +34,8 @@ def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=program,
         description="Serve the models of a store over HTTP. Ctrl-C or SIGTERM stops the server gracefully.",
-        epilog="Each option is also an environment variable (--bind is NPSERVE_BIND); options take precedence.",
+        epilog="Each option is also an environment variable (--bind is NPSERVE_BIND); options take precedence."
+        " Example: %(prog)s --models models --bind 0.0.0.0:8000 --workers 4",
     )
     for setting in fields(Settings):
         default = "none" if setting.default == "" else setting.default

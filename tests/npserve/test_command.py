@@ -1,4 +1,4 @@
-"""The installed command: one table leads to every command, wherever it is run and whatever lies beside it."""
+"""The installed command: it runs every command of its table in any folder, regardless of the files there."""
 
 import os
 import re
@@ -20,9 +20,9 @@ from tests.helpers.server import free_port
 
 ROOT = Path(__file__).parents[2]
 NPSERVE = Path(sys.executable).with_name("npserve")
-# What a package in the current directory would do if it were imported instead of ours.
+# The content of packages in the current directory, which must not be imported.
 SHADOW = "raise SystemExit('imported from the current directory')\n"
-# Runs the command as if a module were not installed: the first argument is its name.
+# Runs the command as if the module named by the first argument were not installed.
 WITHOUT = """
 import sys
 missing = sys.argv.pop(1)
@@ -42,7 +42,7 @@ def _run(*arguments: str | Path, program: str | Path = NPSERVE, **options: objec
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, **options)  # type: ignore[call-overload, no-any-return]
 
 
-def test_help_shows_every_command_and_an_example_of_each_step() -> None:
+def test_help_shows_every_command_and_examples() -> None:
     run = _run("--help")
     assert (run.returncode, run.stderr) == (0, "")
     for name, command in COMMANDS.items():
@@ -51,26 +51,62 @@ def test_help_shows_every_command_and_an_example_of_each_step() -> None:
         assert step in run.stdout
 
 
-def test_it_knows_its_version() -> None:
+def test_the_version_is_that_of_the_distribution() -> None:
     assert _run("--version").stdout == f"npserve {__version__}\n"
     assert version("npserve") == __version__
 
 
-@pytest.mark.parametrize("arguments", [[], ["predicts"]])
-def test_misuse_names_the_commands(arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "a COMMAND is required: train, serve, list, promote, verify, alias, predict, evaluate, compare"),
+        (["predicts"], "unknown command 'predicts': did you mean predict? npserve --help"),
+        (["frobnicate"], "unknown command 'frobnicate': expected one of train, serve, list, promote"),
+        (["--workers"], "the following arguments are required: COMMAND"),
+    ],
+)
+def test_misuse_names_the_commands(arguments: list[str], message: str) -> None:
     run = _run(*arguments)
     assert (run.returncode, run.stdout) == (2, "")
     assert "COMMAND" in run.stderr
+    assert message in run.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "--help"], ["train", "--help"]])
+def test_a_closed_pipe_ends_a_command_quietly(arguments: list[str], tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [NPSERVE, *arguments],
+        env={**os.environ, "NPSERVE_MODELS": str(tmp_path), "PYTHONUNBUFFERED": ""},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (141, b"")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_help_of_a_command_names_it_as_it_was_called(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_of_a_command_names_the_installed_command(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main([name, "--help"])
     assert stopped.value.code == 0
     printed = capsys.readouterr().out
     assert printed.startswith(f"usage: npserve {name} ")
+    assert re.search(rf"(?i)examples?: npserve {name} ", " ".join(printed.split()))
     assert "python -m" not in printed
+
+
+@pytest.mark.parametrize("name", ["serve", "list", "promote", "verify", "alias"])
+def test_the_help_of_a_command_explains_every_argument(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([name, "--help"])
+    usage, description, *groups = capsys.readouterr().out.split("\n\n")
+    assert usage.startswith("usage: ")
+    assert len(description.split()) > 8
+    explained = [group.split("\n", 1)[1] for group in groups if group.startswith(("positional arguments:", "options:"))]
+    for argument in re.split(r"\n(?=  \S)", "\n".join(explained)):
+        assert re.fullmatch(r"  \S.*?(  +|\n +)\S+ \S+.*", argument, re.DOTALL), argument
 
 
 def test_help_imports_no_package() -> None:
@@ -79,14 +115,14 @@ def test_help_imports_no_package() -> None:
 
 
 @pytest.mark.parametrize("missing", ["threadpoolctl", "training"])
-def test_a_missing_library_is_named_with_the_extra_that_has_it(missing: str) -> None:
+def test_a_missing_library_is_reported_with_its_extra(missing: str) -> None:
     run = _run("-c", WITHOUT, missing, "train", "--help", program=sys.executable)
     expected = f"Error: npserve train needs {missing}: pip install 'npserve[training]'\n"
     assert (run.returncode, run.stdout, run.stderr) == (2, "", expected)
 
 
 @pytest.mark.parametrize("missing", LIBRARIES)
-def test_each_library_of_the_extra_is_named_so(
+def test_every_library_of_the_extra_is_reported(
     missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def import_module(_: str) -> None:
@@ -97,28 +133,28 @@ def test_each_library_of_the_extra_is_named_so(
     assert capsys.readouterr().err == f"Error: npserve compare needs {missing}: pip install 'npserve[training]'\n"
 
 
-def test_every_command_of_training_knows_its_extra() -> None:
+def test_the_commands_of_training_declare_their_extra() -> None:
     assert {command.extra for command in COMMANDS.values() if command.package == "training"} == {"training"}
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     names = {re.split("[>=]", requirement)[0].replace("scikit-learn", "sklearn") for requirement in extras["training"]}
     assert names == set(LIBRARIES)
 
 
-def test_a_broken_installation_is_not_taken_for_a_missing_extra() -> None:
+def test_a_broken_installation_is_not_reported_as_a_missing_extra() -> None:
     run = _run("-c", WITHOUT, "training.run", "train", "--help", program=sys.executable)
     assert (run.returncode, run.stdout) == (1, "")
     assert run.stderr.endswith("ModuleNotFoundError: No module named 'training.run'\n")
 
 
-def test_the_store_needs_no_extra(tmp_path: Path) -> None:
+def test_the_store_requires_no_extra(tmp_path: Path) -> None:
     run = _run("-c", WITHOUT, "pyarrow", "list", "--models", tmp_path, program=sys.executable)
     assert (run.returncode, run.stderr) == (0, "")
-    assert run.stdout.startswith(f"{tmp_path} holds no models yet")
+    assert run.stdout.startswith(f"{tmp_path} has no models yet")
 
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
-    """A folder with a store in `models`, and packages that have the names of ours."""
+    """A folder with a store in `models`, and packages with the names of those of npserve."""
     publish(tmp_path / "models", "iris", make_artifact(np.random.default_rng(0)), {}, {})
     for name in ("nn", "store", "service", "training"):
         (tmp_path / name).mkdir()
@@ -127,7 +163,7 @@ def elsewhere(tmp_path: Path) -> Path:
 
 
 def _assert_it_works(program: list[str | Path], folder: Path) -> None:
-    """Run each package once: a command of the store and one of training, and the server."""
+    """Run a command of each package: store, training and service."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     run = _run(*program[1:], "list", program=program[0], cwd=folder, env=environment)
     assert (run.returncode, run.stderr) == (0, "")
@@ -147,8 +183,8 @@ def _assert_it_works(program: list[str | Path], folder: Path) -> None:
         assert server.stdout is not None
         assert server.stdout.readline() == f"Listening on http://{url}\n"
         assert server.stdout.readline() == "Serving iris 1\n"
-        answer = requests.post(f"http://{url}/predict", json={"instances": [[1, 2, 3, 4]]}, timeout=10)
-        assert answer.status_code == 200
+        response = requests.post(f"http://{url}/predict", json={"instances": [[1, 2, 3, 4]]}, timeout=10)
+        assert response.status_code == 200
     finally:
         server.terminate()
         _, errors = server.communicate(timeout=40)
@@ -158,13 +194,13 @@ def _assert_it_works(program: list[str | Path], folder: Path) -> None:
 @pytest.mark.parametrize(
     "program", [[NPSERVE], [sys.executable, "-m", "npserve"]], ids=["npserve", "python -m npserve"]
 )
-def test_folders_in_the_current_directory_hide_nothing(program: list[str | Path], elsewhere: Path) -> None:
+def test_packages_in_the_current_directory_are_not_imported(program: list[str | Path], elsewhere: Path) -> None:
     _assert_it_works(program, elsewhere)
 
 
 @pytest.fixture
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command in an empty environment where only the wheel was installed; libraries come from this one."""
+    """The command in a new environment with only the wheel installed; libraries come from this environment."""
     folder = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", folder, _sources(folder)], check=True)
@@ -179,7 +215,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _sources(folder: Path) -> Path:
-    """Copy what the repository holds: building in place would leave files there."""
+    """Copy the files of the repository: building in place would leave files there."""
     files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for file in filter(None, files.split("\0")):
         target = folder / "sources" / file
@@ -189,7 +225,7 @@ def _sources(folder: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_the_wheel_is_enough(installed: Path, elsewhere: Path) -> None:
+def test_the_wheel_is_sufficient(installed: Path, elsewhere: Path) -> None:
     assert _run("--version", program=installed).stdout == f"npserve {__version__}\n"
     _assert_it_works([installed], elsewhere)
     run = _run("train", "--data", "digits", "--epochs", "1", program=installed, cwd=elsewhere)
