@@ -1,10 +1,10 @@
-"""What all tests share: randomness that can be repeated, data sets, and a small model."""
+"""Fixtures for all tests: reproducible random numbers, data sets, and a small model."""
 
-# ruff: noqa: E402  # the number of BLAS threads is read when numpy is imported
+# ruff: noqa: E402  # numpy reads the number of BLAS threads on import
 import os
 
-# Several test processes share the cores: their BLAS threads would spin against each other. Servers and commands that
-# tests start inherit it; that gunicorn.conf.py sets it is tested without.
+# Several test processes share the cores, and their BLAS threads would compete. Servers and commands started by tests
+# inherit these variables; the test that gunicorn.conf.py sets them removes them first.
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
@@ -23,7 +23,7 @@ from tests.helpers.models import make_artifact
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """In CI a skipped test is a failure: what it lacks, CI should have installed."""
+    """Report a skipped test as failed in CI, where all requirements should be installed."""
     report = yield
     if report.skipped and os.environ.get("CI"):
         report.outcome = "failed"
@@ -38,13 +38,13 @@ def _generator() -> np.random.Generator:
 
 @pytest.fixture
 def rng() -> np.random.Generator:
-    """A generator whose seed a failing test prints; NPSERVE_TEST_SEED repeats it."""
+    """A generator with a random seed, which a failing test prints; set NPSERVE_TEST_SEED to repeat it."""
     return _generator()
 
 
 @pytest.fixture(scope="session")
 def make_rng() -> Callable[[], np.random.Generator]:
-    """For fixtures that tests share: each call makes such a generator; the set-up of the fixture prints its seed."""
+    """A factory of such generators for session fixtures, which print the seed during their setup."""
     return _generator
 
 
@@ -55,7 +55,7 @@ def artifact(rng: np.random.Generator) -> Artifact:
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
-    """The real data sets, for the tests that need more than scikit-learn brings."""
+    """The folder of the real data sets that scikit-learn does not contain."""
     if not (folder := os.environ.get("NPSERVE_DATA")):
-        pytest.skip("NPSERVE_DATA names no folder with mnist.npz, adult.csv and penguins.csv")
+        pytest.skip("NPSERVE_DATA is not set: expected a folder with mnist.npz, adult.csv and penguins.csv")
     return Path(folder)

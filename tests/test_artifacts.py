@@ -1,4 +1,4 @@
-"""Format 1 is frozen: a version of each kind, published once, loads and answers for ever as it did on its first day."""
+"""Format 1 is frozen: published versions of each kind must load, and predict the recorded outputs, in all releases."""
 
 import io
 import json
@@ -17,7 +17,7 @@ ANSWERS: dict[str, dict[str, Any]] = json.loads((STORE / "answers.json").read_te
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_it_loads_and_answers(name: str) -> None:
+def test_a_published_version_predicts_the_recorded_outputs(name: str) -> None:
     expected = ANSWERS[name]
     client = create_app(Settings(models=STORE)).test_client()
     response = client.post(f"/models/{name}/predict", json={"instances": expected["instances"]})
@@ -31,7 +31,7 @@ def test_it_loads_and_answers(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_what_is_written_today_is_the_same_format(name: str) -> None:
+def test_the_current_code_writes_the_same_format(name: str) -> None:
     path = STORE / name / "1" / "model.npz"
     with np.load(path) as before, np.load(io.BytesIO(artifact.to_bytes(artifact.load(path)))) as now:
         assert sorted(now) == sorted(before)

@@ -1,4 +1,4 @@
-"""Who may import whom: between the packages, and between the layers inside each; imports for type checkers count."""
+"""Allowed imports: between packages, and between the layers of a package. Imports under TYPE_CHECKING count, too."""
 
 import ast
 import sys
@@ -19,8 +19,8 @@ ALLOWED = {
     "service": {"npserve", "service", "nn", "store", "numpy", "flask", "gunicorn", "marshmallow", "orjson"}
     | {"prometheus_client", "werkzeug", "httptools", "uvicorn", "uvicorn_worker", "simdjson"},
 }
-# The lowest layer first. A module belongs to the longest name that its own begins with, and imports only from there and
-# from lower layers: the names of one layer know nothing of each other. "=" is that module alone.
+# The lowest layer first. A module belongs to the longest entry that is a prefix of its name, and imports only from that
+# entry and from lower layers; entries of one layer do not import each other. "=" denotes exactly that module.
 LAYERS: dict[str, list[list[str]]] = {
     "nn": [
         ["nn.activations", "nn.numbers"],
@@ -108,26 +108,26 @@ def _modules(package: str) -> dict[str, ast.Module]:
 
 
 def _imports(package: str, module: str) -> Iterator[str]:
-    """Yield what a module imports: modules of the package by their own names, of `from m import name` m otherwise."""
+    """Yield the imports of a module. For `from m import name`, yield m.name if that is a module, else m."""
     for node in ast.walk(_modules(package)[module]):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module}: write imports out in full"
+            assert node.level == 0, f"{module}: use absolute imports"
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
                 yield inner if inner in _modules(package) else str(node.module)
 
 
 @pytest.mark.parametrize("package", ALLOWED)
-def test_a_package_imports_only_what_it_may(package: str) -> None:
+def test_a_package_imports_only_allowed_packages(package: str) -> None:
     for module in _modules(package):
         roots = {name.partition(".")[0] for name in _imports(package, module)}
         assert roots <= ALLOWED[package] | set(sys.stdlib_module_names), module
 
 
 @pytest.mark.parametrize("package", ["service", "training"])
-def test_of_the_command_a_package_knows_only_the_version(package: str) -> None:
+def test_packages_import_only_the_version_from_npserve(package: str) -> None:
     for module, tree in _modules(package).items():
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] == "npserve":
@@ -135,7 +135,7 @@ def test_of_the_command_a_package_knows_only_the_version(package: str) -> None:
 
 
 def _layer(package: str, module: str) -> tuple[int, str]:
-    """Return the number of the layer of a module, and the name in it that the module belongs to."""
+    """Return the number of the layer of a module, and the entry of that layer that matches the module."""
     found = [
         (number, name)
         for number, layer in enumerate(LAYERS[package])
@@ -157,7 +157,7 @@ def test_a_module_imports_from_its_own_layer_and_lower_ones(package: str) -> Non
 
 
 @pytest.mark.parametrize("package", ALLOWED)
-def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
+def test_there_are_no_import_cycles(package: str) -> None:
     modules = _modules(package)
     graph = {module: {name for name in _imports(package, module) if name in modules} for module in modules}
     try:
@@ -166,7 +166,7 @@ def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
         raise AssertionError(" <- ".join(error.args[1])) from None
 
 
-def test_tests_share_helpers_and_import_no_other_test() -> None:
+def test_tests_import_only_helpers_from_tests() -> None:
     for module in _modules("tests"):
         shared = {name for name in _imports("tests", module) if name.partition(".")[0] == "tests"}
         assert all(name.startswith("tests.helpers") for name in shared), module

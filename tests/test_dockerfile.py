@@ -1,4 +1,4 @@
-"""The image, as far as that can be told without Docker: its files, its packages, its command."""
+"""The image, checked without Docker: its files, packages and command."""
 
 import json
 import re
@@ -19,26 +19,26 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
 def _stages() -> dict[str, tuple[str, str]]:
-    """Return each stage's name, what it is built from, and its instructions."""
+    """Return the base and the instructions of each stage by its name."""
     parts = re.split(r"^FROM (\S+) AS (\S+)$", DOCKERFILE, flags=re.MULTILINE)[1:]
     return {parts[i + 1]: (parts[i], parts[i + 2]) for i in range(0, len(parts), 3)}
 
 
 def _copied(stage: str) -> set[str]:
-    """Return the folders that end up in a stage's /app."""
+    """Return the folders in /app of a stage, including those of its base."""
     origin, instructions = _stages()[stage]
     own = {match[1] for match in re.finditer(r"^COPY (\w+) \1$", instructions, re.MULTILINE)}
     return own | (_copied(origin) if origin in _stages() else set())
 
 
-def test_the_service_comes_without_training() -> None:
-    assert list(_stages())[-1] == "service"  # what docker build makes when nothing is asked for
+def test_the_service_image_does_not_contain_training() -> None:
+    assert list(_stages())[-1] == "service"  # the default target of docker build
     assert _copied("service") == {"npserve", "nn", "store", "service"}
     assert _copied("training") == {"npserve", "nn", "store", "training"}
     assert "training.lock" not in _stages()["dependencies"][1]
 
 
-def test_bases_are_slim_and_pinned_and_nobody_is_root() -> None:
+def test_bases_are_slim_and_pinned_and_the_user_is_not_root() -> None:
     for origin, _ in _stages().values():
         assert origin in _stages() or re.fullmatch(r"python:3\.11-slim-bookworm", origin)
     for stage in ("service", "training"):
@@ -47,17 +47,17 @@ def test_bases_are_slim_and_pinned_and_nobody_is_root() -> None:
         assert re.search(r"^USER [1-9]\d*$", _stages()[origin][1], re.MULTILINE)
 
 
-def test_everything_that_is_copied_is_let_through() -> None:
-    let_through = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+def test_copied_files_are_not_ignored() -> None:
+    included = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     for words in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE):
         for name in words.split():
-            assert name.partition("/")[0] in let_through
+            assert name.partition("/")[0] in included
             assert (ROOT / name).exists()
 
 
 @pytest.mark.slow
-def test_the_service_runs_from_what_is_in_the_image(tmp_path: Path, artifact: Artifact) -> None:
-    """Its packages from the lock in an environment of their own, its folders, its command; nothing else."""
+def test_the_service_runs_with_the_content_of_the_image(tmp_path: Path, artifact: Artifact) -> None:
+    """Only the packages of the lock file, the copied folders and the command of the image are used."""
     for folder in _copied("service"):
         shutil.copytree(ROOT / folder, tmp_path / "app" / folder)
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)

@@ -1,4 +1,4 @@
-"""The manifests, rendered by kubectl and checked against the schemas and against the program."""
+"""The manifests, rendered by kubectl and checked against the Kubernetes schemas and the code."""
 
 import os
 import re
@@ -19,9 +19,9 @@ from tests.helpers.server import TIMES_A_BODY
 from training.__main__ import _parser as training_parser
 
 ROOT = Path(__file__).parents[1]
-# Of the processes before a request comes; digits take 60 and 25 MiB. Larger networks need more.
+# Memory of idle processes; with the digits model they take 60 and 25 MiB. Larger networks need more.
 FIRST_WORKER, FURTHER_WORKER = 75 * 2**20, 25 * 2**20
-KUBERNETES = "1.34"  # the first version in which preStop's own sleep is stable
+KUBERNETES = "1.34"  # the first version in which the sleep action of preStop is stable
 Object = dict[str, Any]
 
 
@@ -52,7 +52,7 @@ def _workloads(objects: dict[str, Object]) -> list[Object]:
     return [objects["Deployment"], objects["CronJob"]]
 
 
-def test_what_there_is(objects: dict[str, Object]) -> None:
+def test_the_kinds_of_objects(objects: dict[str, Object]) -> None:
     assert set(objects) == {
         "Deployment",
         "Service",
@@ -68,7 +68,7 @@ def test_every_object_is_valid(objects: dict[str, Object]) -> None:
         kubernetes_validate.validate(thing, KUBERNETES, strict=True)
 
 
-def test_a_misspelt_field_would_be_noticed(objects: dict[str, Object]) -> None:
+def test_a_misspelt_field_is_detected(objects: dict[str, Object]) -> None:
     wrong = yaml.safe_load(yaml.safe_dump(objects["Deployment"]).replace("livenessProbe", "livenesProbe"))
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(wrong, KUBERNETES, strict=True)
@@ -85,7 +85,7 @@ def test_probes_are_routes(objects: dict[str, Object], tmp_path: Path) -> None:
     assert {*paths.values(), scraped} <= pages
 
 
-def test_environment_names_are_settings(objects: dict[str, Object]) -> None:
+def test_environment_variables_are_settings(objects: dict[str, Object]) -> None:
     data = objects["ConfigMap"]["data"]
     settings = {variable(name) for name in Settings.__dataclass_fields__}
     assert set(data) <= settings | {"PROMETHEUS_MULTIPROC_DIR"}
@@ -97,7 +97,7 @@ def test_environment_names_are_settings(objects: dict[str, Object]) -> None:
     assert {data["NPSERVE_MODELS"], data["PROMETHEUS_MULTIPROC_DIR"]} <= mounts
 
 
-def test_ports_are_listeners(objects: dict[str, Object]) -> None:
+def test_ports_match_the_bind_address(objects: dict[str, Object]) -> None:
     listening = int(objects["ConfigMap"]["data"]["NPSERVE_BIND"].rpartition(":")[2])
     container = _container(objects["Deployment"])
     assert container["ports"] == [{"name": "http", "containerPort": listening}]
@@ -108,7 +108,7 @@ def test_ports_are_listeners(objects: dict[str, Object]) -> None:
     assert annotations["prometheus.io/port"] == str(listening)
 
 
-def test_what_belongs_together_has_one_name(objects: dict[str, Object]) -> None:
+def test_references_between_objects_are_consistent(objects: dict[str, Object]) -> None:
     deployment = objects["Deployment"]
     labels = deployment["spec"]["template"]["metadata"]["labels"]
     assert deployment["spec"]["selector"]["matchLabels"].items() <= labels.items()
@@ -143,14 +143,14 @@ def test_the_job_is_a_command_of_training(objects: dict[str, Object]) -> None:
     assert (options.data, options.name) == ("digits", "digits")
 
 
-def test_stopping_has_the_time_it_takes(objects: dict[str, Object], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_grace_period_covers_the_shutdown(objects: dict[str, Object], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.environ", dict(os.environ))  # the file sets variables
     graceful = runpy.run_path(str(ROOT / "service/gunicorn.conf.py"))["graceful_timeout"]
     asleep = _container(objects["Deployment"])["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert _pod(objects["Deployment"])["terminationGracePeriodSeconds"] >= asleep + graceful + 5
 
 
-def test_the_memory_holds_what_the_workers_may_take(objects: dict[str, Object]) -> None:
+def test_the_memory_limit_covers_the_workers(objects: dict[str, Object]) -> None:
     deployment, settings = objects["Deployment"], Settings.from_environment(objects["ConfigMap"]["data"])
     resources = _container(deployment)["resources"]
     idle = FIRST_WORKER + FURTHER_WORKER * (settings.workers - 1)
@@ -167,7 +167,7 @@ def _bytes(quantity: str) -> int:
     return int(number) * {"Mi": 2**20, "Gi": 2**30}[unit]
 
 
-def test_the_pods_may_do_little(objects: dict[str, Object]) -> None:
+def test_the_pods_have_minimal_privileges(objects: dict[str, Object]) -> None:
     uid = int(re.search(r"^USER (\d+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[1])  # type: ignore[index]
     for workload in _workloads(objects):
         pod, container = _pod(workload), _container(workload)

@@ -1,4 +1,4 @@
-"""One word, one meaning: a public class, function or constant has a name that no other module uses."""
+"""Unique names: a public class, function or constant has a name that no other module defines."""
 
 import ast
 from collections import defaultdict
@@ -7,15 +7,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("npserve", "nn", "store", "service", "training")
-# Defined more than once, each time the same idea in another room.
+# Names defined more than once, for the same concept in several packages.
 SHARED = {
     "log": "the logger of a module",
-    "main": "the entry of a command line",
-    "views": "the routes of a room",
-    "Dense": "the layer: plain arrays in nn, trainable in Keras's words",
-    "Activation": "the function with its gradient in nn, the layer in Keras's words",
+    "main": "the entry point of a command line",
+    "views": "the routes of a package",
+    "Dense": "the layer: plain arrays in nn, trainable in the Keras-compatible API",
+    "Activation": "the function with its gradient in nn, the layer in the Keras-compatible API",
 }
-# Keras itself has these in several modules: keras.losses and keras.metrics, and in each module `get`.
+# Keras also defines these in several modules: the losses also as metrics, and `get` in each module.
 KERAS = {"get", "MeanAbsoluteError", "MeanSquaredError"}
 
 
@@ -31,7 +31,7 @@ def _defined(file: Path) -> Iterator[str]:
         yield from (name.id for name in targets if isinstance(name, ast.Name) and not name.id.startswith("_"))
 
 
-def test_a_public_name_is_defined_once() -> None:
+def test_public_names_are_defined_once() -> None:
     files_of = defaultdict(set)
     for package in PACKAGES:
         for file in sorted((ROOT / package).rglob("*.py")):

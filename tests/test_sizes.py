@@ -1,4 +1,4 @@
-"""A module can be read at one sitting, and a function be seen whole."""
+"""Modules and functions are short enough to read as a whole."""
 
 import ast
 from pathlib import Path

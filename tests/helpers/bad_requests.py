@@ -1,4 +1,4 @@
-"""Requests to a model of four numbers that are refused, by protocol: what is sent, status, part of the message."""
+"""Rejected requests by protocol, for a model of four numbers: the request, the status, and a part of the message."""
 
 import gzip
 import json
@@ -97,27 +97,27 @@ BEST: dict[str, Any] = {"parameters": {"binary_data": True, "classification": 1}
 
 
 def with_one(change: Any, place: int, count: int = 8) -> list[Any]:
-    """Numbers, and one other thing among them."""
+    """Return `count` numbers, with `change` in one place."""
     data: list[Any] = [0.5] * count
     data[place] = change
     return data
 
 
 def _bytes(raw: bytes = FOUR, size: Any = 16, length: Any = None, **more: Any) -> Sent:
-    """A request with bytes; of four numbers, if nothing else is said."""
+    """Return a request with binary data, by default of four numbers."""
     return packed(raw, tensor(**{"shape": [1, 4], "size": size, **more}), length=length)
 
 
 def _asking(**parameters: Any) -> Sent:
-    """A request for one output."""
+    """Return a request for one output."""
     name = parameters.pop("name", "probabilities")
     return listed(tensor(ROWS), outputs=[{"name": name, "parameters": parameters}])
 
 
-# As data of shape (2, 4).
+# Invalid data for the shape (2, 4).
 UNFITTING: list[Any] = [{}, 5, "12345678", [], [0.5] * 7, [0.5] * 9]
 UNFITTING += [[ROWS], [[0.5] * 8], [[0.5] * 2] * 4, [[0.5] * 3, [0.5] * 5], [ROW, 0.5]]
-# What is JSON, but no request; and a part of the sentence that says so.
+# Valid JSON that is not a valid request, with a part of the message.
 INVALID: list[tuple[Sent, str]] = [
     (({}, b"[]"), "the body: expected an object"),
     (({}, b"{}"), "/inputs: expected a list, got nothing"),
@@ -178,7 +178,7 @@ INVALID: list[tuple[Sent, str]] = [
     (listed(tensor([1, 2, 3, 4, 5, 6, 7, -1], datatype="UINT64")), "row 1, column 3: expected a number from 0 to 1844"),
     (listed(tensor([2**63] * 8, datatype="INT64")), "row 0, column 0: expected a number from -9223372036854775808"),
     (listed(tensor([3e38] * 8)), "row 0: expected numbers that the model can add up"),
-    # Bytes.
+    # Binary data.
     (_bytes(data=[ROW]), "input 'input' has both data and a binary_data_size"),
     (_bytes(size=-16), "input 'input' has a negative binary_data_size"),
     (_bytes(size="16"), "/inputs/0/parameters/binary_data_size: expected a whole number, got a string"),
@@ -213,7 +213,7 @@ INVALID: list[tuple[Sent, str]] = [
     (_asking(classification=1.5), "/classification: expected a whole number, got a number"),
     (_asking(name="predictions", classification=1), "output 'predictions' has no classification"),
 ]
-# What else is refused: status, reason in the metrics, a part of the sentence.
+# Other rejected requests: status, reason in the metrics, a part of the message.
 OTHERS: list[tuple[Sent, int, str, str]] = [
     (({}, b""), 400, "not_json", "the body is empty; expected JSON"),
     (({}, b"hello"), 400, "not_json", "the body is not JSON"),

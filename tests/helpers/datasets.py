@@ -1,4 +1,4 @@
-"""Small data files for tests, and the data sets that training makes of them."""
+"""Small data files for tests, and the data sets that training loads from them."""
 
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,7 @@
-"""What is trained both by Keras and here, written once: a case takes the module that it is to be trained with.
+"""Training cases for Keras and for the Keras-compatible API: each case receives the module to build its objects from.
 
-`python -m benchmarks.keras_fixtures` trains these cases with Keras and keeps what came out; `test_fixtures.py` trains
-them here. Each takes 200 steps of 16 rows.
+`python -m benchmarks.keras_fixtures` trains these cases with Keras and stores the results; `test_fixtures.py` trains
+them with npserve. Each case trains for 200 steps of 16 rows.
 """
 
 from collections.abc import Callable
@@ -16,14 +16,14 @@ BATCH_SIZE, EPOCHS = 16, 4
 DROPOUT_SEED = 1
 
 Arrays = dict[str, npt.NDArray[Any]]
-Make = Callable[[Any], Any]  # takes a module such as keras.layers
+Make = Callable[[Any], Any]  # receives a module such as keras.layers
 
 
 @dataclass(frozen=True)
 class Case:
-    """How a network of 8 inputs is trained: which layers, and what `compile` and `fit` are given."""
+    """The training of a network with 8 inputs: its layers, and the arguments of `compile` and `fit`."""
 
-    layers: Make  # takes all of Keras
+    layers: Make  # receives the module keras
     optimizer: Make = lambda optimizers: optimizers.SGD(0.05)
     loss: Make = lambda losses: "sparse_categorical_crossentropy"
     metrics: Make = lambda metrics: ["accuracy"]
@@ -34,7 +34,7 @@ class Case:
 
 
 def dense(activation: str = "tanh", last: str | None = "softmax", outputs: int = CLASSES, **options: Any) -> Make:
-    """Return a layer of 12 units with these options, and the last layer."""
+    """Return a function for a layer of 12 units with these options, and the last layer."""
     return lambda keras: [
         keras.layers.Dense(HIDDEN, activation=activation, **options),
         keras.layers.Dense(outputs, activation=last),
@@ -42,10 +42,10 @@ def dense(activation: str = "tanh", last: str | None = "softmax", outputs: int =
 
 
 def data(shape: tuple[int, ...] = (INPUTS,)) -> Arrays:
-    """Return inputs (1000, …), targets of each kind and weights: the same on every machine."""
-    rng = np.random.RandomState(0)  # its stream is frozen, unlike that of a Generator
+    """Return inputs (1000, …), targets of each kind and weights, identical on every machine."""
+    rng = np.random.RandomState(0)  # its stream is stable across NumPy versions, unlike that of a Generator
     x = rng.standard_normal((ROWS + VALIDATION_ROWS, INPUTS)).astype(np.float32)
-    x[:, 3] = 0  # an input that is always zero must make no difference
+    x[:, 3] = 0  # an input that is always zero must have no effect
     score = x @ rng.standard_normal((INPUTS, CLASSES)) + 0.5 * rng.standard_normal((len(x), CLASSES))
     classes = score.argmax(axis=1)
     return {
@@ -59,7 +59,7 @@ def data(shape: tuple[int, ...] = (INPUTS,)) -> Arrays:
 
 
 def compile_options(keras: Any, case: Case, dtype: str) -> dict[str, Any]:
-    """Return what `compile` is given; no metrics in float64, where Keras fails at some."""
+    """Return the arguments of `compile`, without metrics in float64, because Keras fails for some of them."""
     return {
         "optimizer": case.optimizer(keras.optimizers),
         "loss": case.loss(keras.losses),
@@ -68,7 +68,7 @@ def compile_options(keras: Any, case: Case, dtype: str) -> dict[str, Any]:
 
 
 def fit_options(keras: Any, case: Case) -> dict[str, Any]:
-    """Return what `fit` is given."""
+    """Return the arguments of `fit`."""
     arrays = data(case.shape)
     x, y = arrays["x"], arrays[case.targets]
     options = {
@@ -85,7 +85,7 @@ def fit_options(keras: Any, case: Case) -> dict[str, Any]:
 
 
 def layers(keras: Any, case: Case) -> list[Any]:
-    """Return all layers, the input first."""
+    """Return all layers, beginning with the input."""
     return [keras.Input(case.shape), *case.layers(keras)]
 
 
@@ -110,7 +110,7 @@ OPTIMIZERS: dict[str, Make] = {
     "piecewise constant": lambda o: o.SGD(o.schedules.PiecewiseConstantDecay([50, 120], [0.05, 0.02, 0.005])),
 }
 
-# Loss: activation of the last layer, how many outputs, targets, the loss, metrics.
+# For each loss: activation of the last layer, number of outputs, targets, loss, metrics.
 LOSSES: dict[str, tuple[str | None, int, str, Make, Make]] = {
     "sparse crossentropy of logits": (
         None,
@@ -175,13 +175,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "no bias": {"use_bias": False},
 }
 
-# What stands before the last layer.
+# The layers before the last one.
 LAYERS: dict[str, Make] = {
     "activation": lambda keras: [keras.layers.Dense(HIDDEN), keras.layers.Activation("relu")],
     "l1 and l2": lambda keras: [
         keras.layers.Dense(HIDDEN, "tanh", kernel_regularizer=keras.regularizers.L1L2(l1=0.003, l2=0.02))
     ],
-    # Without a bias, which would make no difference and be nothing but rounding errors.
+    # Without a bias, which would have no effect and consist only of rounding errors.
     "batch normalization": lambda keras: [
         keras.layers.Dense(HIDDEN, use_bias=False),
         keras.layers.BatchNormalization(),

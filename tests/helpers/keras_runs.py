@@ -18,7 +18,7 @@ def one_layer(optimizer: Any = "sgd") -> Sequential:
 
 
 class Scripted(Callback):
-    """Adds a metric with given values to the logs of the epochs."""
+    """Adds a metric with given values to the logs of each epoch."""
 
     def __init__(self, *values: float) -> None:
         self.values = values

@@ -1,4 +1,4 @@
-"""KServe's own client."""
+"""The KServe client."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,12 +8,12 @@ import pytest
 
 
 def kserve(module: str = "") -> Any:
-    """Import it only where it is used: it takes two seconds, in every test process."""
+    """Import KServe only where it is used, because the import takes two seconds in each test process."""
     return pytest.importorskip(f"kserve{module}")
 
 
 def ask(protocol: str, call: Callable[[Any], Awaitable[Any]]) -> Any:
-    """Return what a call of a client of this protocol gives."""
+    """Return the result of a call with a client of this protocol."""
 
     async def session() -> Any:
         async with kserve().InferenceRESTClient(kserve().RESTConfig(protocol=protocol)) as client:

@@ -1,4 +1,4 @@
-"""Small models for tests, with weights that nobody trained."""
+"""Small models for tests, with random weights."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -9,7 +9,7 @@ from nn import Artifact, Dense, Features, Golden, Model, Network, Number
 from nn.model import Label
 
 MakeRng = Callable[[], np.random.Generator]
-ROW = [5.1, 3.5, 1.4, 0.2]  # as the models of four numbers take it
+ROW = [5.1, 3.5, 1.4, 0.2]  # valid for the models of four numbers
 
 
 def make_network(
@@ -28,7 +28,7 @@ def make_artifact(
     labels: tuple[Label, ...] = ("setosa", "versicolor", "virginica"),
     hidden: str = "relu",
 ) -> Artifact:
-    """A classifier of I numbers; with no labels, a regression."""
+    """Return a classifier of I numbers, or a regression model if there are no labels."""
     rows = rng.normal(size=(5, widths[0])).astype(np.float32)
     features = Features([Number(f"feature {i}", offset=0.25 * i, scale=1.5) for i in range(widths[0])])
     task, last = ("classification", "softmax") if labels else ("regression", "linear")
@@ -37,7 +37,7 @@ def make_artifact(
 
 
 def make_constant(answer: int, labels: tuple[Label, ...] = ("a", "b", "c"), inputs: int = 4) -> Artifact:
-    """A model that gives the same label for every row: its answers tell which version gave them."""
+    """Return a model that predicts the same label for every row, so that responses identify the version."""
     bias = np.zeros(len(labels))
     bias[answer] = 10
     network = Network([Dense(np.full((inputs, len(labels)), 1e-3), bias, "softmax")])

@@ -1,4 +1,4 @@
-"""Arrays in NumPy's own format, as clients send them."""
+"""Arrays in the .npy format, as clients send them."""
 
 import io
 from typing import Any
@@ -9,7 +9,7 @@ NPY = "application/x-npy"
 
 
 def write_npy(values: Any, version: tuple[int, int] | None = None) -> bytes:
-    """Write an array, in the version of the format that it needs or a given one; objects are pickled."""
+    """Return an array as .npy, in the given or the lowest possible format version; objects are pickled."""
     stream = io.BytesIO()
     np.lib.format.write_array(stream, np.asarray(values), version)
     return stream.getvalue()

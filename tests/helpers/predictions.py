@@ -8,12 +8,12 @@ from service.protocols import find_route
 
 
 def make_request(headers: Headers, body: bytes | bytearray, **clock: float) -> Request:
-    """Return a request that may hold any memory; `clock` may have `began`, the perf_counter after its headers."""
+    """Return a request without a memory limit; `clock` may contain `began`, the perf_counter after its headers."""
     return Request(headers, MemoryBudget(2**30).reserve(), body, **clock)
 
 
 def predict(app: Flask, path: str, body: bytes, **clock: float) -> Response:
-    """Return the response of an app's pipeline to a body."""
+    """Return the response of the pipeline of an app to a body."""
     route = find_route(path)
     assert route is not None
     response: Response = app.extensions["npserve"].pipeline.handle(make_request({}, body, **clock), route)

@@ -1,4 +1,4 @@
-"""What the store's tests publish."""
+"""Types and provenance for the tests of the store."""
 
 from collections.abc import Callable
 

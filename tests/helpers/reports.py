@@ -1,4 +1,4 @@
-"""Publishing without the report, which takes several times as long as a short training."""
+"""Publishing without a report, because rendering takes several times as long as a short training."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import pytest
 
 @contextmanager
 def report_left_out() -> Iterator[None]:
-    """Publish an empty report; only for what is published within."""
+    """Replace the reports of all versions published in this context with empty ones."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("training.run.render", lambda _: "")
         yield

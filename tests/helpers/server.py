@@ -1,4 +1,4 @@
-"""The real server, as a user starts it."""
+"""The server in its own process, started as a user starts it."""
 
 import json
 import os
@@ -21,8 +21,8 @@ from service.server.batcher import COUNT_SECONDS
 from tests.helpers.models import ROW
 from tests.helpers.wire import JSON
 
-# What one body takes, in its own size: itself, unpacked, copied by NumPy's reader, float32 of each byte (4), whether
-# each is finite; and the pass. The limit of memory in k8s/ counts with it.
+# The memory for one body, in multiples of its size: the body, decompressed, copied by NumPy's reader, float32 of each
+# byte (4), the check for finite values, and the forward pass. The memory limit in k8s/ is based on it.
 TIMES_A_BODY = 9
 
 BODY = json.dumps({"instances": [ROW]})
@@ -37,7 +37,7 @@ def free_port() -> int:
 
 
 class Server:
-    """`python -m service` on a free port, or gunicorn with another worker class; leaves nothing running."""
+    """`python -m service` on a free port, or gunicorn with another worker class; stops all processes on exit."""
 
     def __init__(
         self, models: Path, metrics: Path | None = None, workers: int = 2, worker_class: str = "", **environment: str
@@ -72,7 +72,7 @@ class Server:
             self.stop()
 
     def stop(self) -> tuple[str, str]:
-        """Stop gracefully; return what was printed on stdout and stderr."""
+        """Stop gracefully; return stdout and stderr."""
         self.process.send_signal(signal.SIGTERM)
         try:
             return self.process.communicate(timeout=40)
@@ -81,7 +81,7 @@ class Server:
             raise
 
     def workers(self) -> list[int]:
-        """Return the process numbers of the living workers."""
+        """Return the process ids of the running workers."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return [int(pid) for pid in children.split()]
 
@@ -98,30 +98,30 @@ class Server:
                 pass
             if self.process.poll() is not None:
                 raise AssertionError(f"the server has stopped: {self.process.communicate()}")
-            assert time.monotonic() < deadline, "it did not come true in time"
+            assert time.monotonic() < deadline, "the condition was not met in time"
             time.sleep(0.05)
 
     def post(self, path: str = "/predict", body: bytes | str = BODY) -> requests.Response:
         return requests.post(self.url + path, data=body, headers={"Content-Type": JSON}, timeout=10)
 
     def scrape(self) -> Series:
-        """Return every series of /metrics: (name, labels) -> value, with what other workers had still to count."""
+        """Return every series of /metrics: (name, labels) -> value, after all workers have written their counts."""
         if len(self.workers()) > 1:
             time.sleep(2 * COUNT_SECONDS)
-        answer = requests.get(f"{self.url}/metrics", timeout=5)
-        assert answer.status_code == 200, answer.text
-        return parse(answer.text)
+        response = requests.get(f"{self.url}/metrics", timeout=5)
+        assert response.status_code == 200, response.text
+        return parse(response.text)
 
 
 def parse(exposition: str) -> Series:
-    """Return every series: (name, labels) -> value. A twentieth of the time of prometheus_client's own parser."""
+    """Return every series: (name, labels) -> value. This is 20 times faster than the parser of prometheus_client."""
     lines = (line.rpartition(" ") for line in exposition.splitlines() if line and line[0] != "#")
     return {_series(series): float(value) for series, _, value in lines}
 
 
-@cache  # every scrape names the same ones
+@cache  # every scrape has the same series
 def _series(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """Read `name{label="value",…}`, in which a value has \\\\, \\" and \\n for a backslash, a quote and a new line."""
+    """Parse `name{label="value",…}`; in values, \\\\, \\" and \\n are a backslash, a quote and a newline."""
     name, _, labels = text.partition("{")
     found = re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', labels)
     return name, tuple(sorted((label, re.sub(r"\\(.)", _unescape, value)) for label, value in found))
@@ -132,5 +132,5 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def total(series: Series, name: str, **labels: str) -> float:
-    """Add up the series of a name that carry these labels."""
+    """Return the sum of the series with this name and these labels."""
     return sum(value for (n, found), value in series.items() if n == name and labels.items() <= dict(found).items())

@@ -1,4 +1,4 @@
-"""Requests of the Open Inference Protocol as bytes, and what the answers to them hold."""
+"""Requests of the Open Inference Protocol as bytes, and parsers for the responses."""
 
 import json
 import struct
@@ -20,25 +20,25 @@ Sent = tuple[dict[str, str], bytes]
 
 
 def tensor(data: Any = None, shape: Any = (2, 4), name: Any = "input", datatype: Any = "FP32", **more: Any) -> Any:
-    """A tensor as JSON; with a size, one of bytes."""
+    """Return a tensor as JSON; with `size`, a binary tensor."""
     parameters = {"parameters": {"binary_data_size": more.pop("size")}} if "size" in more else {}
     given = {} if data is None else {"data": data}
     return {"name": name, "shape": shape, "datatype": datatype, **given, **parameters, **more}
 
 
 def listed(*inputs: Any, **more: Any) -> Sent:
-    """A request that is JSON alone."""
+    """Return a request in JSON only."""
     return {}, json.dumps({"inputs": inputs, **more}).encode()
 
 
 def packed(raw: bytes, *inputs: Any, length: Any = None, **more: Any) -> Sent:
-    """A request with bytes after its JSON."""
+    """Return a request with binary data after its JSON."""
     head = json.dumps({"inputs": inputs, **more}).encode()
     return {LENGTH: str(len(head) if length is None else length)}, head + raw
 
 
 def array(values: Any, datatype: str = "FP32", dtype: str = "<f4", name: str = "input", **more: Any) -> Sent:
-    """A request with one tensor as bytes."""
+    """Return a request with one binary tensor."""
     raw = np.asarray(values, dtype)
     return packed(raw.tobytes(), tensor(shape=raw.shape, size=raw.nbytes, name=name, datatype=datatype), **more)
 
@@ -52,7 +52,7 @@ def post(client: FlaskClient, sent: Sent, path: str = INFER, **headers: str) -> 
 
 
 def head(answer: TestResponse) -> dict[str, Any]:
-    """Return the JSON of an answer."""
+    """Return the JSON of a response."""
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = json.loads(answer.data[: int(answer.headers.get(LENGTH, len(answer.data)))])
     assert list(body) == ["model_name", "model_version", "id", "outputs"]
@@ -60,7 +60,7 @@ def head(answer: TestResponse) -> dict[str, Any]:
 
 
 def read(answer: TestResponse) -> dict[str, Any]:
-    """Return the outputs of an answer by name, from the JSON or the bytes after it, which are used up."""
+    """Return the outputs of a response by name, from the JSON or the binary data after it; all data must be used."""
     body, raw = head(answer), answer.data[int(answer.headers.get(LENGTH, len(answer.data))) :]
     found = {}
     for output in body["outputs"]:
@@ -86,7 +86,7 @@ def _unpack(raw: bytes, datatype: str) -> Any:
 
 
 def error(answer: TestResponse) -> str:
-    """Assert the one shape of errors, and return the sentence."""
+    """Assert the format of an error response, and return the message."""
     assert answer.content_type == JSON
     assert answer.headers["X-Request-ID"]
     body = answer.get_json()

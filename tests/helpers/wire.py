@@ -1,4 +1,4 @@
-"""Requests as bytes on a socket: what a client library would never send."""
+"""Requests as bytes on a socket, including requests that client libraries do not send."""
 
 import socket
 import struct
@@ -10,7 +10,7 @@ JSON = "application/json"
 
 @dataclass(frozen=True)
 class Received:
-    """An answer as it came: status, header fields by their names in small letters, body."""
+    """A response: status, header fields by their lowercase names, body."""
 
     status: int
     headers: dict[str, str]
@@ -18,7 +18,7 @@ class Received:
 
 
 class Wire:
-    """A connection on which bytes are sent and answers are read, one after the other."""
+    """A connection that sends bytes and reads responses in order."""
 
     def __init__(self, port: int, timeout: float = 10) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout)
@@ -36,17 +36,17 @@ class Wire:
         return self
 
     def shut(self) -> None:
-        """Send no more, but go on reading."""
+        """Close the sending direction; responses can still be read."""
         self._socket.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
-        """Close the connection with a reset instead of a farewell."""
+        """Abort the connection with a TCP reset."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._file.close()
         self._socket.close()
 
     def answer(self, method: str = "POST") -> Received | None:
-        """Read an answer; None where the server has closed the connection."""
+        """Read a response; return None if the server has closed the connection."""
         try:
             line = self._file.readline()
         except ConnectionResetError:
@@ -74,7 +74,7 @@ class Wire:
 
 
 def message(method: str, path: str, body: bytes | None = None, **fields: str) -> bytes:
-    """Write a request; `content_type` is the field Content-Type."""
+    """Return a request; the keyword `content_type` is the field Content-Type."""
     given = {name.replace("_", "-"): value for name, value in fields.items()}
     length = {} if body is None else {"Content-Length": str(len(body))}
     lines = [f"{method} {path} HTTP/1.1", *(f"{n}: {v}" for n, v in ({"Host": "x"} | length | given).items())]
@@ -82,7 +82,7 @@ def message(method: str, path: str, body: bytes | None = None, **fields: str) ->
 
 
 def chunked(method: str, path: str, body: bytes, size: int = 7, **fields: str) -> bytes:
-    """Write a request whose body comes in chunks."""
+    """Return a request with a chunked body."""
     head = message(method, path, None, Transfer_Encoding="chunked", **fields)
     parts = [body[start : start + size] for start in range(0, len(body), size)]
     return head + b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
