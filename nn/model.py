@@ -1,4 +1,4 @@
-"""A model: features, network, and what the outputs mean."""
+"""A model: features, network, and the meaning of the outputs (task and labels)."""
 
 from dataclasses import dataclass
 

@@ -1,3 +1,3 @@
-"""The installed command, `npserve` (`command`), and the version of everything, in one place."""
+"""The installed command `npserve` (`command`), and the version that all packages share."""
 
 __version__ = "0.1.0"

@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-# Python puts the current directory first in the path, where a folder named nn, store or training would hide ours.
+# The current directory is first in sys.path: a folder there named nn, store or training would shadow a package.
 if not sys.flags.safe_path and not Path(__file__).parents[1].samefile(os.curdir):
     del sys.path[0]
 

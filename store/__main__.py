@@ -184,7 +184,7 @@ def _verify(options: argparse.Namespace) -> int:
     requested = options.version
     numbers = [find_number(options.models, options.name, requested)] if requested else version_numbers(folder)
     if not numbers:
-        raise StoreError(f"{options.name} has no versions yet; train one with npserve train --name {options.name}")
+        raise StoreError(f"{options.name} has no versions yet; train one with npserve train --data FILE")
     failed = 0
     for number in numbers:
         try:

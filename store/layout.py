@@ -24,7 +24,7 @@ def find_model(models: Path, name: str) -> Path:
     folder = model_folder(models, name)
     if not folder.is_dir():
         known = ", ".join(published_models(models))
-        hint = f"has {known}" if known else f"has no models yet; train one with npserve train --name {name}"
+        hint = f"has {known}" if known else f"has no models yet; train one with npserve train --data FILE --name {name}"
         raise StoreError(f"unknown model {name!r}: the store {models} {hint}")
     return folder
 

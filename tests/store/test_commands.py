@@ -127,3 +127,9 @@ def test_a_closed_pipe_ends_a_command_quietly(publish_one: Publish) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait() == 141
+
+
+def test_a_model_without_versions_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "rose").mkdir()
+    assert main(["verify", "rose"]) == 2
+    assert capsys.readouterr().err == "Error: rose has no versions yet; train one with npserve train --data FILE\n"

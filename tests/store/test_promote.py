@@ -59,7 +59,7 @@ def test_unknown_versions_and_models_are_rejected(tmp_path: Path, publish_one: P
         promote(tmp_path, "rose", 1)
     (tmp_path / "empty").mkdir()
     with pytest.raises(
-        StoreError, match=r"the store .*/empty has no models yet; train one with npserve train --name rose"
+        StoreError, match=r"the store .*/empty has no models yet; train one with npserve train --data FILE --name rose"
     ):
         promote(tmp_path / "empty", "rose", 1)
 
