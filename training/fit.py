@@ -61,7 +61,7 @@ def fit_model(
             callbacks=[Divergence(), *([stopping] if stopping else []), *callbacks, *backup],
             verbose=0,
         )
-    if model.state.interrupted:
+    if model.fit_state.interrupted:
         raise _interrupted(model, history, checkpoint)
     fitted, temperature = _finalise(config, data, model, scaler)
     return FittedModel(fitted, history, temperature, stopping.best_epoch if stopping else history.epoch[-1])
@@ -114,7 +114,7 @@ class _TargetScaler:
 
 def _interrupted(model: Sequential, history: History, checkpoint: Path | None) -> Interrupted:
     """Save the best weights, which the model has by now, and say where they are and how to resume."""
-    stopped = f"stopped in epoch {model.state.epoch + 1}; nothing was published"
+    stopped = f"stopped in epoch {model.fit_state.epoch + 1}; nothing was published"
     if checkpoint is None or not history.epoch:
         return Interrupted(stopped)
     best = checkpoint / "best.npz"

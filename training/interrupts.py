@@ -24,7 +24,7 @@ def interruptible(model: Sequential) -> Iterator[None]:
     """End the run after the current batch on the first Ctrl-C (or SIGTERM), at once on the second."""
 
     def stop(number: int, frame: Any) -> None:
-        model.state.interrupted = True
+        model.fit_state.interrupted = True
         previous_handlers.close()
 
     with ExitStack() as previous_handlers:

@@ -1,7 +1,7 @@
-"""The network of the article "Building Your First Neural Network", number for number.
+"""The network of the article "Building Your First Neural Network", with identical results.
 
-Two dense layers, relu and softmax, plain gradient descent in float64: everything a network does,
-on one page. `publish` is an addition of its own.
+It has two dense layers with relu and softmax, and is trained by plain gradient descent in float64. `publish` is the
+only addition.
 """
 
 from pathlib import Path
@@ -17,7 +17,15 @@ Float64 = npt.NDArray[np.float64]
 
 
 class SimpleNeuralNetwork:
-    """softmax(relu(X @ W1 + b1) @ W2 + b2), trained by `forward` and `backward` in turn."""
+    """A network that computes softmax(relu(X @ W1 + b1) @ W2 + b2).
+
+    One training step is a call of `forward`, followed by `backward` with its output.
+
+    Args:
+        input_size: Number of inputs I.
+        hidden_size: Number of hidden units U.
+        output_size: Number of classes C.
+    """
 
     def __init__(self, input_size: int, hidden_size: int, output_size: int) -> None:
         self.W1 = np.random.randn(input_size, hidden_size)
@@ -26,16 +34,15 @@ class SimpleNeuralNetwork:
         self.b2 = np.zeros((1, output_size))
 
     def relu(self, x: Float64) -> Float64:
-        """Return max(0, x)."""
         return np.maximum(0, x)
 
     def softmax(self, x: Float64) -> Float64:
-        """Logits (B, C) -> probabilities (B, C)."""
+        """Convert logits (B, C) to probabilities (B, C)."""
         exp_x = np.exp(x - np.max(x, axis=1, keepdims=True))
         return np.asarray(exp_x / exp_x.sum(axis=1, keepdims=True))
 
     def forward(self, X: Float64) -> Float64:
-        """Rows (B, I) -> probabilities (B, C); stores what `backward` needs."""
+        """Compute the probabilities (B, C) of rows (B, I), and store the intermediate results for `backward`."""
         self.z1 = X @ self.W1 + self.b1
         self.a1 = self.relu(self.z1)
         self.z2 = self.a1 @ self.W2 + self.b2
@@ -43,9 +50,9 @@ class SimpleNeuralNetwork:
         return self.output
 
     def backward(self, X: Float64, y: Float64, output: Float64, lr: float = 0.01) -> None:
-        """Take one step down the gradient of the cross-entropy; y (B, C) is one-hot."""
+        """Update the weights by one step of gradient descent on the cross-entropy; y (B, C) is one-hot."""
         m = X.shape[0]
-        dz2 = output - y  # the gradient of softmax and cross-entropy together
+        dz2 = output - y  # the gradient of softmax and cross-entropy combined
         dW2 = (self.a1.T @ dz2) / m
         db2 = dz2.sum(axis=0, keepdims=True) / m
         dz1 = dz2 @ self.W2.T * (self.z1 > 0)
@@ -66,9 +73,17 @@ class SimpleNeuralNetwork:
         models: str | Path = "models",
         labels: Any = None,
     ) -> int:
-        """Publish as the next version of `name`; rows x (B, I) and classes y give it metrics and golden rows.
+        """Publish the network as the next version of `name`.
 
-        y holds class numbers (B,) or is one-hot (B, C); `labels` names the classes. Returns the version.
+        Args:
+            name: Name of the model in the store.
+            x: Rows (B, I), such as the test set, from which the golden rows are chosen.
+            y: Class indices (B,) or one-hot targets (B, C) of the rows; without them the version has no metrics.
+            models: Path to the store.
+            labels: Names of the classes; class indices by default.
+
+        Returns:
+            The number of the version.
         """
         network = Network([Dense(self.W1, self.b1[0], "relu"), Dense(self.W2, self.b2[0], "softmax")])
         labels = class_labels(labels, network.outputs)

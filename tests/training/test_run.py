@@ -148,7 +148,7 @@ def test_a_full_disk_ends_the_run_with_a_sentence(
     def full(path: Path, content: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("training.keras.saving.state_file.replace_file", full)
+    monkeypatch.setattr("training.keras.saving.archive.replace_file", full)
     assert main(["train", "--data", "digits", "--epochs", "1", "--models", str(tmp_path)]) == 2
     assert "can't be written: No space left on device" in capsys.readouterr().err
     assert not (tmp_path / "digits").exists()

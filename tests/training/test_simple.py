@@ -6,7 +6,7 @@ import pytest
 from store import read_version
 from training import SimpleNeuralNetwork, TrainingError
 
-# The class as the article prints it.
+# The class as printed in the article.
 ARTICLE = """
 import numpy as np
 
@@ -55,7 +55,7 @@ def _train(network: SimpleNeuralNetwork, rng: np.random.Generator, steps: int) -
         network.backward(x, y, network.forward(x), lr=0.1)
 
 
-def test_number_for_number() -> None:
+def test_results_equal_those_of_the_article() -> None:
     article: dict[str, type[SimpleNeuralNetwork]] = {}
     exec(ARTICLE, article)
     networks = []
@@ -72,7 +72,7 @@ def test_number_for_number() -> None:
     np.testing.assert_array_equal(ours.softmax(x), theirs.softmax(x))
 
 
-def test_it_learns_and_is_published(tmp_path: Path, rng: np.random.Generator) -> None:
+def test_a_trained_network_is_published(tmp_path: Path, rng: np.random.Generator) -> None:
     network = SimpleNeuralNetwork(8, 16, 3)
     _train(network, rng, 2000)
     x = rng.normal(size=(500, 8))
@@ -87,7 +87,7 @@ def test_it_learns_and_is_published(tmp_path: Path, rng: np.random.Generator) ->
     assert read_version(tmp_path, "simple", 2).artifact.model.labels == (0, 1, 2)
 
 
-def test_rows_that_do_not_fit(tmp_path: Path) -> None:
+def test_invalid_arguments_of_publish_are_rejected(tmp_path: Path) -> None:
     network = SimpleNeuralNetwork(8, 16, 3)
     x = np.zeros((5, 8))
     for rows, classes, message in (

@@ -1,14 +1,14 @@
-"""Keras's API for dense networks in NumPy: same names, defaults and semantics.
+"""The Keras-compatible API for dense networks in NumPy: Keras's names, defaults and semantics.
 
-Read sequential (the facade), then from the bottom up; a module imports only those before it: lookup, checks;
-initializers, regularizers, utils; engine.data_adapter, engine.parameters, engine.ops; layers, losses, metrics,
-optimizers; engine.layer_stack, engine.compiled_model; engine.arguments, engine.running_metrics, saving, summary;
-callbacks, export; engine.fit_plan, engine.loops; sequential; models.
+Start with sequential, the entry point. The other modules are listed from the bottom up, and each imports only those
+before it: lookup, checks; initializers, regularizers, utils; engine.data_adapter, engine.parameters, engine.ops;
+layers, losses, metrics, optimizers; engine.layer_stack, engine.compiled_model; engine.arguments,
+engine.running_metrics, saving, summary; callbacks, export; engine.fit_plan, engine.loops; sequential; models.
 """
 
 from training.keras import callbacks, initializers, layers, losses, metrics, models, optimizers, regularizers, utils
 from training.keras.layers import Input
-from training.keras.lookup import no_other
+from training.keras.lookup import module_getattr
 from training.keras.sequential import Sequential
 
 __all__ = [
@@ -25,4 +25,4 @@ __all__ = [
     "utils",
 ]
 
-__getattr__ = no_other("module", __all__)
+__getattr__ = module_getattr("module", __all__)

@@ -1,4 +1,4 @@
-"""Checks of the arguments of layers, losses, metrics and optimizers, and their error messages."""
+"""Argument checks shared by layers, losses, metrics, optimizers and `fit`, and their error messages."""
 
 import math
 from collections.abc import Iterable
@@ -11,21 +11,29 @@ from training.errors import TrainingError
 BELOW_1 = math.nextafter(1, 0)
 
 
-def refuse_arguments(of: object, unknown: Iterable[str]) -> None:
-    """Raise TrainingError with the names of unknown arguments, where there are any."""
+def invalid_argument(name: str, expected: str, received: Any) -> TrainingError:
+    """Return the error for an argument with an invalid value, worded as in Keras."""
+    return TrainingError(
+        f"Invalid value received for argument `{name}`. Expected {expected}. Received: {name}={received!r}"
+    )
+
+
+def reject_unknown_arguments(owner: object, unknown: Iterable[str]) -> None:
+    """Raise TrainingError with the names in `unknown`, if there are any."""
     if names := sorted(unknown):
-        raise TrainingError(f"Unrecognized keyword arguments passed to {type(of).__name__}: {', '.join(names)}")
+        raise TrainingError(f"Unrecognized keyword arguments passed to {type(owner).__name__}: {', '.join(names)}")
 
 
 def check_number(name: str, value: Any, minimum: float, maximum: float = math.inf) -> None:
-    """Raise TrainingError unless value is a number in the range, ends included."""
+    """Raise TrainingError unless value is a number in the closed range [minimum, maximum]."""
     number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
     if not number or not minimum <= value <= maximum:
-        end = "on" if maximum == math.inf else "to below 1" if maximum == BELOW_1 else f"to {maximum}"
-        raise TrainingError(f"{name} must be a number from {minimum} {end}, got {value!r}")
+        end = "1)" if maximum == BELOW_1 else f"{maximum}]"
+        expected = f"a number >= {minimum}" if maximum == math.inf else f"a number in the range [{minimum}, {end}"
+        raise invalid_argument(name, expected, value)
 
 
 def check_positive_integer(name: str, value: Any) -> None:
-    """Raise TrainingError unless value is an integer from 1 on, such as a number of rows, steps or epochs."""
+    """Raise TrainingError unless value is a positive integer, such as a number of samples, steps or epochs."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise TrainingError(f"{name} must be a whole number, at least 1, got {value!r}")
+        raise invalid_argument(name, "a positive integer", value)

@@ -1,7 +1,7 @@
-"""From trained layers to what is used outside training: a network of plain dense layers, a model, a published version.
+"""Exports trained layers as a network of plain dense layers, as a model, or as a published version.
 
-The layers around dense ones are dropped or folded in, exactly: a scale and a shift before a dense layer go into its
-kernel and bias, and so do those after a linear one. The arithmetic is float64, rounded once.
+All other layers are removed or folded exactly into the dense layers: scaling before a dense layer, or after a linear
+one, becomes part of its kernel and bias. The arithmetic is float64, rounded once at the end.
 """
 
 from collections.abc import Collection
@@ -29,7 +29,7 @@ _Float64 = npt.NDArray[np.float64]
 
 @dataclass
 class _Folded:
-    """A dense layer, until it is complete."""
+    """A dense layer into which the layers around it are folded."""
 
     kernel: _Float64
     bias: _Float64
@@ -37,14 +37,15 @@ class _Folded:
 
 
 def to_network(stack: LayerStack, of_logits: str | None = None) -> Network:
-    """Return the network that predicts what the layers predict after training. Raises TrainingError.
+    """Return the network with the same predictions as the layers in inference.
 
-    Where the layers end in logits, `of_logits` is the activation that the loss applies to them.
+    If the layers end in logits, `of_logits` is the activation that the loss applies to them. Raises TrainingError if
+    the layers cannot be folded into dense layers.
     """
     stack.ensure_built()
     folded: list[_Folded] = []
-    pending: tuple[Any, Any] | None = None  # scale and shift, for the dense layer that comes next
-    before = ""
+    pending: tuple[Any, Any] | None = None  # scale and shift, to be folded into the next dense layer
+    previous = ""
     for layer in stack.layers:
         if isinstance(layer, Dropout | Flatten) or (isinstance(layer, Activation) and layer.activation == "linear"):
             continue
@@ -54,15 +55,15 @@ def to_network(stack: LayerStack, of_logits: str | None = None) -> Network:
         elif isinstance(layer, Activation):
             if not folded or pending is not None or folded[-1].activation != "linear":
                 raise TrainingError(
-                    f"{layer.name} ({layer.activation}) can't be published: an activation must follow a linear"
-                    f" Dense layer, and here comes {f'after {before}' if before else 'first'}"
+                    f"{layer.name} ({layer.activation}) can't be published: an Activation must follow a linear Dense"
+                    f" layer, but it {f'follows {previous}' if previous else 'is the first layer'}"
                 )
             folded[-1].activation = layer.activation
         else:
             pending = _scale(layer, folded, pending)
-        before = layer.name
+        previous = layer.name
     if pending is not None:
-        raise TrainingError(f"{before} can't be published: no Dense layer follows into which it could be folded")
+        raise TrainingError(f"{previous} can't be published: no Dense layer follows, into which it could be folded")
     if not folded:
         raise TrainingError("a model without a Dense layer can't be published")
     if of_logits and folded[-1].activation == "linear":
@@ -70,7 +71,7 @@ def to_network(stack: LayerStack, of_logits: str | None = None) -> Network:
     try:
         return Network(_binary(folded))
     except NetworkError as error:
-        raise TrainingError(f"the model can't be used outside training: {error}") from error
+        raise TrainingError(f"the model can't be exported: {error}") from error
 
 
 def _dense(layer: Dense, pending: tuple[Any, Any] | None) -> _Folded:
@@ -84,7 +85,7 @@ def _dense(layer: Dense, pending: tuple[Any, Any] | None) -> _Folded:
 
 
 def _scale(layer: Layer, folded: list[_Folded], pending: tuple[Any, Any] | None) -> tuple[Any, Any] | None:
-    """Fold y = x * scale + shift into the linear layer before, or keep it for the one that follows."""
+    """Fold y = x * scale + shift into the previous linear layer, or return it for the next dense layer."""
     scale, shift = _scale_and_shift(layer)
     if pending is not None:
         return pending[0] * scale, pending[1] * scale + shift
@@ -101,11 +102,11 @@ def _scale_and_shift(layer: Layer) -> tuple[Any, Any]:
     if len(layer.ops) == 1 and isinstance(op := layer.ops[0], ScaleOp):
         scale = np.asarray(op.scale, np.float64)
         return scale, -np.asarray(op.offset, np.float64) * scale
-    raise TrainingError(f"{layer.name} can't be published: {type(layer).__name__} is nothing that Dense can express")
+    raise TrainingError(f"{layer.name} can't be published: {type(layer).__name__} can't be folded into a Dense layer")
 
 
 def _binary(folded: list[_Folded]) -> list[NetworkDense]:
-    """Return the layers; one sigmoid p becomes a softmax over the logits 0 and z, which is 1 - p and p."""
+    """Return the layers. A single sigmoid output p becomes a softmax over the logits 0 and z, which is (1 - p, p)."""
     last = folded[-1]
     if last.activation == "sigmoid" and last.kernel.shape[1] == 1:
         kernel = np.hstack([np.zeros_like(last.kernel), last.kernel])
@@ -114,15 +115,15 @@ def _binary(folded: list[_Folded]) -> list[NetworkDense]:
 
 
 def to_classifier(
-    stack: LayerStack, compiled: CompiledModel | None, features: Features, labels: Collection[Any] | None
+    stack: LayerStack, compiled_model: CompiledModel | None, features: Features, labels: Collection[Any] | None
 ) -> Model:
-    """Return a classifier with these labels of its outputs, which are numbered where there are none."""
-    network = to_network(stack, compiled.loss.fused_activation if compiled and compiled.loss.from_logits else None)
+    """Return a classifier with these labels of its outputs; by default, the labels are class indices."""
+    loss = compiled_model.loss if compiled_model else None
+    network = to_network(stack, loss.fused_activation if loss and loss.from_logits else None)
     return _model(features, network, "classification", class_labels(labels, network.outputs))
 
 
 def to_regression(stack: LayerStack, features: Features) -> Model:
-    """Return a regression."""
     return _model(features, to_network(stack), "regression", ())
 
 
@@ -134,12 +135,12 @@ def _model(features: Features, network: Network, task: str, labels: tuple[Any, .
 
 
 def publish_layers(
-    stack: LayerStack, compiled: CompiledModel | None, models: Path, name: str, x: Any, y: Any, labels: Any
+    stack: LayerStack, compiled_model: CompiledModel | None, models: Path, name: str, x: Any, y: Any, labels: Any
 ) -> int:
-    """Publish with rows x (B, …) and, for its metrics, targets y; return the version."""
+    """Publish the layers with samples x (B, …) and optional targets y; return the version."""
     features = Features.plain(to_network(stack).inputs)
-    regresses = compiled is not None and isinstance(compiled.loss, RegressionLoss)
-    model = to_regression(stack, features) if regresses else to_classifier(stack, compiled, features, labels)
+    regression = compiled_model is not None and isinstance(compiled_model.loss, RegressionLoss)
+    model = to_regression(stack, features) if regression else to_classifier(stack, compiled_model, features, labels)
     rows, targets = as_array("x", x), None if y is None else as_array("y", y)
     if rows.ndim > 2 and len(rows):
         rows = rows.reshape(len(rows), -1)

@@ -1,4 +1,4 @@
-"""The initial values of the parameters: each initializer is a scale, a fan to divide it by, and a distribution.
+"""Initializers of layer weights: `keras.initializers`.
 
 Names, formulas and constants are those of Keras 3 (`keras/src/initializers/random_initializers.py`).
 """
@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from nn.activations import Array
-from training.keras.lookup import look_up, no_other
+from training.keras.lookup import look_up, module_getattr
 
-# The deviation of a standard normal cut off at ±2.
+# Standard deviation of a standard normal distribution truncated at ±2.
 TRUNCATED_DEVIATION = 0.87962566103423978
 
 Initializer = Callable[[tuple[int, ...], np.random.Generator], Array]
@@ -22,9 +22,13 @@ Initializer = Callable[[tuple[int, ...], np.random.Generator], Array]
 
 @dataclass(frozen=True)
 class VarianceScaling:
-    """Values of variance scale / fan, where fan is the number of inputs, or the mean of inputs and units.
+    """Initializer that adapts its scale to the shape of the weights: the variance of the samples is scale / fan.
 
-    The law is uniform, or normal: then values beyond two deviations are drawn again.
+    Args:
+        scale: Scaling factor.
+        fan: "in" divides by the number of inputs, "avg" by the mean of the numbers of inputs and units.
+        law: "uniform", or "normal" for a normal distribution truncated at two standard deviations.
+        seed: Seed of a separate random generator; by default the generator of the model is used.
     """
 
     scale: float
@@ -33,7 +37,6 @@ class VarianceScaling:
     seed: int | None = None
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-        """Draw values of this shape (I, U)."""
         rng = rng if self.seed is None else np.random.Generator(np.random.SFC64(self.seed))
         fan = shape[0] if self.fan == "in" else sum(shape) / 2
         variance = self.scale / max(1.0, fan)
@@ -48,12 +51,11 @@ class VarianceScaling:
 
 @dataclass(frozen=True)
 class Constant:
-    """The same value everywhere."""
+    """Initializer that generates tensors with a constant value."""
 
     value: float = 0.0
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-        """Return values of this shape."""
         return np.full(shape, self.value)
 
 
@@ -75,9 +77,9 @@ INITIALIZERS: dict[str, Callable[..., Initializer]] = {
     "ones": Ones,
 }
 
-__getattr__ = no_other("initializer", ["Constant", *(name.title().replace("_", "") for name in INITIALIZERS)])
+__getattr__ = module_getattr("initializer", ["Constant", *(name.title().replace("_", "") for name in INITIALIZERS)])
 
 
 def get(identifier: Any) -> Initializer:
-    """Look up an initializer by name, or take one as it is."""
+    """Return the initializer with this name; a callable is returned unchanged."""
     return identifier if callable(identifier) else look_up("initializer", identifier, INITIALIZERS)()

@@ -1,4 +1,4 @@
-"""Looking up objects by Keras's names; the error for an unknown name lists the known ones."""
+"""Looks up objects by Keras's names; the error for an unknown name lists the known ones."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def look_up(kind: str, identifier: Any, known: Mapping[str, T]) -> T:
-    """Return the value of this name, in snake_case as in Keras's strings or in the CamelCase of its classes."""
+    """Return the value of a name, given in snake_case as Keras's strings are, or in the CamelCase of its classes."""
     if isinstance(identifier, str):
         name = identifier if identifier in known else snake_case(identifier)
         if name in known:
@@ -18,18 +18,17 @@ def look_up(kind: str, identifier: Any, known: Mapping[str, T]) -> T:
     raise unknown_name(kind, identifier, known)
 
 
-def get_object(kind: str, identifier: Any, known: Mapping[str, Callable[[], T]], of: type[T]) -> T:
-    """Return an object as it is, or a new one of the class of this name."""
-    return identifier if isinstance(identifier, of) else look_up(kind, identifier, known)()
+def get_object(kind: str, identifier: Any, known: Mapping[str, Callable[[], T]], cls: type[T]) -> T:
+    """Return `identifier` if it is an instance of `cls`, otherwise a new object of the class with this name."""
+    return identifier if isinstance(identifier, cls) else look_up(kind, identifier, known)()
 
 
 def unknown_name(kind: str, identifier: Any, known: Iterable[str]) -> TrainingError:
-    """Return the error for an unknown name."""
-    return TrainingError(f"Could not interpret {kind} identifier: {identifier!r}; known are {', '.join(known)}")
+    return TrainingError(f"Could not interpret {kind} identifier: {identifier!r}. Expected one of: {', '.join(known)}")
 
 
-def no_other(kind: str, known: Iterable[str]) -> Callable[[str], Any]:
-    """Return the `__getattr__` of a module that has these of Keras's names and no others."""
+def module_getattr(kind: str, known: Iterable[str]) -> Callable[[str], Any]:
+    """Return the `__getattr__` of a module that implements only these of Keras's names."""
     names = list(known)
 
     def __getattr__(name: str) -> Any:

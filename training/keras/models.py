@@ -1,25 +1,38 @@
-"""Loading saved models, by Keras's name."""
+"""Loads saved models: `keras.models`."""
 
 from pathlib import Path
 
-from training.keras.lookup import no_other
-from training.keras.saving.model_file import deserialize, restore_optimizer
-from training.keras.saving.state_file import read_state
+from training.keras.lookup import module_getattr
+from training.keras.saving.archive import read_archive
+from training.keras.saving.model_file import deserialize, restore_checkpoint
 from training.keras.sequential import Sequential
 
 __all__ = ["Sequential", "load_model"]
 
-__getattr__ = no_other("model", __all__)
+__getattr__ = module_getattr("model", __all__)
 
 
 def load_model(filepath: str | Path) -> Sequential:
-    """Return the model that `save` wrote, ready to predict and to train on. Raises TrainingError."""
+    """Loads a model saved via `model.save()`.
+
+    A model that was compiled resumes training where it was saved: the state of the optimizer and of the random
+    generators is restored.
+
+    Args:
+        filepath: Path to the `.npz` file.
+
+    Returns:
+        The model, compiled if the saved model was.
+
+    Raises:
+        TrainingError: If the file is missing, damaged or not a saved model.
+    """
     path = Path(filepath)
-    state = read_state(path, "layers", "input_shape", "weights", "compiled", "training")
-    model = Sequential(deserialize(state["layers"]))
-    model.build((None, *state["input_shape"]))
-    model.set_weights(state["weights"])
-    if compiled := deserialize(state["compiled"]):
-        model.compile(**compiled)
-        restore_optimizer(model.compiled_model, state["training"], path)
+    saved = read_archive(path, "layers", "input_shape", "weights", "compiled", "training")
+    model = Sequential(deserialize(saved["layers"]))
+    model.build((None, *saved["input_shape"]))
+    model.set_weights(saved["weights"])
+    if compile_arguments := deserialize(saved["compiled"]):
+        model.compile(**compile_arguments)
+        restore_checkpoint(model.compiled_model, saved["training"], path)
     return model

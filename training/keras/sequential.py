@@ -1,4 +1,4 @@
-"""The Sequential model: Keras's words over `engine`, which does the work."""
+"""The Sequential model: Keras's public methods, implemented by `engine`."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,79 +11,92 @@ from nn.activations import Array
 from training.errors import TrainingError
 from training.keras import export
 from training.keras.callbacks import Callback, History
-from training.keras.callbacks.callback_list import CallbackList, run_callbacks
+from training.keras.callbacks.callback_list import CallbackList, fit_callbacks
 from training.keras.callbacks.progress import format_logs
 from training.keras.engine.arguments import ClassWeight, read_inputs, read_samples
 from training.keras.engine.compiled_model import CompiledAttribute, CompiledModel, Results
-from training.keras.engine.fit_plan import FitPlan, TrainingState, count_steps, read_validation, split_off
+from training.keras.engine.fit_plan import FitPlan, FitState, count_steps, read_validation, train_validation_split
 from training.keras.engine.layer_stack import LayerStack
-from training.keras.engine.loops import evaluation_loop, fit_loop, prediction_loop, step_on
+from training.keras.engine.loops import evaluation_loop, fit_loop, prediction_loop, train_on_samples
 from training.keras.layers.base import AlwaysTrainable, Layer
+from training.keras.saving.archive import read_archive, write_archive
 from training.keras.saving.model_file import save_model
-from training.keras.saving.state_file import read_state, write_state
 from training.keras.summary import summary_table
 
 Callbacks = Callback | Sequence[Callback] | None
 
 
 class Sequential(AlwaysTrainable):
-    """A stack of layers, a compiled model from `compile` on, and the training state of the latest run of `fit`."""
+    """`Sequential` groups a linear stack of layers into a model.
+
+    It consists of a layer stack, a compiled model once `compile` has been called, and the state of the latest `fit`.
+
+    Args:
+        layers: Optional list of layers to add to the model.
+        name: Optional name of the model.
+    """
 
     optimizer, loss, metrics = CompiledAttribute(), CompiledAttribute(), CompiledAttribute([])
-    _compiled: CompiledModel | None = None
+    _compiled_model: CompiledModel | None = None
     history: History | None = None
 
     def __init__(self, layers: Sequence[Layer] | None = None, name: str = "sequential") -> None:
-        self.name, self.stack, self.state = name, LayerStack(name), TrainingState()
+        self.name, self.stack, self.fit_state = name, LayerStack(name), FitState()
         self.layers = self.stack.layers
         for layer in layers or []:
             self.add(layer)
 
     def add(self, layer: Layer) -> None:
-        """Append a layer."""
+        """Adds a layer instance on top of the layer stack."""
         self.stack.add(layer)
 
     def build(self, input_shape: Sequence[int | None], dtype: npt.DTypeLike = "float32") -> None:
-        """Create the parameters for inputs of (batch_size, …)."""
+        """Creates the weights for inputs of shape `input_shape`, (batch_size, …)."""
         self.stack.build(input_shape, dtype)
 
     @property
     def built(self) -> bool:
-        """Whether there are parameters."""
+        """Whether the weights have been created."""
         return self.stack.built
 
     def get_weights(self) -> list[Array]:
-        """Return copies of all weights, layer by layer: kernel, bias; gamma, beta, mean, variance."""
+        """Returns copies of all weights, layer by layer: kernel, bias; gamma, beta, mean, variance."""
         return self.stack.get_weights()
 
     def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
-        """Take weights in the order of `get_weights`."""
+        """Sets the weights from a list of arrays in the order of `get_weights`."""
         self.stack.set_weights(weights)
 
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Sequence[Any] | None = None) -> None:
-        """Choose how to train, by names or objects; the state of the optimizer is reset."""
-        self._compiled = CompiledModel(self.stack, optimizer, loss, metrics)
+        """Configures the model for training, and resets the optimizer.
+
+        Args:
+            optimizer: Name of an optimizer, or an optimizer instance.
+            loss: Name of a loss, or a loss instance.
+            metrics: List of names of metrics, or metric instances.
+        """
+        self._compiled_model = CompiledModel(self.stack, optimizer, loss, metrics)
 
     @property
     def compiled(self) -> bool:
-        """Whether `compile` was called."""
-        return self._compiled is not None
+        """Whether `compile` has been called."""
+        return self._compiled_model is not None
 
     @property
     def compiled_model(self) -> CompiledModel:
-        """What `compile` made. Raises TrainingError before it was called."""
-        if self._compiled is None:
+        """The result of `compile`. Raises TrainingError if it has not been called."""
+        if self._compiled_model is None:
             raise TrainingError("You must call `compile()` before using the model.")
-        return self._compiled
+        return self._compiled_model
 
     @property
     def stop_training(self) -> bool:
-        """Whether the run ends after the current batch; a callback may set it."""
-        return self.state.stop
+        """Whether training stops after the current batch; a callback may set it."""
+        return self.fit_state.stop
 
     @stop_training.setter
     def stop_training(self, value: bool) -> None:
-        self.state.stop = value
+        self.fit_state.stop = value
 
     def fit(
         self,
@@ -104,22 +117,23 @@ class Sequential(AlwaysTrainable):
         validation_batch_size: int | None = None,
         validation_freq: int = 1,
     ) -> History:
-        """Train on rows x (B, …), an array or a data adapter, and targets y in mini-batches (32 rows by default).
+        """Trains the model on samples x (B, …), an array or a data adapter, and targets y.
 
-        `epochs` is the number of the last epoch, as in Keras: training goes on from `initial_epoch` to it.
-        With `steps_per_epoch` an epoch begins at the rows where the one before ended, and ends early where the rows do.
+        As in Keras, `epochs` is the index of the final epoch: training runs from `initial_epoch` up to it. With
+        `steps_per_epoch`, an epoch continues with the samples after those of the previous epoch, and ends early at the
+        end of the data. `batch_size` is 32 by default. Returns the history of the loss and the metrics.
         """
         model, batch_size = self.compiled_model, 32 if batch_size is None else batch_size
         if validation_split and validation_data is None:
-            (x, y, sample_weight), validation_data = split_off(x, y, sample_weight, validation_split)
+            (x, y, sample_weight), validation_data = train_validation_split(x, y, sample_weight, validation_split)
         samples = read_samples(model, x, y, sample_weight, class_weight)
         steps = count_steps(steps_per_epoch, len(samples), batch_size)
         validation = read_validation(model, validation_data, validation_steps, validation_batch_size, batch_size)
         plan = FitPlan(samples, validation, batch_size, epochs, steps, shuffle, validation_freq)
         self.history = History()
-        self.state = TrainingState(initial_epoch, run_callbacks(callbacks, self.history, verbose))
+        self.fit_state = FitState(initial_epoch, fit_callbacks(callbacks, self.history, verbose))
         params = {"verbose": verbose, "epochs": epochs, "steps": steps, "do_validation": validation is not None}
-        fit_loop(model, plan, self.state, CallbackList(self.state.callbacks, self, params))
+        fit_loop(model, plan, self.fit_state, CallbackList(self.fit_state.callbacks, self, params))
         return self.history
 
     def evaluate(
@@ -133,9 +147,12 @@ class Sequential(AlwaysTrainable):
         callbacks: Callbacks = None,
         return_dict: bool = False,
     ) -> Results:
-        """Return the loss and the metrics over rows x (B, …) and targets y; print them unless `verbose` is 0.
+        """Computes the loss and the metrics for samples x (B, …) and targets y; prints them unless `verbose` is 0.
 
         `batch_size` is accepted for compatibility; the result does not depend on it.
+
+        Returns:
+            The loss if there are no metrics, otherwise a list of the loss and the metrics; a dict if `return_dict`.
         """
         model, callback_list = self.compiled_model, CallbackList(callbacks, self, {"verbose": verbose})
         logs = evaluation_loop(model, read_samples(model, x, y, sample_weight), callback_list)
@@ -146,54 +163,65 @@ class Sequential(AlwaysTrainable):
     def train_on_batch(
         self, x: Any, y: Any, sample_weight: Any = None, class_weight: ClassWeight = None, return_dict: bool = False
     ) -> Results:
-        """Take one step with all these rows; return the loss and the metrics before it."""
+        """Runs a single gradient update on one batch; returns the loss and the metrics before the update."""
         samples = read_samples(self.compiled_model, x, y, sample_weight, class_weight)
-        return self.compiled_model.results(step_on(self.compiled_model, samples), return_dict)
+        return self.compiled_model.results(train_on_samples(self.compiled_model, samples), return_dict)
 
     def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Results:
-        """Return the loss and the metrics over these rows."""
+        """Tests the model on one batch of samples; returns the loss and the metrics."""
         return self.evaluate(x, y, verbose=0, sample_weight=sample_weight, return_dict=return_dict)
 
     def predict(
         self, x: Any, batch_size: int | None = None, verbose: str | int = "auto", *, callbacks: Callbacks = None
     ) -> Array:
-        """Return the outputs of rows x (B, …) -> (B, C); `batch_size` and `verbose` are accepted for compatibility."""
+        """Generates output predictions for samples x (B, …) -> (B, C).
+
+        `batch_size` and `verbose` are accepted for compatibility; they have no effect.
+        """
         inputs = read_inputs(self.stack, x)
         return prediction_loop(self.stack, inputs, CallbackList(callbacks, self, {"verbose": verbose}))
 
     predict_on_batch = predict
 
     def summary(self, print_fn: Callable[[str], Any] = print) -> None:
-        """Print the layers, their output shapes and how many parameters they have."""
-        print_fn(summary_table(self.stack, self._compiled if self.history else None))
+        """Prints a summary of the model: its layers, their output shapes and their numbers of parameters."""
+        print_fn(summary_table(self.stack, self._compiled_model if self.history else None))
 
     def save(self, filepath: str | Path) -> None:
-        """Save the whole model as a .npz, to be read by `models.load_model`."""
-        save_model(self.stack, self._compiled, Path(filepath))
+        """Saves the whole model as a `.npz` file, which `models.load_model` reads."""
+        save_model(self.stack, self._compiled_model, Path(filepath))
 
     def save_weights(self, filepath: str | Path) -> None:
-        """Save the weights alone as a .npz."""
-        write_state(Path(filepath), {"weights": self.get_weights()})
+        """Saves all weights to a `.npz` file."""
+        write_archive(Path(filepath), {"weights": self.get_weights()})
 
     def load_weights(self, filepath: str | Path) -> None:
-        """Take the weights of a file into a model of the same layers."""
-        self.set_weights(read_state(Path(filepath), "weights")["weights"])
+        """Loads the weights from a file that was saved by a model with the same layers."""
+        self.set_weights(read_archive(Path(filepath), "weights")["weights"])
 
     def network(self) -> Network:
-        """Return the trained network as plain arrays; dropout is dropped, scales are folded in."""
+        """Returns the network as plain arrays: dropout is removed, scaling is folded into the dense layers."""
         return export.to_network(self.stack)
 
     def classifier(self, features: Features, labels: Sequence[Any] | None = None) -> Model:
-        """Return the model to publish: features, network and the labels of the outputs."""
-        return export.to_classifier(self.stack, self._compiled, features, labels)
+        """Returns the classifier to publish: features, network and the labels of the outputs."""
+        return export.to_classifier(self.stack, self._compiled_model, features, labels)
 
     def regression(self, features: Features) -> Model:
-        """Return the model to publish: features and network."""
+        """Returns the regression model to publish: features and network."""
         return export.to_regression(self.stack, features)
 
     def publish(self, name: str, x: Any, y: Any = None, *, models: str | Path = "models", labels: Any = None) -> int:
-        """Publish as the next version of `name`; rows x (B, …) and targets y give it metrics and golden rows.
+        """Publishes the model as the next version of `name`.
 
-        `labels` names the classes, which are numbered otherwise. Returns the version.
+        Args:
+            name: Name of the model in the store.
+            x: Samples (B, …), such as the test set, from which the golden rows are chosen.
+            y: Targets of the samples; without them the version has no metrics.
+            models: Path to the store.
+            labels: Names of the classes; class indices by default.
+
+        Returns:
+            The number of the version.
         """
-        return export.publish_layers(self.stack, self._compiled, Path(models), name, x, y, labels)
+        return export.publish_layers(self.stack, self._compiled_model, Path(models), name, x, y, labels)

@@ -1,4 +1,4 @@
-"""The table of layers that `summary()` prints, in the shape of Keras's."""
+"""The table of layers that `summary()` prints, laid out as in Keras."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -8,12 +8,15 @@ from training.keras.engine.compiled_model import CompiledModel
 from training.keras.engine.layer_stack import LayerStack
 
 HEADER = ("Layer (type)", "Output Shape", "Param #")
-WIDTHS = (38, 29, 15)  # as Keras has them, on a terminal of 88 columns
+WIDTHS = (38, 29, 15)  # those of Keras on a terminal with 88 columns
 
 
-def summary_table(stack: LayerStack, trained: CompiledModel | None) -> str:
-    """Return the table, and the counts of trained numbers, of moving statistics, and of the optimizer's state."""
-    # Layers that can't be built yet, such as a Normalization without data, are shown unbuilt.
+def summary_table(stack: LayerStack, trained_model: CompiledModel | None) -> str:
+    """Return the table with the counts of trainable, non-trainable and optimizer parameters.
+
+    Optimizer parameters are counted only for a model that has been trained.
+    """
+    # A layer that cannot be built yet, such as a Normalization without data, is shown as unbuilt.
     with suppress(TrainingError):
         stack.ensure_built()
     lines = [f'Model: "{stack.name}"', _rule("┏━┳━┓"), _row(HEADER, "┃")]
@@ -22,7 +25,7 @@ def summary_table(stack: LayerStack, trained: CompiledModel | None) -> str:
     lines.append(_rule("└─┴─┘"))
     trainable = stack.parameters.values.size if stack.built else 0
     statistics = sum(part.size for layer in stack.layers for part in layer.statistics) if stack.built else 0
-    optimizer = sum(slot.size for slot in trained.optimizer.slots) + 2 if trained else 0
+    optimizer = sum(slot.size for slot in trained_model.optimizer.slots) + 2 if trained_model else 0
     size = stack.parameters.values.itemsize if stack.built else 4
     counts = [("Total", trainable + statistics + optimizer), ("Trainable", trainable), ("Non-trainable", statistics)]
     counts += [("Optimizer", optimizer)] if optimizer else []

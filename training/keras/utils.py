@@ -1,37 +1,52 @@
-"""The seed of all models and layers, and one-hot targets: `keras.utils`."""
+"""The global random seed, and one-hot encoding of class indices: `keras.utils`."""
 
 import numpy as np
 import numpy.typing as npt
 
 from training.errors import TrainingError
-from training.keras.lookup import no_other
+from training.keras.lookup import module_getattr
 
 _seed_sequence = np.random.SeedSequence()
 
 
 def set_random_seed(seed: int) -> None:
-    """Make the models built and trained from here on repeatable on this machine."""
+    """Sets the seed of all random generators that are created afterwards.
+
+    Models that are built and trained after this call are reproducible on the same machine.
+
+    Args:
+        seed: A non-negative integer.
+    """
     global _seed_sequence
     _seed_sequence = np.random.SeedSequence(seed)
 
 
 def new_generator() -> np.random.Generator:
-    """Return a generator that is independent of all others; SFC64 draws the fastest."""
+    """Return a generator that is independent of all others; of NumPy's bit generators SFC64 is the fastest."""
     (child,) = _seed_sequence.spawn(1)
     return np.random.Generator(np.random.SFC64(child))
 
 
 def to_categorical(x: npt.ArrayLike, num_classes: int | None = None) -> npt.NDArray[np.float64]:
-    """Class numbers (B,) -> one-hot (B, C)."""
+    """Converts class indices (B,) to a one-hot matrix (B, C).
+
+    Args:
+        x: Array-like with class indices from 0 to `num_classes - 1`.
+        num_classes: Number of classes; `max(x) + 1` by default.
+
+    Returns:
+        The one-hot encoding.
+    """
     classes = np.asarray(x).astype(np.intp)
     if classes.ndim > 1 and classes.shape[-1] == 1:
         classes = classes[..., 0]
     count = int(classes.max()) + 1 if num_classes is None else num_classes
     if classes.size and not (classes.min() >= 0 and classes.max() < count):
         raise TrainingError(
-            f"to_categorical: class numbers go from 0 to {count - 1}, got {classes.min()} to {classes.max()}"
+            f"`x` must contain class indices from 0 to {count - 1}. Received: values from {classes.min()} to"
+            f" {classes.max()}"
         )
     return np.eye(count)[classes]
 
 
-__getattr__ = no_other("utility", ["set_random_seed", "to_categorical"])
+__getattr__ = module_getattr("utility", ["set_random_seed", "to_categorical"])

@@ -1,4 +1,4 @@
-"""The article's Keras snippet, as it stands but for its import."""
+"""The Keras snippet of the article runs unchanged, except for its import."""
 
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,9 @@ def _run(**data: Any) -> Sequential:
     return model
 
 
-def test_it_runs_as_it_stands(rng: np.random.Generator, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_snippet_trains_and_is_published(
+    rng: np.random.Generator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     centres = rng.normal(size=(10, 784))
     y = rng.integers(0, 10, 1500)
     x = centres[y] + rng.normal(size=(1500, 784))

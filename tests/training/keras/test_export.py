@@ -1,4 +1,4 @@
-"""What training adds around dense layers is folded into them: the network predicts what the model predicts."""
+"""The exported network, with all layers folded into dense ones, has the same predictions as the model."""
 
 import re
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from training.keras.layers import (
 
 
 def _random_layer(rng: np.random.Generator, width: int) -> list[Layer]:
-    """A scale, or a dense layer with what may follow it."""
+    """Return a random layer that can be folded into a dense layer."""
     mean, variance = rng.normal(size=width), rng.uniform(0.5, 2, width)
     scales: list[Layer] = [
         Rescaling(float(rng.uniform(-2, 2)) or 1.0, float(rng.normal())),
@@ -53,7 +53,7 @@ def _random_chain(rng: np.random.Generator) -> list[Layer]:
 
 
 @pytest.mark.parametrize("repetition", range(20))
-def test_random_chains(repetition: int, rng: np.random.Generator) -> None:
+def test_random_models_are_folded_exactly(repetition: int, rng: np.random.Generator) -> None:
     layers = _random_chain(rng)
     model = Sequential(layers)
     model.build((None, 2, 3))
@@ -68,7 +68,7 @@ def test_random_chains(repetition: int, rng: np.random.Generator) -> None:
     np.testing.assert_allclose(network.predict(x.reshape(50, 6)), model.predict(x), atol=2e-5)
 
 
-def test_one_sigmoid_becomes_two_classes(rng: np.random.Generator) -> None:
+def test_a_single_sigmoid_output_becomes_two_classes(rng: np.random.Generator) -> None:
     model = Sequential([Dense(4, "tanh"), Dense(1), Activation("sigmoid")])
     model.build((None, 3))
     x = rng.normal(scale=3, size=(50, 3)).astype(np.float32)
@@ -83,14 +83,14 @@ def test_one_sigmoid_becomes_two_classes(rng: np.random.Generator) -> None:
         ([Dense(3, "softmax"), Rescaling(2.0, name="twice")], "twice can't be published: no Dense layer follows"),
         (
             [Activation("relu", name="act"), Dense(3)],
-            "act (relu) can't be published: an activation must follow a linear",
+            "act (relu) can't be published: an Activation must follow a linear Dense layer, but it is the first",
         ),
-        ([Dense(3, "relu", name="d"), Activation("tanh", name="act"), Dense(3)], "and here comes after d"),
-        ([Dense(3, "relu"), BatchNormalization(name="bn"), Activation("tanh"), Dense(3)], "here comes after bn"),
+        ([Dense(3, "relu", name="d"), Activation("tanh", name="act"), Dense(3)], "but it follows d"),
+        ([Dense(3, "relu"), BatchNormalization(name="bn"), Activation("tanh"), Dense(3)], "but it follows bn"),
         ([Input((3,)), Dropout(0.5)], "a model without a Dense layer can't be published"),
     ],
 )
-def test_what_can_not_be_folded_is_named(layers: Sequence[Layer], message: str) -> None:
+def test_a_layer_that_cannot_be_folded_is_named(layers: Sequence[Layer], message: str) -> None:
     model = Sequential(layers)
     model.build((None, 3))
     with pytest.raises(TrainingError, match=re.escape(message)):

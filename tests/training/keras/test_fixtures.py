@@ -1,4 +1,4 @@
-"""Training gives what Keras 3 gives, step by step: the cases were trained by Keras once, and its results kept."""
+"""Compares training with Keras 3: its weights and histories, for every case in `keras_cases`, are stored in a file."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from training import keras
 from training.keras.engine.ops import DropoutOp
 
 FIXTURES = Path(keras_cases.__file__).with_name("keras.npz")
-TOLERANCE = 1e-5  # the largest difference in a tensor, as a share of its largest weight
+TOLERANCE = 1e-5  # the largest difference in a tensor, relative to its largest weight
 Vector = npt.NDArray[Any]
 
 
@@ -26,7 +26,7 @@ def kept() -> Iterator[Any]:
 
 
 class Recorded:
-    """A generator that draws what Keras drew, an epoch at a time: where it kept a unit, the largest number."""
+    """A generator that replays the dropout masks of Keras, one epoch per draw: a kept unit is the largest number."""
 
     def __init__(self, masks: Vector) -> None:
         bits = np.unpackbits(masks)
@@ -60,7 +60,7 @@ def _differences(model: keras.Sequential, expected: Vector) -> Iterator[float]:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", CASES)
-def test_200_steps_end_at_the_weights_of_keras(name: str, dtype: str, kept: Any) -> None:
+def test_200_steps_give_the_weights_of_keras(name: str, dtype: str, kept: Any) -> None:
     masks = kept.get(f"{name}/{dtype}/masks")
     model, history = _train(CASES[name], kept[f"{name}/initial"], masks, dtype)
     assert max(_differences(model, kept[f"{name}/{dtype}/trained"])) <= TOLERANCE
@@ -70,7 +70,7 @@ def test_200_steps_end_at_the_weights_of_keras(name: str, dtype: str, kept: Any)
         assert history[key] == pytest.approx(values, rel=1e-4, abs=1e-6), key
 
 
-def test_the_masks_of_dropout_are_those_of_every_step(kept: Any) -> None:
+def test_the_stored_dropout_masks_cover_every_step(kept: Any) -> None:
     assert ROWS % BATCH_SIZE == 0
     for dtype in ("float32", "float64"):
         masks = np.unpackbits(kept[f"dropout/{dtype}/masks"])

@@ -13,7 +13,7 @@ from training.keras.layers import Dense
 from training.keras.losses import SparseCategoricalCrossentropy
 
 
-def test_linear_outputs_are_published_as_softmax(rng: np.random.Generator, tmp_path: Path) -> None:
+def test_logits_are_published_as_softmax(rng: np.random.Generator, tmp_path: Path) -> None:
     x, y = blobs(rng)
     model = Sequential([Dense(3)])
     model.compile("adam", SparseCategoricalCrossentropy(from_logits=True), ["acc"])
@@ -26,7 +26,7 @@ def test_linear_outputs_are_published_as_softmax(rng: np.random.Generator, tmp_p
         sigmoid.publish("blobs", x, y, models=tmp_path)
 
 
-def test_binary_and_regression_outputs(rng: np.random.Generator, tmp_path: Path) -> None:
+def test_binary_and_regression_models_are_published(rng: np.random.Generator, tmp_path: Path) -> None:
     x = rng.normal(size=(400, 4))
     value = x @ [1.0, -2, 0.5, 0]
     binary = Sequential([Dense(8, "relu"), Dense(1, "sigmoid")])
@@ -64,7 +64,7 @@ def test_binary_and_regression_outputs(rng: np.random.Generator, tmp_path: Path)
         ({"y": ["a", "b"]}, "expected 2 class numbers to publish with, got <U1"),
     ],
 )
-def test_arguments_that_can_not_be_published(arguments: Any, message: str, tmp_path: Path) -> None:
+def test_invalid_arguments_of_publish_are_rejected(arguments: Any, message: str, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=message):
         built_model().publish("m", **{"x": np.zeros((2, 4)), "y": [0, 1], "models": tmp_path, **arguments})
 
@@ -72,7 +72,7 @@ def test_arguments_that_can_not_be_published(arguments: Any, message: str, tmp_p
 @pytest.mark.parametrize(
     ("weight", "message"), [(np.nan, "a weight is NaN or infinite"), (3e38, "it gives NaN or infinity for these rows")]
 )
-def test_a_model_that_diverged_is_not_published(weight: float, message: str, tmp_path: Path) -> None:
+def test_a_diverged_model_is_not_published(weight: float, message: str, tmp_path: Path) -> None:
     model = built_model()
     model.set_weights([np.full((4, 3), weight), np.zeros(3)])
     with pytest.raises(TrainingError, match=message):

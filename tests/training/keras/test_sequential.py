@@ -10,7 +10,7 @@ from training.keras.optimizers import SGD
 from training.keras.utils import set_random_seed
 
 
-def test_two_blobs_are_learned(rng: np.random.Generator) -> None:
+def test_three_blobs_are_learned(rng: np.random.Generator) -> None:
     x, y = blobs(rng)
     model = compiled_model()
     history = model.fit(x, y, epochs=30, verbose=0, validation_data=(x, y))
@@ -26,7 +26,7 @@ def test_two_blobs_are_learned(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(model.network().predict(x.astype(np.float32)), probabilities, atol=1e-6)
 
 
-def test_the_same_seed_gives_the_same_bits(rng: np.random.Generator) -> None:
+def test_the_same_seed_gives_bit_identical_weights(rng: np.random.Generator) -> None:
     x, y = blobs(rng)
     weights = []
     for seed in (1, 1, 2):
@@ -52,7 +52,7 @@ def test_fit_continues_and_compile_resets_the_optimizer(rng: np.random.Generator
     np.testing.assert_array_equal(model.stack.parameters.values, weights)
 
 
-def test_looking_at_the_weights_first_changes_no_bit_of_training(rng: np.random.Generator) -> None:
+def test_summary_before_fit_does_not_change_training(rng: np.random.Generator) -> None:
     x, y = blobs(rng)
     results = []
     for look in (False, True):
@@ -66,10 +66,10 @@ def test_looking_at_the_weights_first_changes_no_bit_of_training(rng: np.random.
     np.testing.assert_array_equal(results[0], results[1])
 
 
-def test_what_is_assigned_is_what_trains(rng: np.random.Generator) -> None:
+def test_assigned_optimizers_and_metrics_take_effect(rng: np.random.Generator) -> None:
     x, y = blobs(rng)
     model = compiled_model()
-    with pytest.raises(AttributeError, match="before compile"):
+    with pytest.raises(AttributeError, match="before `compile"):
         _ = Sequential().optimizer
     assert Sequential().metrics == []
     model.metrics, model.optimizer = [], SGD(0.01)
@@ -87,7 +87,7 @@ def test_what_is_assigned_is_what_trains(rng: np.random.Generator) -> None:
         np.testing.assert_array_equal(now, then)
 
 
-def test_a_subclass_sees_the_layers_that_are_added() -> None:
+def test_a_subclass_may_override_add() -> None:
     class Counted(Sequential):
         def add(self, layer: Layer) -> None:
             self.count = getattr(self, "count", 0) + 1

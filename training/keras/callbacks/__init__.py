@@ -1,4 +1,4 @@
-"""Callbacks, which watch a run and may change or end it, by Keras's names.
+"""Callbacks: objects that monitor training and may change or stop it: `keras.callbacks`.
 
 Read callback; history, progress; early_stopping, learning_rate and checkpoint; backup; callback_list.
 """
@@ -9,7 +9,7 @@ from training.keras.callbacks.checkpoint import ModelCheckpoint
 from training.keras.callbacks.early_stopping import EarlyStopping, TerminateOnNaN
 from training.keras.callbacks.history import CSVLogger, History
 from training.keras.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
-from training.keras.lookup import no_other
+from training.keras.lookup import module_getattr
 
 __all__ = [
     "BackupAndRestore",
@@ -24,4 +24,4 @@ __all__ = [
     "TerminateOnNaN",
 ]
 
-__getattr__ = no_other("callback", __all__)
+__getattr__ = module_getattr("callback", __all__)

@@ -1,4 +1,4 @@
-"""The callbacks of a run, called together."""
+"""Calls the hooks of all callbacks of a run."""
 
 from typing import Any
 
@@ -8,42 +8,44 @@ from training.keras.callbacks.callback import Callback
 from training.keras.callbacks.history import History
 from training.keras.callbacks.progress import progress_callbacks
 
-OLD_NAMES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
+HOOK_ALIASES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
 
 
 class CallbackList:
-    """All callbacks of a run. Hooks of batches that are not overridden are not called."""
+    """Container abstracting a list of callbacks. Batch hooks that are not overridden are not called."""
 
     def __init__(self, callbacks: Any, model: Any, params: dict[str, Any]) -> None:
-        self._given = given = as_callbacks(callbacks)
-        for callback in given:
+        self._callbacks = as_callbacks(callbacks)
+        for callback in self._callbacks:
             callback.set_model(model)
             callback.set_params(params)
-        hooks = [name for name in dir(Callback) if name.startswith("on_") and "batch" in name]
-        self._called = {hook: [callback for callback in given if _overrides(callback, hook)] for hook in hooks}
+        batch_hooks = [name for name in dir(Callback) if name.startswith("on_") and "batch" in name]
+        self._overriding = {hook: [c for c in self._callbacks if _overrides(c, hook)] for hook in batch_hooks}
 
     def call(self, hook: str, *arguments: Any) -> None:
-        """Call a hook of each callback."""
-        for callback in self._called.get(hook, self._given):
+        for callback in self._overriding.get(hook, self._callbacks):
             getattr(callback, hook)(*arguments)
 
 
 def as_callbacks(given: Any) -> list[Callback]:
-    """Return an argument `callbacks` as a list: one callback, several or None."""
+    """Return the argument `callbacks`, one callback, several or None, as a list."""
     callbacks = [given] if isinstance(given, Callback) else list(given or [])
     for callback in callbacks:
         if not isinstance(callback, Callback):
-            hint = f": did you mean {callback.__name__}(…)?" if isinstance(callback, type) else ""
-            raise TrainingError(f"callbacks are objects of class Callback, got {callback!r}{hint}")
+            hint = f". Did you mean {callback.__name__}(...)?" if isinstance(callback, type) else ""
+            raise TrainingError(
+                f"Invalid value received for argument `callbacks`. Expected `Callback` instances. Received:"
+                f" {callback!r}{hint}"
+            )
     return callbacks
 
 
-def run_callbacks(given: Any, history: History, verbose: str | int) -> list[Callback]:
-    """Return all callbacks of a run of fit. Backups come last: they keep the state of all others."""
+def fit_callbacks(given: Any, history: History, verbose: str | int) -> list[Callback]:
+    """Return all callbacks of a run of `fit`. A backup comes last, because it saves the state of all others."""
     callbacks = [*progress_callbacks(verbose), *as_callbacks(given), history]
     return sorted(callbacks, key=lambda callback: isinstance(callback, BackupAndRestore))
 
 
 def _overrides(callback: Callback, hook: str) -> bool:
-    own = ((name, getattr(callback, name)) for name in (hook, OLD_NAMES.get(hook, hook)))
+    own = ((name, getattr(callback, name)) for name in (hook, HOOK_ALIASES.get(hook, hook)))
     return any(getattr(method, "__func__", method) is not getattr(Callback, name) for name, method in own)

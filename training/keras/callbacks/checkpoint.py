@@ -1,4 +1,4 @@
-"""Saving the model during a run."""
+"""The callback that saves the model during training."""
 
 from pathlib import Path
 from typing import Any
@@ -8,12 +8,21 @@ from training.keras.callbacks.callback import MonitorCallback
 
 
 class ModelCheckpoint(MonitorCallback):
-    """Save the model (or its weights alone) after each epoch, or only where it is the best so far.
+    """A callback that saves the model or its weights at some frequency.
 
-    The path may contain the epoch and metrics, such as "best-{epoch:02d}-{val_loss:.3f}.npz".
+    Args:
+        filepath: Path of the `.npz` file, which may contain the epoch and metrics in braces, such as
+            "best-{epoch:02d}-{val_loss:.3f}.npz".
+        monitor: Name of the metric to monitor.
+        verbose: 0 for no output, 1 for a message whenever the model is saved.
+        save_best_only: Whether to save the model only when it is the best so far.
+        save_weights_only: Whether to save only the weights.
+        mode: One of "min", "max" and "auto": the direction of an improvement.
+        save_freq: "epoch" to save after each epoch, or an integer to save after that many batches.
+        initial_value_threshold: Initial best value of the metric.
     """
 
-    resumed = ("best", "batches")
+    state_attributes = ("best", "batches")
 
     def __init__(
         self,
@@ -27,22 +36,20 @@ class ModelCheckpoint(MonitorCallback):
         initial_value_threshold: float | None = None,
     ) -> None:
         if save_freq != "epoch" and not (isinstance(save_freq, int) and save_freq > 0):
-            raise TrainingError(f"Unrecognized save_freq: {save_freq!r}. Expected 'epoch' or a number of batches")
+            raise TrainingError(f"Unrecognized save_freq: {save_freq!r}. Expected 'epoch' or a positive integer")
         super().__init__(monitor, mode)
         self.filepath, self.verbose, self.save_freq = str(filepath), verbose, save_freq
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
         self.best, self.batches = initial_value_threshold, 0
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Save after every `save_freq` batches."""
         if self.save_freq == "epoch":
             return
         self.batches += 1
-        if self.batches % self.save_freq == 0:  # type: ignore[operator]  # a number, as __init__ checked
-            self._save(self.model.state.epoch, dict(logs))
+        if self.batches % self.save_freq == 0:  # type: ignore[operator]  # an integer, as __init__ checks
+            self._save(self.model.fit_state.epoch, dict(logs))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Save after an epoch."""
         if self.save_freq == "epoch":
             self._save(epoch, logs)
 
@@ -57,7 +64,7 @@ class ModelCheckpoint(MonitorCallback):
         save(path)
 
     def _improved(self, epoch: int, logs: Any, path: Path) -> bool:
-        """Compare the monitored metric with the best so far, and keep the better one."""
+        """Return whether the monitored metric has improved, and keep its best value."""
         value = self.monitored(logs, "Can save best model only with {monitor} available.")
         if value is None:
             return False

@@ -1,4 +1,4 @@
-"""Ending a run that does not improve any more, or whose loss diverges."""
+"""The callbacks that stop training: when a metric has stopped improving, or when the loss is NaN."""
 
 from typing import Any
 
@@ -8,9 +8,20 @@ from training.keras.callbacks.callback import Callback, MonitorCallback
 
 
 class EarlyStopping(MonitorCallback):
-    """Stop when `monitor` has not improved by more than `min_delta` for `patience` epochs."""
+    """A callback that stops training when a monitored metric has stopped improving.
 
-    resumed = ("wait", "stopped_epoch", "best_epoch", "best", "best_weights")
+    Args:
+        monitor: Name of the metric to monitor.
+        min_delta: Minimum change that counts as an improvement.
+        patience: Number of epochs without improvement after which training stops.
+        verbose: 0 for no output, 1 for a message when training stops.
+        mode: One of "min", "max" and "auto": the direction of an improvement.
+        baseline: Value that the metric must improve on; until then, improvements do not reset the patience.
+        restore_best_weights: Whether to restore the weights of the best epoch at the end of training.
+        start_from_epoch: Number of epochs before monitoring starts.
+    """
+
+    state_attributes = ("wait", "stopped_epoch", "best_epoch", "best", "best_weights")
 
     def __init__(
         self,
@@ -28,12 +39,10 @@ class EarlyStopping(MonitorCallback):
         self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Reset the state."""
         self.wait, self.stopped_epoch, self.best_epoch, self.best = 0, 0, 0, self.worst
         self.best_weights: list[Any] = []
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Compare with the best so far; stop where patience has run out."""
         value = self.monitored(
             logs,
             "Early stopping conditioned on metric `{monitor}` which is not available."
@@ -42,7 +51,7 @@ class EarlyStopping(MonitorCallback):
         if value is None or epoch < self.start_from_epoch:
             return
         if self.restore_best_weights and not self.best_weights:
-            # Where nothing ever improves, those of the first epoch are restored.
+            # If the metric never improves, the weights of the first epoch are restored.
             self.best_weights, self.best_epoch = self.model.get_weights(), epoch
         self.wait += 1
         if self.improves(value, self.best):
@@ -57,7 +66,7 @@ class EarlyStopping(MonitorCallback):
             self.model.stop_training = True
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Restore the best weights, also where another callback ended the run."""
+        """Restore the best weights, even if another callback stopped training."""
         if self.stopped_epoch > 0 and self.verbose > 0:
             print(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if self.best_weights:
@@ -67,10 +76,9 @@ class EarlyStopping(MonitorCallback):
 
 
 class TerminateOnNaN(Callback):
-    """Stop at the batch at which the loss becomes NaN or infinite."""
+    """A callback that terminates training when a NaN or infinite loss is encountered."""
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Check the loss."""
         if not np.isfinite(logs["loss"]):
             print(f"Batch {batch}: Invalid loss, terminating training")
             self.model.stop_training = True

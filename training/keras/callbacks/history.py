@@ -1,4 +1,4 @@
-"""The logs of a run, epoch by epoch: kept in memory, or as a CSV file."""
+"""The callbacks that record the logs of each epoch: in memory or in a CSV file."""
 
 import csv
 from pathlib import Path
@@ -9,29 +9,37 @@ from training.keras.callbacks.callback import Callback
 
 
 class History(Callback):
-    """`history` maps the loss and each metric to its values by epoch; `fit` returns one of these."""
+    """A callback that records the logs of each epoch; `fit` applies it automatically and returns it.
 
-    resumed = ("epoch", "history")
+    `epoch` lists the epochs, and `history` maps the loss and each metric to its values in these epochs.
+    """
+
+    state_attributes = ("epoch", "history")
 
     def __init__(self) -> None:
         self.epoch: list[int] = []
         self.history: dict[str, list[float]] = {}
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Append the logs of the epoch."""
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
 
 
 class CSVLogger(Callback):
-    """Write the logs of each epoch as a line of a CSV file, with NA where an epoch was not validated."""
+    """A callback that streams epoch results to a CSV file; metrics of epochs without validation are "NA".
+
+    Args:
+        filename: Path of the CSV file.
+        separator: String that separates the elements of a line.
+        append: Whether to append to an existing file instead of overwriting it.
+    """
 
     def __init__(self, filename: str | Path, separator: str = ",", append: bool = False) -> None:
         self.path, self.separator, self.append = Path(filename), separator, append
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Empty the file, or read its header where lines are appended."""
+        """Empty the file, or read its header if lines are to be appended."""
         try:
             self._columns = self._header() if self.append and self.path.exists() else []
             if not self.append:
@@ -40,10 +48,10 @@ class CSVLogger(Callback):
             raise self._write_error(error) from error
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Write a line, which stays in the file if the run crashes."""
+        """Write a line. The file is closed after each one, so that a crash loses none."""
         lines = []
         if not self._columns:
-            # Including those of a validation that comes in a later epoch.
+            # Include the validation metrics, which may first appear in a later epoch.
             names = self.model.compiled_model.directions if self.params["do_validation"] else []
             self._columns = ["epoch", *logs, *sorted({f"val_{name}" for name in names} - set(logs))]
             lines.append(self._columns)

@@ -1,4 +1,4 @@
-"""Learning rates that change from epoch to epoch: by a schedule, or when a metric stops improving."""
+"""The callbacks that change the learning rate: by a schedule, or when a metric has stopped improving."""
 
 import math
 from collections.abc import Callable
@@ -11,16 +11,20 @@ from training.keras.callbacks.callback import Callback, MonitorCallback
 
 
 class LearningRateScheduler(Callback):
-    """Before each epoch, learning_rate = schedule(epoch, learning_rate)."""
+    """A callback that sets the learning rate before each epoch.
+
+    Args:
+        schedule: Function that takes an epoch index and the current learning rate, and returns the new learning rate.
+        verbose: 0 for no output, 1 for a message in each epoch.
+    """
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         self.schedule, self.verbose = schedule, verbose
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Set the rate of this epoch."""
         try:
             rate = self.schedule(epoch, self.model.optimizer.learning_rate)
-        except TypeError:  # schedules of Keras's old form
+        except TypeError:  # a schedule of the epoch alone, which Keras supports for backward compatibility
             rate = self.schedule(epoch)
         if not isinstance(rate, int | float | np.integer | np.floating) or not math.isfinite(rate):
             raise TrainingError(f"The output of the `schedule` function should be a float. Got: {rate}")
@@ -29,14 +33,24 @@ class LearningRateScheduler(Callback):
             print(f"\nEpoch {epoch + 1}: LearningRateScheduler setting learning rate to {rate}.")
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Add the rate to the logs."""
         logs["learning_rate"] = self.model.optimizer.learning_rate
 
 
 class ReduceLROnPlateau(MonitorCallback):
-    """Multiply the rate by `factor` when `monitor` has not improved for `patience` epochs."""
+    """A callback that reduces the learning rate when a metric has stopped improving.
 
-    resumed = ("best", "wait", "cooling")
+    Args:
+        monitor: Name of the metric to monitor.
+        factor: Factor by which the learning rate is multiplied.
+        patience: Number of epochs without improvement after which the learning rate is reduced.
+        verbose: 0 for no output, 1 for a message whenever the learning rate is reduced.
+        mode: One of "min", "max" and "auto": the direction of an improvement.
+        min_delta: Minimum change that counts as an improvement.
+        cooldown: Number of epochs to wait after a reduction before normal operation resumes.
+        min_lr: Lower bound of the learning rate.
+    """
+
+    state_attributes = ("best", "wait", "cooling")
 
     def __init__(
         self,
@@ -56,11 +70,9 @@ class ReduceLROnPlateau(MonitorCallback):
         self.cooldown, self.min_lr = cooldown, min_lr
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Reset the state."""
         self.best, self.wait, self.cooling = self.worst, 0, 0
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Add the rate to the logs; reduce it where patience has run out."""
         logs["learning_rate"] = self.model.optimizer.learning_rate
         value = self.monitored(
             logs,

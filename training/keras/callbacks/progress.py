@@ -1,4 +1,4 @@
-"""The progress of a run: a bar on a terminal, lines elsewhere."""
+"""The callback that shows the progress of training: bars in a terminal, lines of text otherwise."""
 
 import sys
 import time
@@ -11,7 +11,13 @@ from training.keras.callbacks.callback import Callback, Logs
 
 
 class ProgressLogger(Callback):
-    """A bar for each epoch on a terminal, a line elsewhere; short epochs share one, unless `every`."""
+    """Shows a progress bar or a line of text for each epoch.
+
+    Args:
+        bars: Whether to draw progress bars instead of lines.
+        every: Whether to keep the bar or line of every epoch. Otherwise those of at most one epoch per second are kept,
+            and always those of the last epoch.
+    """
 
     SECONDS_PER_LINE = 1.0
 
@@ -20,7 +26,6 @@ class ProgressLogger(Callback):
         self._last_line = float("-inf")
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Start the clock, and the bar."""
         self._title = f"Epoch {epoch + 1}/{self.params['epochs']}"
         self._began = time.monotonic()
         if self.bars:
@@ -32,12 +37,10 @@ class ProgressLogger(Callback):
             )
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Advance the bar."""
         if self.bars and self._bar.update():
             self._bar.set_postfix_str(format_logs(logs), refresh=False)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Finish the bar, or print the line."""
         now = time.monotonic()
         keep = self.every or epoch + 1 == self.params["epochs"] or now - self._last_line >= self.SECONDS_PER_LINE
         if keep:
@@ -51,12 +54,11 @@ class ProgressLogger(Callback):
 
 
 def format_logs(logs: Mapping[str, float]) -> str:
-    """Return the logs of an epoch or an evaluation as text."""
     return " - ".join(f"{name}: {value:.4f}" for name, value in logs.items())
 
 
 def progress_callbacks(verbose: str | int) -> list[Callback]:
-    """Return the callbacks for Keras's `verbose`: "auto" or 1, 2 for lines, 0 for none."""
+    """Return the callbacks for Keras's `verbose`: 0 is silent, 1 or "auto" a progress bar, 2 one line per epoch."""
     if verbose == 0:
         return []
     return [ProgressLogger(bars=verbose != 2 and sys.stdout.isatty(), every=verbose == 2)]

@@ -1,4 +1,4 @@
-"""The data that users pass to fit, evaluate and predict: checked, and made into samples."""
+"""Checks the data passed to `fit`, `evaluate` and `predict`, and converts it to samples."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,11 +13,11 @@ from training.keras.engine.data_adapter import ArrayDataAdapter, DataAdapter, Sa
 from training.keras.engine.layer_stack import LayerStack
 
 ClassWeight = Mapping[int, float] | None
-FINITE_CHECK_ROWS = 2**14  # at a time
+FINITE_CHECK_ROWS = 2**14  # checked at a time, to limit the memory for intermediate results
 
 
 def as_array(name: str, values: Any) -> npt.NDArray[Any]:
-    """Return an argument as an array. Raises TrainingError where its rows differ in length."""
+    """Return an argument as an array. Raises TrainingError if its rows differ in length."""
     try:
         return np.asarray(values)
     except ValueError as error:
@@ -25,39 +25,39 @@ def as_array(name: str, values: Any) -> npt.NDArray[Any]:
 
 
 def read_inputs(stack: LayerStack, x: Any) -> DataAdapter:
-    """Return x (B, …) as rows (B, I) that fit the layers; layers that are not built yet are built for them."""
+    """Return x (B, …) as an adapter of rows (B, I), checked against the layers, which are built first if needed."""
     if hasattr(x, "gather"):
         adapter: DataAdapter = x
         if not stack.built:
             stack.build((None, adapter.shape[1]))
         if adapter.shape[1] != stack.input_width:
-            raise TrainingError(f"expected x of shape (n, {stack.input_width}), got {adapter.shape}")
+            raise TrainingError(f"Expected `x` of shape (n, {stack.input_width}). Received: x.shape={adapter.shape}")
         return adapter
     array = as_array("x", x)
     if array.dtype.kind not in "biuf":
-        raise TrainingError(f"Unrecognized data type: x holds {array.dtype} values; expected numbers")
+        raise TrainingError(f"Unrecognized data type: expected `x` to contain numbers. Received: x.dtype={array.dtype}")
     if not stack.built:
         stack.build((None, *(stack.declared_shape or array.shape[1:])))
     if array.shape[1:] != stack.input_shape:
         raise _shape_error(stack, array)
     if not len(array):
-        raise TrainingError("x has no rows")
+        raise TrainingError("`x` is empty: expected at least one sample")
     return ArrayDataAdapter(array.reshape(len(array), -1))
 
 
 def _shape_error(stack: LayerStack, array: npt.NDArray[Any]) -> TrainingError:
     expected = ", ".join(map(str, ("n", *stack.input_shape)))
     fits = array.ndim > 1 and np.prod(array.shape[1:]) == stack.input_width
-    hint = ": did you mean x.reshape(len(x), -1)?" if fits and len(stack.input_shape) == 1 else ""
-    return TrainingError(f"expected x of shape ({expected}), got {array.shape}{hint}")
+    hint = ". Did you mean x.reshape(len(x), -1)?" if fits and len(stack.input_shape) == 1 else ""
+    return TrainingError(f"Expected `x` of shape ({expected}). Received: x.shape={array.shape}{hint}")
 
 
 def read_samples(
     model: CompiledModel, x: Any, y: Any, sample_weight: Any = None, class_weight: ClassWeight = None
 ) -> Samples:
-    """Return inputs, targets and weights that belong together."""
+    """Return checked samples; weights by class are converted to weights by sample."""
     if y is None:
-        raise TrainingError("y is missing: give the targets that belong to x")
+        raise TrainingError("`y` is missing: pass the targets of the samples in `x`")
     inputs, targets = read_inputs(model.stack, x), as_array("y", y)
     _check_cardinality(inputs, targets, sample_weight)
     if isinstance(inputs, ArrayDataAdapter):
@@ -81,7 +81,7 @@ def _check_finite(array: npt.NDArray[Any]) -> None:
     if array.dtype.kind == "f":
         for start in range(0, len(array), FINITE_CHECK_ROWS):
             if find_nonfinite(array[start : start + FINITE_CHECK_ROWS]):
-                raise TrainingError("x holds NaN or infinity, from which nothing can be learned")
+                raise TrainingError("`x` contains NaN or infinite values: replace them, or remove these samples")
 
 
 def _read_weights(y: TargetArray, sample_weight: Any, class_weight: ClassWeight) -> npt.NDArray[np.float32] | None:
@@ -99,5 +99,8 @@ def _read_weights(y: TargetArray, sample_weight: Any, class_weight: ClassWeight)
     if weights.shape == (len(y), 1):
         weights = weights.ravel()
     if weights.ndim != 1 or not (np.isfinite(weights).all() and (weights >= 0).all()):
-        raise TrainingError(f"sample_weight takes a finite weight from 0 on for each row, got shape {weights.shape}")
+        raise TrainingError(
+            "Invalid value received for argument `sample_weight`. Expected a finite, non-negative weight for each"
+            f" sample. Received: sample_weight.shape={weights.shape}"
+        )
     return weights

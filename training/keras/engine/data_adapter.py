@@ -1,4 +1,4 @@
-"""Where rows come from: an array, or any other object that can write the inputs of some rows into a batch."""
+"""Data adapters, which gather rows into batches from an array or any other source, and samples with targets."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,22 +14,22 @@ TargetArray = npt.NDArray[Any]  # class numbers (B,), or values (B, C)
 
 
 class DataAdapter(Protocol):
-    """Inputs (N, I) that need not be an array in memory."""
+    """Inputs (N, I) that are not necessarily an array in memory."""
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Return N and I."""
+        """N and I."""
 
     @property
     def block(self) -> int:
-        """How many rows are best gathered at once."""
+        """The number of rows that are most efficiently gathered at once."""
 
     def gather(self, index: Indices, out: Any) -> None:
-        """Write the inputs of the rows numbered `index` into `out` (len(index), I)."""
+        """Write the rows with the indices `index` to `out` (len(index), I)."""
 
 
 class ArrayDataAdapter:
-    """The rows of an array (N, I) of any type: bytes stay bytes until they are in a batch."""
+    """Adapter of an array (N, I) of any numeric type. Rows are converted batch by batch: bytes are kept as bytes."""
 
     block = 1
 
@@ -39,8 +39,7 @@ class ArrayDataAdapter:
         self._gathered: npt.NDArray[Any] = np.empty((0, array.shape[1]), array.dtype)
 
     def gather(self, index: Indices, out: Array) -> None:
-        """Write rows into `out`."""
-        # With mode="raise" numpy would fill a buffer of its own first.
+        # With mode="raise", take() would write to a temporary buffer first.
         if out.dtype == self.array.dtype:
             self.array.take(index, axis=0, out=out, mode="clip")
             return
@@ -51,7 +50,7 @@ class ArrayDataAdapter:
 
 @dataclass
 class Batch:
-    """Inputs x (B, I), targets (B,) or (B, C), and a weight for each row where there are any (B,)."""
+    """Inputs x (B, I), targets y (B,) or (B, C), and optional sample weights (B,)."""
 
     x: Array
     y: TargetArray
@@ -60,7 +59,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Samples:
-    """Inputs, targets and weights that belong together, row by row."""
+    """Inputs with their targets and optional sample weights."""
 
     inputs: DataAdapter
     y: TargetArray
@@ -70,11 +69,11 @@ class Samples:
         return len(self.y)
 
     def first(self, count: int) -> "Samples":
-        """Return the first rows alone; the adapter may have more."""
+        """Return the first `count` samples; the adapter is not truncated."""
         return replace(self, y=self.y[:count], weights=None if self.weights is None else self.weights[:count])
 
     def batches(self, size: int, order: Indices, dtype: npt.DTypeLike) -> Iterator[Batch]:
-        """Yield the rows in the given order; a batch is overwritten by one that follows."""
+        """Yield batches of samples in the given order; a later batch overwrites the inputs of an earlier one."""
         block = max(self.inputs.block // size, 1) * size
         buffer = np.empty((min(block, len(order)), self.inputs.shape[1]), dtype)
         y, weights = self.y[order], None if self.weights is None else self.weights[order]

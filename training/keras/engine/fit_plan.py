@@ -1,4 +1,4 @@
-"""What a run of fit does, and where it is: samples to train and validate with, their division into steps, its state."""
+"""The plan and the state of a run of `fit`: training and validation samples, steps, and the current position."""
 
 import warnings
 from collections.abc import Sequence
@@ -9,18 +9,18 @@ import numpy as np
 
 from training.errors import TrainingError
 from training.keras.callbacks import Callback
-from training.keras.checks import check_positive_integer
+from training.keras.checks import check_positive_integer, invalid_argument
 from training.keras.engine.arguments import read_samples
 from training.keras.engine.compiled_model import CompiledModel
 from training.keras.engine.data_adapter import Indices, Samples
 
-# Warnings of this module name the line that calls `fit`, which calls these functions.
+# Warnings of this module refer to the line that calls `fit`, which calls these functions.
 STACK_LEVEL = 3
 
 
 @dataclass(frozen=True)
 class FitPlan:
-    """`steps` is the number of batches in an epoch, at most."""
+    """The data and the arguments of a run; `steps` is the maximum number of batches in an epoch."""
 
     samples: Samples
     validation: Samples | None
@@ -35,16 +35,16 @@ class FitPlan:
 
 
 @dataclass
-class TrainingState:
-    """Together with weights, optimizer and random generators, all that the next epoch depends on.
+class FitState:
+    """The position of a run. Together with the checkpoint of the model it determines the next epoch.
 
-    `stop` ends the run after the current batch, and its epoch counts; `interrupted` ends it after the current batch,
-    and its epoch does not count.
+    `stop` and `interrupted` both end the run after the current batch. After `stop` the epoch is complete: it is
+    validated and recorded. After `interrupted` it is discarded.
     """
 
-    epoch: int = 0  # the number of the current one, from 0; once it is complete, of the next one
+    epoch: int = 0  # the current epoch, starting at 0; after its end, the next one
     callbacks: Sequence[Callback] = ()
-    remaining_rows: Indices = field(default_factory=lambda: np.empty(0, np.intp))  # of this pass over the data
+    remaining_rows: Indices = field(default_factory=lambda: np.empty(0, np.intp))  # of the current pass over the data
     stop: bool = False
     interrupted: bool = False
 
@@ -58,8 +58,8 @@ def count_steps(steps_per_epoch: int | None, rows: int, batch_size: int) -> int:
     check_positive_integer("steps_per_epoch", steps_per_epoch)
     if steps_per_epoch > batches:
         warnings.warn(
-            f"an epoch ends after {batches} steps, not steps_per_epoch={steps_per_epoch}: {rows} rows make no more"
-            f" batches of {batch_size}",
+            f"`steps_per_epoch={steps_per_epoch}` exceeds the {batches} batches of size {batch_size} in {rows} samples:"
+            f" each epoch ends after {batches} steps",
             stacklevel=STACK_LEVEL,
         )
     return min(steps_per_epoch, batches)
@@ -68,11 +68,11 @@ def count_steps(steps_per_epoch: int | None, rows: int, batch_size: int) -> int:
 def read_validation(
     model: CompiledModel, data: Any, steps: int | None, batch_size: int | None, training_batch_size: int
 ) -> Samples | None:
-    """Return the samples to validate with: `steps` batches of them where that is less than all."""
+    """Return the validation samples, limited to `steps` batches if given."""
     if data is None:
         return None
     if not isinstance(data, tuple | list) or len(data) not in (2, 3):
-        raise TrainingError("validation_data takes (x, y) or (x, y, sample_weight)")
+        raise TrainingError("`validation_data` must be a tuple (x, y) or (x, y, sample_weight)")
     samples = read_samples(model, *data)
     batch_size = training_batch_size if batch_size is None else batch_size
     check_positive_integer("validation_batch_size", batch_size)
@@ -82,23 +82,25 @@ def read_validation(
     return samples.first(steps * batch_size)
 
 
-def split_off(x: Any, y: Any, sample_weight: Any, share: float) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
-    """Split off the last rows to validate with, before any shuffling, as Keras does."""
-    if not 0 < share < 1:
-        raise TrainingError(f"validation_split must be a number from 0 to below 1, got {share}")
+def train_validation_split(
+    x: Any, y: Any, sample_weight: Any, validation_split: float
+) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
+    """Split the data into training and validation samples: as in Keras, the last samples, before any shuffling."""
+    if not 0 < validation_split < 1:
+        raise invalid_argument("validation_split", "a number in the range [0, 1)", validation_split)
     if hasattr(x, "gather"):
-        raise TrainingError("`validation_split` is only supported for arrays: give validation_data")
+        raise TrainingError("`validation_split` is only supported for arrays. Pass `validation_data` instead")
     x, y = np.asarray(x), np.asarray(y)
-    kept = int(np.floor(len(x) * (1 - share)))
+    kept = int(np.floor(len(x) * (1 - validation_split)))
     if kept in (0, len(x)):
         raise TrainingError(
             f"Training data contains {len(x)} samples, which is not sufficient to split it into a validation and"
-            f" training set as specified by `validation_split={share}`. Either provide more data, or a different"
-            " value for the `validation_split` argument."
+            f" training set as specified by `validation_split={validation_split}`. Either provide more data, or a"
+            " different value for the `validation_split` argument."
         )
     if y.ndim == 1 and y[0] != y[-1] and (y[:-1] <= y[1:]).all():
         warnings.warn(
-            "validation_split takes the last rows, and y is sorted: shuffle x and y together before fit()",
+            "`validation_split` selects the last samples, but `y` is sorted: shuffle `x` and `y` before `fit()`",
             stacklevel=STACK_LEVEL,
         )
     weights = (None, None) if sample_weight is None else (sample_weight[:kept], sample_weight[kept:])

@@ -1,4 +1,4 @@
-"""Layers one after another, and the parameters and operations that they become once the shape of a row is known."""
+"""A linear stack of layers, with the parameters and operations that are created when it is built."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from nn.activations import Array
 from training.errors import TrainingError
+from training.keras.checks import invalid_argument
 from training.keras.engine.ops import DropoutOp
 from training.keras.engine.parameters import Parameter, Parameters
 from training.keras.layers import Input, Layer
@@ -15,7 +16,7 @@ from training.keras.utils import new_generator
 
 
 class LayerStack:
-    """Built when weights are asked for, or data seen, and the shape of a row is known."""
+    """Layers that are built on first use: when data is passed, or when weights are requested and the shape is known."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -23,18 +24,19 @@ class LayerStack:
         self._declared_shape: tuple[int, ...] | None = None
         self.rng = new_generator()
         self.built = False
-        self.on_build: Callable[[], None] | None = None  # called whenever all layers have been built
+        self.on_build: Callable[[], None] | None = None  # called after every build
 
     def add(self, layer: Layer) -> None:
-        """Append a layer."""
         if not isinstance(layer, Layer):
             raise TrainingError(
                 f"Only instances of `keras.Layer` can be added to a Sequential model. Received: {layer!r}"
             )
         if isinstance(layer, Input):
-            # As in Keras an Input is not one of the model's `layers`.
+            # As in Keras, an Input is not part of `layers`.
             if self.layers or self._declared_shape:
-                raise TrainingError(f"{layer.name} comes too late: an Input comes before all layers, once")
+                raise TrainingError(
+                    f"Cannot add {layer.name}: an Input must be the first layer, and a model has only one Input"
+                )
             self._declared_shape = layer.shape
         elif self.built:
             self._add_to_built(layer)
@@ -42,7 +44,7 @@ class LayerStack:
             self.layers.append(layer)
 
     def _add_to_built(self, layer: Layer) -> None:
-        """Build again with one layer more; the others keep their weights, whether it fits or not."""
+        """Build again with another layer. The existing layers keep their weights, even if the new one does not fit."""
         kept, shape, dtype = self.get_weights(), (None, *self.input_shape), self.dtype
         self.layers.append(layer)
         try:
@@ -56,16 +58,18 @@ class LayerStack:
 
     @property
     def declared_shape(self) -> tuple[int, ...] | None:
-        """The shape of a row, where an Input or a layer declares it."""
+        """The shape of a sample, if an Input or a layer declares it."""
         return self._declared_shape or next((layer.input_shape for layer in self.layers if layer.input_shape), None)
 
     def build(self, input_shape: Sequence[int | None], dtype: npt.DTypeLike = np.float32) -> None:
-        """Create the parameters for inputs of (batch_size, …)."""
+        """Create the parameters and operations for inputs of shape (batch_size, …)."""
         given = tuple(input_shape[1:])
         if not given or any(size is None or size < 1 for size in given):
-            raise TrainingError(f"expected an input shape (None, n), got {tuple(input_shape)}")
+            raise invalid_argument("input_shape", "a shape such as (None, n)", tuple(input_shape))
         if not self.layers:
-            raise TrainingError("a model needs at least one layer")
+            raise TrainingError(
+                f"Sequential model {self.name} cannot be built because it has no layers. Call `model.add(layer)`"
+            )
         shapes = [tuple(int(size) for size in given if size)]
         for layer in self.layers:
             shapes.append(layer.output_shape(shapes[-1]))
@@ -85,23 +89,23 @@ class LayerStack:
             self.on_build()
 
     def ensure_built(self) -> None:
-        """Build, or refuse where the shape of a row is not known."""
+        """Build the layers unless they are built. Raises TrainingError if the shape of a sample is unknown."""
         if not self.built:
             if self.declared_shape is None:
-                raise TrainingError("the model has no weights yet: call fit() or build() first")
+                raise TrainingError(
+                    f"Weights for model '{self.name}' have not yet been created. Call `fit()` or `build()` first"
+                )
             self.build((None, *self.declared_shape))
 
     def get_weights(self) -> list[Array]:
-        """Return copies of all weights, layer by layer: kernel, bias; gamma, beta, mean, variance."""
         self.ensure_built()
         return [weights.copy() for layer in self.layers for weights in layer.weights]
 
     def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
-        """Take weights in the order of `get_weights`."""
         self.ensure_built()
         assign_weights(self.name, [own for layer in self.layers for own in layer.weights], weights)
 
     @property
     def generators(self) -> list[np.random.Generator]:
-        """All generators that training draws from: the order of the rows, and each dropout."""
+        """The random generators that training uses: one for shuffling, and one for each dropout layer."""
         return [self.rng, *(dropout.rng for dropout in self.dropouts)]

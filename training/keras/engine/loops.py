@@ -1,4 +1,4 @@
-"""The loops over batches: training with its epochs and callbacks, evaluation and prediction."""
+"""The training, evaluation and prediction loops over batches."""
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -7,19 +7,19 @@ from nn.activations import Array
 from training.keras.callbacks.callback_list import CallbackList
 from training.keras.engine.compiled_model import CompiledModel
 from training.keras.engine.data_adapter import Batch, DataAdapter, Samples
-from training.keras.engine.fit_plan import FitPlan, TrainingState
+from training.keras.engine.fit_plan import FitPlan, FitState
 from training.keras.engine.layer_stack import LayerStack
 from training.keras.engine.running_metrics import RunningMetrics
 
-EVALUATION_ROWS = 1024  # in a batch: few enough to stay in the cache
-# From this many multiplications in one product a second BLAS thread gains more than waiting for it costs.
+EVALUATION_ROWS = 1024  # per batch: small enough to stay in the cache
+# The number of multiplications in a matrix product above which more BLAS threads outweigh their synchronisation.
 LARGE_PRODUCT = 2**24
 
 
-# A diverging run overflows; it is the loss that shows it.
+# A diverging run overflows. Its loss shows that, so NumPy's warnings are suppressed.
 @np.errstate(over="ignore", invalid="ignore")
-def fit_loop(model: CompiledModel, plan: FitPlan, state: TrainingState, callbacks: CallbackList) -> None:
-    """Train the model up to epoch number `plan.epochs`; the callbacks are called for every batch and epoch."""
+def fit_loop(model: CompiledModel, plan: FitPlan, state: FitState, callbacks: CallbackList) -> None:
+    """Train the model from `state.epoch` up to epoch `plan.epochs`, calling the hooks of the callbacks."""
     with threadpool_limits(_blas_threads(model, plan.batch_size), user_api="blas"):
         logs: dict[str, float] = {}
         callbacks.call("on_train_begin", {})
@@ -39,15 +39,13 @@ def fit_loop(model: CompiledModel, plan: FitPlan, state: TrainingState, callback
 
 
 def _blas_threads(model: CompiledModel, batch_size: int) -> int | None:
-    """Return how many BLAS threads are worth it; None is as many as there are."""
+    """Return the number of BLAS threads that is fastest for the largest matrix product; None means all of them."""
     largest = max((parameter.values.size for parameter in model.parameters.tensors), default=0)
     return 1 if largest * batch_size < LARGE_PRODUCT else None
 
 
-def _train_epoch(
-    model: CompiledModel, plan: FitPlan, state: TrainingState, callbacks: CallbackList
-) -> dict[str, float]:
-    """Take the steps of an epoch, or some of them where it is stopped or interrupted; return its logs."""
+def _train_epoch(model: CompiledModel, plan: FitPlan, state: FitState, callbacks: CallbackList) -> dict[str, float]:
+    """Run the steps of an epoch until its end, or until the run is stopped or interrupted; return its logs."""
     samples, stack = plan.samples, model.stack
     for dropout in stack.dropouts:
         dropout.restart()
@@ -66,7 +64,7 @@ def _train_epoch(
 
 
 def train_step(model: CompiledModel, batch: Batch, metrics: RunningMetrics) -> None:
-    """Go forward, go back, update the parameters."""
+    """Run a training step on a batch: the forward and backward passes, and the update of the parameters."""
     measure(model, batch, metrics, model.penalty(), training=True)
     g = model.loss.gradient(batch.y)
     g *= 1 / len(g) if batch.weights is None else batch.weights[:, None] / len(g)
@@ -78,7 +76,7 @@ def train_step(model: CompiledModel, batch: Batch, metrics: RunningMetrics) -> N
 
 
 def measure(model: CompiledModel, batch: Batch, metrics: RunningMetrics, penalty: float, *, training: bool) -> None:
-    """Go forward, and add the losses with their penalty and the outputs of the batch to the metrics."""
+    """Run the forward pass on a batch, and update the metrics with its losses, the penalty and its outputs."""
     z = batch.x
     for op in model.forward_ops:
         z = op.forward(z, training=training)
@@ -88,8 +86,8 @@ def measure(model: CompiledModel, batch: Batch, metrics: RunningMetrics, penalty
     metrics.update(losses, penalty, batch, outputs)
 
 
-def step_on(model: CompiledModel, samples: Samples) -> RunningMetrics:
-    """Take one step with all samples; return their loss and metrics before it."""
+def train_on_samples(model: CompiledModel, samples: Samples) -> RunningMetrics:
+    """Run a training step on all samples as one batch; return their loss and metrics before the update."""
     metrics = RunningMetrics(model.new_metrics(samples.y))
     with np.errstate(over="ignore", invalid="ignore"):
         for batch in samples.batches(len(samples), np.arange(len(samples)), model.stack.dtype):
@@ -99,7 +97,7 @@ def step_on(model: CompiledModel, samples: Samples) -> RunningMetrics:
 
 @np.errstate(over="ignore", invalid="ignore")
 def evaluation_loop(model: CompiledModel, samples: Samples, callbacks: CallbackList) -> dict[str, float]:
-    """Return the loss and the metrics over all rows."""
+    """Compute the loss and the metrics over all samples."""
     callbacks.call("on_test_begin", {})
     metrics, penalty = RunningMetrics(model.new_metrics(samples.y)), model.penalty()
     for number, batch in enumerate(samples.batches(EVALUATION_ROWS, np.arange(len(samples)), model.stack.dtype)):
@@ -112,7 +110,7 @@ def evaluation_loop(model: CompiledModel, samples: Samples, callbacks: CallbackL
 
 
 def prediction_loop(stack: LayerStack, inputs: DataAdapter, callbacks: CallbackList) -> Array:
-    """Return the outputs (B, C) of all rows."""
+    """Compute the outputs (B, C) of all rows."""
     rows = inputs.shape[0]
     outputs = np.empty((rows, stack.output_width), stack.dtype)
     callbacks.call("on_predict_begin", {})

@@ -1,32 +1,32 @@
-"""All trainable numbers of a model in one flat vector, and their gradient in another.
+"""All trainable parameters of a model in one flat vector, and their gradient in another.
 
 Theory of operation
 -------------------
-An optimizer updates a whole model with a handful of operations on two vectors, however many layers there are:
+An optimizer updates a whole model with a few operations on two vectors, regardless of the number of layers:
 
     values    | kernel 0 | bias 0 | gamma 1 | beta 1 | kernel 2 | bias 2 |      (P,)
     gradient  | kernel 0 | bias 0 | gamma 1 | beta 1 | kernel 2 | bias 2 |      (P,)
 
-The tensors follow one another layer by layer, in the order in which a layer declares them, each in C order. Moving
-averages (the `statistics` of a layer) are not trained, and are in neither vector.
+The tensors are stored layer by layer, in the order in which a layer declares them, each in C order. Moving averages
+(the `statistics` of a layer) are not trained, and are not part of either vector.
 
-Owners: `Parameters` owns the two vectors. A `Parameter` holds views of its part of both, in the shape of the tensor.
-Its layer and the operations of that layer share the one `Parameter`, and read its `values` afresh in every step. An
-optimizer owns its state: `slots`, vectors (P,) of the same layout.
+Ownership: `Parameters` owns the two vectors. A `Parameter` holds views of its part of both, in the shape of the tensor.
+A layer and its operations share each `Parameter`, and read its `values` again in every step. An optimizer owns its
+`slots`, vectors (P,) of the same layout.
 
-States of a `Parameter`: *declared* (a name and a shape; there are no arrays yet), then *allocated*, once a `Parameters`
-has been made of the tensors of all layers. It never goes back: a model that is built again declares new tensors, makes
-new vectors, and the compiled model resets its optimizer for them.
+States of a `Parameter`: *declared* (a name and a shape, but no arrays), then *allocated*, once a `Parameters` has been
+created from the tensors of all layers. There is no way back: a model that is built again declares new tensors, creates
+new vectors, and the compiled model resets its optimizer.
 
-One step: every operation writes the gradient of its own tensors on the way back, regularizers add theirs, the optimizer
-clips the gradient, decays the values and moves them. Afterwards the content of `gradient` is undefined.
+One step: in the backward pass every operation writes the gradients of its tensors and regularizers add theirs; then the
+optimizer clips the gradient, decays the values and updates them. Afterwards the content of `gradient` is undefined.
 
 Invariants:
-- The vectors are written in place, never replaced or resized: a view stays valid as long as its model is not built
-  again. Hence `parameter.values[...] = new`, not `parameter.values = new`.
+- The vectors are written in place, and never replaced or resized: a view stays valid until its model is built again.
+  Hence `parameter.values[...] = new`, not `parameter.values = new`.
 - The parts of the tensors are disjoint and cover both vectors.
-- A tensor belongs to exactly one operation, which overwrites its gradient in every step; nothing has to be zeroed.
-- Saved optimizers hold their slots as flat vectors: the order of the tensors is part of the file format.
+- A tensor belongs to exactly one operation, which overwrites its gradient in every step. Gradients need no zeroing.
+- Slots are saved as flat vectors: the order of the tensors is part of the file format.
 """
 
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ from nn.activations import Array
 
 @dataclass
 class Parameter:
-    """A tensor of a layer: its name, such as kernel, its values and their gradient, both views of the flat vectors."""
+    """A tensor of a layer: its name, such as kernel, and its values and gradient, which are views of the vectors."""
 
     name: str
     shape: tuple[int, ...]
@@ -48,7 +48,7 @@ class Parameter:
 
 
 class Parameters:
-    """`values` and `gradient`, each (P,), in which the tensors follow one another."""
+    """The flat vectors `values` and `gradient`, each (P,), of the given tensors."""
 
     def __init__(self, tensors: list[Parameter], dtype: npt.DTypeLike = np.float32) -> None:
         self.tensors = tensors

@@ -1,4 +1,4 @@
-"""The logs of an epoch or an evaluation while it runs."""
+"""The logs of an epoch or an evaluation in progress."""
 
 from collections.abc import Iterator, Mapping
 
@@ -8,13 +8,13 @@ from nn.activations import Array
 from training.keras.engine.data_adapter import Batch, TargetArray
 from training.keras.metrics import Mean, Metric
 
-BATCHES_PER_UPDATE = 64  # many small batches are aggregated faster together
+BATCHES_PER_UPDATE = 64  # small batches are aggregated faster in groups
 
 
 class RunningMetrics(Mapping[str, float]):
-    """The loss and the metrics over the rows seen so far, computed when they are read.
+    """A mapping of the loss and the metrics over the samples seen so far, which are computed when they are read.
 
-    `diverged_at` is the number of the first batch whose loss is infinite or NaN, known once it is aggregated.
+    `diverged_at` is the index of the first batch whose loss is infinite or NaN, set when that batch is aggregated.
     """
 
     def __init__(self, metrics: Mapping[str, Metric]) -> None:
@@ -25,7 +25,7 @@ class RunningMetrics(Mapping[str, float]):
         self.diverged_at: int | None = None
 
     def update(self, losses: Array, penalty: float, batch: Batch, outputs: Array) -> None:
-        """Take a batch: its losses (B,), what is added to their mean, and the outputs (B, C)."""
+        """Add a batch: its losses (B,), the penalty to add to each of them, and its outputs (B, C)."""
         self._pending.append((losses + penalty if penalty else losses, outputs.copy(), batch.y))
         if len(self._pending) == BATCHES_PER_UPDATE:
             self._aggregate()

@@ -1,4 +1,4 @@
-"""The layers of a Sequential model, as Keras describes them: each makes its parameters and operations.
+"""The layers of a Sequential model, each of which creates its parameters and operations: `keras.layers`.
 
 Read base, core, normalization.
 """
@@ -6,7 +6,7 @@ Read base, core, normalization.
 from training.keras.layers.base import Layer
 from training.keras.layers.core import Activation, Dense, Dropout, Flatten, Input
 from training.keras.layers.normalization import BatchNormalization, Normalization, Rescaling
-from training.keras.lookup import no_other
+from training.keras.lookup import module_getattr
 
 __all__ = [
     "LAYERS",
@@ -23,4 +23,4 @@ __all__ = [
 
 LAYERS = (Activation, BatchNormalization, Dense, Dropout, Flatten, Input, Normalization, Rescaling)
 
-__getattr__ = no_other("layer", [layer.__name__ for layer in LAYERS])
+__getattr__ = module_getattr("layer", [layer.__name__ for layer in LAYERS])

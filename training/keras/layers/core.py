@@ -1,4 +1,4 @@
-"""Dense layers, and the layers between them."""
+"""The core layers: Input, Dense, Activation, Dropout and Flatten."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,9 +15,13 @@ from training.keras.lookup import look_up
 
 
 class Input(Layer):
-    """Declares the shape of a row, so that the model can be built before it sees data.
+    """Declares the shape of a sample, so that the model can be built before it sees data.
 
-    Batches may be of any size, and data of any numeric type, whatever batch_size and dtype say.
+    Args:
+        shape: Tuple of integers, without the batch dimension.
+        batch_size: Accepted for compatibility; batches may have any size.
+        dtype: Accepted for compatibility; data may have any numeric type.
+        name: Optional name of the layer.
     """
 
     def __init__(
@@ -28,10 +32,19 @@ class Input(Layer):
 
 
 class Dense(Layer):
-    """y = activation(x @ kernel + bias).
+    """Just your regular densely-connected NN layer: y = activation(x @ kernel + bias).
 
-    Input shape (batch_size, input_dim), output shape (batch_size, units); kernel (input_dim, units)
-    starts as glorot_uniform, bias (units,) as zeros.
+    Input shape: (batch_size, input_dim). Output shape: (batch_size, units).
+
+    Args:
+        units: Positive integer, dimensionality of the output space.
+        activation: Name of the activation function; linear by default.
+        use_bias: Whether the layer uses a bias vector.
+        kernel_initializer: Initializer for the kernel (input_dim, units).
+        bias_initializer: Initializer for the bias (units,).
+        kernel_regularizer: Regularizer applied to the kernel.
+        bias_regularizer: Regularizer applied to the bias.
+        base: `name`, `input_shape` and `input_dim`.
     """
 
     def __init__(
@@ -65,20 +78,17 @@ class Dense(Layer):
 
     @property
     def bias(self) -> Array | None:
-        """The bias (U,), where there is one."""
+        """The bias (U,), or None without `use_bias`."""
         return self.parameters["bias"].values if self.use_bias else None
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Return (U,)."""
         return (self.units,)
 
     def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
-        """Return kernel (I, U) and bias (U,)."""
         kernel: dict[str, Shape] = {"kernel": (width_of(self, shape), self.units)}
         return kernel | {"bias": (self.units,)} if self.use_bias else kernel
 
     def make_ops(self, shape: Shape, dtype: np.dtype[Any], rng: np.random.Generator) -> list[Op]:
-        """Set the initial values; return the product with the kernel, and the activation."""
         initial = [self.kernel_initializer, self.bias_initializer]
         for parameter, initialize in zip(self.parameters.values(), initial, strict=False):
             parameter.values[:] = initialize(parameter.values.shape, rng)
@@ -89,21 +99,33 @@ class Dense(Layer):
 
 
 class Activation(Layer):
-    """An activation on its own."""
+    """Applies an activation function to an output.
+
+    Args:
+        activation: Name of the activation function.
+        base: `name`, `input_shape` and `input_dim`.
+    """
 
     def __init__(self, activation: str, **base: Any) -> None:
         super().__init__(**base)
         self.activation = look_up("activation function", activation, ACTIVATIONS).name
 
     def make_ops(self, shape: Shape, dtype: np.dtype[Any], rng: np.random.Generator) -> list[Op]:
-        """Return the one operation; linear has none."""
         if self.activation == "softmax":
             width_of(self, shape)
         return [] if self.activation == "linear" else [ActivationOp(ACTIVATIONS[self.activation])]
 
 
 class Dropout(Layer):
-    """Set a share `rate` of the inputs to zero in training, and scale the rest so that the sum is kept."""
+    """Applies dropout to the input: in training, a share `rate` of the inputs is set to 0 at random.
+
+    Inputs not set to 0 are scaled up by 1 / (1 - rate), so that the expected sum over all inputs is unchanged.
+
+    Args:
+        rate: Float in [0, 1]. Share of the inputs to drop.
+        seed: Seed of a separate random generator; by default it is derived from that of the model.
+        base: `name`, `input_shape` and `input_dim`.
+    """
 
     def __init__(self, rate: float, seed: int | None = None, **base: Any) -> None:
         super().__init__(**base)
@@ -111,14 +133,12 @@ class Dropout(Layer):
         self.rate, self.seed = float(rate), seed
 
     def make_ops(self, shape: Shape, dtype: np.dtype[Any], rng: np.random.Generator) -> list[Op]:
-        """Return the one operation, with a random generator of its own."""
         (own,) = rng.spawn(1)
         return [DropoutOp(self.rate, own if self.seed is None else np.random.Generator(np.random.SFC64(self.seed)))]
 
 
 class Flatten(Layer):
-    """Make each row one-dimensional; rows are stored that way already."""
+    """Flattens the input, without affecting the batch size. No operation is needed: samples are stored flat."""
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Return (I,)."""
         return (int(np.prod(shape)),)

@@ -1,4 +1,4 @@
-"""Layers that bring values to a common scale: one given, one measured beforehand, or one measured batch by batch."""
+"""Layers that rescale their inputs by given constants, by the moments of a data set, or by those of each batch."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from nn.activations import Array
 from training.errors import TrainingError
-from training.keras.checks import check_number
+from training.keras.checks import check_number, invalid_argument
 from training.keras.engine.ops import BatchNormOp, Op, ScaleOp
 from training.keras.layers.base import Layer, Shape, width_of
 
@@ -15,68 +15,90 @@ Moments = npt.ArrayLike | None
 
 
 class Rescaling(Layer):
-    """y = x * scale + offset, such as Rescaling(1 / 255) for images in bytes."""
+    """A preprocessing layer which rescales input values to a new range: y = x * scale + offset.
+
+    Args:
+        scale: The scale to apply to the inputs, such as 1 / 255 for images stored as bytes.
+        offset: The offset to apply to the inputs.
+        base: `name`, `input_shape` and `input_dim`.
+    """
 
     def __init__(self, scale: float, offset: float = 0.0, **base: Any) -> None:
         super().__init__(**base)
         self.scale, self.offset = float(scale), float(offset)
         if self.scale == 0 or not np.isfinite([self.scale, self.offset]).all():
-            raise TrainingError(f"{self.name} needs a finite offset and a finite scale that is not 0")
+            raise TrainingError(
+                f"Rescaling requires a finite, nonzero `scale` and a finite `offset`. Received: scale={scale},"
+                f" offset={offset}"
+            )
 
     def make_ops(self, shape: Shape, dtype: np.dtype[Any], rng: np.random.Generator) -> list[Op]:
-        """Return the one operation."""
         return [ScaleOp(-self.offset / self.scale, self.scale)]
 
 
 class Normalization(Layer):
-    """y = (x - mean) / sqrt(variance), feature by feature; `adapt` measures both, or they are given."""
+    """A preprocessing layer that normalizes continuous features: y = (x - mean) / sqrt(variance).
+
+    Args:
+        axis: -1 for a separate mean and variance for each feature, None for scalars.
+        mean: Mean to use; without it, call `adapt`.
+        variance: Variance to use; without it, call `adapt`.
+        base: `name`, `input_shape` and `input_dim`.
+    """
 
     def __init__(self, axis: int | None = -1, mean: Moments = None, variance: Moments = None, **base: Any) -> None:
         super().__init__(**base)
         if axis not in (-1, None):
-            raise TrainingError(f"{self.name}: axis must be -1 (each feature) or None (all together), got {axis}")
+            raise invalid_argument("axis", "-1 (for each feature) or None (for scalars)", axis)
         if (mean is None) != (variance is None):
             raise TrainingError(
                 "When setting values directly, both `mean` and `variance` must be set."
                 f" Got mean={mean!r} and variance={variance!r}"
             )
         self.axis = axis
-        self._scale_ops: list[ScaleOp] = []  # none before the model is built
+        self._scale_ops: list[ScaleOp] = []  # empty before the model is built
         self.mean = None if mean is None else np.asarray(mean, np.float64)
         self.variance = None if variance is None else np.asarray(variance, np.float64)
 
     def adapt(self, data: npt.ArrayLike) -> None:
-        """Measure mean and variance of data (B, …)."""
+        """Computes the mean and variance of values in a dataset (B, …)."""
         values = np.asarray(data, np.float64)
         axes = None if self.axis is None else tuple(range(values.ndim - 1))
         self.mean, self.variance = values.mean(axis=axes), values.var(axis=axes)
         for op in self._scale_ops:
-            op.offset, op.scale = self._constants(self._row)
+            op.offset, op.scale = self._constants(self._sample_shape)
 
     def make_ops(self, shape: Shape, dtype: np.dtype[Any], rng: np.random.Generator) -> list[Op]:
-        """Return the one operation."""
-        self._row, self._scale_ops = shape, [ScaleOp(*self._constants(shape))]
+        self._sample_shape, self._scale_ops = shape, [ScaleOp(*self._constants(shape))]
         return [*self._scale_ops]
 
     def _constants(self, shape: Shape) -> tuple[Array, Array]:
-        """Return the offset to subtract from rows of this shape, and the scale to multiply them by, both (I,)."""
+        """Return the offset to subtract from samples of this shape, and the scale to multiply them by, both (I,)."""
         if self.mean is None or self.variance is None:
-            raise TrainingError(f"{self.name} knows no mean and variance yet: call adapt(data) first")
+            raise TrainingError(f"{self.name} has no mean and variance. Call `adapt(data)` before the model is built")
         deviation = np.maximum(np.sqrt(self.variance), 1e-7)  # keras.config.epsilon()
         try:
             offset, scale = (np.broadcast_to(v, shape).ravel().astype(np.float32) for v in (self.mean, 1 / deviation))
         except ValueError as error:
             raise TrainingError(
-                f"{self.name} was adapted to rows of {np.shape(self.mean)!r}, got rows of {shape}"
+                f"{self.name} was adapted to samples of shape {np.shape(self.mean)!r}. Received: samples of shape"
+                f" {shape}"
             ) from error
         return offset, scale
 
 
 class BatchNormalization(Layer):
-    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, feature by feature.
+    """Layer that normalizes its inputs: y = gamma (x - mean) / sqrt(variance + epsilon) + beta.
 
-    In training mean and (biased) variance are those of the batch; afterwards they are moving averages:
-    moving = moving * momentum + batch * (1 - momentum).
+    During training, the mean and the (biased) variance of each feature are those of the batch. During inference they
+    are moving averages, updated in training by moving = moving * momentum + batch * (1 - momentum).
+
+    Args:
+        momentum: Momentum of the moving averages.
+        epsilon: Small float added to the variance to avoid dividing by zero.
+        center: Whether to add the offset beta.
+        scale: Whether to multiply by gamma.
+        base: `name`, `input_shape` and `input_dim`.
     """
 
     def __init__(
@@ -88,12 +110,11 @@ class BatchNormalization(Layer):
         self.momentum, self.epsilon, self.center, self.scale = momentum, epsilon, center, scale
 
     def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
-        """Return gamma (I,) and beta (I,)."""
         width: Shape = (width_of(self, shape),)
         return ({"gamma": width} if self.scale else {}) | ({"beta": width} if self.center else {})
 
     def make_ops(self, shape: Shape, dtype: np.dtype[Any], rng: np.random.Generator) -> list[Op]:
-        """Allocate the moving averages, and return the one operation."""
+        """Initialize gamma, allocate the moving averages, and return the operation."""
         gamma, beta = self.parameters.get("gamma"), self.parameters.get("beta")
         if gamma:
             gamma.values[:] = 1
@@ -101,7 +122,7 @@ class BatchNormalization(Layer):
         return [BatchNormOp(gamma, beta, mean, variance, self.momentum, self.epsilon)]
 
     def inference(self) -> tuple[Array, Array]:
-        """Return scale (I,) and shift (I,) of y = x * scale + shift after training, in float64."""
+        """Return scale (I,) and shift (I,) of the layer in inference, y = x * scale + shift, in float64."""
         mean, variance = (statistic.astype(np.float64) for statistic in self.statistics)
         gamma, beta = self.parameters.get("gamma"), self.parameters.get("beta")
         scale = (gamma.values if gamma else 1.0) / np.sqrt(variance + self.epsilon)

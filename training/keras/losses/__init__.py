@@ -1,11 +1,11 @@
-"""The losses that training minimizes, by Keras's names: the loss of each row, and its gradient.
+"""Losses, each with its gradient: `keras.losses`.
 
 Names, defaults and formulas are those of Keras 3 (`keras/src/losses/losses.py`). Read base, regression, crossentropy.
 """
 
 from typing import Any
 
-from training.keras.lookup import get_object, no_other, snake_case
+from training.keras.lookup import get_object, module_getattr, snake_case
 from training.keras.losses.base import Loss
 from training.keras.losses.crossentropy import (
     BinaryCrossentropy,
@@ -43,8 +43,8 @@ LOSSES: dict[str, type[Any]] = {
 
 
 def get(identifier: Any) -> Loss:
-    """Look up a loss by name, or take one as it is."""
+    """Return the loss with this name; a loss instance is returned unchanged."""
     return get_object("loss", identifier, LOSSES, Loss)
 
 
-__getattr__ = no_other("loss", dict.fromkeys(kind.__name__ for kind in LOSSES.values()))
+__getattr__ = module_getattr("loss", dict.fromkeys(kind.__name__ for kind in LOSSES.values()))

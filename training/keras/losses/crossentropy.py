@@ -1,7 +1,7 @@
-"""Crossentropies of logits, which are exact where the logarithm of a probability is not.
+"""Crossentropy losses, computed from logits: more accurate than from the logarithm of rounded probabilities.
 
-Where the model ends in the `fused_activation` of its crossentropy, training leaves that activation out. Probabilities
-that come from elsewhere become logits by an operation that training adds at the end.
+If the model ends in the `fused_activation` of its loss, training omits that activation. Other probabilities are
+converted to logits by an operation that training appends.
 """
 
 from functools import cache
@@ -21,39 +21,43 @@ EPSILON = 1e-7  # keras.config.epsilon(): probabilities are clipped to EPSILON â
 
 
 class LogOp:
-    """z = log(p): the logits of probabilities that did not come from a softmax. Its gradient is g / p."""
+    """z = log(p): converts probabilities that are not the output of a softmax to logits. The gradient is g / p."""
 
     def forward(self, p: Array, training: bool) -> Array:
-        """(B, C) -> (B, C)."""
         clipped = np.clip(p, EPSILON, 1 - EPSILON)
         if training:
             self._clipped, self._inside = clipped, clipped == p
         return np.log(clipped)
 
     def backward(self, g: Array) -> Array:
-        """(B, C) -> (B, C); none where the probability was clipped."""
+        """Return the gradient (B, C), which is zero where the probability was clipped."""
         g /= self._clipped
         g *= self._inside
         return g
 
 
 class LogitOp(LogOp):
-    """z = log(p / (1 - p)): the logits of probabilities that did not come from a sigmoid."""
+    """z = log(p / (1 - p)): converts probabilities that are not the output of a sigmoid to logits."""
 
     def forward(self, p: Array, training: bool) -> Array:
-        """(B, C) -> (B, C)."""
         z = super().forward(p, training)
         z -= np.log(1 - np.clip(p, EPSILON, 1 - EPSILON))
         return z
 
     def backward(self, g: Array) -> Array:
-        """(B, C) -> (B, C): g / (p (1 - p))."""
+        """Return the gradient g / (p (1 - p))."""
         g /= 1 - self._clipped
         return super().backward(g)
 
 
 class Crossentropy(Loss):
-    """-log of the probability that the model gives to the target."""
+    """Base class of the crossentropy losses.
+
+    Args:
+        from_logits: Whether the outputs of the model are logits instead of probabilities.
+        label_smoothing: Float in [0, 1]. Targets are smoothed towards equal probabilities by this share.
+        base: `name` and `reduction`.
+    """
 
     to_logits: ClassVar[type[Op]]  # for probabilities that are not the outputs of `fused_activation`
 
@@ -67,7 +71,7 @@ class Crossentropy(Loss):
         return y * (1 - self.label_smoothing) + self.label_smoothing / classes if self.label_smoothing else y
 
     def _keep_logits(self, z: Array) -> Array:
-        """Keep logits as `p`, which will be turned into probabilities; return the outputs of the model."""
+        """Keep the logits as `p`, to be turned into probabilities in place; return the outputs of the model."""
         self.p = z
         if self.from_logits:
             self.p = self._logits.get(z.shape, z.dtype)
@@ -76,13 +80,13 @@ class Crossentropy(Loss):
 
 
 class SoftmaxCrossentropy(Crossentropy):
-    """For probabilities that add up to 1: log softmax(z) = z - max z - log sum exp(z - max z)."""
+    """Base class for probabilities that sum to 1: log softmax(z) = z - max z - log sum exp(z - max z)."""
 
     fused_activation = "softmax"
     to_logits = LogOp
 
     def _center_logits(self, z: Array) -> Array:
-        """Keep z - max z as `p`; return the outputs."""
+        """Keep z - max z as `p`; return the outputs of the model."""
         outputs = self._keep_logits(z)
         self.p -= self.p.max(axis=1, keepdims=True)
         return outputs
@@ -102,16 +106,23 @@ def _row_numbers(count: int) -> npt.NDArray[np.intp]:
 
 
 class SparseCategoricalCrossentropy(SoftmaxCrossentropy):
-    """-log softmax(z)_y, y (B,) being class numbers. With smoothing s, y stands for 1 - s + s / C, others for s / C."""
+    """Computes the crossentropy loss between class indices y (B,) and predictions: -log softmax(z)_y.
+
+    With a label smoothing of s, the target probability is 1 - s + s / C for the class y, and s / C for the others.
+    """
 
     def check(self, y: TargetArray, outputs: int) -> TargetArray:
-        """Return the targets as class numbers (B,)."""
         if y.ndim == 2 and y.shape[1] == 1:
             y = y[:, 0]
         if y.ndim != 1:
-            raise TrainingError(f"sparse_categorical_crossentropy takes class numbers (n,), got targets {y.shape}")
+            raise TrainingError(
+                f"sparse_categorical_crossentropy expects `y` of class indices (n,). Received: y.shape={y.shape}"
+            )
         if y.dtype.kind not in "biuf" or not np.array_equal(y, np.floor(y.astype(np.float64))):
-            raise TrainingError(f"sparse_categorical_crossentropy takes whole class numbers, got {y.dtype} targets")
+            raise TrainingError(
+                f"sparse_categorical_crossentropy expects `y` to contain integer class indices. Received:"
+                f" y.dtype={y.dtype}"
+            )
         if y.size and not (y.min() >= 0 and y.max() < outputs):
             raise TrainingError(
                 f"Received a label value of {y.max() if y.max() >= outputs else y.min()} which is outside the valid"
@@ -120,7 +131,6 @@ class SparseCategoricalCrossentropy(SoftmaxCrossentropy):
         return y.astype(np.intp)
 
     def forward(self, y: TargetArray, z: Array) -> tuple[Array, Array]:
-        """Return losses (B,)."""
         smooth, outputs = self.label_smoothing, self._center_logits(z)
         truth = self.p[_row_numbers(len(y)), y]
         if smooth:
@@ -128,7 +138,7 @@ class SparseCategoricalCrossentropy(SoftmaxCrossentropy):
         return self._log_sum() - truth, outputs
 
     def gradient(self, y: TargetArray) -> Array:
-        """Return softmax(z) - onehot(y)."""
+        """Compute softmax(z) - one_hot(y)."""
         self.p[_row_numbers(len(y)), y] -= 1 - self.label_smoothing
         if self.label_smoothing:
             self.p -= self.label_smoothing / self.p.shape[1]
@@ -136,35 +146,41 @@ class SparseCategoricalCrossentropy(SoftmaxCrossentropy):
 
 
 class CategoricalCrossentropy(SoftmaxCrossentropy):
-    """-sum of y log softmax(z), y (B, C) being one-hot or probabilities."""
+    """Computes the crossentropy loss between one-hot or probability targets y (B, C) and predictions.
+
+    The loss is the sum of -y log softmax(z) over the classes.
+    """
 
     def forward(self, y: TargetArray, z: Array) -> tuple[Array, Array]:
-        """Return losses (B,)."""
         y, outputs = self._smoothed(y, y.shape[1]), self._center_logits(z)
         truth = (y * self.p).sum(axis=1)
         return y.sum(axis=1) * self._log_sum() - truth, outputs
 
     def gradient(self, y: TargetArray) -> Array:
-        """Return softmax(z) - y, for y that adds up to 1."""
+        """Compute softmax(z) - y, for y that sums to 1."""
         self.p -= self._smoothed(y, y.shape[1])
         return self.p
 
 
 class BinaryCrossentropy(Crossentropy):
-    """-(y log p + (1 - y) log (1 - p)) with p = sigmoid(z), the mean over the outputs; y (B, C) from 0 to 1."""
+    """Computes the crossentropy loss between targets y (B, C) in [0, 1] and predictions p = sigmoid(z).
+
+    The loss is the mean of -(y log p + (1 - y) log (1 - p)) over the outputs.
+    """
 
     fused_activation = "sigmoid"
     to_logits = LogitOp
 
     def check(self, y: TargetArray, outputs: int) -> TargetArray:
-        """Return the targets as (B, C)."""
         y = super().check(y, outputs)
         if y.size and not (y.min() >= 0 and y.max() <= 1):
-            raise TrainingError(f"binary_crossentropy takes targets from 0 to 1, got {y.min():g} to {y.max():g}")
+            raise TrainingError(
+                f"binary_crossentropy expects `y` in the range [0, 1]. Received: values from {y.min():g} to {y.max():g}"
+            )
         return y
 
     def forward(self, y: TargetArray, z: Array) -> tuple[Array, Array]:
-        """Return losses (B,): max(z, 0) - z y + log(1 + exp(-|z|)), which never overflows."""
+        """Compute the losses (B,) as max(z, 0) - z y + log(1 + exp(-|z|)), which never overflows."""
         losses = np.maximum(z, 0) - z * self._smoothed(y, 2) + np.log1p(np.exp(-np.abs(z)))
         rows: Array = losses.mean(axis=1)
         outputs = self._keep_logits(z)
@@ -172,7 +188,7 @@ class BinaryCrossentropy(Crossentropy):
         return rows, outputs
 
     def gradient(self, y: TargetArray) -> Array:
-        """Return (sigmoid(z) - y) / C."""
+        """Compute (sigmoid(z) - y) / C."""
         self.p -= self._smoothed(y, 2)
         self.p /= self.p.shape[1]
         return self.p

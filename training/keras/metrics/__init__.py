@@ -1,13 +1,13 @@
-"""Metrics, by Keras's names: values that are aggregated batch by batch and reported beside the loss.
+"""Metrics, accumulated batch by batch and reported with the loss: `keras.metrics`.
 
-Weights of rows count in the loss alone. Names, defaults and formulas are those of Keras 3 (`keras/src/metrics/`).
-Read base, means, confusion.
+Sample weights apply to the loss only, not to the metrics. Names, defaults and formulas are those of Keras 3
+(`keras/src/metrics/`). Read base, means, confusion.
 """
 
 from typing import Any
 
 from training.keras.engine.data_adapter import TargetArray
-from training.keras.lookup import look_up, no_other
+from training.keras.lookup import look_up, module_getattr
 from training.keras.metrics.base import Mean, Metric
 from training.keras.metrics.confusion import AUC, Precision, Recall
 from training.keras.metrics.means import (
@@ -57,13 +57,16 @@ METRICS: dict[str, type[Metric]] = {
 
 
 def get_metric(identifier: Any, y: TargetArray, outputs: int) -> Metric:
-    """Look up a metric by name, or take one as it is; "accuracy" is the one that fits targets and outputs."""
+    """Return a metric by name, or reset and return a metric instance.
+
+    "accuracy" and "acc" select the accuracy that fits the targets and the number of outputs.
+    """
     if isinstance(identifier, Metric):
         identifier.reset()
         return identifier
-    fitting = BinaryAccuracy if outputs == 1 else SparseCategoricalAccuracy if y.ndim == 1 else CategoricalAccuracy
-    kind = fitting if str(identifier).lower() in ("accuracy", "acc") else look_up("metric", identifier, METRICS)
+    accuracy = BinaryAccuracy if outputs == 1 else SparseCategoricalAccuracy if y.ndim == 1 else CategoricalAccuracy
+    kind = accuracy if str(identifier).lower() in ("accuracy", "acc") else look_up("metric", identifier, METRICS)
     return kind(name=identifier)
 
 
-__getattr__ = no_other("metric", dict.fromkeys(kind.__name__ for kind in METRICS.values()))
+__getattr__ = module_getattr("metric", dict.fromkeys(kind.__name__ for kind in METRICS.values()))

@@ -1,4 +1,4 @@
-"""Metrics of binary classifiers that are computed from true and false positives and negatives."""
+"""Metrics of binary classifiers based on true and false positives and negatives."""
 
 from typing import Any
 
@@ -6,28 +6,27 @@ import numpy as np
 import numpy.typing as npt
 
 from nn.activations import Array
-from training.errors import TrainingError
-from training.keras.checks import check_number, check_positive_integer
+from training.keras.checks import check_number, check_positive_integer, invalid_argument
 from training.keras.engine.data_adapter import TargetArray
 from training.keras.metrics.base import Metric
 
 
 class _ConfusionMetric(Metric):
-    """Counts of true and false positives and negatives at each of some thresholds."""
+    """Base class of the metrics that count true and false positives at each of several thresholds."""
 
     def __init__(self, points: npt.NDArray[np.float64], name: str | None, **unknown: Any) -> None:
         self.points = points
         super().__init__(name, **unknown)
 
     def reset(self) -> None:
-        """Remove all batches."""
-        self.positives = np.zeros((2, len(self.points)))  # of false and of true targets
+        # Row 0 counts negative targets, row 1 positive ones: false and true positives at each threshold.
+        self.positives = np.zeros((2, len(self.points)))
         self.totals = np.zeros(2)
 
     def update(self, y: TargetArray, outputs: Array) -> None:
-        """Add a batch, every output of a row by itself."""
+        """Accumulates a batch; each output of a sample counts separately."""
         truth = y.reshape(outputs.shape).astype(bool)
-        # How many thresholds lie below an output.
+        # The number of thresholds below each output.
         below = np.searchsorted(self.points, outputs, side="left")
         for target in (0, 1):
             chosen = truth == bool(target)
@@ -44,39 +43,52 @@ class _AtThreshold(_ConfusionMetric):
 
 
 class Precision(_AtThreshold):
-    """True positives among positives."""
+    """Computes the precision of the predictions: the share of true positives among predicted positives.
+
+    Args:
+        thresholds: Output above which a prediction is positive, from 0 to 1; 0.5 by default.
+        name: Optional name of the metric.
+    """
 
     def result(self) -> float:
-        """Return the value so far."""
         false, true = self.positives[:, 0]
         return float(true / (true + false)) if true + false else 0.0
 
 
 class Recall(_AtThreshold):
-    """True positives among positive targets."""
+    """Computes the recall of the predictions: the share of true positives among positive targets.
+
+    Args:
+        thresholds: Output above which a prediction is positive, from 0 to 1; 0.5 by default.
+        name: Optional name of the metric.
+    """
 
     def result(self) -> float:
-        """Return the value so far."""
         return float(self.positives[1, 0] / self.totals[1]) if self.totals[1] else 0.0
 
 
 class AUC(_ConfusionMetric):
-    """The area under the curve of true over false positives (ROC), or of precision over recall (PR).
+    """Approximates the AUC (area under the curve) of the ROC or PR curves.
 
-    The curve has `num_thresholds` points, between which the area is that of trapezoids (ROC) or follows
-    Davis & Goadrich 2006 (PR).
+    Between its points, the ROC curve is interpolated linearly, and the PR curve as in Davis & Goadrich 2006.
+
+    Args:
+        num_thresholds: Number of thresholds, which are the points of the curve.
+        curve: "ROC" for true over false positives, "PR" for precision over recall.
+        name: Optional name of the metric.
     """
 
     def __init__(self, num_thresholds: int = 200, curve: str = "ROC", name: str | None = None, **unknown: Any) -> None:
         check_positive_integer("num_thresholds", num_thresholds)
-        if num_thresholds < 2 or curve not in ("ROC", "PR"):
-            raise TrainingError(f"AUC takes at least 2 thresholds and ROC or PR, got {num_thresholds} and {curve!r}")
+        if num_thresholds < 2:
+            raise invalid_argument("num_thresholds", "an integer > 1", num_thresholds)
+        if curve not in ("ROC", "PR"):
+            raise invalid_argument("curve", "'ROC' or 'PR'", curve)
         self.num_thresholds, self.curve = num_thresholds, curve
         inner = np.arange(1, num_thresholds - 1) / (num_thresholds - 1)
         super().__init__(np.array([-1e-7, *inner, 1 + 1e-7]), name, **unknown)
 
     def result(self) -> float:
-        """Return the value so far."""
         false, true = self.positives
         if not self.totals[1] or (self.curve == "ROC" and not self.totals[0]):
             return 0.0

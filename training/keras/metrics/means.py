@@ -1,4 +1,4 @@
-"""Metrics that are the mean of a value of each row: shares of right answers, and errors of regressions."""
+"""Metrics that are means over the samples: accuracies, and regression errors."""
 
 from typing import Any
 
@@ -12,31 +12,36 @@ from training.keras.metrics.base import Mean
 
 
 class Accuracy(Mean):
-    """The share of outputs that equal their targets; the string "accuracy" means the one that fits the model."""
+    """Calculates how often outputs equal targets.
+
+    The string "accuracy" does not select this class, but the accuracy that fits the model.
+    """
 
     def values(self, y: TargetArray, outputs: Array) -> npt.NDArray[Any]:
-        """Return the share of each row (B,)."""
         return np.asarray((y.reshape(outputs.shape) == outputs).mean(axis=1))
 
 
 class SparseCategoricalAccuracy(Mean):
-    """The share of rows whose largest output is that of the class y."""
+    """Calculates how often the largest output is that of the class index y."""
 
     def values(self, y: TargetArray, outputs: Array) -> npt.NDArray[Any]:
-        """Return whether it is (B,)."""
         return np.asarray(outputs.argmax(axis=1) == y.ravel())
 
 
 class CategoricalAccuracy(Mean):
-    """The share of rows whose largest output is that of the largest target."""
+    """Calculates how often the largest output is that of the one-hot target."""
 
     def values(self, y: TargetArray, outputs: Array) -> npt.NDArray[Any]:
-        """Return whether it is (B,)."""
         return np.asarray(outputs.argmax(axis=1) == y.argmax(axis=1))
 
 
 class BinaryAccuracy(Mean):
-    """The share of outputs that lie on the right side of the threshold."""
+    """Calculates how often outputs match binary targets.
+
+    Args:
+        name: Optional name of the metric.
+        threshold: Output above which a prediction is positive.
+    """
 
     def __init__(self, name: str | None = None, threshold: float = 0.5, **unknown: Any) -> None:
         super().__init__(name, **unknown)
@@ -44,12 +49,16 @@ class BinaryAccuracy(Mean):
         self.threshold = float(threshold)
 
     def values(self, y: TargetArray, outputs: Array) -> npt.NDArray[Any]:
-        """Return the share of each row (B,)."""
         return np.asarray((y.reshape(outputs.shape) == (outputs > self.threshold)).mean(axis=1))
 
 
 class SparseTopKCategoricalAccuracy(Mean):
-    """The share of rows in which fewer than k outputs are larger than that of the class y."""
+    """Computes how often the class index y is among the top k predictions.
+
+    Args:
+        k: Number of top outputs to consider.
+        name: Optional name of the metric.
+    """
 
     def __init__(self, k: int = 5, name: str | None = None, **unknown: Any) -> None:
         super().__init__(name, **unknown)
@@ -57,34 +66,30 @@ class SparseTopKCategoricalAccuracy(Mean):
         self.k = k
 
     def values(self, y: TargetArray, outputs: Array) -> npt.NDArray[Any]:
-        """Return whether they are (B,)."""
         truth = outputs[np.arange(len(y)), y.ravel()]
         return np.asarray((outputs > truth[:, None]).sum(axis=1) < self.k)
 
 
 class TopKCategoricalAccuracy(SparseTopKCategoricalAccuracy):
-    """The share of rows in which fewer than k outputs are larger than that of the largest target."""
+    """Computes how often the class of the one-hot target is among the top k predictions."""
 
     def values(self, y: TargetArray, outputs: Array) -> npt.NDArray[Any]:
-        """Return whether they are (B,)."""
         return super().values(y.argmax(axis=1), outputs)
 
 
 class MeanAbsoluteError(Mean):
-    """|output - y|, the mean over the outputs."""
+    """Computes the mean of the absolute errors |output - y|."""
 
     direction = "min"
 
     def values(self, y: TargetArray, outputs: Array) -> npt.NDArray[Any]:
-        """Return the error of each row (B,)."""
         return np.asarray(np.abs(outputs - y.reshape(outputs.shape)).mean(axis=1))
 
 
 class MeanSquaredError(Mean):
-    """(output - y)², the mean over the outputs."""
+    """Computes the mean of the squared errors (output - y)²."""
 
     direction = "min"
 
     def values(self, y: TargetArray, outputs: Array) -> npt.NDArray[Any]:
-        """Return the error of each row (B,)."""
         return np.asarray(np.square(outputs - y.reshape(outputs.shape)).mean(axis=1))

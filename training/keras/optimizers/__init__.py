@@ -1,11 +1,11 @@
-"""Optimizers, by Keras's names: each is one method over flat vectors, which updates all parameters in place.
+"""Optimizers, each a `step` over flat vectors that updates all parameters in place: `keras.optimizers`.
 
 Names, defaults and formulas are those of Keras 3 (`keras/src/optimizers/`). Read schedules, base, sgd, rmsprop, adam.
 """
 
 from typing import Any
 
-from training.keras.lookup import get_object, no_other
+from training.keras.lookup import get_object, module_getattr
 from training.keras.optimizers import schedules
 from training.keras.optimizers.adam import Adam, AdamW
 from training.keras.optimizers.base import Optimizer
@@ -18,9 +18,9 @@ OPTIMIZERS: dict[str, type[Any]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam
 
 
 def get(identifier: Any) -> Optimizer:
-    """Look up an optimizer by name, in any case of letters, or take one as it is."""
+    """Return the optimizer with this case-insensitive name; an optimizer instance is returned unchanged."""
     name = identifier.lower() if isinstance(identifier, str) else identifier
     return get_object("optimizer", name, OPTIMIZERS, Optimizer)
 
 
-__getattr__ = no_other("optimizer", [kind.__name__ for kind in OPTIMIZERS.values()])
+__getattr__ = module_getattr("optimizer", [kind.__name__ for kind in OPTIMIZERS.values()])

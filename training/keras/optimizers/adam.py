@@ -1,4 +1,4 @@
-"""Adam, and AdamW with its decoupled weight decay."""
+"""Adam, and AdamW with decoupled weight decay."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,17 +6,24 @@ from typing import Any
 import numpy as np
 
 from nn.activations import Array
-from training.errors import TrainingError
-from training.keras.checks import BELOW_1, check_number
+from training.keras.checks import BELOW_1, check_number, invalid_argument
 from training.keras.engine.parameters import Parameters
 from training.keras.optimizers.base import LearningRate, Optimizer
 
 
 class Adam(Optimizer):
-    """m = β1 m + (1 - β1) g;  v = β2 v + (1 - β2) g²;  w -= α m / (sqrt(v) + epsilon).
+    """Optimizer that implements the Adam algorithm (Kingma & Ba 2015).
 
-    α = lr sqrt(1 - β2^t) / (1 - β1^t) at step t (Kingma & Ba 2015, with epsilon outside the
-    correction as in Keras). Kept are m / (1 - β1) and v / (1 - β2), which saves two passes.
+    The update is m = β1 m + (1 - β1) g;  v = β2 v + (1 - β2) g²;  w -= α m / (sqrt(v) + epsilon), where at step t
+    α = lr sqrt(1 - β2^t) / (1 - β1^t). As in Keras, epsilon is not bias-corrected. The slots are m / (1 - β1) and
+    v / (1 - β2), which saves two passes over the parameters.
+
+    Args:
+        learning_rate: A float or a learning rate schedule.
+        beta_1: Decay rate of the 1st moment estimates.
+        beta_2: Decay rate of the 2nd moment estimates.
+        epsilon: Small constant for numerical stability.
+        options: One of `clipnorm`, `global_clipnorm` and `clipvalue`.
     """
 
     slot_count = 2
@@ -36,7 +43,6 @@ class Adam(Optimizer):
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
     def step(self, values: Array, gradient: Array, rate: float) -> None:
-        """Do the arithmetic of one step."""
         (m, v), t = self.slots, self.iterations
         alpha = rate * (1 - self.beta_2**t) ** 0.5 / (1 - self.beta_1**t)
         root = (1 - self.beta_2) ** 0.5
@@ -53,7 +59,19 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam, and before each step w -= lr weight_decay w (Loshchilov & Hutter 2019), biases included as in Keras."""
+    """Optimizer that implements the AdamW algorithm (Loshchilov & Hutter 2019).
+
+    It is Adam with decoupled weight decay: w -= lr weight_decay w before each step. As in Keras, biases decay too.
+
+    Args:
+        learning_rate: A float or a learning rate schedule.
+        weight_decay: Weight decay.
+        beta_1: Decay rate of the 1st moment estimates.
+        beta_2: Decay rate of the 2nd moment estimates.
+        epsilon: Small constant for numerical stability.
+        exclude_from_weight_decay: As `var_names` of the method with the same name.
+        options: One of `clipnorm`, `global_clipnorm` and `clipvalue`.
+    """
 
     def __init__(
         self,
@@ -69,17 +87,21 @@ class AdamW(Adam):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **options)
         check_number("weight_decay", weight_decay, 0)
         self.weight_decay = weight_decay
-        # An argument too, so that a saved optimizer comes back with it.
+        # Also an argument, so that it is saved with the optimizer.
         self.exclude_from_weight_decay(exclude_from_weight_decay)
 
     def exclude_from_weight_decay(self, var_names: Sequence[str]) -> None:
-        """Leave tensors alone whose name contains one of these, such as bias."""
+        """Excludes variables from weight decay.
+
+        Args:
+            var_names: List of strings. Variables whose name contains one of them, such as "bias", do not decay.
+        """
         if isinstance(var_names, str):
-            raise TrainingError("exclude_from_weight_decay takes a list of names, such as ['bias']")
+            raise invalid_argument("exclude_from_weight_decay", "a list of names, such as ['bias']", var_names)
         self._exclude_from_weight_decay = tuple(var_names)
 
     def apply(self, parameters: Parameters) -> None:
-        """Decay the values, then take one step."""
+        """Decay the values, then update them."""
         decayed = [parameters.values]
         if excluded := self._exclude_from_weight_decay:
             decayed = [t.values for t in parameters.tensors if not any(name in t.name for name in excluded)]

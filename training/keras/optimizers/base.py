@@ -1,4 +1,4 @@
-"""The base class of optimizers: learning rate and gradient clipping around the step of each kind."""
+"""The base class of optimizers: the learning rate, gradient clipping and the slots."""
 
 from typing import Any, ClassVar
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from nn.activations import Array
 from training.errors import TrainingError
-from training.keras.checks import check_number, refuse_arguments
+from training.keras.checks import check_number, invalid_argument, reject_unknown_arguments
 from training.keras.engine.parameters import Parameters
 from training.keras.optimizers.schedules import LearningRateSchedule
 
@@ -15,10 +15,14 @@ CLIPS = ("clipnorm", "global_clipnorm", "clipvalue")
 
 
 class Optimizer:
-    """Updates all parameters of a model in place.
+    """Abstract optimizer base class; an optimizer updates all parameters of a model in place.
 
-    Its state, `slots`, is some vectors (P,) as long as all parameters together. Before the step gradients are
-    clipped: the norm of each tensor (clipnorm), of all together (global_clipnorm) or each value (clipvalue).
+    The variables of an optimizer are its `slots`, vectors (P,) as long as all parameters together.
+
+    Args:
+        learning_rate: A float or a learning rate schedule.
+        options: At most one of `clipnorm` (clips the norm of each gradient), `global_clipnorm` (clips the norm of all
+            gradients together) and `clipvalue` (clips each value of the gradients).
     """
 
     slot_count: ClassVar[int] = 0
@@ -27,25 +31,27 @@ class Optimizer:
     def __init__(self, learning_rate: LearningRate, **options: Any) -> None:
         positive = isinstance(learning_rate, int | float | np.floating) and learning_rate > 0
         if not callable(learning_rate) and not positive:
-            raise TrainingError(f"learning_rate must be above 0, got {learning_rate!r}")
+            raise invalid_argument("learning_rate", "a number > 0 or a learning rate schedule", learning_rate)
         self._learning_rate = learning_rate
         self.iterations = 0
         self.slots: list[Array] = []
-        refuse_arguments(self, options.keys() - CLIPS)
+        reject_unknown_arguments(self, options.keys() - CLIPS)
         self.options = {name: value for name, value in options.items() if value is not None}
         if len(self.options) > 1:
-            raise TrainingError(f"Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set: {options}")
+            raise TrainingError(
+                f"Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set. Received: {options}"
+            )
         for name, maximum in self.options.items():
             check_number(name, maximum, 0)
 
     @property
     def scheduled(self) -> bool:
-        """Whether the rate follows a schedule."""
+        """Whether the learning rate follows a schedule."""
         return callable(self._learning_rate)
 
     @property
     def learning_rate(self) -> float:
-        """The rate of the next step."""
+        """The learning rate of the next step."""
         rate = self._learning_rate
         return float(rate(self.iterations)) if callable(rate) else rate
 
@@ -60,13 +66,13 @@ class Optimizer:
         self._learning_rate = rate
 
     def build(self, values: Array) -> None:
-        """Allocate the state, all zero, and reset the count of steps."""
+        """Initialize the slots with zeros, and reset the number of steps."""
         self.iterations = 0
         self.slots = [np.zeros_like(values) for _ in range(self.slot_count)]
         self._scratch = np.empty_like(values)
 
     def apply(self, parameters: Parameters) -> None:
-        """Take one step: the values move, the gradient may be overwritten."""
+        """Update the values by their gradient, which may be overwritten."""
         rate = self.learning_rate
         self.iterations += 1
         if self.options:
@@ -76,14 +82,14 @@ class Optimizer:
             self._flush()
 
     def step(self, values: Array, gradient: Array, rate: float) -> None:
-        """Do the arithmetic of one step."""
+        """Update values (P,) by their gradient (P,), which may be overwritten."""
         raise NotImplementedError
 
     def _flush(self) -> None:
-        """Zero what has decayed to almost nothing.
+        """Set tiny slot values to zero.
 
-        The state of weights without a gradient would become subnormal numbers, on which arithmetic
-        is slow. At this size it moves no weight by a bit.
+        The slots of weights without a gradient decay to subnormal numbers, on which arithmetic is slow. Values of this
+        size do not change a single bit of a weight.
         """
         for slot in self.slots:
             slot *= np.abs(slot) > 1e-30

@@ -10,7 +10,18 @@ from training.keras.optimizers.base import LearningRate, Optimizer
 
 
 class RMSprop(Optimizer):
-    """v = rho v + (1 - rho) g²;  w -= lr g / sqrt(v + epsilon), through a momentum where there is one."""
+    """Optimizer that implements the RMSprop algorithm.
+
+    The update is v = rho v + (1 - rho) g²;  w -= lr g / sqrt(v + epsilon). With a momentum, the last term is
+    accumulated first: m = momentum m + lr g / sqrt(v + epsilon);  w -= m.
+
+    Args:
+        learning_rate: A float or a learning rate schedule.
+        rho: Discounting factor for the old gradients.
+        momentum: Float in [0, 1].
+        epsilon: Small constant for numerical stability.
+        options: One of `clipnorm`, `global_clipnorm` and `clipvalue`.
+    """
 
     slot_count = 2
 
@@ -29,7 +40,6 @@ class RMSprop(Optimizer):
         self.rho, self.momentum, self.epsilon = rho, momentum, epsilon
 
     def step(self, values: Array, gradient: Array, rate: float) -> None:
-        """Do the arithmetic of one step."""
         (v, m), scratch = self.slots, self._scratch
         np.multiply(gradient, gradient, out=scratch)
         scratch *= 1 - self.rho

@@ -1,4 +1,4 @@
-"""Learning rates that change from step to step; `step` is counted from 0.
+"""Learning rate schedules, which compute the learning rate of a step; the first step is 0.
 
 Names, defaults and formulas are those of Keras 3 (`keras/src/optimizers/schedules/`).
 """
@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from training.errors import TrainingError
-from training.keras.lookup import no_other
+from training.keras.lookup import module_getattr
 
 LearningRateSchedule = Callable[[int], float]
 
 
 @dataclass(frozen=True)
 class _Decay:
-    """A rate that falls over a number of steps."""
+    """Base class of the schedules that decay the learning rate over a number of steps."""
 
     initial_learning_rate: float
     decay_steps: int
@@ -28,9 +28,14 @@ class _Decay:
 
 @dataclass(frozen=True)
 class CosineDecay(_Decay):
-    """From the initial rate along half a cosine to `alpha` of it (Loshchilov & Hutter 2017).
+    """A schedule that uses a cosine decay (Loshchilov & Hutter 2017) with optional warmup.
 
-    With a `warmup_target` the rate first rises to it, in a straight line over `warmup_steps`.
+    Args:
+        initial_learning_rate: The initial learning rate.
+        decay_steps: Number of steps to decay over.
+        alpha: Minimum learning rate for decay, as a fraction of the rate at which the decay starts.
+        warmup_target: Learning rate that the linear warmup reaches; without it there is no warmup.
+        warmup_steps: Number of steps to warm up over.
     """
 
     alpha: float = 0.0
@@ -38,7 +43,6 @@ class CosineDecay(_Decay):
     warmup_steps: int = 0
 
     def __call__(self, step: int) -> float:
-        """Return the learning rate of a step."""
         highest = self.initial_learning_rate
         if self.warmup_target is not None:
             if step < self.warmup_steps:
@@ -50,20 +54,32 @@ class CosineDecay(_Decay):
 
 @dataclass(frozen=True)
 class ExponentialDecay(_Decay):
-    """initial * decay_rate ^ (step / decay_steps), by whole powers where `staircase` is set."""
+    """A schedule that uses an exponential decay: initial_learning_rate * decay_rate ^ (step / decay_steps).
+
+    Args:
+        initial_learning_rate: The initial learning rate.
+        decay_steps: Number of steps over which the learning rate decays by `decay_rate`.
+        decay_rate: The decay rate.
+        staircase: Whether to decay at discrete intervals: the exponent is rounded down.
+    """
 
     decay_rate: float
     staircase: bool = False
 
     def __call__(self, step: int) -> float:
-        """Return the learning rate of a step."""
         power = step / self.decay_steps
         return self.initial_learning_rate * self.decay_rate ** (math.floor(power) if self.staircase else power)
 
 
 @dataclass(frozen=True)
 class PiecewiseConstantDecay:
-    """values[0] up to and with step boundaries[0], then values[1] up to boundaries[1], and so on."""
+    """A schedule that uses a piecewise constant decay.
+
+    Args:
+        boundaries: Increasing step numbers. The learning rate is values[0] up to and including step boundaries[0],
+            then values[1] up to and including step boundaries[1], and so on.
+        values: Learning rates for the intervals; one more than there are boundaries.
+    """
 
     boundaries: Sequence[int]
     values: Sequence[float]
@@ -77,9 +93,8 @@ class PiecewiseConstantDecay:
             )
 
     def __call__(self, step: int) -> float:
-        """Return the learning rate of a step."""
         return self.values[bisect_left(list(self.boundaries), step)]
 
 
 SCHEDULES = (CosineDecay, ExponentialDecay, PiecewiseConstantDecay)
-__getattr__ = no_other("schedule", [kind.__name__ for kind in SCHEDULES])
+__getattr__ = module_getattr("schedule", [kind.__name__ for kind in SCHEDULES])

@@ -8,7 +8,16 @@ from training.keras.optimizers.base import LearningRate, Optimizer
 
 
 class SGD(Optimizer):
-    """m = momentum m - lr g;  w += m, or with nesterov  w += momentum m - lr g."""
+    """Gradient descent (with momentum) optimizer.
+
+    The update is m = momentum m - lr g;  w += m. With `nesterov` it is w += momentum m - lr g.
+
+    Args:
+        learning_rate: A float or a learning rate schedule.
+        momentum: Float in [0, 1] that accelerates gradient descent in the relevant direction.
+        nesterov: Whether to apply Nesterov momentum.
+        options: One of `clipnorm`, `global_clipnorm` and `clipvalue`.
+    """
 
     slot_count = 1
 
@@ -20,7 +29,6 @@ class SGD(Optimizer):
         self.momentum, self.nesterov = momentum, nesterov
 
     def step(self, values: Array, gradient: Array, rate: float) -> None:
-        """Do the arithmetic of one step."""
         gradient *= rate
         if self.momentum:
             (m,) = self.slots

@@ -1,5 +1,5 @@
-"""Models and interrupted runs as files.
+"""Models and checkpoints as files.
 
-Read state_file (JSON and arrays in one `.npz`), model_file (a model, its weights, and the state of its training between
-two steps).
+Read archive (JSON and arrays in one `.npz`), then model_file (a model with its weights, and the checkpoint from which
+its training resumes).
 """

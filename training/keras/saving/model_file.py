@@ -1,7 +1,7 @@
-"""A model as a file: its layers, its weights, and how it was compiled and trained.
+"""Saves a model to a file: its layers and weights, the arguments of `compile`, and a checkpoint of its training.
 
-Layers, optimizers, losses … are in it as the name of the class, and the arguments that make such an object: every class
-here keeps its arguments in attributes of the same name.
+Layers, optimizers, losses and so on are saved as the name of the class and its constructor arguments. Every class
+therefore keeps its arguments in attributes of the same name.
 """
 
 import inspect
@@ -21,33 +21,35 @@ from training.keras.metrics import METRICS
 from training.keras.optimizers import OPTIMIZERS
 from training.keras.optimizers.schedules import SCHEDULES
 from training.keras.regularizers import L1L2
-from training.keras.saving.state_file import write_state
+from training.keras.saving.archive import write_archive
 
 _OTHERS: tuple[type, ...] = (Constant, VarianceScaling, L1L2)
 _KINDS: list[Iterable[type]] = [LAYERS, METRICS.values(), OPTIMIZERS.values(), SCHEDULES, LOSSES.values(), _OTHERS]
 _METRIC_NAMES = {kind.__name__ for kind in METRICS.values()}
 NAMES: dict[type, str] = {kind: kind.__name__ for kinds in _KINDS for kind in kinds}
-# Some losses and metrics have the same name.
+# Some losses and metrics share a class name.
 NAMES |= {kind: f"losses.{kind.__name__}" for kind in LOSSES.values() if kind.__name__ in _METRIC_NAMES}
 CLASSES = {name: kind for kind, name in NAMES.items()}
 
 
-def save_model(stack: LayerStack, model: CompiledModel | None, path: Path) -> None:
-    """Write layers, weights, and how the model was compiled and trained, if it was."""
+def save_model(stack: LayerStack, compiled_model: CompiledModel | None, path: Path) -> None:
+    """Write layers and weights and, for a compiled model, the arguments of `compile` and a checkpoint."""
     stack.ensure_built()
-    compiled = {"optimizer": model.optimizer, "loss": model.loss, "metrics": model.metrics} if model else None
-    state = {
+    compile_arguments = None
+    if model := compiled_model:
+        compile_arguments = {"optimizer": model.optimizer, "loss": model.loss, "metrics": model.metrics}
+    content = {
         "input_shape": stack.input_shape,
         "layers": serialize(stack.layers),
-        "compiled": serialize(compiled),
+        "compiled": serialize(compile_arguments),
         "weights": stack.get_weights(),
-        "training": optimizer_state(model) if model else None,
+        "training": get_checkpoint(compiled_model) if compiled_model else None,
     }
-    write_state(path, state)
+    write_archive(path, content)
 
 
-def optimizer_state(model: CompiledModel) -> dict[str, Any]:
-    """Return weights, optimizer and random generators, on which the next step depends."""
+def get_checkpoint(model: CompiledModel) -> dict[str, Any]:
+    """Return all that the next step depends on: weights, optimizer variables and the state of random generators."""
     return {
         "weights": model.stack.get_weights(),
         "iterations": model.optimizer.iterations,
@@ -57,28 +59,28 @@ def optimizer_state(model: CompiledModel) -> dict[str, Any]:
     }
 
 
-def restore_optimizer(model: CompiledModel, state: dict[str, Any], path: Path) -> None:
-    """Bring a compiled model into a state that `optimizer_state` returned."""
-    model.stack.set_weights(state["weights"])
+def restore_checkpoint(model: CompiledModel, checkpoint: dict[str, Any], path: Path) -> None:
+    """Restore a checkpoint that `get_checkpoint` returned; an error names `path`, its file."""
+    model.stack.set_weights(checkpoint["weights"])
     optimizer = model.optimizer
     optimizer.build(model.parameters.values)
-    if [slot.shape for slot in state["slots"]] not in ([], [slot.shape for slot in optimizer.slots]):
-        raise TrainingError(f"{path} belongs to a model with another optimizer or other layers")
-    for slot, saved in zip(optimizer.slots, state["slots"], strict=False):
+    if [slot.shape for slot in checkpoint["slots"]] not in ([], [slot.shape for slot in optimizer.slots]):
+        raise TrainingError(f"{path} belongs to a model with a different optimizer or different layers")
+    for slot, saved in zip(optimizer.slots, checkpoint["slots"], strict=False):
         slot[:] = saved
-    optimizer.iterations = state["iterations"]
+    optimizer.iterations = checkpoint["iterations"]
     if not optimizer.scheduled:
-        optimizer.learning_rate = state["learning_rate"]
-    for generator, saved in zip(model.stack.generators, state["generators"], strict=True):
+        optimizer.learning_rate = checkpoint["learning_rate"]
+    for generator, saved in zip(model.stack.generators, checkpoint["generators"], strict=True):
         generator.bit_generator.state = saved
 
 
 def serialize(value: Any) -> Any:
-    """Return a value as JSON can represent it."""
+    """Return a value in a form that JSON can represent."""
     if type(value) in NAMES:
         names = [name for name, p in inspect.signature(type(value)).parameters.items() if p.kind != p.VAR_KEYWORD]
-        names += ["name"] if hasattr(value, "name") else []  # every layer, loss and metric takes one
-        # The argument itself has an underscore where the public name is a property or a method.
+        names += ["name"] if hasattr(value, "name") else []  # an argument of every layer, loss and metric
+        # Where the public name is a property or a method, the argument is kept with a leading underscore.
         arguments = {name: serialize(getattr(value, f"_{name}", getattr(value, name))) for name in names}
         return {"class": NAMES[type(value)], "arguments": arguments | serialize(getattr(value, "options", {}))}
     if isinstance(value, np.ndarray | np.generic):
@@ -89,11 +91,11 @@ def serialize(value: Any) -> Any:
         return {key: serialize(item) for key, item in value.items()}
     if value is None or isinstance(value, str | int | float | bool):
         return value
-    raise TrainingError(f"{value!r} can't be saved: its class is none of this package's")
+    raise TrainingError(f"Cannot serialize {value!r}: only objects of the classes in `training.keras` can be saved")
 
 
 def deserialize(description: Any) -> Any:
-    """Return the value that was serialized."""
+    """Return the value that `serialize` was given."""
     if isinstance(description, list):
         return [deserialize(item) for item in description]
     if not isinstance(description, dict):
@@ -102,5 +104,5 @@ def deserialize(description: Any) -> Any:
         return {key: deserialize(item) for key, item in description.items()}
     name = description["class"]
     if name not in CLASSES:
-        raise TrainingError(f"unknown class {name!r}; known are {', '.join(sorted(CLASSES))}")
+        raise TrainingError(f"Unknown class: {name!r}. Expected one of: {', '.join(sorted(CLASSES))}")
     return CLASSES[name](**deserialize(description["arguments"]))

@@ -1,4 +1,4 @@
-"""Runs that crash and go on."""
+"""Interrupted runs that resume from a backup."""
 
 import signal
 import subprocess
@@ -55,7 +55,7 @@ np.savez(folder / "result.npz", **{str(i): w for i, w in enumerate(model.get_wei
 
 
 def _run(folder: Path, kill_after: float | None = None) -> bool:
-    """Run the script, kill it after some seconds; return whether it is complete."""
+    """Run the script, and kill it after `kill_after` seconds; return whether it completed."""
     folder.mkdir(exist_ok=True)
     process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder)])
     try:
@@ -69,7 +69,7 @@ def _run(folder: Path, kill_after: float | None = None) -> bool:
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_it_ends_with_the_same_bits(tmp_path: Path, rng: np.random.Generator) -> None:
+def test_a_run_killed_at_any_time_ends_bit_identical(tmp_path: Path, rng: np.random.Generator) -> None:
     began = time.monotonic()
     assert _run(tmp_path / "whole")
     seconds = time.monotonic() - began
@@ -90,7 +90,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_bits(tmp_path: Path, rng: np
 
 
 @pytest.mark.parametrize("steps", [None, 5])
-def test_a_crashed_run_goes_on(steps: int | None, tmp_path: Path) -> None:
+def test_a_crashed_run_resumes(steps: int | None, tmp_path: Path) -> None:
     def run(*extra: Callback) -> Any:
         np.random.default_rng(0)
         model = Sequential([Dense(8, "relu"), Dropout(0.5), Dense(3, "softmax")])
@@ -112,7 +112,7 @@ def test_a_crashed_run_goes_on(steps: int | None, tmp_path: Path) -> None:
     assert not (tmp_path / "backup.npz").exists()
 
 
-def test_a_complete_run_does_not_continue(tmp_path: Path) -> None:
+def test_a_complete_run_is_not_continued(tmp_path: Path) -> None:
     def run() -> Any:
         model = _small()
         stopping = EarlyStopping("loss", patience=1, min_delta=10, restore_best_weights=True)
@@ -128,10 +128,10 @@ def test_a_complete_run_does_not_continue(tmp_path: Path) -> None:
     assert same == epochs
 
 
-def test_a_backup_that_does_not_fit(tmp_path: Path) -> None:
+def test_backups_that_cannot_be_restored(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         _small().fit(X, Y, epochs=3, verbose=0, callbacks=[Crash(1), BackupAndRestore(tmp_path)])
-    with pytest.raises(TrainingError, match="belongs to a run with other callbacks"):
+    with pytest.raises(TrainingError, match="belongs to a run with different callbacks"):
         _small().fit(X, Y, epochs=3, verbose=0, callbacks=[EarlyStopping("loss"), BackupAndRestore(tmp_path)])
     with pytest.raises(TrainingError, match="Layer weight shape"):
         _small(5).fit(X, Y, epochs=3, verbose=0, callbacks=[Crash(9), BackupAndRestore(tmp_path)])

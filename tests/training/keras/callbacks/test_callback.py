@@ -13,12 +13,14 @@ from training.keras.callbacks import (
 
 
 @pytest.mark.parametrize("kind", [EarlyStopping, ReduceLROnPlateau, lambda mode: ModelCheckpoint("m.npz", mode=mode)])
-def test_modes_are_known(kind: Any) -> None:
-    with pytest.raises(TrainingError, match="mode must be auto, min or max, got 'bogus'"):
+def test_unknown_modes_are_rejected(kind: Any) -> None:
+    with pytest.raises(
+        TrainingError, match=r"argument `mode`\. Expected one of 'auto', 'min', 'max'\. Received: mode='bogus'"
+    ):
         kind(mode="bogus")
 
 
-def test_a_monitored_metric_that_does_not_exist() -> None:
+def test_an_unavailable_metric_causes_a_warning() -> None:
     for callback in (
         EarlyStopping("val_loss"),
         ReduceLROnPlateau("val_loss"),
@@ -28,7 +30,7 @@ def test_a_monitored_metric_that_does_not_exist() -> None:
             one_layer().fit(X, Y, callbacks=[callback], verbose=0)
 
 
-def test_the_direction_follows_from_the_metric() -> None:
+def test_mode_auto_uses_the_direction_of_the_metric() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         stopping = EarlyStopping("val_accuracy", patience=9)

@@ -52,7 +52,7 @@ def test_hooks_are_called_in_order() -> None:
     assert recorder.params == {"verbose": 0, "epochs": 1, "steps": 2, "do_validation": True}
 
 
-def test_functions_as_hooks() -> None:
+def test_lambda_callback() -> None:
     seen: list[Any] = []
     recorder = LambdaCallback(
         on_epoch_begin=lambda epoch, logs: seen.append(epoch),
@@ -65,7 +65,7 @@ def test_functions_as_hooks() -> None:
 
 
 class Everything(Callback):
-    """Records each hook that is called, and the names in its logs."""
+    """Records every hook that is called, with the names in its logs."""
 
     def __init__(self) -> None:
         self.events: list[tuple[Any, ...]] = []
@@ -103,7 +103,7 @@ def test_every_hook_is_called() -> None:
     ]
 
 
-def test_hooks_by_their_old_names() -> None:
+def test_hooks_with_their_backwards_compatible_names() -> None:
     class Old(Callback):
         seen = 0
 
@@ -115,16 +115,16 @@ def test_hooks_by_their_old_names() -> None:
     assert old.seen == 4
 
 
-def test_objects_that_are_not_callbacks() -> None:
-    with pytest.raises(TrainingError, match=r"objects of class Callback, got .*: did you mean EarlyStopping\("):
+def test_objects_that_are_not_callbacks_are_rejected() -> None:
+    with pytest.raises(TrainingError, match=r"Expected `Callback` instances\. .* Did you mean EarlyStopping\("):
         one_layer().fit(X, Y, callbacks=[EarlyStopping], verbose=0)  # type: ignore[list-item]
-    with pytest.raises(TrainingError, match="objects of class Callback, got 3"):
+    with pytest.raises(TrainingError, match=r"Expected `Callback` instances\. Received: 3"):
         one_layer().predict(X, callbacks=[3])  # type: ignore[list-item]
-    with pytest.raises(TrainingError, match="such as on_epoch_end, got on_epoch"):
+    with pytest.raises(TrainingError, match=r"such as on_epoch_end\. Received: on_epoch"):
         LambdaCallback(on_epoch=print)
 
 
-def test_a_callback_ends_the_epoch_early_and_the_run() -> None:
+def test_stop_training_ends_the_epoch_and_the_run() -> None:
     class Stop(Callback):
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             self.model.stop_training = True
@@ -135,8 +135,8 @@ def test_a_callback_ends_the_epoch_early_and_the_run() -> None:
     assert model.optimizer.iterations == 1
 
 
-def test_a_callback_made_of_others() -> None:
-    """As Keras documents it: `set_model` and `set_params` first, then the hooks."""
+def test_a_callback_composed_of_others() -> None:
+    """As documented by Keras: `set_model` and `set_params` are called before the hooks."""
 
     class Both(Callback):
         def __init__(self) -> None:
@@ -162,7 +162,7 @@ def test_a_callback_made_of_others() -> None:
     assert model.optimizer.learning_rate == rate / 2
 
 
-def test_a_hook_that_is_set_during_the_run() -> None:
+def test_a_hook_assigned_during_the_run_is_called() -> None:
     class Late(Callback):
         def on_train_begin(self, logs: Any = None) -> None:
             self.epochs: list[int] = []

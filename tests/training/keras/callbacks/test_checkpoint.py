@@ -11,7 +11,7 @@ from training.keras.callbacks import (
 )
 
 
-def test_checkpoints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_model_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     every = ModelCheckpoint(tmp_path / "{epoch:02d}-{score:.1f}.npz")
     best = ModelCheckpoint(tmp_path / "best.npz", "score", save_best_only=True, mode="min", verbose=1)
     weights = ModelCheckpoint(tmp_path / "weights.npz", save_weights_only=True, save_freq=3)
@@ -24,7 +24,7 @@ def test_checkpoints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     printed = capsys.readouterr().out
     assert "Epoch 2: score improved from 2.00000 to 1.00000, saving model to" in printed
     assert "Epoch 3: score did not improve from 1.00000" in printed
-    with pytest.raises(TrainingError, match=r"models are saved as \.npz files, such as model.npz"):
+    with pytest.raises(TrainingError, match=r"Expected a `\.npz` file, such as model\.npz\. Received: filepath="):
         model.fit(X, Y, callbacks=[ModelCheckpoint(tmp_path / "model.h5")], verbose=0)
     with pytest.raises(TrainingError, match="Unrecognized save_freq"):
         ModelCheckpoint("x.npz", save_freq="week")

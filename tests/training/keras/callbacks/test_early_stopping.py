@@ -35,7 +35,7 @@ def test_early_stopping(values: tuple[float, ...], options: Any, epochs: int, be
     np.testing.assert_array_equal(model.get_weights()[0], weights[best][0])
 
 
-def test_early_stopping_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_early_stopping_prints_messages(capsys: pytest.CaptureFixture[str]) -> None:
     stopping = EarlyStopping("score", mode="max", verbose=1, restore_best_weights=True)
     one_layer().fit(X, Y, epochs=9, callbacks=[Scripted(2, 3, 1), stopping], verbose=0)
     printed = capsys.readouterr().out

@@ -22,7 +22,7 @@ def test_csv_logger(tmp_path: Path) -> None:
     assert path.read_text().startswith("epoch;accuracy;loss\n")
 
 
-def test_csv_logger_has_one_width(tmp_path: Path) -> None:
+def test_csv_logger_writes_all_columns_in_every_line(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     for epochs in (4, 1):
         logger = CSVLogger(path, append=epochs == 1)

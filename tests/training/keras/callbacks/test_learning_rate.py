@@ -29,7 +29,7 @@ def test_reduce_on_plateau(capsys: pytest.CaptureFixture[str]) -> None:
         )
 
 
-def test_a_schedule_of_epochs() -> None:
+def test_learning_rate_scheduler() -> None:
     halving = LearningRateScheduler(lambda epoch, rate: rate / 2)
     history = one_layer().fit(X, Y, epochs=3, callbacks=[halving], verbose=0)
     assert history.history["learning_rate"] == pytest.approx([0.005, 0.0025, 0.00125])

@@ -14,30 +14,35 @@ from training.keras.utils import set_random_seed
 @pytest.mark.parametrize(
     ("x", "y", "batch_size", "message"),
     [
-        (np.zeros((4, 3)), np.zeros(4, int), 32, "expected x of shape (n, 4), got (4, 3)"),
-        (np.zeros((4, 2, 2)), np.zeros(4, int), 32, "got (4, 2, 2): did you mean x.reshape(len(x), -1)?"),
-        (np.zeros(4), np.zeros(4, int), 32, "expected x of shape (n, 4), got (4,)"),
-        (np.zeros((0, 4)), np.zeros(0, int), 32, "x has no rows"),
+        (np.zeros((4, 3)), np.zeros(4, int), 32, "Expected `x` of shape (n, 4). Received: x.shape=(4, 3)"),
+        (np.zeros((4, 2, 2)), np.zeros(4, int), 32, "x.shape=(4, 2, 2). Did you mean x.reshape(len(x), -1)?"),
+        (np.zeros(4), np.zeros(4, int), 32, "Expected `x` of shape (n, 4). Received: x.shape=(4,)"),
+        (np.zeros((0, 4)), np.zeros(0, int), 32, "`x` is empty: expected at least one sample"),
         (np.zeros((4, 4)), np.zeros(3, int), 32, "Data cardinality is ambiguous"),
         (np.zeros((4, 4)), 1, 32, "Data cardinality is ambiguous"),
-        (np.full((4, 4), np.nan), np.zeros(4, int), 32, "x holds NaN or infinity"),
+        (np.full((4, 4), np.nan), np.zeros(4, int), 32, "`x` contains NaN or infinite values"),
         (np.zeros((4, 4)), np.full(4, 3), 32, "label value of 3 which is outside the valid range"),
-        (np.zeros((4, 4)), np.zeros(4, int), 0, "batch_size must be a whole number, at least 1"),
+        (
+            np.zeros((4, 4)),
+            np.zeros(4, int),
+            0,
+            "`batch_size`. Expected a positive integer. Received: batch_size=0",
+        ),
     ],
 )
-def test_data_that_do_not_fit(x: Any, y: Any, batch_size: int, message: str) -> None:
+def test_invalid_data_are_rejected(x: Any, y: Any, batch_size: int, message: str) -> None:
     model = Sequential([Dense(3, "softmax", input_shape=(4,))])
     model.compile("adam", LOSS)
     with pytest.raises(TrainingError, match=re.escape(message)):
         model.fit(x, y, batch_size, verbose=0)
 
 
-def test_compile_comes_first() -> None:
+def test_fit_before_compile_is_rejected() -> None:
     with pytest.raises(TrainingError, match=re.escape("You must call `compile()` before using the model.")):
         Sequential([Dense(3)]).fit(np.zeros((4, 4)), np.zeros(4))
 
 
-def test_a_weight_of_two_is_the_row_twice(rng: np.random.Generator) -> None:
+def test_a_sample_weight_of_two_equals_the_sample_twice(rng: np.random.Generator) -> None:
     x, y = blobs(rng, 40)
     twice = np.arange(40) < 15
     results = []
@@ -57,7 +62,7 @@ def test_a_weight_of_two_is_the_row_twice(rng: np.random.Generator) -> None:
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
 
 
-def test_weights_count_in_the_loss_alone(rng: np.random.Generator) -> None:
+def test_sample_weights_apply_to_the_loss_only(rng: np.random.Generator) -> None:
     x, y = blobs(rng, 40)
     model = Sequential([Dense(3, "softmax")])
     model.compile("sgd", LOSS, ["accuracy"])
@@ -68,7 +73,7 @@ def test_weights_count_in_the_loss_alone(rng: np.random.Generator) -> None:
     assert plain[1] == weighted[1]
 
 
-def test_a_class_weight_is_a_weight_of_its_rows(rng: np.random.Generator) -> None:
+def test_a_class_weight_equals_sample_weights(rng: np.random.Generator) -> None:
     x, y = blobs(rng)
     weights = []
     for options in ({"class_weight": {0: 3.0, 2: 0.5}}, {"sample_weight": np.array([3, 1, 0.5])[y]}):
@@ -80,11 +85,11 @@ def test_a_class_weight_is_a_weight_of_its_rows(rng: np.random.Generator) -> Non
     with pytest.raises(TrainingError, match="You cannot `class_weight` and `sample_weight` at the same time"):
         model.fit(x, y, class_weight={0: 1.0}, sample_weight=np.ones(300), verbose=0)
     for bad in (-np.ones(300), np.full(300, np.nan), np.ones((300, 2))):
-        with pytest.raises(TrainingError, match="sample_weight takes a finite weight"):
+        with pytest.raises(TrainingError, match=r"`sample_weight`\. Expected a finite, non-negative weight for each"):
             model.fit(x, y, sample_weight=bad, verbose=0)
 
 
-def test_columns_and_truths_are_taken_as_keras_takes_them(rng: np.random.Generator) -> None:
+def test_boolean_targets_and_column_weights_are_accepted_as_in_keras(rng: np.random.Generator) -> None:
     x, y = blobs(rng, 40)
     model = compiled_model()
     plain = model.evaluate(x, (y == 1).astype(int), sample_weight=y + 1, verbose=0)

@@ -7,7 +7,7 @@ from training.keras.layers import Dense, Flatten, Rescaling
 from training.keras.utils import set_random_seed
 
 
-def test_every_epoch_is_a_permutation_of_the_rows(rng: np.random.Generator) -> None:
+def test_batches_contain_every_row_once(rng: np.random.Generator) -> None:
     weights = np.arange(100, dtype=np.float32)
     for block in (1, 50, 1000):
         adapter = ArrayDataAdapter(np.arange(100, dtype=np.uint8).reshape(100, 1))
@@ -22,7 +22,7 @@ def test_every_epoch_is_a_permutation_of_the_rows(rng: np.random.Generator) -> N
         np.testing.assert_array_equal(w, y)
 
 
-def test_bytes_stay_bytes_and_images_are_flattened(rng: np.random.Generator) -> None:
+def test_images_of_bytes_train_like_floats(rng: np.random.Generator) -> None:
     images, y = rng.integers(0, 256, (200, 6, 6), dtype=np.uint8), rng.integers(0, 3, 200)
     weights = []
     for x, first in ((images, [Flatten(), Rescaling(1 / 255)]), (images.reshape(200, 36) / np.float32(255), [])):

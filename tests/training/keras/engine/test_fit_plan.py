@@ -10,7 +10,7 @@ from training.keras.layers import Dense
 from training.keras.utils import set_random_seed
 
 
-def test_the_validation_split_is_the_last_rows(rng: np.random.Generator) -> None:
+def test_validation_split_selects_the_last_samples(rng: np.random.Generator) -> None:
     x, y = blobs(rng, 100)
     results = []
     for data, options in (
@@ -24,13 +24,13 @@ def test_the_validation_split_is_the_last_rows(rng: np.random.Generator) -> None
     assert list(results[0]) == ["accuracy", "loss", "val_accuracy", "val_loss"]
     with pytest.raises(TrainingError, match="contains 1 samples, which is not sufficient to split it"):
         model.fit(x[:1], y[:1], validation_split=0.5)
-    with pytest.raises(TrainingError, match="validation_split must be a number from 0 to below 1"):
+    with pytest.raises(TrainingError, match=r"argument `validation_split`\. Expected a number in the range \[0, 1\)"):
         model.fit(x, y, validation_split=1.5)
-    with pytest.warns(UserWarning, match="y is sorted: shuffle x and y together"):
+    with pytest.warns(UserWarning, match="`y` is sorted: shuffle `x` and `y` before `fit"):
         model.fit(x, np.sort(y), validation_split=0.25, verbose=0)
 
 
-def test_steps_and_validation_may_be_fewer(rng: np.random.Generator) -> None:
+def test_steps_per_epoch_and_validation_freq(rng: np.random.Generator) -> None:
     x, y = blobs(rng)
     model = compiled_model()
     history = model.fit(x, y, steps_per_epoch=5, epochs=4, validation_data=(x, y), validation_freq=2, verbose=0)
@@ -39,7 +39,7 @@ def test_steps_and_validation_may_be_fewer(rng: np.random.Generator) -> None:
 
 
 def _rows_touched(epochs: int, steps: int) -> tuple[list[int], int]:
-    """Train on one-hot rows: a row of the kernel moves when its row is seen."""
+    """Train on one-hot rows: each row of the kernel changes when its sample has been seen."""
     model = Sequential([Dense(3, "softmax")])
     model.compile("sgd", LOSS)
     model.build((None, 8))
@@ -50,30 +50,30 @@ def _rows_touched(epochs: int, steps: int) -> tuple[list[int], int]:
     return np.flatnonzero(moved).tolist(), model.optimizer.iterations
 
 
-def test_an_epoch_of_some_steps_goes_on_where_the_last_one_ended() -> None:
-    # So does Keras, which also ends an epoch where the rows end.
+def test_an_epoch_continues_with_the_remaining_samples() -> None:
+    # As in Keras, which also ends an epoch at the end of the data.
     assert _rows_touched(epochs=1, steps=2) == ([0, 1, 2, 3], 2)
     assert _rows_touched(epochs=2, steps=2) == (list(range(8)), 4)
     assert _rows_touched(epochs=2, steps=3) == (list(range(8)), 4)
     assert _rows_touched(epochs=3, steps=3) == (list(range(8)), 7)
-    with pytest.warns(UserWarning, match="ends after 4 steps, not steps_per_epoch=7: 8 rows make no more batches of 2"):
+    with pytest.warns(UserWarning, match="`steps_per_epoch=7` exceeds the 4 batches of size 2 in 8 samples"):
         assert _rows_touched(epochs=2, steps=7) == (list(range(8)), 8)
 
 
 @pytest.mark.parametrize("name", ["batch_size", "steps_per_epoch", "validation_freq", "validation_steps"])
 @pytest.mark.parametrize("value", [0, -1, 2.5, True])
-def test_counts_are_whole_numbers(name: str, value: Any, rng: np.random.Generator) -> None:
+def test_counts_must_be_positive_integers(name: str, value: Any, rng: np.random.Generator) -> None:
     x, y = blobs(rng, 40)
-    with pytest.raises(TrainingError, match=f"{name} must be a whole number, at least 1, got {value}"):
+    with pytest.raises(TrainingError, match=f"`{name}`. Expected a positive integer. Received: {name}={value}"):
         compiled_model().fit(x, y, validation_data=(x, y), verbose=0, **{name: value})
 
 
-def test_validation_may_take_some_batches_alone(rng: np.random.Generator) -> None:
+def test_validation_steps_and_batch_size(rng: np.random.Generator) -> None:
     x, y = blobs(rng, 40)
     model, weights = compiled_model(), rng.uniform(size=40)
     data = (x, y, weights)
     history = model.fit(x, y, validation_data=data, validation_batch_size=3, validation_steps=2, verbose=0).history
     expected = model.evaluate(x[:6], y[:6], sample_weight=weights[:6], verbose=0, return_dict=True)
     assert {name: history[f"val_{name}"][0] for name in ("loss", "accuracy")} == expected
-    with pytest.raises(TrainingError, match=r"validation_data takes \(x, y\) or \(x, y, sample_weight\)"):
+    with pytest.raises(TrainingError, match=r"`validation_data` must be a tuple \(x, y\) or \(x, y, sample_weight\)"):
         model.fit(x, y, validation_data=(x,), verbose=0)

@@ -1,4 +1,4 @@
-"""The gradient of the loss in every parameter, against finite differences in float64."""
+"""Compares the gradient of the loss in every parameter with finite differences in float64."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ from training.keras.regularizers import l1_l2, l2
 
 
 class Standstill(SGD):
-    """Keeps the gradient for us to see, and moves nothing."""
+    """Records the gradient, and does not change the parameters."""
 
     def step(self, values: np.ndarray, gradient: np.ndarray, rate: float) -> None:
         self.seen = gradient.copy()
@@ -64,19 +64,19 @@ def test_every_activation_in_a_deep_network(activation: str, rng: np.random.Gene
 
 
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
-def test_probabilities_however_they_come(activation: str, rng: np.random.Generator) -> None:
+def test_sparse_crossentropy_after_any_activation(activation: str, rng: np.random.Generator) -> None:
     _check(_built([Dense(6, "tanh"), Dense(3, activation)]), rng)
 
 
-def test_logits(rng: np.random.Generator) -> None:
+def test_crossentropy_from_logits(rng: np.random.Generator) -> None:
     _check(_built([Dense(6, "tanh"), Dense(3)], SparseCategoricalCrossentropy(from_logits=True)), rng)
 
 
-def test_a_softmax_in_the_middle(rng: np.random.Generator) -> None:
+def test_softmax_in_a_hidden_layer(rng: np.random.Generator) -> None:
     _check(_built([Dense(6, "softmax"), Dense(3, "softmax")]), rng)
 
 
-def test_layers_without_parameters_in_front(rng: np.random.Generator) -> None:
+def test_first_layers_without_parameters(rng: np.random.Generator) -> None:
     _check(_built([Dropout(0), Dense(6, "relu"), Dropout(0), Dense(3, "softmax")]), rng)
     _check(_built([Rescaling(0.3, 1), Dense(6), Activation("elu"), Dense(3), Activation("softmax")]), rng)
 
@@ -118,12 +118,12 @@ def test_every_regularizer(rng: np.random.Generator) -> None:
     _check(_built([first, Dense(3, "softmax", kernel_regularizer=l1_l2(0.1, 0.2))]), rng)
 
 
-def test_a_wrong_gradient_is_caught(rng: np.random.Generator) -> None:
+def test_a_wrong_gradient_is_detected(rng: np.random.Generator) -> None:
     with pytest.raises(AssertionError):
         _check(_built([Dense(6, "tanh"), Dense(3, "softmax")]), rng, error=1e-2)
 
 
-def test_through_dropout_the_gradient_takes_the_same_mask(rng: np.random.Generator) -> None:
+def test_dropout_masks_outputs_and_gradients_alike(rng: np.random.Generator) -> None:
     model = _built([Dense(50, "linear"), Dropout(0.5), Dense(3, "softmax")])
     train_step(
         model.compiled_model,

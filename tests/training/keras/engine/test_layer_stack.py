@@ -10,7 +10,7 @@ from training.keras import Sequential
 from training.keras.layers import BatchNormalization, Dense, Dropout, Input, Normalization
 
 
-def test_weights_in_the_order_of_keras(rng: np.random.Generator) -> None:
+def test_weights_are_in_the_order_of_keras(rng: np.random.Generator) -> None:
     model = Sequential([Dense(5), BatchNormalization(), Dense(2, use_bias=False)])
     model.build((None, 3))
     weights = model.get_weights()
@@ -21,7 +21,7 @@ def test_weights_in_the_order_of_keras(rng: np.random.Generator) -> None:
         np.testing.assert_array_equal(part, expected)
 
 
-def test_a_model_whose_input_is_declared_has_weights_before_it_sees_data(
+def test_a_model_with_an_input_has_weights_before_it_sees_data(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def declared() -> Sequential:
@@ -39,7 +39,7 @@ def test_a_model_whose_input_is_declared_has_weights_before_it_sees_data(
         np.testing.assert_array_equal(other.predict(np.eye(4)), model.predict(np.eye(4)))
 
 
-def test_a_layer_added_later_leaves_the_others_their_weights() -> None:
+def test_adding_a_layer_keeps_the_weights_of_the_others() -> None:
     model = Sequential([Dense(3, input_shape=(4,)), BatchNormalization()])
     model.compile("adam", "mse")
     before = model.get_weights()
@@ -53,7 +53,7 @@ def test_a_layer_added_later_leaves_the_others_their_weights() -> None:
     model.fit(np.eye(4), np.zeros((4, 2)), verbose=0)
 
 
-def test_adapting_after_the_model_was_built_counts(rng: np.random.Generator) -> None:
+def test_adapt_takes_effect_after_the_model_is_built(rng: np.random.Generator) -> None:
     x, normal = rng.normal(3, 2, (50, 4)), Normalization()
     model = Sequential([Input((4,)), normal])
     model.summary(print_fn=lambda text: None)

@@ -1,4 +1,4 @@
-"""Weights while a run goes on (of inputs that are always zero, and as callbacks see and set them), and evaluations."""
+"""Weights during training (of constant inputs, and as seen and set by callbacks), evaluation and prediction."""
 
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ def _model(optimizer: Any = "adam") -> Sequential:
 
 
 @pytest.mark.parametrize("optimizer", [Adam, SGD, lambda: SGD(0.1, momentum=0.9), lambda: Adam(clipnorm=0.1)])
-def test_weights_of_inputs_that_are_always_zero_keep_their_bits(data: Data, optimizer: Any) -> None:
+def test_weights_of_inputs_that_are_always_zero_do_not_change(data: Data, optimizer: Any) -> None:
     model = _model(optimizer())
     before = model.get_weights()[0]
     model.fit(data[0], data[1], epochs=2, verbose=0)
@@ -67,7 +67,7 @@ def test_callbacks_see_the_weights_of_their_epoch(data: Data, tmp_path: Path) ->
     np.testing.assert_array_equal(model.predict(data[0], verbose=0), seen[best][1])
 
 
-def test_weights_set_at_the_end_of_a_run_stay(data: Data) -> None:
+def test_weights_set_in_on_train_end_are_kept(data: Data) -> None:
     model = _model()
     ones = [np.ones_like(weights) for weights in model.get_weights()]
     model.fit(
@@ -77,7 +77,7 @@ def test_weights_set_at_the_end_of_a_run_stay(data: Data) -> None:
         np.testing.assert_array_equal(weights, 1)
 
 
-def test_a_model_whose_run_failed_can_be_trained(data: Data) -> None:
+def test_a_model_can_be_trained_after_a_failed_run(data: Data) -> None:
     def fail(epoch: int, logs: Any) -> None:
         raise RuntimeError("the power failed")
 
@@ -88,7 +88,7 @@ def test_a_model_whose_run_failed_can_be_trained(data: Data) -> None:
     model.fit(data[0], data[1], verbose=0)
 
 
-def test_the_loss_is_that_of_the_probabilities(rng: np.random.Generator) -> None:
+def test_the_evaluated_loss_matches_the_predicted_probabilities(rng: np.random.Generator) -> None:
     x, y = blobs(rng)
     model = compiled_model()
     model.fit(x, y, verbose=0)
@@ -111,7 +111,7 @@ def test_evaluate_prints_its_logs_unless_verbose_is_0(
     assert capsys.readouterr().out == ""
 
 
-def test_without_metrics_evaluate_gives_the_loss_alone(rng: np.random.Generator) -> None:
+def test_without_metrics_evaluate_returns_only_the_loss(rng: np.random.Generator) -> None:
     x, y = blobs(rng)
     model = Sequential([Dense(3)])
     model.compile("sgd", SparseCategoricalCrossentropy(from_logits=True))

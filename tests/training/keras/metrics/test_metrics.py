@@ -1,4 +1,4 @@
-"""Metrics by hand, and against scikit-learn's."""
+"""Compares metrics with values computed by hand and with those of scikit-learn."""
 
 from typing import Any
 
@@ -22,20 +22,20 @@ P = np.array([[0.8, 0.1, 0.1], [0.1, 0.5, 0.4], [0.2, 0.3, 0.5], [0.1, 0.7, 0.2]
 
 
 def _result(metric: metrics.Metric, y: np.ndarray, p: np.ndarray) -> float:
-    """Gather in two batches."""
+    """Return the result after an update with two batches."""
     for part in (slice(0, 2), slice(2, None)):
         metric.update(y[part], p[part])
     return metric.result()
 
 
-def test_accuracy_in_all_its_forms() -> None:
+def test_accuracies() -> None:
     assert _result(get_metric("accuracy", Y, 3), Y, P) == 0.5
     assert _result(get_metric("Accuracy", Y, 3), Y, P) == 0.5
     assert _result(get_metric("acc", np.eye(3)[Y], 3), np.eye(3)[Y], P) == 0.5
     one = P[:, :1]
     assert _result(get_metric("accuracy", Y[:, None], 1), np.array([[1], [0], [1], [0]]), one) == 0.75
     assert _result(metrics.Accuracy(), Y, np.array([[0.0], [2], [0], [1]])) == 0.75
-    # Exactly one half is no yes.
+    # An output of exactly 0.5 is not positive.
     assert _result(metrics.BinaryAccuracy(), np.ones((4, 1)), np.full((4, 1), 0.5)) == 0
 
 
@@ -46,13 +46,13 @@ def test_top_k(rng: np.random.Generator) -> None:
     assert _result(TopKCategoricalAccuracy(k=3), np.eye(8)[y], p) == pytest.approx(expected)
 
 
-def test_distances() -> None:
+def test_mean_errors() -> None:
     y, p = np.array([[0.0], [1], [2], [3]]), np.array([[1.0], [1], [0], [3]])
     assert _result(get_metric("mae", y, 1), y, p) == 0.75
     assert _result(get_metric("mse", y, 1), y, p) == 1.25
 
 
-def test_of_positives_and_negatives(rng: np.random.Generator) -> None:
+def test_precision_recall_and_auc(rng: np.random.Generator) -> None:
     y = rng.integers(0, 2, (2000, 1))
     p = np.clip(rng.normal(0.4 + 0.2 * y, 0.2), 0, 1)
     at_half = p[:, 0] > 0.5
@@ -63,14 +63,14 @@ def test_of_positives_and_negatives(rng: np.random.Generator) -> None:
     assert _result(AUC(curve="PR"), y, p) == pytest.approx(expected, abs=5e-3)
 
 
-def test_without_positives_they_are_zero() -> None:
+def test_without_positive_targets_the_metrics_are_zero() -> None:
     y, p = np.zeros((4, 1)), np.zeros((4, 1))
     for metric in (Precision(), Recall(), AUC(), AUC(curve="PR")):
         assert _result(metric, y, p) == 0
 
 
-def test_with_positives_alone() -> None:
-    # As Keras has it.
+def test_auc_without_negative_targets() -> None:
+    # As in Keras.
     y, p = np.ones((4, 1)), np.array([[0.2], [0.5], [0.9], [1]])
     assert _result(AUC(curve="PR"), y, p) == pytest.approx(1)
     assert _result(AUC(), y, p) == 0
@@ -81,13 +81,18 @@ def test_thresholds() -> None:
     assert _result(metrics.BinaryAccuracy(threshold=0.3), y, p) == 0.75
     assert _result(Precision(0.3), y, p) == pytest.approx(2 / 3)
     assert _result(Recall(thresholds=None), y, p) == 0.5
-    with pytest.raises(TrainingError, match="thresholds must be a number from 0 to 1"):
+    with pytest.raises(TrainingError, match=r"argument `thresholds`\. Expected a number in the range \[0, 1\]"):
         Precision([0.3, 0.5])  # type: ignore[arg-type]
-    with pytest.raises(TrainingError, match="threshold must be a number from 0 to 1, got 2"):
+    with pytest.raises(
+        TrainingError, match=r"argument `threshold`\. Expected a number in the range \[0, 1\]\. Received: threshold=2"
+    ):
         metrics.BinaryAccuracy(threshold=2)
-    with pytest.raises(TrainingError, match="num_thresholds must be a whole number, at least 1, got 'many'"):
+    with pytest.raises(
+        TrainingError,
+        match=r"argument `num_thresholds`\. Expected a positive integer\. Received: num_thresholds='many'",
+    ):
         AUC("many")  # type: ignore[arg-type]
-    with pytest.raises(TrainingError, match="k must be a whole number, at least 1, got 0"):
+    with pytest.raises(TrainingError, match=r"argument `k`\. Expected a positive integer\. Received: k=0"):
         TopKCategoricalAccuracy(k=0)
 
 
@@ -102,7 +107,7 @@ def test_thresholds() -> None:
         (SparseTopKCategoricalAccuracy, "n"),
     ],
 )
-def test_arguments_that_are_not_taken(kind: Any, argument: str) -> None:
+def test_unknown_arguments_are_rejected(kind: Any, argument: str) -> None:
     with pytest.raises(TrainingError, match=f"Unrecognized keyword arguments passed to {kind.__name__}: {argument}"):
         kind(**{argument: 1})
 
@@ -115,7 +120,9 @@ def test_look_up() -> None:
     own.update(np.ones((1, 1)), np.ones((1, 1)))
     assert get_metric(own, Y, 1) is own
     assert own.totals.sum() == 0
-    with pytest.raises(TrainingError, match="Could not interpret metric identifier: 'beauty'; known are"):
+    with pytest.raises(
+        TrainingError, match=r"Could not interpret metric identifier: 'beauty'\. Expected one of: accuracy"
+    ):
         get_metric("beauty", Y, 1)
-    with pytest.raises(TrainingError, match="AUC takes at least 2 thresholds and ROC or PR"):
+    with pytest.raises(TrainingError, match=r"argument `curve`\. Expected 'ROC' or 'PR'\. Received: curve='LIFT'"):
         AUC(curve="LIFT")

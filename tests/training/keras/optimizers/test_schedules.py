@@ -20,12 +20,12 @@ from training.keras.optimizers.schedules import (
         (PiecewiseConstantDecay([10, 20], [3, 2, 1]), {0: 3, 10: 3, 11: 2, 20: 2, 21: 1, 99: 1}),
     ],
 )
-def test_rates_that_can_be_checked_by_hand(schedule: LearningRateSchedule, rates: dict[int, float]) -> None:
+def test_schedules_by_hand(schedule: LearningRateSchedule, rates: dict[int, float]) -> None:
     for step, rate in rates.items():
         assert schedule(step) == pytest.approx(rate, abs=1e-12)
 
 
-def test_schedules_that_can_not_be() -> None:
+def test_invalid_schedules_are_rejected() -> None:
     with pytest.raises(TrainingError, match="`decay_steps` must be > 0"):
         CosineDecay(1.0, 0)
     with pytest.raises(TrainingError, match="`decay_steps` must be > 0"):

@@ -1,8 +1,8 @@
-"""The operations that training runs; a layer is one or two of them, each a forward and its backward side by side.
+"""The differentiable operations of a model; a layer consists of up to two of them.
 
-`forward(x, training)` maps a batch (B, I) -> (B, U) and, in training, keeps what `backward` needs. `backward(g)` takes
-the gradient with respect to the output and returns the one with respect to the input; both may overwrite their
-argument. Training allocates nothing: every result goes into an array that is reused from batch to batch.
+`forward(x, training)` maps a batch (B, I) -> (B, U) and, in training, keeps the arrays that `backward` needs.
+`backward(g)` maps the gradient with respect to the output to the gradient with respect to the input. Both may overwrite
+their argument. Training does not allocate memory: results are written to arrays that are reused from batch to batch.
 
 Read base, dense, dropout, normalization.
 """

@@ -1,4 +1,4 @@
-"""The interface of an operation, and the arrays it computes in."""
+"""The interface of an operation, and the reusable arrays for its results."""
 
 from typing import Protocol
 
@@ -9,17 +9,17 @@ from nn.activations import Array
 
 
 class Op(Protocol):
-    """A differentiable map of a batch."""
+    """A differentiable operation on a batch."""
 
     def forward(self, x: Array, training: bool) -> Array:
-        """Map the batch."""
+        """Compute the output of a batch."""
 
     def backward(self, g: Array) -> Array:
-        """Map the gradient back, and fill in that of the operation's own parameters."""
+        """Compute the gradient with respect to the input, and those of the parameters of the operation."""
 
 
 class Workspace:
-    """An array for a batch of rows, reused from batch to batch and grown as needed."""
+    """An array that is reused from batch to batch, and reallocated only for a larger batch or another width."""
 
     def __init__(self) -> None:
         self._array: Array = np.empty((0, 0), np.float32)

@@ -1,4 +1,4 @@
-"""The two operations of a dense layer: the product with its kernel, and the activation."""
+"""The operations of a dense layer: the product with the kernel, and the activation."""
 
 import numpy as np
 
@@ -8,7 +8,10 @@ from training.keras.engine.parameters import Parameter
 
 
 class DenseOp:
-    """z = x @ kernel + bias. Gradients: of kernel xᵀ g, of bias the sum of g, of x g kernelᵀ."""
+    """z = x @ kernel + bias, x (B, I) -> z (B, U).
+
+    Gradients: xᵀ g for the kernel, the sum of g over the batch for the bias, g kernelᵀ for x.
+    """
 
     needs_input_gradient = True
 
@@ -17,7 +20,6 @@ class DenseOp:
         self._z, self._gx = Workspace(), Workspace()
 
     def forward(self, x: Array, training: bool) -> Array:
-        """(B, I) -> (B, U)."""
         kernel = self.kernel.values
         if training:
             self._x = x
@@ -29,7 +31,7 @@ class DenseOp:
         return z
 
     def backward(self, g: Array) -> Array:
-        """(B, U) -> (B, I); returns g itself where no operation before this one needs a gradient."""
+        """Return the gradient (B, I); return g if no earlier operation needs a gradient."""
         np.matmul(self._x.T, g, out=self.kernel.gradient)
         if self.bias:
             np.add.reduce(g, axis=0, out=self.bias.gradient)
@@ -39,21 +41,19 @@ class DenseOp:
 
 
 class ActivationOp:
-    """y = activation(z), in place."""
+    """y = activation(z), z (B, U) -> y (B, U), in place."""
 
     def __init__(self, activation: Activation) -> None:
         self.activation = activation
         self._z = Workspace()
 
     def forward(self, z: Array, training: bool) -> Array:
-        """(B, U) -> (B, U)."""
         if training:
-            self._kept = z  # the output from here on, as `forward` overwrites it
+            self._kept = z  # the output, once `forward` has overwritten it
             if self.activation.from_input:
                 self._kept = self._z.get(z.shape, z.dtype)
                 self._kept[:] = z
         return self.activation.forward(z)
 
     def backward(self, g: Array) -> Array:
-        """(B, U) -> (B, U)."""
         return self.activation.backward(g, self._kept)

@@ -8,10 +8,10 @@ from training.keras.engine.ops.base import Workspace
 
 
 class DropoutOp:
-    """Inverted dropout (Srivastava et al. 2014): a unit is kept with probability 1 - rate, and scaled by its inverse.
+    """Inverted dropout (Srivastava et al. 2014): keeps a unit with probability 1 - rate, scaled by 1 / (1 - rate).
 
-    A unit is kept where 16 random bits reach rate * 2¹⁶; they are drawn for many batches at once, as raw bits are
-    cheaper than floats, and one large draw is cheaper than many small ones.
+    A unit is kept if 16 random bits, as an integer, are at least rate * 2¹⁶. The bits are drawn for many batches at
+    once: raw bits are cheaper than floats, and one large draw is cheaper than many small ones.
     """
 
     UNITS_PER_DRAW = 2**16
@@ -24,11 +24,11 @@ class DropoutOp:
         self._y, self._mask = Workspace(), Workspace()
 
     def restart(self) -> None:
-        """Discard the bits drawn ahead, so that the next mask depends on the state of the generator alone."""
+        """Discard the bits drawn ahead, so that the next mask depends only on the state of the generator."""
         self._bits = self._bits[:0]
 
     def forward(self, x: Array, training: bool) -> Array:
-        """(B, U) -> (B, U): the identity outside training."""
+        """Apply a new mask in training; return x unchanged in inference."""
         if not training or self.rate == 0:
             return x
         if self._bits.size < x.size:
@@ -39,11 +39,11 @@ class DropoutOp:
         np.greater_equal(bits.reshape(x.shape), self._threshold, out=mask)
         if self.rate < 1:
             mask *= 1 / (1 - self.rate)
-        # Not in place: the operation before may still need its own output.
+        # Not in place, because the previous operation may still need its output.
         return np.multiply(x, mask, out=self._y.get(x.shape, x.dtype))
 
     def backward(self, g: Array) -> Array:
-        """(B, U) -> (B, U), through the same mask."""
+        """Apply the mask of the forward pass to the gradient, in place."""
         if self.rate:
             g *= self.mask
         return g

@@ -1,4 +1,4 @@
-"""Scaling by constants, and by the mean and variance of the batch."""
+"""Normalization by constants, and by the mean and variance of the batch."""
 
 import numpy as np
 
@@ -8,28 +8,26 @@ from training.keras.engine.parameters import Parameter
 
 
 class ScaleOp:
-    """y = (x - offset) * scale, with constants: the operation of Rescaling and Normalization."""
+    """y = (x - offset) * scale with constants, (B, I) -> (B, I): the operation of Rescaling and Normalization."""
 
     def __init__(self, offset: Array | float, scale: Array | float) -> None:
         self.offset, self.scale = offset, scale
         self._y = Workspace()
 
     def forward(self, x: Array, training: bool) -> Array:
-        """(B, I) -> (B, I)."""
         y = np.subtract(x, self.offset, out=self._y.get(x.shape, x.dtype) if training else None)
         y *= self.scale
         return y
 
     def backward(self, g: Array) -> Array:
-        """(B, I) -> (B, I)."""
         g *= self.scale
         return g
 
 
 class BatchNormOp:
-    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta (Ioffe & Szegedy 2015).
+    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, (B, I) -> (B, I) (Ioffe & Szegedy 2015).
 
-    Mean and variance are those of the batch in training, moving averages of these otherwise.
+    In training, mean and variance are those of the batch; in inference, they are moving averages.
     """
 
     def __init__(
@@ -41,7 +39,6 @@ class BatchNormOp:
         self._x, self._y, self._product = Workspace(), Workspace(), Workspace()
 
     def forward(self, x: Array, training: bool) -> Array:
-        """(B, I) -> (B, I)."""
         if training:
             mean = x.mean(axis=0)
             centred = np.subtract(x, mean, out=self._x.get(x.shape, x.dtype))
@@ -62,7 +59,7 @@ class BatchNormOp:
         return y
 
     def backward(self, g: Array) -> Array:
-        """(B, I) -> (B, I): inverse (g' - mean g' - normal mean(g' normal)) with g' = gamma g."""
+        """Compute inverse (g' - mean(g') - normal mean(g' normal)) with g' = gamma g, and the parameter gradients."""
         product = np.multiply(g, self._normal, out=self._product.get(g.shape, g.dtype))
         if self.beta:
             np.add.reduce(g, axis=0, out=self.beta.gradient)
