@@ -65,5 +65,5 @@ def test_a_checkpoint_of_another_version_is_a_sentence(tmp_path: Path, monkeypat
 
     fit()
     monkeypatch.setattr(BackupAndRestore, "FORMAT", 3)
-    with pytest.raises(TrainingError, match=r"another version of npserve\. Remove it to start over"):
+    with pytest.raises(TrainingError, match="another version of npserve: remove it to start over"):
         fit()

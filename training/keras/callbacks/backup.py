@@ -35,9 +35,9 @@ class BackupAndRestore(Callback):
             return
         saved = read_archive(self.path)
         if saved.get("format") != self.FORMAT:
-            raise TrainingError(f"{self.path} was written by another version of npserve. Remove it to start over")
+            raise TrainingError(f"{self.path} was written by another version of npserve: remove it to start over")
         if len(saved.get("callbacks", ())) != len(self._stateful):
-            raise TrainingError(f"{self.path} belongs to a run with different callbacks. Remove it to start over")
+            raise TrainingError(f"{self.path} belongs to a run with different callbacks: remove it to start over")
         restore_checkpoint(self.model.compiled_model, saved["training"], self.path)
         for callback, state in zip(self._stateful, saved["callbacks"], strict=True):
             callback.set_state(state)

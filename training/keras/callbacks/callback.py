@@ -22,7 +22,7 @@ class Callback:
 
     model: Any  # the Sequential model
     params: dict[str, Any]
-    state_attributes: tuple[str, ...] = ()  # needed by a resumed run: strings, numbers, lists, dicts or arrays
+    state_attributes: tuple[str, ...] = ()  # saved for a resumed run: strings, numbers, lists, dicts, arrays
 
     def set_model(self, model: Any) -> None:
         self.model = model
@@ -132,7 +132,7 @@ class MonitorCallback(Callback):
 
 
 class LambdaCallback(Callback):
-    """A callback for creating simple, custom callbacks on the fly.
+    """A callback that calls the given functions as its hooks.
 
     Args:
         hooks: Functions by the names of their hooks, such as `on_epoch_end=lambda epoch, logs: ...`.
@@ -142,7 +142,7 @@ class LambdaCallback(Callback):
         for name, hook in hooks.items():
             if not name.startswith("on_") or not hasattr(Callback, name):
                 raise TrainingError(
-                    f"Unrecognized hook passed to LambdaCallback. Expected a hook of `Callback`, such as on_epoch_end."
+                    "Unrecognized hook passed to LambdaCallback. Expected a hook of `Callback`, such as on_epoch_end."
                     f" Received: {name}"
                 )
             if hook:

@@ -12,7 +12,7 @@ HOOK_ALIASES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": 
 
 
 class CallbackList:
-    """Container abstracting a list of callbacks. Batch hooks that are not overridden are not called."""
+    """A list of callbacks whose hooks are called together. Batch hooks that are not overridden are skipped."""
 
     def __init__(self, callbacks: Any, model: Any, params: dict[str, Any]) -> None:
         self._callbacks = as_callbacks(callbacks)
@@ -34,7 +34,7 @@ def as_callbacks(given: Any) -> list[Callback]:
         if not isinstance(callback, Callback):
             hint = f". Did you mean {callback.__name__}(...)?" if isinstance(callback, type) else ""
             raise TrainingError(
-                f"Invalid value received for argument `callbacks`. Expected `Callback` instances. Received:"
+                "Invalid value received for argument `callbacks`. Expected `Callback` instances. Received:"
                 f" {callback!r}{hint}"
             )
     return callbacks

@@ -23,7 +23,7 @@ class CompiledModel:
         if loss is None:
             raise TrainingError(
                 "No loss to compute. Provide a `loss` argument in `compile()`, such as"
-                " loss='sparse_categorical_crossentropy'"
+                " loss='sparse_categorical_crossentropy'."
             )
         self.stack = stack
         self.optimizer, self.loss = optimizers.get(optimizer), losses.get(loss)

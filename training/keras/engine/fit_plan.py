@@ -20,7 +20,7 @@ STACK_LEVEL = 3
 
 @dataclass(frozen=True)
 class FitPlan:
-    """The data and the arguments of a run; `steps` is the maximum number of batches in an epoch."""
+    """The data and settings of a run; `steps` is the maximum number of batches in an epoch."""
 
     samples: Samples
     validation: Samples | None
@@ -38,8 +38,8 @@ class FitPlan:
 class FitState:
     """The position of a run. Together with the checkpoint of the model it determines the next epoch.
 
-    `stop` and `interrupted` both end the run after the current batch. After `stop` the epoch is complete: it is
-    validated and recorded. After `interrupted` it is discarded.
+    `stop` and `interrupted` both end the run after the current batch. With `stop`, the epoch counts as complete: it is
+    validated and recorded. With `interrupted`, it is discarded.
     """
 
     epoch: int = 0  # the current epoch, starting at 0; after its end, the next one
@@ -89,7 +89,7 @@ def train_validation_split(
     if not 0 < validation_split < 1:
         raise invalid_argument("validation_split", "a number in the range [0, 1)", validation_split)
     if hasattr(x, "gather"):
-        raise TrainingError("`validation_split` is only supported for arrays. Pass `validation_data` instead")
+        raise TrainingError("`validation_split` is only supported for arrays. Pass `validation_data` instead.")
     x, y = np.asarray(x), np.asarray(y)
     kept = int(np.floor(len(x) * (1 - validation_split)))
     if kept in (0, len(x)):

@@ -68,7 +68,7 @@ class LayerStack:
             raise invalid_argument("input_shape", "a shape such as (None, n)", tuple(input_shape))
         if not self.layers:
             raise TrainingError(
-                f"Sequential model {self.name} cannot be built because it has no layers. Call `model.add(layer)`"
+                f"Sequential model {self.name} cannot be built because it has no layers. Call `model.add(layer)`."
             )
         shapes = [tuple(int(size) for size in given if size)]
         for layer in self.layers:
@@ -93,7 +93,7 @@ class LayerStack:
         if not self.built:
             if self.declared_shape is None:
                 raise TrainingError(
-                    f"Weights for model '{self.name}' have not yet been created. Call `fit()` or `build()` first"
+                    f"Weights for model '{self.name}' have not yet been created. Call `fit()` or `build()` first."
                 )
             self.build((None, *self.declared_shape))
 

@@ -15,8 +15,8 @@ A layer and its operations share each `Parameter`, and read its `values` again i
 `slots`, vectors (P,) of the same layout.
 
 States of a `Parameter`: *declared* (a name and a shape, but no arrays), then *allocated*, once a `Parameters` has been
-created from the tensors of all layers. There is no way back: a model that is built again declares new tensors, creates
-new vectors, and the compiled model resets its optimizer.
+created from the tensors of all layers. It never returns to an earlier state: a model that is built again declares new
+tensors and creates new vectors, and the compiled model resets its optimizer.
 
 One step: in the backward pass every operation writes the gradients of its tensors and regularizers add theirs; then the
 optimizer clips the gradient, decays the values and updates them. Afterwards the content of `gradient` is undefined.

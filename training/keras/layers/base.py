@@ -85,7 +85,7 @@ class Layer(AlwaysTrainable):
         if not self.built:
             raise TrainingError(
                 f"Weights for layer '{self.name}' have not yet been created. Call `fit()` or `build()` on its model"
-                " first"
+                " first."
             )
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -106,7 +106,7 @@ def width_of(layer: Layer, shape: Sequence[int]) -> int:
     if len(shape) != 1:
         raise TrainingError(
             f"Input of layer '{layer.name}' is incompatible with the layer: expected ndim=2, found"
-            f" ndim={len(shape) + 1}. Full shape received: {(None, *shape)}. Add a `Flatten()` layer before it"
+            f" ndim={len(shape) + 1}. Full shape received: {(None, *shape)}. Add a `Flatten()` layer before it."
         )
     return shape[0]
 

@@ -32,7 +32,7 @@ class Input(Layer):
 
 
 class Dense(Layer):
-    """Just your regular densely-connected NN layer: y = activation(x @ kernel + bias).
+    """A densely connected layer: y = activation(x @ kernel + bias).
 
     Input shape: (batch_size, input_dim). Output shape: (batch_size, units).
 
@@ -117,12 +117,12 @@ class Activation(Layer):
 
 
 class Dropout(Layer):
-    """Applies dropout to the input: in training, a share `rate` of the inputs is set to 0 at random.
+    """Applies dropout to the input: in training, a fraction `rate` of the inputs is randomly set to 0.
 
     Inputs not set to 0 are scaled up by 1 / (1 - rate), so that the expected sum over all inputs is unchanged.
 
     Args:
-        rate: Float in [0, 1]. Share of the inputs to drop.
+        rate: Float in [0, 1]. Fraction of the inputs to drop.
         seed: Seed of a separate random generator; by default it is derived from that of the model.
         base: `name`, `input_shape` and `input_dim`.
     """

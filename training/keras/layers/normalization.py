@@ -40,7 +40,7 @@ class Normalization(Layer):
     """A preprocessing layer that normalizes continuous features: y = (x - mean) / sqrt(variance).
 
     Args:
-        axis: -1 for a separate mean and variance for each feature, None for scalars.
+        axis: -1 for a separate mean and variance for each feature, None for one of all values.
         mean: Mean to use; without it, call `adapt`.
         variance: Variance to use; without it, call `adapt`.
         base: `name`, `input_shape` and `input_dim`.
@@ -49,7 +49,7 @@ class Normalization(Layer):
     def __init__(self, axis: int | None = -1, mean: Moments = None, variance: Moments = None, **base: Any) -> None:
         super().__init__(**base)
         if axis not in (-1, None):
-            raise invalid_argument("axis", "-1 (for each feature) or None (for scalars)", axis)
+            raise invalid_argument("axis", "-1 (for each feature) or None (for all values together)", axis)
         if (mean is None) != (variance is None):
             raise TrainingError(
                 "When setting values directly, both `mean` and `variance` must be set."
@@ -75,7 +75,7 @@ class Normalization(Layer):
     def _constants(self, shape: Shape) -> tuple[Array, Array]:
         """Return the offset to subtract from samples of this shape, and the scale to multiply them by, both (I,)."""
         if self.mean is None or self.variance is None:
-            raise TrainingError(f"{self.name} has no mean and variance. Call `adapt(data)` before the model is built")
+            raise TrainingError(f"{self.name} has no mean and variance. Call `adapt(data)` before the model is built.")
         deviation = np.maximum(np.sqrt(self.variance), 1e-7)  # keras.config.epsilon()
         try:
             offset, scale = (np.broadcast_to(v, shape).ravel().astype(np.float32) for v in (self.mean, 1 / deviation))

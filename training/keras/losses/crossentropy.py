@@ -55,7 +55,7 @@ class Crossentropy(Loss):
 
     Args:
         from_logits: Whether the outputs of the model are logits instead of probabilities.
-        label_smoothing: Float in [0, 1]. Targets are smoothed towards equal probabilities by this share.
+        label_smoothing: Float in [0, 1]. Fraction of the target probability that is spread evenly over all classes.
         base: `name` and `reduction`.
     """
 

@@ -43,7 +43,7 @@ class _AtThreshold(_ConfusionMetric):
 
 
 class Precision(_AtThreshold):
-    """Computes the precision of the predictions: the share of true positives among predicted positives.
+    """Computes the precision of the predictions: the fraction of true positives among predicted positives.
 
     Args:
         thresholds: Output above which a prediction is positive, from 0 to 1; 0.5 by default.
@@ -56,7 +56,7 @@ class Precision(_AtThreshold):
 
 
 class Recall(_AtThreshold):
-    """Computes the recall of the predictions: the share of true positives among positive targets.
+    """Computes the recall of the predictions: the fraction of true positives among positive targets.
 
     Args:
         thresholds: Output above which a prediction is positive, from 0 to 1; 0.5 by default.

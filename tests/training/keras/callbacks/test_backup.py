@@ -69,7 +69,7 @@ def _run(folder: Path, kill_after: float | None = None) -> bool:
 
 
 @pytest.mark.slow
-def test_a_run_killed_at_any_time_ends_bit_identical(tmp_path: Path, rng: np.random.Generator) -> None:
+def test_a_run_killed_at_any_time_resumes_bit_identically(tmp_path: Path, rng: np.random.Generator) -> None:
     began = time.monotonic()
     assert _run(tmp_path / "whole")
     seconds = time.monotonic() - began

@@ -5,7 +5,7 @@ import pytest
 from tests.helpers.keras_runs import X, Y, one_layer
 
 
-def test_without_a_terminal_lines_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_lines_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     one_layer().fit(X, Y, epochs=3, verbose=2)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3

@@ -22,7 +22,7 @@ def test_batches_contain_every_row_once(rng: np.random.Generator) -> None:
         np.testing.assert_array_equal(w, y)
 
 
-def test_images_of_bytes_train_like_floats(rng: np.random.Generator) -> None:
+def test_byte_images_train_like_scaled_floats(rng: np.random.Generator) -> None:
     images, y = rng.integers(0, 256, (200, 6, 6), dtype=np.uint8), rng.integers(0, 3, 200)
     weights = []
     for x, first in ((images, [Flatten(), Rescaling(1 / 255)]), (images.reshape(200, 36) / np.float32(255), [])):

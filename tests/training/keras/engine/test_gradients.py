@@ -76,7 +76,7 @@ def test_softmax_in_a_hidden_layer(rng: np.random.Generator) -> None:
     _check(_built([Dense(6, "softmax"), Dense(3, "softmax")]), rng)
 
 
-def test_first_layers_without_parameters(rng: np.random.Generator) -> None:
+def test_leading_layers_without_parameters(rng: np.random.Generator) -> None:
     _check(_built([Dropout(0), Dense(6, "relu"), Dropout(0), Dense(3, "softmax")]), rng)
     _check(_built([Rescaling(0.3, 1), Dense(6), Activation("elu"), Dense(3), Activation("softmax")]), rng)
 

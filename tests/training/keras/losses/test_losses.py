@@ -81,7 +81,7 @@ def test_class_indices_may_have_any_numeric_type() -> None:
         np.testing.assert_array_equal(SparseCategoricalCrossentropy().check(y, 3), [0, 2])
 
 
-def test_look_up() -> None:
+def test_lookup_by_name() -> None:
     own = SparseCategoricalCrossentropy(from_logits=True)
     assert losses.get(own) is own
     with pytest.raises(TrainingError, match="Could not interpret loss identifier: 'guess'"):

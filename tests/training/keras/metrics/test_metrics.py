@@ -112,7 +112,7 @@ def test_unknown_arguments_are_rejected(kind: Any, argument: str) -> None:
         kind(**{argument: 1})
 
 
-def test_look_up() -> None:
+def test_lookup_by_name() -> None:
     assert get_metric("auc", Y, 1).name == "auc"
     assert AUC().name == "auc"
     assert SparseTopKCategoricalAccuracy().name == "sparse_top_k_categorical_accuracy"

@@ -123,7 +123,7 @@ def test_a_schedule_sets_the_rate_of_each_step() -> None:
     assert constant.learning_rate == 0.5
 
 
-def test_look_up() -> None:
+def test_lookup_by_name() -> None:
     assert isinstance(optimizers.get("Adam"), Adam)
     own = SGD(0.5)
     assert optimizers.get(own) is own
