@@ -1,4 +1,4 @@
-"""Scores of a model on rows that it was not trained on: one pass over the rows, then metrics."""
+"""Metrics of a model on held-out rows: one pass over the rows, then the metrics."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ ECE_BINS = 15
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """Outputs (N, C) of a model, the loss of each row (N,) and the targets (N,)."""
+    """The outputs of a model (N, C), the loss of each row (N,) and the targets (N,)."""
 
     outputs: NDArray[np.float32]
     losses: NDArray[np.float64]
@@ -26,11 +26,11 @@ class EvaluationResult:
         return np.asarray(self.outputs.argmax(axis=1) == self.targets)
 
     def take(self, rows: NDArray[np.intp]) -> "EvaluationResult":
-        """Return the result of some rows, which may be repeated."""
+        """Return the result for these rows, which may repeat."""
         return EvaluationResult(self.outputs[rows], self.losses[rows], self.targets[rows])
 
     def scores(self, task: str) -> dict[str, float]:
-        """Return the metrics of the manifest: accuracy, loss and calibration error, or r², mae and rmse."""
+        """Return the metrics for the manifest: accuracy, loss and calibration error, or r², mae and rmse."""
         return _classification(self) if task == "classification" else _regression(self)
 
 
@@ -51,7 +51,7 @@ def _evaluate_chunk(model: Model, codes: NDArray[Any], y: NDArray[Any]) -> tuple
 
 
 def _classification(result: EvaluationResult) -> dict[str, float]:
-    """The calibration error (ece) is |accuracy - mean confidence| over 15 equal bins, weighted by rows.
+    """The expected calibration error (ece) is |accuracy - mean confidence| over 15 equal bins, weighted by rows.
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks".
     """
@@ -77,6 +77,11 @@ def _regression(result: EvaluationResult) -> dict[str, float]:
     }
 
 
+def format_metric(value: float, sign: str = "") -> str:
+    """Return a metric with at least four significant digits, and no exponent for large values."""
+    return f"{value:{sign},.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:{sign}.4g}"
+
+
 def confidence_bins(confidence: NDArray[Any]) -> NDArray[np.intp]:
-    """Return the number of the bin of each confidence (N,), from 0 to ECE_BINS - 1."""
+    """Return the bin of each confidence (N,), from 0 to ECE_BINS - 1."""
     return np.minimum((confidence * ECE_BINS).astype(np.intp), ECE_BINS - 1)

@@ -1,5 +1,5 @@
-"""The report of a training run: one page for people.
+"""The report of a training run: one human-readable HTML page.
 
-In reading order: `report` (`TrainingRun`, the results that a report describes, and the sections of `report.html`),
-`plots` (its plots, in the style sheet `plots.mplstyle`).
+In reading order: `report` (`TrainingRun`, the content of a report, and the sections of `report.html`), `plots` (its
+plots, with the style sheet `plots.mplstyle`).
 """

@@ -1,4 +1,4 @@
-"""The plots of a report, each as SVG text to embed in a page; drawn in the rc context STYLE."""
+"""The plots of a report, each returned as SVG text; the caller draws them in the rc context STYLE."""
 
 import io
 from collections.abc import Sequence
@@ -18,13 +18,14 @@ from training.evaluation.scores import ECE_BINS, EvaluationResult, confidence_bi
 INK, FIRST, SECOND, WEAK = "#1f2933", "#2b6cb0", "#dd6b20", "#cbd5e0"
 COLORMAP = "Blues"
 STYLE = mpl.rc_params_from_file(Path(__file__).with_name("plots.mplstyle"), use_default_template=False)
-MAX_ANNOTATED_CLASSES = 20  # of a confusion matrix with numbers in its cells
+MAX_ANNOTATED_CLASSES = 20  # of a confusion matrix with labels and counts
 MAX_BARS = 25
 MAX_LABEL_LENGTH = 28
+MAX_X_TICKS = 5  # of a plot of values: labels of large numbers must not overlap
 
 
 def learning_curves(history: dict[str, list[float]], best_epoch: int) -> str:
-    """Draw loss and metric over the epochs, of the training and the validation split."""
+    """Draw loss and metric by epoch, for training and validation; mark the epoch whose weights were kept."""
     names = [name for name in history if not name.startswith("val_")]
     figure = Figure((5 * len(names), 3.4), layout="constrained")
     for number, name in enumerate(sorted(names, key=lambda name: name != "loss")):
@@ -43,14 +44,14 @@ def learning_curves(history: dict[str, list[float]], best_epoch: int) -> str:
 
 
 def confusion_matrix(counts: NDArray[np.intp], labels: Sequence[Any]) -> str:
-    """Draw true classes (rows) against predicted ones, coloured by the share of the true class."""
+    """Draw counts by true class (rows) and predicted class (columns), coloured by the fraction of the true class."""
     classes = len(counts)
     side = min(2.6 + 0.42 * classes, 8)
     figure, axes = _subplot(side + 0.6, side)
     axes.grid(visible=False)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap=COLORMAP, vmin=0, vmax=1)
-    axes.set(xlabel="predicted", ylabel="true")
+    axes.set(xlabel="predicted class", ylabel="true class")
     if classes <= MAX_ANNOTATED_CLASSES:
         names = [_shorten(label) for label in labels]
         axes.set_xticks(range(classes), names, rotation=45 if max(map(len, names)) > 3 else 0, ha="center")
@@ -62,8 +63,8 @@ def confusion_matrix(counts: NDArray[np.intp], labels: Sequence[Any]) -> str:
     return _svg(figure)
 
 
-def reliability(result: EvaluationResult) -> str:
-    """Draw the accuracy of each bin of confidence, and the number of its rows."""
+def calibration_curve(result: EvaluationResult) -> str:
+    """Draw the accuracy in each confidence bin, with its 95% sampling variation, and the number of rows."""
     confidence = result.outputs.max(axis=1).astype(np.float64)
     bins = confidence_bins(confidence)
     rows = np.bincount(bins, minlength=ECE_BINS)
@@ -75,34 +76,35 @@ def reliability(result: EvaluationResult) -> str:
     upper.plot([0, 1], [0, 1], color=WEAK, linestyle="--")
     deviation = np.sqrt(means * (1 - means) / rows[filled])
     upper.errorbar(means, accuracies, 1.96 * deviation, fmt="o-", color=FIRST, ecolor=WEAK, markersize=4)
-    upper.set(ylabel="share that is right", ylim=(-0.03, 1.05), xlim=(0, 1.02))
+    upper.set(ylabel="accuracy", ylim=(-0.03, 1.05), xlim=(0, 1.02))
     lower.bar((np.arange(ECE_BINS) + 0.5) / ECE_BINS, rows, 0.9 / ECE_BINS, color=FIRST)
-    lower.set(xlabel="probability of the predicted class", ylabel="rows")
+    lower.set(xlabel="confidence (probability of the predicted class)", ylabel="rows")
     return _svg(figure)
 
 
 def importances(importance: Importance, image_size: tuple[int, int] | None) -> str:
-    """Draw bars, the most important first; or a heat map of image patches."""
+    """Draw bars in descending order of importance, or for images a heat map of patches."""
     if importance.image is not None and image_size is not None:
         figure, axes = _subplot(4.2, 3.8)
         axes.grid(visible=False)
         extent = (0, image_size[1], image_size[0], 0)
         heat_map = axes.imshow(importance.rise.reshape(importance.image), cmap=COLORMAP, extent=extent)
-        figure.colorbar(heat_map, label="rise of the loss when shuffled")
+        axes.set(xlabel="pixel column", ylabel="pixel row")
+        figure.colorbar(heat_map, label="increase of the loss")
         return _svg(figure)
     order = np.argsort(-importance.rise)[:MAX_BARS][::-1]
     figure, axes = _subplot(7, 0.9 + 0.27 * len(order))
     deviation = importance.deviation[order]
     axes.barh(range(len(order)), importance.rise[order], xerr=deviation, color=FIRST, ecolor=INK, height=0.7)
     axes.set_yticks(range(len(order)), [_shorten(importance.names[j]) for j in order])
-    axes.set(xlabel="rise of the loss when shuffled")
+    axes.set(xlabel="increase of the loss")
     axes.grid(visible=False, axis="y")
     return _svg(figure)
 
 
 def images(pixels: NDArray[Any], captions: Sequence[str]) -> str:
-    """Draw images (N, H, W) side by side with a caption each."""
-    columns, pitch = 8, 1.25  # distance of images, whose width is 1; leaves space for a caption
+    """Draw images (N, H, W) in a grid, each with its caption."""
+    columns, pitch = 8, 1.25  # distance between images of width 1; leaves space for a caption
     lines = -(-len(pixels) // columns)
     figure, axes = _subplot(9.6, 1.5 * lines)
     height = pitch * pixels.shape[1] / pixels.shape[2]
@@ -117,7 +119,7 @@ def images(pixels: NDArray[Any], captions: Sequence[str]) -> str:
 
 
 def predicted_against_true(result: EvaluationResult) -> str:
-    """Draw predicted against true values of a regression; correct predictions are on the diagonal."""
+    """Draw predicted against true values of a regression; exact predictions are on the diagonal."""
     figure, axes = _subplot(4.8, 4.2)
     y, predicted = result.targets.astype(np.float64), result.outputs[:, 0].astype(np.float64)
     if len(y) <= 1000:
@@ -126,18 +128,20 @@ def predicted_against_true(result: EvaluationResult) -> str:
         axes.hexbin(y, predicted, gridsize=45, cmap=COLORMAP, bins="log", mincnt=1, linewidths=0)
     ends = [min(y.min(), predicted.min()), max(y.max(), predicted.max())]
     axes.plot(ends, ends, color=SECOND, linewidth=1)
-    axes.set(xlabel="true", ylabel="predicted")
+    axes.set(xlabel="true value", ylabel="predicted value")
+    axes.xaxis.set_major_locator(MaxNLocator(MAX_X_TICKS))
     return _svg(figure)
 
 
 def residuals(result: EvaluationResult) -> str:
-    """Draw a histogram of the errors of a regression."""
+    """Draw a histogram of the residuals of a regression; the outermost bins include the values beyond them."""
     residual = result.outputs[:, 0].astype(np.float64) - result.targets
     figure, axes = _subplot(4.8, 4.2)
     low, high = np.quantile(residual, [0.005, 0.995])
     axes.hist(np.clip(residual, low, high), bins=min(60, 10 + len(residual) // 20), color=FIRST)
     axes.axvline(0, color=SECOND, linewidth=1)
-    axes.set(xlabel="predicted - true", ylabel="rows")
+    axes.set(xlabel="predicted value - true value", ylabel="rows")
+    axes.xaxis.set_major_locator(MaxNLocator(MAX_X_TICKS))
     return _svg(figure)
 
 

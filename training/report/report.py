@@ -1,4 +1,4 @@
-"""The report of a training run as one HTML page: facts, scores by class, the worst errors, plots."""
+"""The report of a training run as one HTML page: metrics, training setup, plots, and the worst errors."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from training.config import Config
 from training.data.dataset import DataSet
 from training.evaluation.confidence import Interval
 from training.evaluation.importance import importance
-from training.evaluation.scores import EvaluationResult
+from training.evaluation.scores import EvaluationResult, format_metric
 from training.fit import FittedModel
 from training.report import plots
 
 MAX_ERROR_IMAGES, MAX_ERROR_ROWS = 24, 12
-MAX_CELLS = 12  # of an error that is shown as text
+MAX_CELLS = 12  # of a row in the table of errors
 
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """Settings, data, fitted model and test results of a finished run: what its report describes."""
+    """Settings, data, fitted model and test results of a finished run: the content of its report."""
 
     name: str
     config: Config
@@ -40,13 +40,14 @@ class TrainingRun:
 
 @mpl.rc_context(plots.STYLE)
 def render(run: TrainingRun) -> str:
-    """Return the page with its plots embedded; the template writes the facts of the run."""
+    """Return the page with embedded plots; the template reads the other content from the run."""
     loader = PackageLoader("training.report", "")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     return environment.get_template("report.html").render(
         run=run,
+        format_metric=format_metric,
         written=datetime.now(UTC),
         kinds=Counter(column.kind for column in run.data.features.columns),
         curves=plots.learning_curves(run.fitted.history.history, run.fitted.best_epoch),
@@ -56,20 +57,20 @@ def render(run: TrainingRun) -> str:
 
 
 def _classification(run: TrainingRun) -> dict[str, Any]:
-    """Return the sections of a classification; a score of a class that would divide by zero is NaN."""
+    """Return the sections of a classification; a metric of a class that would divide by zero is NaN."""
     labels = run.data.targets.labels
     true, predicted, classes = run.result.targets, run.result.outputs.argmax(axis=1), range(len(labels))
     scores = metrics.precision_recall_fscore_support(true, predicted, labels=classes, zero_division=np.nan)
     return {
         "class_scores": zip(labels, *scores, strict=True),
         "confusion": plots.confusion_matrix(metrics.confusion_matrix(true, predicted, labels=classes), labels),
-        "reliability": plots.reliability(run.result),
+        "calibration": plots.calibration_curve(run.result),
         "errors": _confident_errors(run),
     }
 
 
 def _confident_errors(run: TrainingRun) -> dict[str, Any]:
-    """Return the errors of the highest confidence, as images or cell by cell."""
+    """Return the errors with the highest confidence, as images or as rows of cells."""
     result, labels = run.result, run.data.targets.labels
     wrong = np.flatnonzero(~result.correct)
     limit = MAX_ERROR_ROWS if run.data.image is None else MAX_ERROR_IMAGES
@@ -100,7 +101,7 @@ def _regression(run: TrainingRun) -> dict[str, Any]:
 
 
 def _add_cells(run: TrainingRun, rows: NDArray[np.intp], errors: list[dict[str, Any]]) -> dict[str, Any]:
-    """Add the first cells of each erroneous row by name, in the form in which a client sends them."""
+    """Add the first cells of each row by column name, in the form of a request."""
     names = [column.name for column in run.data.features.columns[:MAX_CELLS]]
     for error, cells in zip(errors, run.data.features.to_cells(run.data.test.take(rows)[0]), strict=True):
         error["cells"] = list(zip(names, cells, strict=False))

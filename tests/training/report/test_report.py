@@ -1,4 +1,4 @@
-"""The report: a page that stands by itself, and says what is true."""
+"""The report: a self-contained page with the results of the run."""
 
 import re
 import shutil
@@ -15,7 +15,7 @@ from training.run import run
 
 
 class _Page(HTMLParser):
-    """Collects the text, the tags and every address that a page refers to."""
+    """Collects the text, the tags and all URLs of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class _Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, _Page, str]:
-    """The store, and the page of its model of the digits."""
+    """The store, and the report of the digits model in it."""
     models = tmp_path_factory.mktemp("digits")
     return models, *_report(models, Config(data="digits", epochs=3), "digits")
 
@@ -45,17 +45,23 @@ def _report(tmp_path: Path, config: Config, name: str) -> tuple[_Page, str]:
     return _Page(text), text
 
 
-def test_images(digits: tuple[Path, _Page, str]) -> None:
+def test_a_report_of_images(digits: tuple[Path, _Page, str]) -> None:
     models, page, text = digits
     assert page.tags.count("svg") == 5
-    for heading in ("Learning curves", "Confusion matrix", "Reliability", "Class by class", "Repeat it"):
+    for heading in (
+        "Learning curves",
+        "Confusion matrix",
+        "Calibration curve",
+        "Metrics by class",
+        "Reproduce this run",
+    ):
         assert heading in page.words
     accuracy = read_version(models, "digits", 1).metrics["test"]["accuracy"]
-    assert f"{100 * accuracy:.2f} %" in text
-    assert "1,222 to train, 216 to validate, 359 to test" in page.words
+    assert f"{100 * accuracy:.2f}%" in text
+    assert "1,222 training, 216 validation, 359 test" in page.words
 
 
-def test_it_refers_to_nothing_outside_itself(digits: tuple[Path, _Page, str]) -> None:
+def test_the_page_loads_no_external_resources(digits: tuple[Path, _Page, str]) -> None:
     _, page, text = digits
     assert all(address.startswith(("#", "data:")) for address in page.addresses)
     assert not re.search(r"url\((?!#)", text)
@@ -71,7 +77,7 @@ def _table(tmp_path: Path, rng: np.random.Generator) -> Path:
     return path
 
 
-def test_a_table_of_classes(tmp_path: Path, rng: np.random.Generator) -> None:
+def test_a_report_of_a_classification(tmp_path: Path, rng: np.random.Generator) -> None:
     config = Config(data=str(_table(tmp_path, rng)), target="kind", epochs=30)
     page, text = _report(tmp_path, config, "kinds")
     assert page.tags.count("svg") == 4
@@ -80,21 +86,21 @@ def test_a_table_of_classes(tmp_path: Path, rng: np.random.Generator) -> None:
     assert "Classification of" in text
 
 
-def test_a_regression(tmp_path: Path, rng: np.random.Generator) -> None:
+def test_a_report_of_a_regression(tmp_path: Path, rng: np.random.Generator) -> None:
     config = Config(data=str(_table(tmp_path, rng)), target="value", epochs=30)
     page, _ = _report(tmp_path, config, "values")
     assert page.tags.count("svg") == 4
-    for heading in ("Predicted against true", "Errors", "The largest errors"):
+    for heading in ("Predicted and true values", "Residuals", "Largest errors"):
         assert heading in page.words
     assert "Confusion matrix" not in page.words
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["kind", "value"])
-def test_a_browser_shows_it(target: str, tmp_path: Path, rng: np.random.Generator) -> None:
+def test_a_browser_renders_the_page(target: str, tmp_path: Path, rng: np.random.Generator) -> None:
     browser = shutil.which("chromium")
     if not browser:
-        pytest.skip("there is no chromium")
+        pytest.skip("chromium is not installed")
     _report(tmp_path, Config(data=str(_table(tmp_path, rng)), target=target, epochs=5), "shown")
     picture = tmp_path / "shown.png"
     command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1200,2000"]
@@ -102,4 +108,4 @@ def test_a_browser_shows_it(target: str, tmp_path: Path, rng: np.random.Generato
     subprocess.run([*command, f"--screenshot={picture}", page], capture_output=True, timeout=60, check=True)
     assert picture.stat().st_size > 50_000
     shown = subprocess.run([*command, "--dump-dom", page], capture_output=True, text=True, timeout=60, check=True)
-    assert "What the model looks at" in shown.stdout
+    assert "Feature importance" in shown.stdout
