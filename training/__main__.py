@@ -10,15 +10,15 @@ from typing import Any
 from nn import ArtifactError
 from store import StoreError
 from training.commands import run_compare, run_evaluate, run_predict, run_train
-from training.config import Config
+from training.config import GROUPS, Config
 from training.errors import TrainingError
 from training.interrupts import Interrupted
 
 
 def main(arguments: list[str] | None = None, program: str = "python -m training") -> int:
-    """Run one command, shown in its help as a command of `program`.
+    """Run one command; its help shows it as a command of `program`.
 
-    Returns 0 on success, 1 if the version was not promoted, 2 if the command can't be done, 130 if interrupted.
+    Returns 0 on success, 1 if the version was not promoted, 2 on invalid input or data, 130 if interrupted.
     """
     options = _parser(program).parse_args(arguments)
     try:
@@ -28,108 +28,148 @@ def main(arguments: list[str] | None = None, program: str = "python -m training"
         print(f"\nInterrupted{f': {error}' if str(error) else '; nothing was published'}.", file=sys.stderr)
         return 130
     except (TrainingError, StoreError, ArtifactError, MemoryError) as error:
-        no_memory = "the data do not fit into memory; nothing was published"
+        no_memory = "out of memory; nothing was published. Use fewer rows or columns, or a machine with more memory"
         print(f"Error: {no_memory if isinstance(error, MemoryError) else error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
-        # The reader has closed the pipe, such as `| head -1`; the interpreter must not flush stdout at exit.
+        # The reader closed the pipe, such as `| head -1`: keep the interpreter from flushing stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     return code
 
 
 def _parser(program: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=program, description="Train networks and publish them.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser = argparse.ArgumentParser(prog=program, description="Train, evaluate and use neural networks.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     for add_command in (_add_train, _add_evaluate, _add_compare, _add_predict):
         add_command(commands)
-    store = Path(os.environ.get("NPSERVE_MODELS", "models"))
-    explained = "the store (default: $NPSERVE_MODELS, else models)"
-    for command in commands.choices.values():
-        command.add_argument("--models", type=Path, default=store, metavar="DIR", help=explained)
     return parser
 
 
 def _add_train(commands: Any) -> None:
     command = commands.add_parser(
         "train",
+        usage="%(prog)s --data PATH [--target COLUMN] [options]",
         help="train a network on a data set and publish it",
-        description="Train a network on a data set, try it on rows that it has not seen, and publish it."
-        " Settings come from a TOML file (--config), from options, or are found from the data.",
+        description="Train a network on a data set, evaluate it on a held-out test set, and publish it as a new version"
+        " of a model. Settings come from options, then from a TOML file (--config), then from defaults.",
         epilog="example: %(prog)s --data flowers.csv --target species --name flowers",
     )
     command.set_defaults(run=run_train)
-    command.add_argument("--name", help="what to publish it as (default: the name of the file)")
-    command.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML, by the names of the options")
-    for setting in fields(Config):
-        _add_setting(command, setting)
-    command.add_argument("--json", action="store_true", help="print a JSON object a line, for programs")
-    command.add_argument("--force", action="store_true", help="make it stable whatever its test metric")
-    command.add_argument("--no-promote", action="store_true", help="publish it as candidate, leave stable alone")
-    command.add_argument("--wait-for", metavar="URL", help="then wait until the service there has it, and try it")
-    command.add_argument(
-        "--timeout", type=float, default=60.0, metavar="SECONDS", help="how long to wait (default: %(default)g)"
+    command.add_argument("--config", type=Path, metavar="FILE", help="TOML file with settings, such as epochs = 20")
+    settings = {setting.name: setting for setting in fields(Config)}
+    for title, names in GROUPS.items():
+        group = command.add_argument_group(title)
+        for name in names:
+            _add_setting(group, settings[name])
+    _add_publishing(command.add_argument_group("publishing"))
+    _add_json(command.add_argument_group("output"), "print each event as a JSON object on its own line")
+
+
+def _add_publishing(group: Any) -> None:
+    group.add_argument("--name", help="name of the model (default: the name of the data file without its suffix)")
+    _add_models(group)
+    group.add_argument(
+        "--force", action="store_true", help="make the new version stable even if its test metric is worse"
+    )
+    group.add_argument(
+        "--no-promote", action="store_true", help="publish the new version as candidate; stable stays unchanged"
+    )
+    group.add_argument(
+        "--wait-for",
+        metavar="URL",
+        help="after publishing, wait until the service at this URL serves the new version, and check a prediction",
+    )
+    group.add_argument(
+        "--timeout", type=float, default=60.0, metavar="SECONDS", help="timeout of --wait-for (default: %(default)g)"
     )
 
 
 def _add_evaluate(commands: Any) -> None:
     command = commands.add_parser(
         "evaluate",
-        help="say how good a version is on new data",
-        description="Run a published version over the rows of a file and print the figures of its training report.",
+        usage="%(prog)s NAME --data FILE [options]",
+        help="compute the metrics of a version on new data",
+        description="Run a published version on the rows of a file and print its metrics with 95%"
+        " confidence intervals.",
         epilog="example: %(prog)s flowers --data june.csv",
     )
     command.set_defaults(run=run_evaluate)
     _add_version(command)
     _add_data(command, scored=True)
+    _add_json(command.add_argument_group("output"), "print the metrics as a JSON object")
 
 
 def _add_compare(commands: Any) -> None:
     command = commands.add_parser(
         "compare",
-        help="say which of two versions is better, and whether that is chance",
-        description="Run two versions over the same rows. McNemar's test (for a regression the sign test) says how"
-        " likely chance alone makes such a difference.",
+        usage="%(prog)s NAME VERSION VERSION --data FILE [options]",
+        help="compare two versions and test whether the difference is statistically significant",
+        description="Run two versions on the same rows and compare their accuracy (McNemar's test) or mean absolute"
+        " error (bootstrap test).",
         epilog="example: %(prog)s flowers 1 2 --data june.csv",
     )
     command.set_defaults(run=run_compare)
-    command.add_argument("name", metavar="NAME")
-    command.add_argument("versions", metavar="VERSION", nargs=2, help="two numbers or aliases")
+    model = command.add_argument_group("model")
+    model.add_argument("name", metavar="NAME", help="name of the model")
+    model.add_argument("versions", metavar="VERSION", nargs=2, help="two version numbers or aliases")
+    _add_models(model)
     _add_data(command, scored=True)
+    _add_json(command.add_argument_group("output"), "print the comparison as a JSON object")
 
 
 def _add_predict(commands: Any) -> None:
     command = commands.add_parser(
         "predict",
+        usage="%(prog)s NAME --data FILE --out FILE [options]",
         help="predict the rows of a file",
-        description="Write the rows of a file with their predictions to another one; neither need fit into memory.",
+        description="Write the rows of a file with their predictions to another file. Files may be larger than memory.",
         epilog="example: %(prog)s flowers --data new.csv --out predicted.parquet",
     )
     command.set_defaults(run=run_predict)
     _add_version(command)
     _add_data(command, scored=False)
-    command.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .csv or .parquet file to write")
+    output = command.add_argument_group("output")
+    output.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help=".csv or .parquet file to write (required)"
+    )
 
 
 def _add_version(command: argparse.ArgumentParser) -> None:
-    command.add_argument("name", metavar="NAME")
-    command.add_argument("--version", default="stable", help="a number or an alias (default: %(default)s)")
+    model = command.add_argument_group("model")
+    model.add_argument("name", metavar="NAME", help="name of the model")
+    model.add_argument("--version", default="stable", help="version number or alias (default: %(default)s)")
+    _add_models(model)
+
+
+def _add_models(group: Any) -> None:
+    store = Path(os.environ.get("NPSERVE_MODELS", "models"))
+    group.add_argument(
+        "--models", type=Path, default=store, metavar="DIR", help="model store (default: $NPSERVE_MODELS, else models)"
+    )
 
 
 def _add_data(command: argparse.ArgumentParser, *, scored: bool) -> None:
-    """Add the options of a file of rows, and those of its scores."""
-    command.add_argument("--data", type=Path, required=True, metavar="FILE", help="a .csv, .parquet or .npz file")
+    """Add the options of a file of rows, and of the true values that its predictions are scored against."""
+    group = command.add_argument_group("data")
+    group.add_argument(
+        "--data", type=Path, required=True, metavar="FILE", help=".csv, .parquet or .npz file to read (required)"
+    )
     if scored:
-        command.add_argument("--target", metavar="COLUMN", help="what to compare with (default: as in training)")
+        group.add_argument(
+            "--target", metavar="COLUMN", help="column with the true values (default: the target used in training)"
+        )
     for setting in fields(Config):
         if setting.name in ("delimiter", "header"):
-            _add_setting(command, setting)
-    if scored:
-        command.add_argument("--json", action="store_true", help="print JSON, for programs")
+            _add_setting(group, setting)
 
 
-def _add_setting(command: argparse.ArgumentParser, setting: Field[Any]) -> None:
-    """Make a setting an option, which is None if it is not given: file and default then decide."""
+def _add_json(group: Any, description: str) -> None:
+    group.add_argument("--json", action="store_true", help=f"{description} (default: text)")
+
+
+def _add_setting(group: Any, setting: Field[Any]) -> None:
+    """Add the option of a setting. It is None if it is not given: the TOML file or the default then applies."""
     metadata, default = setting.metadata, setting.default
 
     def parse(text: str) -> Any:
@@ -142,10 +182,10 @@ def _add_setting(command: argparse.ArgumentParser, setting: Field[Any]) -> None:
         return value
 
     shown = ",".join(map(str, default)) if isinstance(default, tuple) else str(default).lower()
-    command.add_argument(
+    group.add_argument(
         f"--{setting.name.replace('_', '-')}",
         type=parse,
-        metavar=setting.name.rpartition("_")[2].upper(),
+        metavar=metadata["metavar"],
         help=metadata["help"].replace("%", "%%") + ("" if default is None else f" (default: {shown})"),
     )
 

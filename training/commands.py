@@ -21,7 +21,7 @@ from training.scoring.score_file import score_file, target_of
 
 
 def run_train(options: argparse.Namespace) -> int:
-    """Train and publish; return 1 if the version did not become stable although it should."""
+    """Train and publish; return 1 if the version was meant to become stable and did not."""
     settings = {setting.name: getattr(options, setting.name) for setting in fields(Config)}
     config = Config.read(options.config, {name: value for name, value in settings.items() if value is not None})
     name = options.name or Path(config.data).stem.lower()
@@ -37,7 +37,7 @@ def run_train(options: argparse.Namespace) -> int:
 
 
 def run_evaluate(options: argparse.Namespace) -> int:
-    """Print the scores of one version on the rows of a file."""
+    """Print the metrics of one version on the rows of a file."""
     version = _read_version(options, options.version)
     (result,) = _score_versions(options, [version])
     task = version.artifact.model.task
@@ -50,11 +50,11 @@ def run_evaluate(options: argparse.Namespace) -> int:
 
 
 def run_compare(options: argparse.Namespace) -> int:
-    """Print the scores of two versions on the rows of a file, and their comparison."""
+    """Print the metrics of two versions on the rows of a file, and their comparison."""
     versions = [_read_version(options, version) for version in options.versions]
     models = [version.artifact.model for version in versions]
     if (models[0].task, models[0].labels) != (models[1].task, models[1].labels):
-        raise TrainingError("the two versions do not predict the same: their tasks or labels differ")
+        raise TrainingError("the two versions cannot be compared: their tasks or labels differ")
     task, results = models[0].task, _score_versions(options, versions)
     comparison = compare_results(results[0], results[1], task)
     scores = [result.scores(task) for result in results]
@@ -72,7 +72,7 @@ def run_predict(options: argparse.Namespace) -> int:
     """Write the rows of a file with their predictions to another file."""
     version = _read_version(options, options.version)
     rows = predict_file(version.artifact.model, options.data, options.out, options.delimiter, options.header)
-    print(f"Predicted {rows:,} rows with {version.name} {version.number}: {options.out}")
+    print(f"Wrote the predictions of {version.name} {version.number} for {rows:,} rows to {options.out}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Every setting of a training run: option, TOML key, default and description, in one table."""
+"""The settings of a training run: option, TOML key, default and description, in one table."""
 
 import json
 import tomllib
@@ -12,37 +12,58 @@ from training.errors import TrainingError
 
 
 def _setting(
-    default: Any, parse: Callable[[str], Any], check: Callable[[Any], bool], expected: str, description: str
+    default: Any,
+    parse: Callable[[str], Any],
+    check: Callable[[Any], bool],
+    expected: str,
+    metavar: str,
+    description: str,
 ) -> Any:
-    return field(default=default, metadata={"parse": parse, "check": check, "expected": expected, "help": description})
+    metadata = {"parse": parse, "check": check, "expected": expected, "metavar": metavar, "help": description}
+    return field(default=default, metadata=metadata)
 
 
-def _string(description: str) -> Any:
-    return _setting(None, str, lambda value: isinstance(value, str) and value != "", "a text", description)
+def _string(metavar: str, description: str) -> Any:
+    def check(value: Any) -> bool:
+        return isinstance(value, str) and value != ""
+
+    return _setting(None, str, check, "a non-empty string", metavar, description)
+
+
+def _character(description: str) -> Any:
+    def check(value: Any) -> bool:
+        return isinstance(value, str) and len(value) == 1 and value.isascii() and value not in '"\r\n'
+
+    return _setting(None, str, check, "one ASCII character", "CHARACTER", description)
 
 
 def _choice(default: str | None, names: tuple[str, ...], description: str) -> Any:
-    return _setting(default, str, lambda value: value in names, f"one of {', '.join(names)}", description)
+    expected, metavar = f"one of {', '.join(names)}", f"{{{','.join(names)}}}"
+    return _setting(default, str, lambda value: value in names, expected, metavar, description)
 
 
 def _integer(default: int | None, minimum: int, description: str) -> Any:
     def check(value: Any) -> bool:
         return type(value) is int and value >= minimum
 
-    return _setting(default, int, check, f"a whole number from {minimum} on", description)
+    return _setting(default, int, check, f"an integer of at least {minimum}", "N", description)
 
 
 def _float(default: float, below: float, description: str, *, positive: bool = False) -> Any:
     def check(value: Any) -> bool:
         return type(value) in (int, float) and 0 <= value < below and not (positive and value == 0)
 
-    expected = f"a number {'above' if positive else 'from'} 0 to below {below:g}"
-    return _setting(default, float, check, expected, description)
+    expected = f"a number in the range {'(' if positive else '['}0, {below:g})"
+    return _setting(default, float, check, expected, "X", description)
 
 
 def _flag(default: bool | None, description: str) -> Any:
     words = {"true": True, "false": False}
-    return _setting(default, lambda text: words[text], lambda value: type(value) is bool, "true or false", description)
+
+    def check(value: Any) -> bool:
+        return type(value) is bool
+
+    return _setting(default, lambda text: words[text], check, "true or false", "{true,false}", description)
 
 
 def _widths(default: tuple[int, ...], description: str) -> Any:
@@ -52,42 +73,68 @@ def _widths(default: tuple[int, ...], description: str) -> Any:
     def check(value: Any) -> bool:
         return isinstance(value, tuple) and all(type(width) is int and width >= 1 for width in value)
 
-    return _setting(default, parse, check, "whole numbers such as 256,128", description)
+    return _setting(default, parse, check, "positive integers such as 256,128", "N,N,...", description)
+
+
+# The headings under which the help lists the settings.
+GROUPS = {
+    "data": ("data", "target", "task", "delimiter", "header", "test_share", "validation_share", "bins"),
+    "network": ("layers", "activation", "dropout"),
+    "training": (
+        "epochs",
+        "batch_size",
+        "learning_rate",
+        "optimizer",
+        "schedule",
+        "weight_decay",
+        "label_smoothing",
+        "patience",
+        "calibrate",
+        "seed",
+    ),
+}
 
 
 @dataclass(frozen=True)
 class Config:
-    """The settings of a run: with the same data they give a bit-identical version on one machine."""
+    """The settings of a training run.
 
-    data: str = _string("digits (built in), or a .npz, .csv or .parquet file")
-    target: str | None = _string("the column of a table to predict")
-    task: str | None = _choice(None, ("classification", "regression"), "what to learn (found from the target)")
-    delimiter: str | None = _setting(
-        None,
-        str,
-        lambda value: isinstance(value, str) and len(value) == 1 and value.isascii() and value not in '"\r\n',
-        "one ASCII character",
-        "of a CSV (found)",
+    On one machine, the same settings and data give a bit-identical version.
+    """
+
+    data: str = _string("PATH", "training data: a .csv, .parquet or .npz file, or digits (built in)")
+    target: str | None = _string("COLUMN", "column to predict; required for .csv and .parquet files")
+    task: str | None = _choice(
+        None, ("classification", "regression"), "kind of prediction (default: detected from the target)"
     )
-    header: bool | None = _flag(None, "whether the first line of a CSV holds names (found)")
+    delimiter: str | None = _character("delimiter of a CSV file, such as ';' (default: detected)")
+    header: bool | None = _flag(None, "whether the first line of a CSV file has the column names (default: detected)")
     test_share: float = _float(
-        0.2, 1, "of the rows is kept to test with, where the data bring no test part", positive=True
+        0.2, 1, "fraction of the rows held out for testing, if the data have no test set", positive=True
     )
-    validation_share: float = _float(0.15, 1, "of the other rows chooses the best epoch and calibrates")
-    bins: int = _integer(64, 0, "of equally many rows for each number of a table; 0 for none")
-    layers: tuple[int, ...] = _widths((256, 256), "units of the hidden layers")
-    activation: str = _choice("relu", tuple(ACTIVATIONS), "of the hidden layers")
-    dropout: float = _float(0.3, 1, "of the hidden units")
-    label_smoothing: float = _float(0.0, 1, "how much of each label is spread over all classes")
-    optimizer: str = _choice("adamw", ("adam", "adamw", "sgd", "rmsprop"), "that follows the gradient")
-    learning_rate: float = _float(1e-3, 10, "of the optimizer, at its highest", positive=True)
-    weight_decay: float = _float(0.02, 10, "of adamw")
-    schedule: str = _choice("cosine", ("cosine", "constant"), "of the learning rate")
-    epochs: int | None = _integer(None, 1, "passes over the data (by their number of rows)")
-    batch_size: int | None = _integer(None, 1, "rows a step (by their number)")
-    patience: int = _integer(16, 0, "epochs without a better validation loss before it stops; 0 for no end")
-    calibrate: bool = _flag(True, "fit the temperature of the probabilities on the validation part")
-    seed: int = _integer(0, 0, "repeats a run to the bit")
+    validation_share: float = _float(
+        0.15, 1, "fraction of the remaining rows held out to select the best epoch and to calibrate"
+    )
+    bins: int = _integer(64, 0, "maximum number of quantile bins per numeric column; 0 disables binning")
+    layers: tuple[int, ...] = _widths((256, 256), "number of units of each hidden layer")
+    activation: str = _choice("relu", tuple(ACTIVATIONS), "activation function of the hidden layers")
+    dropout: float = _float(0.3, 1, "fraction of the hidden units dropped in each training step")
+    label_smoothing: float = _float(0.0, 1, "fraction of each label spread evenly over all classes")
+    optimizer: str = _choice("adamw", ("adam", "adamw", "sgd", "rmsprop"), "algorithm that updates the weights")
+    learning_rate: float = _float(1e-3, 10, "peak learning rate of the optimizer", positive=True)
+    weight_decay: float = _float(0.02, 10, "weight decay; used by adamw only")
+    schedule: str = _choice("cosine", ("cosine", "constant"), "learning rate schedule")
+    epochs: int | None = _integer(
+        None, 1, "maximum number of passes over the training set (default: 10 to 200, fewer for more rows)"
+    )
+    batch_size: int | None = _integer(
+        None, 1, "number of rows per training step (default: 32 to 256, more for more rows)"
+    )
+    patience: int = _integer(
+        16, 0, "stop after this many epochs without a lower validation loss; 0 disables early stopping"
+    )
+    calibrate: bool = _flag(True, "whether to calibrate the probabilities on the validation set (temperature scaling)")
+    seed: int = _integer(0, 0, "random seed; the same seed, settings and data give a bit-identical model")
 
     def __post_init__(self) -> None:
         for setting in fields(self):
@@ -96,7 +143,7 @@ class Config:
             if is_given and not setting.metadata["check"](value):
                 raise TrainingError(f"{setting.name} = {value!r}: expected {setting.metadata['expected']}")
         if not self.data:
-            raise TrainingError("name the data to learn from: --data digits, or a .npz, .csv or .parquet file")
+            raise TrainingError("no training data: set --data to a .csv, .parquet or .npz file, or to digits")
 
     @classmethod
     def read(cls, path: Path | None, options: dict[str, Any]) -> Self:
@@ -104,7 +151,7 @@ class Config:
         settings = {} if path is None else _read_toml(path)
         names = {setting.name for setting in fields(cls)}
         if unknown := sorted(settings.keys() - names):
-            raise TrainingError(f"{path}: unknown setting {unknown[0]}; known are {', '.join(sorted(names))}")
+            raise TrainingError(f"{path}: unknown setting {unknown[0]}; valid settings are {', '.join(sorted(names))}")
         settings = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
         try:
             return cls(**{**settings, **options})
@@ -112,7 +159,7 @@ class Config:
             raise TrainingError(f"{path}: {error}" if path and not options else str(error)) from error
 
     def to_toml(self) -> str:
-        """Return a TOML file that repeats the run. JSON strings, numbers, booleans and lists are valid TOML."""
+        """Return a TOML file that reproduces the run. JSON strings, numbers, booleans and lists are valid TOML."""
         settings = {name: value for name, value in asdict(self).items() if value is not None}
         return "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in settings.items())
 

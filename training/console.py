@@ -1,4 +1,4 @@
-"""The output of a run: sentences and a progress bar for people, a JSON object on each line for programs."""
+"""The output of a run: text with a progress bar (human-readable), or one JSON object per line (machine-readable)."""
 
 import json
 from dataclasses import asdict
@@ -8,70 +8,60 @@ from typing import Any
 from store import Publication
 from training.evaluation.comparison import Comparison
 from training.evaluation.confidence import Interval
+from training.evaluation.scores import format_metric
 from training.keras.callbacks import Callback
 from training.keras.callbacks.progress import progress_callbacks
 
 
 class Console:
-    """Prints sentences for people."""
+    """Prints human-readable text."""
 
     def callbacks(self) -> list[Callback]:
         """Return the callbacks that show the epochs."""
         return progress_callbacks("auto")
 
     def warning(self, text: str) -> None:
-        """Print a warning about the data."""
-        print(f"Note: {text}" if text.endswith("?") else f"Note: {text}.")
+        print(f"Note: {text}.")
 
     def resume(self, checkpoint: Path) -> None:
-        """Say that the run resumes from a checkpoint."""
-        print(f"Going on where this run was stopped; to begin it anew, remove {checkpoint}.")
+        print(f"Resuming the interrupted run from its checkpoint; to start over, remove {checkpoint}.")
 
     def scores(self, scores: dict[str, float], intervals: dict[str, Interval]) -> None:
-        """Print the scores on test rows."""
-        print(f"Test {format_scores(scores, intervals)}.")
+        print(f"Test set: {format_scores(scores, intervals)}.")
 
     def published(self, publication: Publication, models: Path) -> None:
-        """Say what was published, and which command comes next."""
         version = f"{publication.name} {publication.version}"
         print(f"Published {version} as {publication.alias}: {publication.reason}.")
         print(f"Report: {models / publication.name / str(publication.version) / 'report.html'}")
         if publication.alias == "stable":
             print(f"Serve it with: python -m service --models {models}")
         else:
-            print(f"To serve it as stable: python -m store promote {version} --force --models {models}")
+            print(f"Make it stable with: python -m store promote {version} --force --models {models}")
 
     def serving(self, url: str, seconds: float) -> None:
-        """Say that a service serves the version."""
-        print(f"{url} serves it, and answers a golden row as it should ({seconds:.1f} s after publishing).")
+        print(f"{url} serves the new version; its prediction for a golden row is correct (after {seconds:.1f} s).")
 
 
 class JSONConsole(Console):
-    """Prints the same events as JSON objects, one on each line."""
+    """Prints the same events as JSON objects, one per line."""
 
     def callbacks(self) -> list[Callback]:
-        """Return a callback that prints the metrics of each epoch."""
         return [_EpochEvents()]
 
     def warning(self, text: str) -> None:
-        """Print a warning about the data."""
         _print_event("finding", text=text)
 
     def resume(self, checkpoint: Path) -> None:
-        """Print the checkpoint that the run resumes from."""
         _print_event("resumed", checkpoint=str(checkpoint))
 
     def scores(self, scores: dict[str, float], intervals: dict[str, Interval]) -> None:
-        """Print the scores on test rows."""
         _print_event("test", metrics=scores, intervals=intervals)
 
     def published(self, publication: Publication, models: Path) -> None:
-        """Print the publication."""
         folder = models / publication.name / str(publication.version)
         _print_event("published", **asdict(publication), folder=str(folder))
 
     def serving(self, url: str, seconds: float) -> None:
-        """Print that a service serves the version."""
         _print_event("serving", url=url, seconds=round(seconds, 3))
 
 
@@ -85,20 +75,24 @@ def _print_event(event: str, **content: Any) -> None:
 
 
 def format_scores(scores: dict[str, float], intervals: dict[str, Interval]) -> str:
-    """Write scores with their intervals as a sentence."""
-    texts = {name: " ({:.4g} to {:.4g})".format(*interval) for name, interval in intervals.items()}
-    words = [f"{name} {value:.4f}{texts.get(name, '')}" for name, value in scores.items() if name != "rows"]
+    """Return metrics with their confidence intervals, and the number of rows, as text."""
+    texts = {
+        name: f" (95% CI {format_metric(low)} to {format_metric(high)})" for name, (low, high) in intervals.items()
+    }
+    words = [f"{name} {format_metric(value)}{texts.get(name, '')}" for name, value in scores.items() if name != "rows"]
     return f"{', '.join(words)} on {scores['rows']:,} rows"
 
 
 def format_comparison(numbers: list[int], comparison: Comparison) -> str:
-    """Say which of two versions is better, and whether chance alone may explain it."""
+    """Return the difference of two versions, its significance and the rows on which they differ, as text."""
     first, second = numbers
-    low, high = comparison.interval
-    closer = "right" if comparison.metric == "accuracy" else "closer"
-    verdict = "chance alone may explain it" if comparison.chance else "more than chance"
+    # Adding 0.0 turns -0.0 into 0.0.
+    difference, low, high = (format_metric(value + 0.0, "+") for value in (comparison.difference, *comparison.interval))
+    verdict = "not statistically significant" if comparison.chance else "statistically significant"
+    better = f"Only version {second} is correct" if comparison.metric == "accuracy" else f"Version {second} is closer"
+    other = f"only version {first}" if comparison.metric == "accuracy" else f"version {first}"
     return (
-        f"{comparison.metric} of {second} against {first}: {comparison.difference:+.4f} ({low:+.4f} to {high:+.4f}),"
+        f"{comparison.metric} of version {second} minus version {first}: {difference} (95% CI {low} to {high}),"
         f" p = {comparison.p_value:.3g}: {verdict}."
-        f" {second} alone is {closer} on {comparison.only_second:,} rows, {first} alone on {comparison.only_first:,}."
+        f" {better} on {comparison.only_second:,} rows, {other} on {comparison.only_first:,}."
     )

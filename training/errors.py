@@ -1,5 +1,5 @@
-"""The errors of training that users see: one sentence that says what is wrong and what to do."""
+"""Errors of training that users see: one sentence with the problem and, where there is one, the remedy."""
 
 
 class TrainingError(ValueError):
-    """Data, a network or an argument that can't be trained with."""
+    """Invalid training data, network or argument."""

@@ -1,4 +1,4 @@
-"""Trains a network on a data set: architecture, schedule, early stopping, temperature."""
+"""Trains a network on a data set: architecture, learning rate schedule, early stopping, calibration."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ WARMUP_SHARE = 0.05  # of the steps
 
 @dataclass(frozen=True)
 class FittedModel:
-    """A trained model, and the course of its training."""
+    """A trained model and its training history."""
 
     model: Model
     history: History
@@ -37,9 +37,9 @@ class FittedModel:
 def fit_model(
     config: Config, data: DataSet, *, checkpoint: Path | None = None, callbacks: Sequence[Callback] = ()
 ) -> FittedModel:
-    """Train a network on the training split; the validation split chooses the best epoch and the temperature.
+    """Train a network on the training set; the validation set determines the best epoch and the temperature.
 
-    With a checkpoint folder, a run that was stopped or killed resumes from there, and its result is bit-identical.
+    With a checkpoint folder, a run that was interrupted or killed resumes from there with a bit-identical result.
     Raises TrainingError if the loss diverges, Interrupted if the run is interrupted.
     """
     utils.set_random_seed(config.seed)
@@ -68,14 +68,14 @@ def fit_model(
 
 
 def _schedule(config: Config, rows: int) -> tuple[int, int]:
-    """Return batch size and epochs: as configured, or by the number of rows."""
+    """Return batch size and epochs: as configured, or derived from the number of rows."""
     batch_size = config.batch_size or min(max(MIN_BATCH_SIZE, 2 ** round(np.log2(rows / 100 + 1))), MAX_BATCH_SIZE)
     epochs = config.epochs or min(max(MIN_EPOCHS, ceil(DEFAULT_STEPS / ceil(rows / batch_size))), MAX_EPOCHS)
     return batch_size, epochs
 
 
 def _build_network(config: Config, inputs: int, classes: int) -> Sequential:
-    """Return the network: hidden layers with dropout, then one output for each class, or one value."""
+    """Return the network: hidden layers with dropout, then one output per class, or one output for a regression."""
     model = Sequential()
     for units in config.layers:
         model.add(layers.Dense(units, activation=config.activation))
@@ -87,7 +87,7 @@ def _build_network(config: Config, inputs: int, classes: int) -> Sequential:
 
 
 def _compile(model: Sequential, config: Config, data: DataSet, steps: int) -> None:
-    """Choose the optimizer with its learning rate over the steps of the run, the loss and the metric."""
+    """Set the optimizer, its learning rate over the steps of the run, the loss and the metric."""
     rate: Any = config.learning_rate
     if config.schedule == "cosine":
         warmup = round(WARMUP_SHARE * steps)
@@ -101,7 +101,7 @@ def _compile(model: Sequential, config: Config, data: DataSet, steps: int) -> No
 
 
 class _TargetScaler:
-    """Standardises the targets of a regression by mean and deviation of the training split; classes are unchanged."""
+    """Standardises the targets of a regression by mean and deviation of the training set; classes are unchanged."""
 
     def __init__(self, data: DataSet) -> None:
         self.regression = data.targets.task == "regression"
@@ -113,17 +113,17 @@ class _TargetScaler:
 
 
 def _interrupted(model: Sequential, history: History, checkpoint: Path | None) -> Interrupted:
-    """Save the best weights, which the model has by now, and say where they are and how to resume."""
+    """Save the best weights, which the model holds after `fit`; return an error that says how to resume."""
     stopped = f"stopped in epoch {model.fit_state.epoch + 1}; nothing was published"
     if checkpoint is None or not history.epoch:
         return Interrupted(stopped)
     best = checkpoint / "best.npz"
     model.save(best)
-    return Interrupted(f"{stopped}. The best weights so far are in {best}; the same command goes on from here")
+    return Interrupted(f"{stopped}. The best weights so far are in {best}; run the same command again to resume")
 
 
 def _finalise(config: Config, data: DataSet, network: Sequential, scaler: _TargetScaler) -> tuple[Model, float | None]:
-    """Fold target scaling or temperature into a model that predicts in the units of the data; return both."""
+    """Return the model with target scaling or temperature folded into its last layer, and the temperature if any."""
     if scaler.regression:
         return scale_outputs(network.regression(data.features), scaler.deviation, scaler.mean), None
     classifier = network.classifier(data.features, data.targets.labels)

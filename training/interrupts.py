@@ -1,4 +1,4 @@
-"""Ends a run early: on a diverging loss, and on Ctrl-C or SIGTERM."""
+"""Ends a run early if the loss diverges, or on Ctrl-C or SIGTERM."""
 
 import signal
 import threading
@@ -16,12 +16,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(TrainingError):
-    """The run was interrupted; the message says what is kept of it."""
+    """The run was interrupted; the message names what was saved."""
 
 
 @contextmanager
 def interruptible(model: Sequential) -> Iterator[None]:
-    """End the run after the current batch on the first Ctrl-C (or SIGTERM), at once on the second."""
+    """End the run after the current batch on the first Ctrl-C (or SIGTERM), immediately on the second."""
 
     def stop(number: int, frame: Any) -> None:
         model.fit_state.interrupted = True
@@ -36,10 +36,9 @@ def interruptible(model: Sequential) -> Iterator[None]:
 
 
 class Divergence(Callback):
-    """End the run with a TrainingError when the loss is infinite or NaN."""
+    """Ends the run with a TrainingError when the loss is NaN or infinite."""
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Count the steps of the epochs before."""
         self._steps_before = epoch * self.params["steps"]
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -50,12 +49,11 @@ class Divergence(Callback):
             self._fail("loss", self._steps_before + logs.diverged_at + 1)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Check the validation loss."""
         if not np.isfinite(logs.get("val_loss", 0.0)):
             self._fail("validation loss", self._steps_before + self.params["steps"])
 
     def _fail(self, loss: str, step: int) -> None:
         raise TrainingError(
-            f"the training diverged: the {loss} is infinite or no number at step {step}, in epoch"
+            f"training diverged: the {loss} is NaN or infinite at step {step}, in epoch"
             f" {self._steps_before // self.params['steps'] + 1}; nothing was published. Try a smaller --learning-rate"
         )

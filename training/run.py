@@ -1,4 +1,4 @@
-"""A training run: load and check the data, fit, evaluate on test rows, report, publish."""
+"""A training run: load and check the data, fit, evaluate on the test set, report, publish."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ from training.publishing.golden_rows import POOL_ROWS, choose_golden_rows
 from training.publishing.provenance import collect_provenance
 from training.report.report import TrainingRun, render
 
-CHECKPOINT_FOLDER = ".training"  # in the store; no model can have that name
+CHECKPOINT_FOLDER = ".training"  # in the store; not a valid model name
 
 
 def run(
@@ -34,7 +34,7 @@ def run(
 ) -> Publication:
     """Train a network and publish it as the next version of `name`. Raises TrainingError, StoreError."""
     console = console or Console()
-    model_folder(models, name)  # refuses an invalid name before the time for training is spent
+    model_folder(models, name)  # raises StoreError for an invalid name before training
     data = load_dataset(config)
     warnings = check_quality(data)
     for warning in warnings:
@@ -59,6 +59,6 @@ def run(
 
 
 def _checkpoint(config: Config, name: str, models: Path, data: DataSet) -> Path:
-    """Return the checkpoint folder of a run, which is the same for the same settings and data."""
+    """Return the checkpoint folder of a run; its name is a hash of settings and data."""
     settings = config.to_toml() + json.dumps(data.source)
     return models / CHECKPOINT_FOLDER / f"{name}-{hashlib.sha256(settings.encode()).hexdigest()[:12]}"

@@ -1,4 +1,4 @@
-"""Training without its slowest part, for tests that are about something else."""
+"""Training without the report, its slowest part, for tests that do not need it."""
 
 from collections.abc import Iterator
 

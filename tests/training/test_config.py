@@ -4,7 +4,7 @@ from training import TrainingError
 from training.config import Config
 
 
-def test_a_delimiter_that_none_can_be() -> None:
+def test_an_invalid_delimiter_is_refused() -> None:
     for delimiter in ("§", '"', "\n", "ab"):
         with pytest.raises(TrainingError, match="one ASCII character"):
             Config.read(None, {"data": "digits", "delimiter": delimiter})
@@ -13,13 +13,13 @@ def test_a_delimiter_that_none_can_be() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"test_share": 0.0}, "a number above 0 to below 1"),
-        ({"learning_rate": 0.0}, "a number above 0 to below 10"),
-        ({"seed": 0.0}, "a whole number from 0 on"),
-        ({"bins": 64.0}, "a whole number from 0 on"),
+        ({"test_share": 0.0}, r"a number in the range \(0, 1\)"),
+        ({"learning_rate": 0.0}, r"a number in the range \(0, 10\)"),
+        ({"seed": 0.0}, "an integer of at least 0"),
+        ({"bins": 64.0}, "an integer of at least 0"),
         ({"calibrate": 1}, "true or false"),
     ],
 )
-def test_a_setting_is_of_its_own_type(settings: dict[str, object], message: str) -> None:
+def test_a_setting_of_the_wrong_type_or_range_is_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(TrainingError, match=message):
         Config(data="digits", **settings)  # type: ignore[arg-type]

@@ -34,7 +34,7 @@ def test_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("without_report")
-def test_the_published_model_is_what_was_evaluated(tmp_path: Path) -> None:
+def test_the_published_model_is_the_evaluated_model(tmp_path: Path) -> None:
     config = Config(data="digits", epochs=2)
     publication = run(config, "digits", models=tmp_path)
     model = read_version(tmp_path, "digits", 1).artifact.model
@@ -80,10 +80,10 @@ def test_a_table(tmp_path: Path, rng: np.random.Generator, capsys: pytest.Captur
         (["--data", "nothing.csv", "--target", "x"], "nothing.csv can't be read: No such file or directory"),
         (["--data", "digits", "--name", "No Name"], "invalid model name 'No Name'"),
         (["--data", "bad.csv", "--target", "kind"], "bad.csv, line 3: 1 values, but there are 2 columns"),
-        (["--data", "good.csv"], "name the column to predict with --target; there are a, kind"),
+        (["--data", "good.csv"], "set --target to the column to predict; the columns are a, kind"),
     ],
 )
-def test_bad_input_is_one_sentence_and_nothing_published(
+def test_invalid_input_gives_a_one_line_error_and_publishes_nothing(
     arguments: list[str],
     message: str,
     tmp_path: Path,
@@ -102,14 +102,14 @@ def test_bad_input_is_one_sentence_and_nothing_published(
 
 
 @pytest.mark.parametrize("option", ["--epochs=0", "--batch-size=x", "--seed=-1"])
-def test_options_that_can_not_be(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_options_are_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["train", "--data", "digits", option])
     assert stopped.value.code == 2
-    assert "expected a whole number from" in capsys.readouterr().err
+    assert "expected an integer of at least" in capsys.readouterr().err
 
 
-def test_it_runs_from_any_folder(tmp_path: Path) -> None:
+def test_training_runs_in_any_working_directory(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "training", "train", "--data", "digits", "--epochs", "1"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "\r" not in run.stdout
@@ -120,7 +120,7 @@ def test_it_runs_from_any_folder(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_article_s_network_reaches_97_percent_on_mnist(seed: int, data_folder: Path, tmp_path: Path) -> None:
+def test_the_network_of_the_article_reaches_97_percent_on_mnist(seed: int, data_folder: Path, tmp_path: Path) -> None:
     config = Config.read(ARTICLE, {"data": str(data_folder / "mnist.npz"), "seed": seed})
     publication = run(config, "mnist", models=tmp_path)
     assert publication.metrics["test"]["accuracy"] >= 0.97

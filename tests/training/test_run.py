@@ -1,4 +1,4 @@
-"""A run that is stopped, killed or diverges: what is kept, what is said, what is published."""
+"""Runs that are interrupted, killed or diverge: checkpoints, messages, and what is published."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def _backup(models: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def whole_run(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The digest of what a run that nothing stopped has published."""
+    """The digest of the version published by an uninterrupted run."""
     models = tmp_path_factory.mktemp("whole")
     with report_left_out():
         assert main([*LONG, str(models)]) == 0
@@ -52,7 +52,7 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_keeps_the_best_weights_and_the_same_command_goes_on(
+def test_ctrl_c_saves_the_best_weights_and_the_same_command_resumes(
     number: int, whole_run: str, tmp_path: Path
 ) -> None:
     command = [sys.executable, "-m", "training", *LONG, str(tmp_path)]
@@ -62,13 +62,13 @@ def test_ctrl_c_keeps_the_best_weights_and_the_same_command_goes_on(
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130, errors
     assert "Interrupted: stopped in epoch" in errors
-    assert "the same command goes on from here" in errors
+    assert "run the same command again to resume" in errors
     assert not (tmp_path / "digits").exists()
     best = keras_models.load_model(backup.with_name("best.npz"))
     x, y = _rows()
     assert (best.predict(x).argmax(axis=1) == y).mean() > 0.1
     again = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "Going on where this run was stopped" in again.stdout
+    assert "Resuming the interrupted run from its checkpoint" in again.stdout
     assert not backup.parent.exists()
     assert read_version(tmp_path, "digits", 1).sha256 == whole_run
 
@@ -81,11 +81,11 @@ def _rows() -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.slow
-def test_a_killed_run_publishes_the_same_bits(tmp_path: Path, rng: np.random.Generator) -> None:
+def test_a_killed_run_resumes_to_a_bit_identical_version(tmp_path: Path, rng: np.random.Generator) -> None:
     def command(models: Path) -> list[str]:
         return [*COMMAND, str(models), "--layers", "64", "--epochs", "40", "--patience", "9"]
 
-    # With as many BLAS threads as users have.
+    # With the default number of BLAS threads, as for users.
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
     began = time.monotonic()
     subprocess.run(command(tmp_path / "whole"), env=environment, capture_output=True, check=True)
@@ -112,19 +112,19 @@ def test_a_killed_run_publishes_the_same_bits(tmp_path: Path, rng: np.random.Gen
 
 
 @pytest.mark.parametrize("settings", [{"learning_rate": 9.0, "optimizer": "sgd", "activation": "linear"}])
-def test_a_diverging_loss_says_at_which_step_and_publishes_nothing(
+def test_a_diverging_loss_is_reported_with_its_step_and_publishes_nothing(
     settings: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = [text for name, value in settings.items() for text in (f"--{name.replace('_', '-')}", str(value))]
     layers = ["--layers", "256,256,256,256", "--schedule", "constant", "--dropout", "0"]
     assert main(["train", "--data", "digits", "--models", str(tmp_path), *options, *layers]) == 2
     errors = capsys.readouterr().err
-    assert "Error: the training diverged: the loss is infinite or no number at step " in errors
+    assert "Error: training diverged: the loss is NaN or infinite at step " in errors
     assert "Try a smaller --learning-rate" in errors
     assert not (tmp_path / "digits").exists()
 
 
-def test_the_step_at_which_it_diverges_is_exact(digits: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_reported_step_of_divergence_is_exact(digits: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
     config = Config(data="digits", epochs=3, batch_size=100, patience=0)
     steps = -(-len(digits.train) // 100)
     seen = 0
@@ -142,7 +142,7 @@ def test_the_step_at_which_it_diverges_is_exact(digits: DataSet, monkeypatch: py
         fit_model(config, digits)
 
 
-def test_a_full_disk_ends_the_run_with_a_sentence(
+def test_a_full_disk_ends_the_run_with_an_error_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(path: Path, content: bytes) -> None:
@@ -154,27 +154,27 @@ def test_a_full_disk_ends_the_run_with_a_sentence(
     assert not (tmp_path / "digits").exists()
 
 
-def test_json_is_a_line_for_each_event(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_output_is_one_line_per_event(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "t.csv").write_text("a,same,y\n" + "".join(f"{i % 7},1,{'xy'[i % 2]}\n" for i in range(60)))
     arguments = ["train", "--data", str(tmp_path / "t.csv"), "--target", "y", "--models", str(tmp_path / "m")]
     main([*arguments, "--epochs", "2", "--json"])
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     kinds = [event["event"] for event in events]
     assert kinds[-4:] == ["epoch", "epoch", "test", "published"]
-    assert {"event": "finding", "text": "column same is dropped: all its values are the same"} in events
+    assert {"event": "finding", "text": "column same dropped: all values are the same"} in events
     assert {"epoch", "epochs", "loss", "accuracy", "val_loss"} <= set(events[-4])
     assert events[-1]["metrics"]["test"] == events[-2]["metrics"]
     assert "<svg" in (Path(events[-1]["folder"]) / "report.html").read_text()
 
 
-def test_on_a_terminal_there_is_a_bar(tmp_path: Path) -> None:
+def test_a_terminal_shows_a_progress_bar(tmp_path: Path) -> None:
     terminal, line = pty.openpty()
     termios.tcsetwinsize(line, (24, 80))
     command = [*COMMAND, str(tmp_path), "--epochs", "2", "--layers", "16"]
     process = subprocess.Popen(command, stdout=line, stderr=subprocess.PIPE)
     os.close(line)
     shown = b""
-    with suppress(OSError):  # Linux says so that the other side has hung up
+    with suppress(OSError):  # Linux raises EIO once the other end is closed
         while part := os.read(terminal, 4096):
             shown += part
     _, errors = process.communicate(timeout=30)
@@ -185,7 +185,7 @@ def test_on_a_terminal_there_is_a_bar(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("without_report")
-def test_other_settings_begin_another_run(tmp_path: Path) -> None:
+def test_other_settings_start_a_new_run(tmp_path: Path) -> None:
     run(Config(data="digits", epochs=1, layers=(16,)), "digits", models=tmp_path)
     assert list((tmp_path / ".training").iterdir()) == []
     run(Config(data="digits", epochs=1, layers=(16,), seed=1), "digits", models=tmp_path)

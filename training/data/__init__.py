@@ -1,6 +1,6 @@
-"""From the content of a file to a data set: codes and targets in training, validation and test splits.
+"""From the content of a file to a data set: codes and targets, split into training, validation and test sets.
 
-In reading order: `load` (by the settings), `dataset` (`DataSet`, `Split`, and which rows are in which split), `targets`
-(the task and the classes), `columns` (fits the features), `from_table` and `from_arrays` (either becomes a data set),
-`quality` (warnings).
+In reading order: `load` (the entry point), `dataset` (`DataSet`, `Split`, and the assignment of rows to splits),
+`targets` (the task and the classes), `columns` (fits the features), `from_table` and `from_arrays` (make a data set of
+a table or of arrays), `quality` (data quality warnings).
 """

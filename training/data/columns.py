@@ -1,7 +1,7 @@
-"""Fits the columns of a table, from training rows alone.
+"""Fits the columns of a table to the training set.
 
-Numbers are centred and scaled robustly and cut into quantile bins; text and integers of few values
-are categories; columns without information are dropped, with the reason.
+Numbers are centred, scaled robustly and cut into quantile bins. Text columns and integer columns with few distinct
+values are categories. Columns without usable information are dropped, with a note that gives the reason.
 """
 
 import re
@@ -21,17 +21,17 @@ from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT
 FIT_SAMPLE_ROWS = 500_000  # training rows from which columns are fitted
 MAX_CATEGORY_INTEGERS = 10  # integers with more distinct values are numbers
 MAX_CATEGORIES_PER_COLUMN = 500
-RARE_SHARE = 1e-4  # of the rows: rarer categories are encoded as unseen ones
-MAX_DISTINCT_SHARE = 0.5  # of the rows: text with more distinct values identifies its row
+RARE_SHARE = 1e-4  # of the rows: rarer categories are encoded as unseen values
+MAX_DISTINCT_SHARE = 0.5  # of the rows: a text column with more distinct values is an identifier
 MIN_IDENTIFIER_ROWS = 20
-MAX_COUNTER_STEP = 4  # mean step of a column that counts rows, some of which are in other splits
+MAX_COUNTER_STEP = 4  # maximum mean step of a row number; the rows between are in other splits
 MIN_ROWS_PER_BIN = 20
 MAX_TOTAL_BINS = 1024  # of all columns together
 NORMAL_IQR = 1.349  # interquartile range of the standard normal distribution
 
 
 def fit_columns(sample: pyarrow.Table, nullable: Set[str], bins: int) -> tuple[Features, list[str]]:
-    """Fit columns to sampled training rows; `nullable` names those in which any training row lacks a value.
+    """Fit columns to sampled training rows; `nullable` names the columns with missing values.
 
     Returns the features, and notes on dropped columns and merged values.
     """
@@ -48,35 +48,35 @@ def fit_columns(sample: pyarrow.Table, nullable: Set[str], bins: int) -> tuple[F
             if not isinstance(column, Category) or column.categories:
                 columns.append(column)
                 continue
-            reason = f"none of its {distinct:,} values comes often enough to learn from"
+            reason = f"none of its {distinct:,} distinct values is frequent enough to learn from"
         dropped.append(name)
-        notes.append(f"column {name} is dropped: {reason}")
+        notes.append(f"column {name} dropped: {reason}")
     if not columns:
-        raise TrainingError(f"no column is left to learn from: {'; '.join(notes)}")
+        raise TrainingError(f"no column is left to train on: {'; '.join(notes)}")
     return Features(columns, dropped), notes
 
 
 def limit_bins(bins: int, columns: int, rows: int) -> int:
-    """Limit the bins of a column of numbers: each bin needs rows to learn from, and columns add up."""
+    """Limit the bins per numeric column: by the rows per bin, and by the total over all columns."""
     return min(bins, MAX_TOTAL_BINS // max(columns, 1), rows // MIN_ROWS_PER_BIN)
 
 
 def _drop_reason(name: str, cells: pyarrow.ChunkedArray, distinct: int, missing: bool) -> str | None:
     rows = len(cells)
     if not distinct:
-        return "it has no values"
+        return "all values are missing"
     if distinct == 1 and not missing:
-        return "all its values are the same"
+        return "all values are the same"
     if rows < MIN_IDENTIFIER_ROWS:
         return None
     if cells.type == TEXT and distinct > MAX_DISTINCT_SHARE * rows:
-        return f"it names its row ({distinct:,} different values in {rows:,} rows)"
+        return f"it looks like an identifier ({distinct:,} distinct values in {rows:,} rows)"
     if cells.type == INTEGER and distinct == rows and not missing:
         numbers = cells.to_numpy()
         steps = np.diff(numbers)
         counts = ((steps > 0).all() or (steps < 0).all()) and np.ptp(numbers) < MAX_COUNTER_STEP * rows
         if counts or re.search(r"(^|[^a-z])id$", name, re.IGNORECASE):
-            return "it numbers the rows"
+            return "it looks like a row number or an identifier (every value is a unique integer)"
     return None
 
 
@@ -91,8 +91,8 @@ def _fit_column(
         numbers = finite_numbers(name, cells.to_numpy())
         if (float32_values := len(np.unique(numbers))) < distinct / 2:
             notes.append(
-                f"column {name}: in float32 only {float32_values:,} of {distinct:,} values can be told apart:"
-                " subtract what they have in common"
+                f"column {name}: rounding to float32 leaves only {float32_values:,} of {distinct:,} distinct values;"
+                " subtract a constant offset from the column"
             )
         return fit_number(name, numbers, missing, bins)
     return _fit_date(name, cells, missing)
@@ -104,12 +104,12 @@ def _fit_category(name: str, cells: pyarrow.ChunkedArray, missing: bool, notes: 
     common = [(-count, text(value)) for value, count in pairs if count > RARE_SHARE * len(cells)]
     kept = [value for _, value in sorted(common)[:MAX_CATEGORIES_PER_COLUMN]]
     if kept and (rare := len(counts) - len(kept)):
-        notes.append(f"column {name}: {rare:,} rare values are taken for unseen ones, {len(kept):,} are kept")
+        notes.append(f"column {name}: {rare:,} rare values are encoded as unseen, {len(kept):,} are kept")
     return Category(name, missing, categories=tuple(sorted(kept)))
 
 
 def fit_number(name: str, values: Float32, missing: bool = False, bins: int = 0) -> Number:
-    """Centre at the median, scale by the interquartile range, cut into quantile bins."""
+    """Centre at the median, scale by the interquartile range, and cut into quantile bins."""
     low, first, median, third, high = (float(q) for q in np.quantile(values, [0, 0.25, 0.5, 0.75, 1]))
     spread = (third - first) / NORMAL_IQR or (high - low) / 2
     centre = float(np.float32(median))
@@ -119,14 +119,15 @@ def fit_number(name: str, values: Float32, missing: bool = False, bins: int = 0)
 
 
 def _quantile_edges(values: Float32, bins: int) -> tuple[float, ...]:
-    """Return the edges of quantile bins, in which each distinct value counts for half a bin at most.
+    """Return the edges of quantile bins; a distinct value counts for at most half a bin.
 
-    Where most rows hold one value (such as no capital gain), plain quantiles would put all others into one bin.
+    Where most rows hold the same value (such as a capital gain of 0), plain quantiles would put all other values into
+    one bin.
     """
     distinct, counts = np.unique(values, return_counts=True)
     shares = np.cumsum(np.minimum(counts, max(len(values) // bins // 2, 1)).astype(np.float64))
     shares /= shares[-1]
-    # Search just below each step, so that rounding does not skip a value.
+    # Search just below each step: otherwise rounding may skip a value.
     chosen = distinct[np.searchsorted(shares, np.arange(1, bins + 1) / bins - 1e-9)]
     edges = np.unique(np.append(distinct[0], chosen))
     # The slope within a narrower bin would overflow float32.
@@ -134,18 +135,18 @@ def _quantile_edges(values: Float32, bins: int) -> tuple[float, ...]:
 
 
 def finite_numbers(name: str, values: npt.NDArray[np.generic]) -> Float32:
-    """Round to float32; infinite values raise TrainingError."""
+    """Round to float32. Raises TrainingError for infinite values, also those that overflow."""
     numbers = read_numbers(values)
     if wrong := find_nonfinite(numbers):
         value = values[wrong[0][0]]
-        raise TrainingError(f"column {name} holds {value}: infinity or a number too large for float32")
+        raise TrainingError(f"column {name} holds {value}; expected finite numbers in the range of float32")
     return numbers
 
 
 def _fit_date(name: str, cells: pyarrow.ChunkedArray, missing: bool) -> Date:
     seconds = read_seconds(cells)
     low, median, high = (float(q) for q in np.quantile(seconds, [0, 0.5, 1]))
-    # A period in which all rows agree, such as the time of day of plain dates, carries no information.
+    # A period with the same phase in all rows, such as the time of day of plain dates, carries no information.
     periods = [period for period, length in Date.SECONDS.items() if np.ptp(seconds % length) > 0]
     scale = 2 / (high - low) if high > low else 0.0
     return Date(name, missing, fill_value=median, offset=median, scale=float(np.float32(scale)), periods=tuple(periods))

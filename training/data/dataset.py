@@ -1,4 +1,4 @@
-"""A data set: codes and targets, split into training, validation and test rows (stratified by class)."""
+"""A data set: codes and targets, split into training, validation and test sets (stratified by class)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,46 +19,46 @@ RowIndex = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Split:
-    """Some rows of an array of codes (N, K): a source of inputs for `Sequential.fit`, encoded batch by batch."""
+    """A subset of the rows of an array of codes (N, K); `Sequential.fit` reads its inputs, encoded batch by batch."""
 
     features: Features
     codes: NDArray[Any]
     targets: NDArray[Any]
     rows: RowIndex
 
-    block = 1024  # rows to gather at once
+    block = 1024  # rows per call of `gather`
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @property
     def y(self) -> NDArray[Any]:
-        """The targets of these rows (N,): class numbers or values."""
+        """The targets (N,): class numbers, or values of a regression."""
         return np.asarray(self.targets[self.rows])
 
     @property
     def shape(self) -> tuple[int, int]:
-        """The shape (N, I) of the inputs."""
+        """The shape of the inputs (N, I)."""
         return len(self.rows), self.features.width
 
     def gather(self, index: RowIndex, out: Float32) -> None:
-        """Write the inputs of the rows numbered `index` into `out` (len(index), I)."""
+        """Write the inputs of the rows at `index` into `out` (len(index), I)."""
         self.features.encode(self.codes[self.rows[index]], out)
 
     def take(self, index: slice | RowIndex) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return codes (B, K) and targets (B,) of the rows numbered `index`."""
+        """Return codes (B, K) and targets (B,) of the rows at `index`."""
         rows = self.rows[index]
         return self.codes[rows], self.targets[rows]
 
     def chunks(self) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-        """Yield codes (B, K) and targets (B,) of all rows, some thousands at a time."""
+        """Yield codes (B, K) and targets (B,) of all rows in chunks of at most ROWS_PER_CHUNK rows."""
         for start in range(0, len(self.rows), ROWS_PER_CHUNK):
             yield self.take(slice(start, start + ROWS_PER_CHUNK))
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """Three splits, the meaning of the targets, and notes about the data; `image` is the shape (H, W) of image rows."""
+    """Three splits, the targets, the source of the data and notes; `image` is the shape (H, W) if rows are images."""
 
     train: Split
     validation: Split
@@ -70,29 +70,31 @@ class DataSet:
 
     @property
     def features(self) -> Features:
-        """The features, which encode a row as inputs."""
+        """The features, fitted to the training set."""
         return self.train.features
 
 
 def split_rows(y: NDArray[Any], targets: Targets, config: Config, *, test: bool) -> tuple[RowIndex, RowIndex, RowIndex]:
-    """Return the training, validation and test rows; without `test` there are no test rows among them.
+    """Return the row numbers of the training, validation and test sets; the test set is empty unless `test`.
 
-    The parts of a classification have a share of every class. Raises TrainingError for a class of one row.
+    For a classification the splits are stratified by class. Raises TrainingError for a class with a single row.
     """
     rng = np.random.default_rng(config.seed)
     stratify = targets.task == "classification"
     if stratify and (counts := np.bincount(y, minlength=len(targets.labels))).min() < 2:
         label = targets.labels[int(counts.argmin())]
-        raise TrainingError(f"class {label!r} has one row only; at least two are needed, one to test with")
+        raise TrainingError(
+            f"class {label!r} has only one row; at least two are required, for training and for testing"
+        )
     rest, test_rows = _hold_out(y, config.test_share if test else 0, rng, stratify=stratify)
     train, validation = _hold_out(y[rest], config.validation_share, rng, stratify=stratify)
     return rest[train], rest[validation], test_rows
 
 
 def _hold_out(y: NDArray[Any], share: float, rng: np.random.Generator, *, stratify: bool) -> tuple[RowIndex, RowIndex]:
-    """Return the rows to keep and the rows to hold out, both ascending; `stratify` holds out a share of every class.
+    """Return the rows to keep and the rows to hold out, both ascending; with `stratify`, a share of every class.
 
-    A class of one row is kept; a class of more rows gives at least one row, and keeps at least one.
+    A class with one row is kept. Of a class with more rows, at least one is held out and at least one is kept.
     """
     groups = [np.flatnonzero(y == c) for c in np.unique(y)] if stratify else [np.arange(len(y))]
     counts = [min(max(round(len(group) * share), 1), len(group) - 1) if share else 0 for group in groups]

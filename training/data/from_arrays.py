@@ -1,4 +1,4 @@
-"""From plain arrays to a data set: numbers alone, images scaled as a whole, other rows column by column."""
+"""From plain arrays to a data set: numbers only; images are scaled as a whole, other rows column by column."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +18,10 @@ from training.files.spill import spill
 
 
 def load_arrays(raw: Arrays, config: Config, source: dict[str, Any]) -> DataSet:
-    """Make a data set of arrays; arrays of three dimensions or of bytes are images. Raises TrainingError."""
+    """Make a data set from arrays. Arrays of three or more dimensions, and uint8 arrays, share one scale.
+
+    Raises TrainingError.
+    """
     targets, y = find_targets(raw.y, config.task)
     train, validation, test = split_rows(y, targets, config, test=raw.test is None)
     codes = array_codes(raw.x)
@@ -27,19 +30,22 @@ def load_arrays(raw: Arrays, config: Config, source: dict[str, Any]) -> DataSet:
     splits = [Split(features, codes, y, rows) for rows in (train, validation, test)]
     if raw.test is not None:
         if not len(raw.test[0]):
-            raise TrainingError("x_test has no rows: leave it out, and some of x_train are kept to test with")
+            raise TrainingError("x_test has no rows; leave it out to hold out a test set from x_train")
         test_codes = array_codes(raw.test[0])
         if test_codes.shape[1] != codes.shape[1]:
-            raise TrainingError(f"x_train has {codes.shape[1]} values a row, x_test {test_codes.shape[1]}")
+            raise TrainingError(f"x_train has {codes.shape[1]} values per row, x_test has {test_codes.shape[1]}")
         splits[2] = Split(features, test_codes, targets.encode(raw.test[1]), np.arange(len(test_codes)))
     image = raw.x.shape[1:] if grid and raw.x.ndim == 3 else None
     return DataSet(splits[0], splits[1], splits[2], targets, source, [], image)
 
 
 def array_codes(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Flatten (B, …) to codes (B, K): finite numbers that float32 holds exactly, bytes left as they are."""
+    """Flatten (B, …) to codes (B, K): small integers keep their type, other numbers are rounded to float32.
+
+    Raises TrainingError for other types, and for numbers that are not finite in float32.
+    """
     if x.dtype.kind not in "iuf":
-        raise TrainingError(f"the data hold {x.dtype} values; only numbers can be trained on")
+        raise TrainingError(f"the data hold {x.dtype} values; expected integers or floats")
     if not x.size:
         raise TrainingError("the data have no rows")
     rows = x.reshape(len(x), -1)
@@ -52,14 +58,14 @@ def array_codes(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
             if wrong := find_nonfinite(block):
                 row, column = wrong[0]
                 place = f"first in row {start + row}, value {column}"
-                raise TrainingError(f"the data hold NaN, infinity or a number too large for float32: {place}")
+                raise TrainingError(f"the data hold NaN, infinity or a number too large for float32; {place}")
             yield block
 
     return spill(blocks(), rows.shape, np.float32)
 
 
 def fit_grid(codes: npt.NDArray[Any], rows: RowIndex) -> Features:
-    """Scale numbers of one unit, such as pixels, from their common range to 0 … 1."""
+    """Scale numbers that share a unit, such as pixels, from their common range to [0, 1]."""
     low, high = np.inf, -np.inf
     for start in range(0, len(rows), ROWS_PER_CHUNK):
         block = codes[rows[start : start + ROWS_PER_CHUNK]]

@@ -1,4 +1,4 @@
-"""From the table of a file to a data set: targets, fitted columns, and the codes of the rows."""
+"""From a table to a data set: targets, fitted columns, and the codes of the rows."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,35 +21,35 @@ from training.files.table import TEXT, TIME, TIME_UTC, Table
 
 
 def load_table(table: Table, config: Config, source: dict[str, Any]) -> DataSet:
-    """Make a data set of a table: four passes, for the targets, the notes, the features and the codes."""
+    """Make a data set from a table in four passes: targets, notes, features, codes."""
     if not table.rows:
         raise TrainingError(f"{table.path} has no rows")
     raw, has_target = _read_targets(table, config.target)
-    notes = [] if has_target.all() else [f"{(~has_target).sum():,} rows have no {config.target} and are left out"]
+    notes = [] if has_target.all() else [f"{(~has_target).sum():,} rows dropped: the target {config.target} is missing"]
     notes += numeric_text_warnings(table)
     targets, y = find_targets(raw, config.task)
     row_splits = split_rows(y, targets, config, test=True)
     names = [name for name in table.types if name != config.target]
     if not names:
-        raise TrainingError(f"{table.path} has no column beside the target {config.target}")
+        raise TrainingError(f"{table.path} has no column besides the target {config.target}")
     features, column_notes = fit_columns(*_sample(table, names, np.flatnonzero(has_target)[row_splits[0]]), config.bins)
     codes = _table_codes(table, features, has_target)
     train, validation, test = (_complete_rows(Split(features, codes, y, rows), notes) for rows in row_splits)
     if not len(test):
-        lacking = "every test row lacks a value that no training row lacks"
-        raise TrainingError(f"{table.path}: {lacking}; another --seed holds out other rows")
+        lacking = "every test row lacks a value that all training rows have"
+        raise TrainingError(f"{table.path}: {lacking}; try another --seed to hold out other rows")
     return DataSet(train, validation, test, targets, source, notes + column_notes)
 
 
 def _read_targets(table: Table, target: str | None) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Return the targets that are not missing, and a mask of the rows of the file that have one."""
+    """Return the targets that are not missing, and a mask of the rows that have one."""
     columns = ", ".join(table.types)
     if target is None:
-        raise TrainingError(f"{table.path}: name the column to predict with --target; there are {columns}")
+        raise TrainingError(f"{table.path}: set --target to the column to predict; the columns are {columns}")
     if target not in table.types:
-        raise TrainingError(f"{table.path} has no column {target!r}; there are {columns}")
+        raise TrainingError(f"{table.path} has no column {target!r}; the columns are {columns}")
     if table.types[target] in (TIME, TIME_UTC):
-        raise TrainingError(f"{table.path}: the target {target} holds dates, which can't be predicted")
+        raise TrainingError(f"{table.path}: the target {target} holds dates; only classes and numbers can be predicted")
     column = pyarrow.concat_tables(table.blocks([target])).column(0)
     has_target = column.is_valid().to_numpy()
     if not has_target.any():
@@ -59,7 +59,7 @@ def _read_targets(table: Table, target: str | None) -> tuple[NDArray[Any], NDArr
 
 
 def _sample(table: Table, names: list[str], rows: RowIndex) -> tuple[pyarrow.Table, set[str]]:
-    """Return sampled training rows, and the names of the columns in which any training row lacks a value."""
+    """Return a sample of the training rows, and the names of the columns with missing values in any training row."""
     step = -(-len(rows) // FIT_SAMPLE_ROWS)
     sample, blocks, first = rows[::step], [], 0
     nullable: set[str] = set()
@@ -74,7 +74,7 @@ def _sample(table: Table, names: list[str], rows: RowIndex) -> tuple[pyarrow.Tab
 
 
 def _table_codes(table: Table, features: Features, has_target: NDArray[np.bool_]) -> NDArray[Any]:
-    """Encode the rows that have a target as codes (N, K), with the code that encodes the rows of a request."""
+    """Encode the rows that have a target as codes (N, K)."""
     dtype = np.float32 if features.only_numbers else np.float64
 
     def blocks() -> Iterator[NDArray[Any]]:
@@ -88,7 +88,7 @@ def _table_codes(table: Table, features: Features, has_target: NDArray[np.bool_]
 
 
 def encode_columns(features: Features, columns: list[pyarrow.ChunkedArray]) -> NDArray[np.float64]:
-    """Encode typed columns as codes (B, K), with the code that encodes a request, each distinct value once."""
+    """Encode typed columns as codes (B, K), each distinct value once, with the same code as the service."""
     return np.stack([_column_codes(*pair) for pair in zip(features.columns, columns, strict=True)], axis=1)
 
 
@@ -104,16 +104,16 @@ def _column_codes(column: Column, cells: pyarrow.ChunkedArray) -> NDArray[np.flo
         encoded = values.combine_chunks().dictionary_encode()
         distinct = column.read(encoded.dictionary.to_pylist())
         if distinct is None:
-            raise TrainingError(f"column {column.name} holds what is not {column.expected}")
+            raise TrainingError(f"column {column.name} holds an invalid value; expected {column.expected}")
         codes[present] = distinct[encoded.indices.to_numpy()]
     return codes
 
 
 def _complete_rows(split: Split, notes: list[str]) -> Split:
-    """Leave out rows without a value that no training row lacks: the service refuses them too."""
+    """Drop rows that lack a value which all training rows have: the service rejects such rows."""
     required = [j for j, column in enumerate(split.features.columns) if not column.missing]
     incomplete = [np.isnan(codes[:, required]).any(axis=1) for codes, _ in split.chunks()]
     if count := sum(map(np.count_nonzero, incomplete)):
-        notes.append(f"{count:,} rows lack values that no training row lacks, and are left out")
+        notes.append(f"{count:,} rows dropped: they lack values that all training rows have")
         return replace(split, rows=split.rows[~np.concatenate(incomplete)])
     return split

@@ -1,4 +1,4 @@
-"""Loads the data set that the settings name."""
+"""Loads the data set given by the settings."""
 
 import hashlib
 from pathlib import Path
@@ -16,7 +16,7 @@ from training.files.table import ReadOptions, Table
 
 
 def load_dataset(config: Config) -> DataSet:
-    """Load `digits` or a file, and hold out test rows where it brings none. Raises TrainingError."""
+    """Load `digits` or a file; hold out a test set if the file has none. Raises TrainingError."""
     if config.data == "digits":
         digits = load_digits()
         return load_arrays(Arrays(digits.images, digits.target), config, {"source": "digits"})
@@ -28,5 +28,5 @@ def load_dataset(config: Config) -> DataSet:
     if isinstance(raw, Table):
         return load_table(raw, config, source)
     if config.target is not None:
-        raise TrainingError(f"{path}: --target names a column of a table; a .npz brings its targets as y")
+        raise TrainingError(f"{path}: remove --target; the targets of a .npz file are in y or y_train")
     return load_arrays(raw, config, source)

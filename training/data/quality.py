@@ -1,4 +1,4 @@
-"""Checks the quality of the data before training: one warning for each problem that does not prevent it."""
+"""Data quality checks before training: a warning for each problem that does not prevent training."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,17 +12,17 @@ from nn.columns import Column
 from nn.features import Codes
 from training.data.dataset import DataSet, Split
 
-CHECK_SAMPLE_ROWS = 50_000  # of each split, from which columns are judged
+CHECK_SAMPLE_ROWS = 50_000  # of each split, for the checks of single columns
 MIN_CLASS_ROWS = 10
-LEAKAGE_SHARE = 0.999  # of the validation rows (or of the variance) that one column alone explains
+LEAKAGE_SHARE = 0.999  # of the validation rows (or of their variance), explained by one column
 QUANTILE_BINS = 64
-MAX_SHIFT = 0.1  # total variation distance of two distributions
-SIGNIFICANCE = 1e-4  # of the test whether two distributions differ
+MAX_SHIFT = 0.1  # total variation distance between training set and test set
+SIGNIFICANCE = 1e-4  # of the test for a difference of two distributions
 Bins = NDArray[np.intp]
 
 
 def check_quality(data: DataSet) -> list[str]:
-    """Return warnings, one sentence each."""
+    """Return the notes of loading and the data quality warnings, one sentence each."""
     return [*data.notes, *_rare_classes(data), *_missing_values(data), *_duplicates(data), *_column_warnings(data)]
 
 
@@ -31,7 +31,7 @@ def _rare_classes(data: DataSet) -> Iterator[str]:
         counts = np.bincount(data.train.y, minlength=len(data.targets.labels))
         for label, count in zip(data.targets.labels, counts.tolist(), strict=True):
             if count < MIN_CLASS_ROWS:
-                yield f"class {label!s} has {count} rows to learn from: expect little of it"
+                yield f"class {label!s} has only {count} training rows; its predictions may be unreliable"
 
 
 def _missing_values(data: DataSet) -> Iterator[str]:
@@ -39,7 +39,7 @@ def _missing_values(data: DataSet) -> Iterator[str]:
         counts = np.sum([np.isnan(codes).sum(axis=0) for codes, _ in data.train.chunks()], axis=0)
         for column, count in zip(data.features.columns, counts.tolist(), strict=True):
             if column.missing:
-                yield f"column {column.name}: {count:,} of {len(data.train):,} values are missing"
+                yield f"column {column.name}: {count:,} of {len(data.train):,} training values are missing"
 
 
 def _duplicates(data: DataSet) -> Iterator[str]:
@@ -47,14 +47,14 @@ def _duplicates(data: DataSet) -> Iterator[str]:
     train, test = (_hashes(split, multipliers) for split in (data.train, data.test))
     values, group_of = np.unique(train, return_inverse=True)
     if repeated := len(train) - len(values):
-        yield f"{repeated:,} training rows repeat another one"
+        yield f"{repeated:,} training rows are duplicates of others"
         if classes := len(data.targets.labels):
             pairs = np.unique(group_of * classes + data.train.y)
             has_several = np.bincount(pairs // classes) > 1
             if conflicts := np.count_nonzero(has_several[group_of]):
-                yield f"{conflicts:,} training rows have the same values as another one, but another label"
+                yield f"{conflicts:,} training rows have the same values as another row but a different label"
     if leaked := int(np.isin(test, values).sum()):
-        yield f"{leaked:,} of {len(test):,} test rows are training rows too: the test flatters the model"
+        yield f"test metrics may be too optimistic: {leaked:,} of {len(test):,} test rows are also in the training set"
 
 
 def _hashes(split: Split, multipliers: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -69,7 +69,7 @@ def _hashes(split: Split, multipliers: NDArray[np.uint64]) -> NDArray[np.uint64]
 
 
 def _column_warnings(data: DataSet) -> Iterator[str]:
-    """Check each column by itself, except in images, where single pixels carry little information."""
+    """Check each column on its own; not for images, where a single pixel carries little information."""
     if data.image is not None or not len(data.validation) or not len(data.test):
         return
     train, validation, test = (_sample(split) for split in (data.train, data.validation, data.test))
@@ -81,11 +81,11 @@ def _column_warnings(data: DataSet) -> Iterator[str]:
             explained = max(explained, _rank_correlation(validation[0][:, j], validation[1]) ** 2)
         if explained > LEAKAGE_SHARE:
             yield (
-                f"column {column.name} alone gives the target away ({explained:.2%} of the validation part):"
-                " will it be known when predictions are made?"
+                f"column {column.name} may leak the target: it alone explains {explained:.2%} of the validation set;"
+                " check that its value is known at prediction time"
             )
         if _distributions_differ(bins[0], bins[2]):
-            yield f"column {column.name} is distributed otherwise in the test part than in the training part"
+            yield f"column {column.name} is distributed differently in the test set and the training set"
 
 
 def _sample(split: Split) -> tuple[Codes, Codes]:
@@ -98,24 +98,24 @@ def _target_shift(data: DataSet, train: Codes, test: Codes) -> Iterator[str]:
         edges = np.unique(np.quantile(train, np.linspace(0, 1, QUANTILE_BINS + 1)[1:-1]))
         train, test = np.searchsorted(edges, train), np.searchsorted(edges, test)
     if _distributions_differ(train, test):
-        yield "the target is distributed otherwise in the test part than in the training part"
+        yield "the target is distributed differently in the test set and the training set"
 
 
 def _bin_codes(column: Column, codes: Codes, reference: Codes) -> Bins:
-    """Assign codes to bins: the categories, or quantile bins of the training rows; missing values have their own."""
+    """Assign codes to bins: categories, or quantile bins of the training set; missing values have a separate bin."""
     missing = np.isnan(codes)
     if isinstance(column, Category):
         bins = np.where(missing, column.one_hot_width, codes)
     else:
         edges = np.unique(np.nanquantile(reference, np.linspace(0, 1, QUANTILE_BINS + 1)[1:]))
-        # Values above those of all training rows belong to the last bin.
+        # Values above the training maximum belong to the last bin.
         quantile_bins = np.minimum(np.searchsorted(edges, codes), len(edges) - 1)
         bins = np.where(missing, len(edges), quantile_bins)
     return bins.astype(np.intp)
 
 
 def _explained_share(task: str, train_bins: Bins, train_y: Codes, validation_bins: Bins, validation_y: Codes) -> float:
-    """Predict the commonest class (or mean) of each training bin; return the accuracy (or r²) on validation rows."""
+    """Predict the most common class (or mean) of each training bin; return the accuracy (or r²) on validation rows."""
     count = max(int(train_bins.max()), int(validation_bins.max())) + 1
     if task == "classification":
         table = np.zeros((count, int(max(train_y.max(), validation_y.max())) + 1))
@@ -130,7 +130,10 @@ def _explained_share(task: str, train_bins: Bins, train_y: Codes, validation_bin
 
 
 def _rank_correlation(codes: Codes, y: Codes) -> float:
-    """Return Spearman's correlation over rows with a value, as bins of a skewed target can't explain all of it."""
+    """Return Spearman's rank correlation over the rows with a value.
+
+    Bins cannot explain all of a skewed target, even if the column is a copy of it.
+    """
     present = ~np.isnan(codes)
     if min(len(np.unique(codes[present])), len(np.unique(y[present]))) < 2:
         return 0.0

@@ -15,13 +15,13 @@ MAX_INTEGER_CLASSES = 20  # integers with more distinct values are the target of
 
 @dataclass(frozen=True)
 class Targets:
-    """The task, and the labels of a classification in the order of their numbers."""
+    """The task, and for a classification the labels in the order of the class numbers."""
 
     task: str
     labels: tuple[Label, ...] = ()
 
     def encode(self, y: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Turn targets (B,) into class numbers (B,), or into values (B,) for a regression."""
+        """Convert targets (B,) to class numbers (B,), or to float32 values (B,) for a regression."""
         if self.task == "regression":
             values = read_numbers(y)
             if wrong := find_nonfinite(values):
@@ -30,14 +30,14 @@ class Targets:
         labels = np.array(self.labels)
         classes = np.minimum(np.searchsorted(labels, y), len(labels) - 1)
         if (unseen := labels[classes] != y).any():
-            raise TrainingError(f"the target {y[unseen][0]!s} is a class that the training part does not have")
+            raise TrainingError(f"unknown class {y[unseen][0]!s}: it does not occur in the training set")
         return classes.astype(np.intp)
 
 
 def find_targets(y: npt.NDArray[Any], task: str | None) -> tuple[Targets, npt.NDArray[Any]]:
-    """Infer the task if it is not given, and the classes; return them, and y encoded by them (B,).
+    """Detect the task, unless it is given, and the classes; return them with the encoded targets (B,).
 
-    Raises TrainingError if there is nothing to learn.
+    Raises TrainingError if the targets do not fit the task or have fewer than two distinct values.
     """
     if not len(y):
         raise TrainingError("the data have no rows with a target")
@@ -45,14 +45,14 @@ def find_targets(y: npt.NDArray[Any], task: str | None) -> tuple[Targets, npt.ND
         raise TrainingError(f"the targets are {y.dtype} values; expected text, numbers or booleans")
     distinct = np.unique(y)
     if len(distinct) < 2:
-        raise TrainingError(f"the targets are all {distinct[0]!s}: there is nothing to tell apart")
+        raise TrainingError(f"all targets are {distinct[0]!s}; at least two distinct values are required")
     integral = y.dtype.kind in "biuU" or bool((distinct == np.floor(distinct)).all())
     if task is None:
         few_values = y.dtype.kind in "bU" or len(distinct) <= MAX_INTEGER_CLASSES
         task = "classification" if integral and few_values else "regression"
     if task == "regression" and y.dtype.kind in "bU":
-        raise TrainingError(f"the targets are not numbers, such as {distinct[0]!s}; a regression needs numbers")
+        raise TrainingError(f"the targets are not numbers, for example {distinct[0]!s}; use --task classification")
     if task == "classification" and not integral:
-        raise TrainingError("the targets are not classes but fractions: try --task regression")
+        raise TrainingError("the targets are fractions, not classes; use --task regression")
     targets = Targets(task, tuple(distinct.tolist()) if task == "classification" else ())
     return targets, targets.encode(y)

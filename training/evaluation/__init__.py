@@ -1,5 +1,5 @@
-"""How good a model is on rows that it was not trained on, and how certain that is.
+"""Evaluation of a model on held-out rows: metrics, confidence intervals, comparison, calibration, importance.
 
 In reading order: `scores` (one pass over the rows, then metrics), `confidence` (intervals), `comparison` (two models on
-the same rows), `calibration` (the temperature), `importance` (of the columns).
+the same rows), `calibration` (temperature scaling), `importance` (of the columns).
 """

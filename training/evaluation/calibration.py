@@ -1,7 +1,7 @@
-"""Temperature scaling: one temperature, fitted on the validation split, is folded into the network.
+"""Temperature scaling: one temperature, fitted to the validation set and folded into the network.
 
 Guo et al. 2017, "On Calibration of Modern Neural Networks": the logits are divided by the temperature
-that minimises the loss of validation rows. The most probable class stays the same.
+that minimises the loss on the validation set. The most probable class does not change.
 """
 
 import dataclasses
@@ -14,12 +14,13 @@ from scipy.special import log_softmax
 from nn import Dense, Model, Network
 
 LOG_TEMPERATURE_BOUNDS = (-3.0, 3.0)
-# Few rows, all predicted correctly, would give a temperature of 0; a prior for 1, worth this many rows, prevents it.
+# A few rows, all predicted correctly, would give a temperature of 0. A prior with its peak at 1, which weighs as much
+# as this many rows, prevents it.
 PRIOR_ROWS = 5
 
 
 def fit_temperature(logits: npt.NDArray[np.float64], classes: npt.NDArray[np.intp]) -> float:
-    """Return the temperature for logits (B, C) of rows of the given classes (B,)."""
+    """Return the temperature for logits (B, C) and classes (B,)."""
 
     def loss(log_temperature: float) -> float:
         likelihoods = log_softmax(logits / np.exp(log_temperature), axis=1)
@@ -30,7 +31,7 @@ def fit_temperature(logits: npt.NDArray[np.float64], classes: npt.NDArray[np.int
 
 
 def scale_outputs(model: Model, factor: float, offset: float = 0.0) -> Model:
-    """Return the model with the logits (or values) of its last layer multiplied by a factor, then shifted."""
+    """Return the model with the outputs of its last layer before activation multiplied by a factor, then shifted."""
     *layers, last = model.network.layers
     kernel, bias = last.kernel.astype(np.float64) * factor, last.bias.astype(np.float64) * factor + offset
     return dataclasses.replace(model, network=Network([*layers, Dense(kernel, bias, last.activation)]))

@@ -1,4 +1,4 @@
-"""Compares two models on the same rows: the difference, its interval, and whether chance alone explains it."""
+"""Compares two models on the same rows: difference, confidence interval and statistical significance."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ from training.evaluation.scores import EvaluationResult
 
 @dataclass(frozen=True)
 class Comparison:
-    """How much better the second of two models is than the first, on the same rows.
+    """The metric of the second model minus that of the first, on the same rows.
 
-    `difference` is the difference of accuracies, or of mean absolute errors; `only_first` and `only_second` count the
-    rows that one model alone predicts correctly, or comes closer to.
+    `metric` is the accuracy or the mean absolute error. `only_first` and `only_second` count the rows that only this
+    model predicts correctly, or that it predicts more closely than the other.
     """
 
     metric: str
@@ -27,12 +27,12 @@ class Comparison:
 
     @property
     def chance(self) -> bool:
-        """Whether chance alone explains the difference, at 5 %."""
+        """Whether the difference is not significant at the 5% level: chance alone may explain it."""
         return self.p_value >= 1 - CONFIDENCE
 
 
 def compare_results(first: EvaluationResult, second: EvaluationResult, task: str) -> Comparison:
-    """Compare two models row by row; the interval is a bootstrap of the difference."""
+    """Compare two models row by row; the interval is a percentile bootstrap of the difference."""
     if task == "classification":
         metric, gains = "accuracy", second.correct.astype(np.float64) - first.correct
     else:
@@ -40,7 +40,7 @@ def compare_results(first: EvaluationResult, second: EvaluationResult, task: str
     ahead, behind = int((gains > 0).sum()), int((gains < 0).sum())
     means = [float(gains[index].mean()) for index in resamples(len(gains))]
     p_value = _mcnemar(ahead, behind) if metric == "accuracy" else _sign_p_value(np.array(means))
-    # A better model has a larger accuracy, but a smaller error.
+    # A better model has a higher accuracy, but a lower error.
     sign = 1 if metric == "accuracy" else -1
     low, high = sorted(sign * bound for bound in percentile_interval(means))
     return Comparison(metric, sign * float(gains.mean()), (low, high), behind, ahead, p_value)
@@ -51,14 +51,14 @@ def _absolute_errors(result: EvaluationResult) -> NDArray[np.float64]:
 
 
 def _mcnemar(ahead: int, behind: int) -> float:
-    """Return the p-value of McNemar's exact test (1947): a binomial test of the rows on which the models differ."""
+    """Return the p-value of McNemar's exact test (1947): a binomial test on the rows where the models differ."""
     return float(stats.binomtest(ahead, ahead + behind).pvalue) if ahead + behind else 1.0
 
 
 def _sign_p_value(means: NDArray[np.float64]) -> float:
-    """Return the two-sided p-value of a mean difference, from its bootstrap (Efron & Tibshirani 1993, chapter 15).
+    """Return the two-sided p-value of a mean difference, from bootstrap means (Efron & Tibshirani 1993, chapter 15).
 
-    It is twice the share of resamples in which the difference has the other sign.
+    It is twice the share of resamples in which the difference has the opposite sign.
     """
     reversed_sign = min((means <= 0).sum(), (means >= 0).sum())
     return min(2 * float(reversed_sign + 1) / (len(means) + 1), 1.0)

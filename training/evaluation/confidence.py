@@ -1,4 +1,4 @@
-"""The interval of each metric at 95 % confidence."""
+"""The 95% confidence interval of each metric."""
 
 from collections.abc import Iterator
 
@@ -10,16 +10,16 @@ from training.evaluation.scores import EvaluationResult
 
 CONFIDENCE = 0.95
 MIN_RESAMPLES, MAX_RESAMPLES = 200, 1000
-RESAMPLED_ROWS = 2 * 10**7  # of all resamples together; more only to reach MIN_RESAMPLES
+RESAMPLED_ROWS = 2 * 10**7  # limit over all resamples; exceeded only to reach MIN_RESAMPLES
 Interval = tuple[float, float]
 
 
 def confidence_intervals(result: EvaluationResult, task: str) -> dict[str, Interval]:
-    """Return the interval of each metric at 95 % confidence.
+    """Return the 95% confidence interval of each metric.
 
-    The interval of the accuracy is Wilson's (1927), which is valid even if every row is correct; the others are
-    percentiles over bootstrap resamples of the rows (Efron 1979). The calibration error has none: it is an average
-    of absolute values, which any resampling makes larger.
+    The accuracy has a Wilson score interval (1927), which is valid even if every row is correct; the other metrics have
+    percentile intervals over bootstrap resamples of the rows (Efron 1979). The calibration error has no interval: it is
+    an average of absolute values, which resampling biases upwards.
     """
     if task == "classification":
         losses = [float(result.losses[index].mean()) for index in resamples(len(result.targets))]
@@ -30,13 +30,13 @@ def confidence_intervals(result: EvaluationResult, task: str) -> dict[str, Inter
 
 
 def percentile_interval(values: list[float]) -> Interval:
-    """Return the bounds between which values of resamples lie with 95 % confidence."""
+    """Return the bounds of the central 95% of the values of resamples."""
     low, high = np.quantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(low), float(high)
 
 
 def wilson_interval(successes: int, trials: int) -> Interval:
-    """Return the interval of a share at 95 % confidence."""
+    """Return the 95% Wilson score interval of a proportion."""
     interval = stats.binomtest(successes, trials).proportion_ci(CONFIDENCE, "wilson")
     return float(interval.low), float(interval.high)
 

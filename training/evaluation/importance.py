@@ -1,4 +1,4 @@
-"""Permutation importance: how much the loss rises when the values of a column are shuffled (Breiman 2001)."""
+"""Permutation importance: the increase of the loss when the values of a column are shuffled (Breiman 2001)."""
 
 from dataclasses import dataclass
 
@@ -12,21 +12,21 @@ from training.evaluation.scores import evaluate_model
 MAX_IMPORTANCE_ROWS = 2000
 MAX_REPEATS = 5
 MAX_PATCHES_PER_SIDE = 14  # of an image
-MAX_INPUTS = 2**27  # in all passes together; wide rows are repeated less often
+MAX_INPUTS = 2**27  # over all passes; wide rows get fewer repeats
 
 
 @dataclass(frozen=True)
 class Importance:
-    """The mean rise of the loss for each group of columns (G,), and its deviation over the repeats (G,)."""
+    """The mean increase of the loss for each group of columns (G,), and its deviation over the repeats (G,)."""
 
-    names: list[str]  # of the columns, each of which is a group if the rows are not images
+    names: list[str]  # of the columns; each column is a group unless the rows are images
     rise: NDArray[np.float64]
     deviation: NDArray[np.float64]
-    image: tuple[int, int] | None = None  # the shape of the grid of groups
+    image: tuple[int, int] | None = None  # shape of the grid of patches
 
 
 def importance(model: Model, data: DataSet) -> Importance:
-    """Shuffle each group of columns among test rows: each column, or each patch of an image."""
+    """Shuffle each group of columns among the test rows: each column, or each patch of an image."""
     group_of, image = _column_groups(data)
     groups = range(int(group_of.max()) + 1)
     work = len(groups) * model.features.width
@@ -51,7 +51,7 @@ def importance(model: Model, data: DataSet) -> Importance:
 
 
 def _column_groups(data: DataSet) -> tuple[NDArray[np.intp], tuple[int, int] | None]:
-    """Return the group of each column (K,), and the shape of the grid of groups of an image."""
+    """Return the group of each column (K,), and for images the shape of the grid of patches."""
     if data.image is None:
         return np.arange(len(data.features)), None
     height, width = data.image

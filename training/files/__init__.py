@@ -1,6 +1,6 @@
-"""The content of a data file, as arrays or as a table, independent of what is learned from it.
+"""The content of data files, as arrays or as tables, before the target and the features are chosen.
 
-In reading order: `read` (the table of readers by suffix), `table` (`ReadOptions`; `Table`, of which the needed columns
-are read block by block), `csv`, `parquet`, `npz` (and `Arrays`), `numeric_text` (text columns that are nearly
-numbers), `spill` (arrays larger than memory).
+In reading order: `read` (the readers by file suffix), `table` (`ReadOptions` and `Table`, whose columns are read block
+by block), `csv`, `parquet`, `npz` (and `Arrays`), `numeric_text` (detects text columns of numbers), `spill` (arrays
+larger than memory).
 """

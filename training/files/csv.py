@@ -1,4 +1,4 @@
-"""Reads CSV files: delimiter, header and the types of the columns are detected, the cells are read as text."""
+"""Reads CSV files: detects delimiter, header and column types; the cells are read as text."""
 
 import codecs
 import csv
@@ -18,24 +18,24 @@ from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TIME_UTC, 
 DELIMITERS = "\t;|,"
 SNIFFED_LINES = 100
 BLOCK_BYTES = 2**24
-# A column has the first of these types to which all its values can be cast; text fits all.
+# The type of a column is the first of these to which all its values can be cast; every value can be text.
 INFERRED_TYPES = [INTEGER, FLOAT, BOOLEAN, TIME, TIME_UTC, TEXT]
 TRIED_VALUES = 100
 
 
 def read_csv(path: Path, options: ReadOptions) -> Table:
-    """Open a CSV as a table, and read it once for the types of its columns. Raises TrainingError."""
+    """Open a CSV file as a table; read it once to infer the types of its columns. Raises TrainingError."""
     _check_encoding(path)
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         delimiter = _detect_delimiter(file) if options.delimiter is None else options.delimiter
         file.seek(0)
         first, lines_before, lines_through = _first_record(path, file, delimiter)
     has_header = _is_header(first, options.columns) if options.header is None else options.header
-    # pandas writes its index without a name, and some programs write a delimiter at the end of each line.
+    # pandas writes its index without a name, and some programs end each line with a delimiter.
     unnamed = "column {}" if has_header else "c{}"
     names = [cell if cell and has_header else unnamed.format(number) for number, cell in enumerate(first, 1)]
     if len(set(names)) != len(names):
-        raise TrainingError(f"{path} has two columns of the same name: {', '.join(names)}")
+        raise TrainingError(f"{path} has duplicate column names: {', '.join(names)}")
     blocks = partial(_read_blocks, path, delimiter, names, lines_through if has_header else lines_before)
     needed = [name for name in names if options.others or name in options.columns]
     inferred, rows = _infer_types(needed, blocks(needed))
@@ -45,11 +45,11 @@ def read_csv(path: Path, options: ReadOptions) -> Table:
 
 
 def _check_encoding(path: Path) -> None:
-    """Refuse a first line that is not UTF-8, so that names can be read; pyarrow checks the cells that are read."""
+    """Raise TrainingError if the first line, with the column names, is not UTF-8; pyarrow checks the cells it reads."""
     with path.open("rb") as file:
         start = file.readline(BLOCK_BYTES)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise TrainingError(f"{path} is written in UTF-16: save the file as UTF-8")
+        raise TrainingError(f"{path} is encoded in UTF-16: save the file as UTF-8")
     try:
         codecs.getincrementaldecoder("utf-8")().decode(start)
     except UnicodeDecodeError as error:
@@ -57,7 +57,7 @@ def _check_encoding(path: Path) -> None:
 
 
 def _first_record(path: Path, file: IO[str], delimiter: str) -> tuple[list[str], int, int]:
-    """Return the cells of the first record that isn't empty, and how many lines end before it and with it."""
+    """Return the cells of the first non-empty record, and the number of lines before it and up to its end."""
     records = csv.reader(file, delimiter=delimiter)
     lines_before = 0
     try:
@@ -66,12 +66,12 @@ def _first_record(path: Path, file: IO[str], delimiter: str) -> tuple[list[str],
                 return cells, lines_before, records.line_num
             lines_before = records.line_num
     except csv.Error as error:
-        raise TrainingError(f"{path}, line {lines_before + 1}: {error}: is a quote never closed?") from error
+        raise TrainingError(f"{path}, line {lines_before + 1}: {error}: check for an unclosed quote") from error
     raise TrainingError(f"{path} is empty")
 
 
 def _detect_delimiter(file: IO[str]) -> str:
-    """Return the delimiter that splits the most lines into as many cells (two at least) as the first line."""
+    """Return the delimiter that splits the most lines into as many cells (at least two) as the first line."""
     lines = [line for line in islice(file, SNIFFED_LINES) if line.strip()]
     best, best_count = ",", 0
     for delimiter in DELIMITERS:
@@ -85,7 +85,7 @@ def _detect_delimiter(file: IO[str]) -> str:
 
 
 def _is_header(first: list[str], known_names: Collection[str]) -> bool:
-    """Return whether a record holds a known name, or no number and at most one empty cell."""
+    """Return whether a record is a header: it holds a known name, or no numbers and at most one empty cell."""
     if not set(known_names).isdisjoint(first):
         return True
     return first.count("") <= 1 and not any(_can_cast(pyarrow.scalar(cell), FLOAT) for cell in first)
@@ -94,14 +94,17 @@ def _is_header(first: list[str], known_names: Collection[str]) -> bool:
 def _read_blocks(
     path: Path, delimiter: str, names: list[str], skip_rows: int, columns: list[str]
 ) -> Iterator[pyarrow.Table]:
-    """Read columns as text, block by block (all if `columns` is empty); stop at a block with a row of another width."""
+    """Yield columns as text, block by block (all columns if `columns` is empty).
+
+    Raises TrainingError for a row with a different number of values, instead of yielding the block that holds it.
+    """
 
     def record_invalid(row: pyarrow.csv.InvalidRow) -> str:
         invalid.append(f"line {row.number}: {row.actual_columns} values, but there are {row.expected_columns} columns")
         return "skip"
 
     invalid: list[str] = []
-    # pyarrow numbers rows only if it reads them in one thread.
+    # pyarrow numbers rows only when it reads in a single thread.
     read = pyarrow.csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES, column_names=names, skip_rows=skip_rows)
     parse = pyarrow.csv.ParseOptions(delimiter=delimiter, invalid_row_handler=record_invalid, newlines_in_values=True)
     convert = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, TEXT), include_columns=columns)
@@ -120,7 +123,7 @@ def _read_blocks(
 
 
 def _infer_types(names: list[str], blocks: Iterator[pyarrow.Table]) -> tuple[dict[str, pyarrow.DataType], int]:
-    """Infer the type of each column of text from all rows; return the types and the number of rows."""
+    """Infer the type of each column from all rows; return the types and the number of rows."""
     types = dict.fromkeys(names, pyarrow.null())
     rows = 0
     for block in blocks:
@@ -133,17 +136,17 @@ def _infer_types(names: list[str], blocks: Iterator[pyarrow.Table]) -> tuple[dic
 
 
 def _infer_type(column: pyarrow.ChunkedArray, previous: pyarrow.DataType) -> pyarrow.DataType:
-    """Return the first type that fits the values of this block and of the blocks before it."""
-    # Integers are floats too; no other type is a special case of a later one, except of text.
+    """Return the first type that fits the values of this block and of all previous blocks."""
+    # Integers can be widened to floats; every other type can be widened to text only.
     widened = {pyarrow.null(): INFERRED_TYPES, INTEGER: [INTEGER, FLOAT, TEXT]}
-    # A failing cast takes time for each value that fails: most types are excluded by the first values.
+    # A failing cast is slow, in proportion to the values that fail: the first values exclude most types.
     first = column.slice(0, TRIED_VALUES)
     possible = widened.get(previous, [previous, TEXT])
     return next(data_type for data_type in possible if _can_cast(first, data_type) and _can_cast(column, data_type))
 
 
 def _can_cast(text: pyarrow.ChunkedArray | pyarrow.Scalar, data_type: pyarrow.DataType) -> bool:
-    """Return whether every value of a column of text (or one value) can be cast to a type."""
+    """Return whether every value of a text column (or a single value) can be cast to a type."""
     try:
         text.cast(data_type)
     except pyarrow.ArrowInvalid:

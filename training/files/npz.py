@@ -1,4 +1,4 @@
-"""Reads `.npz` files; each array is unpacked into a memory-mapped file."""
+"""Reads `.npz` files; unpacks each array into a memory-mapped file."""
 
 import zipfile
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ CHUNK_BYTES = 2**24
 
 @dataclass(frozen=True)
 class Arrays:
-    """The arrays of a data set: values x (B, …), targets y (B,), and a test split if there is one."""
+    """The arrays of a data set: values x (B, …), targets y (B,), and the test set (x, y) if the file has one."""
 
     x: NDArray[Any]
     y: NDArray[Any]
@@ -28,7 +28,7 @@ class Arrays:
 def read_npz(path: Path, options: ReadOptions) -> Arrays:
     """Read x_train and y_train (with x_test and y_test if present), or X and y. Raises TrainingError."""
     if not zipfile.is_zipfile(path):
-        raise TrainingError(f"{path} is not a .npz file, or damaged")
+        raise TrainingError(f"{path} is not a .npz file or is damaged")
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name.removesuffix(".npy") for name in archive.namelist()]
@@ -48,14 +48,14 @@ def read_npz(path: Path, options: ReadOptions) -> Arrays:
 def _read_pair(path: Path, archive: zipfile.ZipFile, x_name: str, y_name: str) -> tuple[NDArray[Any], NDArray[Any]]:
     x, y = _read_member(path, archive, x_name), _read_member(path, archive, y_name)
     if x.ndim < 2:
-        raise TrainingError(f"{path}: {x_name} has the shape {x.shape}; expected one row for each example")
+        raise TrainingError(f"{path}: {x_name} has the shape {x.shape}; expected one row per example")
     if y.shape not in ((len(x),), (len(x), 1)):
         raise TrainingError(f"{path}: {y_name} has the shape {y.shape}, but {x_name} has {len(x)} rows")
     return x, y.ravel()
 
 
 def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
-    """Unpack one array into a memory-mapped file: it may be larger than memory."""
+    """Unpack one array, which may be larger than memory, into a memory-mapped file."""
     with archive.open(f"{name}.npy") as member:
         version = np.lib.format.read_magic(member)
         read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0

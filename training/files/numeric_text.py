@@ -1,4 +1,4 @@
-"""Finds columns of text that were meant to be numbers: nearly all cells are, or have decimal commas."""
+"""Detects text columns that were meant to be numeric: nearly all values are numbers or have decimal commas."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ DECIMAL_COMMA_PATTERN = r"^[-+]?[0-9]+(,[0-9]+)?$"
 
 @dataclass
 class _Counts:
-    """Of a column of text: values, those that are numbers or have a decimal comma, the first row without a number."""
+    """Counts for a text column: values, numbers, numbers with a decimal comma; and the first row without a number."""
 
     values: int = 0
     numbers: int = 0
@@ -23,7 +23,7 @@ class _Counts:
     first_other: int | None = None
 
     def add(self, cells: pyarrow.ChunkedArray, first_row: int) -> None:
-        """Count the cells of one block."""
+        """Count the cells of one block, whose first row has the number `first_row`."""
         is_number, has_comma = (
             pyarrow.compute.match_substring_regex(cells, pattern).fill_null(False).to_numpy()
             for pattern in (NUMBER_PATTERN, DECIMAL_COMMA_PATTERN)
@@ -36,19 +36,19 @@ class _Counts:
             self.first_other = first_row + int(others.argmax())
 
     def warning(self, name: str) -> str | None:
-        """Return one sentence if the column is nearly numeric."""
+        """Return a warning if the column is nearly numeric."""
         if self.first_other is not None and self.numbers >= MIN_NUMERIC_SHARE * self.values:
             return (
-                f"column {name} is text, but {self.numbers:,} of {self.values:,} values are numbers:"
+                f"column {name} is read as text, although {self.numbers:,} of {self.values:,} values are numbers;"
                 f" the first other value is in row {self.first_other:,}"
             )
         if self.decimal_commas >= MIN_NUMERIC_SHARE * self.values:
-            return f"column {name} is text, but its values are numbers with decimal commas: write them with points"
+            return f"column {name} is read as text: its numbers have decimal commas; replace them with decimal points"
         return None
 
 
 def numeric_text_warnings(table: Table) -> Iterator[str]:
-    """Yield a sentence for each column of a CSV that would hold numbers but for a few cells."""
+    """Yield a warning for each column of a CSV file that would be numeric except for a few cells."""
     names = [name for name, data_type in table.types.items() if table.stored_as_text and data_type == TEXT]
     counts = {name: _Counts() for name in names}
     rows = 0

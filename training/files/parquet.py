@@ -1,4 +1,4 @@
-"""Reads Parquet files, whose many types are read as the few of a table."""
+"""Reads Parquet files; maps their column types to the types of a table."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ def read_parquet(path: Path, options: ReadOptions) -> Table:
     except pyarrow.ArrowInvalid as error:
         raise TrainingError(f"{path} can't be read as Parquet: {str(error).splitlines()[0]}") from error
     if len(set(schema.names)) != len(schema.names):
-        raise TrainingError(f"{path} has two columns of the same name: {', '.join(schema.names)}")
+        raise TrainingError(f"{path} has duplicate column names: {', '.join(schema.names)}")
 
     def blocks(columns: list[str]) -> Iterator[pyarrow.Table]:
         with pyarrow.parquet.ParquetFile(path) as file:
@@ -37,7 +37,7 @@ def read_parquet(path: Path, options: ReadOptions) -> Table:
 
 
 def _column_type(path: Path, field: pyarrow.Field) -> pyarrow.DataType:
-    """Return the type as which a column of Parquet is read."""
+    """Return the table type of a Parquet column. Raises TrainingError for an unsupported type."""
     stored = field.type.value_type if types.is_dictionary(field.type) else field.type
     tests = {
         pyarrow.null(): [types.is_null],

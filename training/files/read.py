@@ -1,8 +1,8 @@
 """Reads a data file by its suffix: `.npz` as arrays, CSV and Parquet as a table.
 
-A reader is one module with one function, which takes the path and the `ReadOptions` of every format.
-The result is the content of the file, or a TrainingError: one sentence that says what is wrong and where.
-A table is read block by block, as often as needed, so that it may be larger than memory.
+A reader is a function in a module of its own. It accepts a path and the `ReadOptions`, and returns the content of the
+file or raises TrainingError with the problem and its place. A table is read block by block, as often as needed, so it
+may be larger than memory.
 """
 
 from collections.abc import Callable
@@ -22,10 +22,10 @@ READERS: dict[str, Callable[[Path, ReadOptions], Arrays | Table]] = {
 
 
 def read_file(path: Path, options: ReadOptions | None = None) -> Arrays | Table:
-    """Read a file with the reader of its suffix. Raises TrainingError."""
+    """Read a file with the reader for its suffix. Raises TrainingError."""
     reader = READERS.get(path.suffix.lower())
     if reader is None:
-        raise TrainingError(f"{path}: expected a file that ends in {', '.join(READERS)}")
+        raise TrainingError(f"{path}: unknown file type; expected {', '.join(READERS)}")
     try:
         if path.stat().st_size == 0:
             raise TrainingError(f"{path} is empty")

@@ -1,4 +1,4 @@
-"""A table in a file: its columns and their types, its rows read block by block; and how a table is to be read."""
+"""A table in a file: columns, types, and rows that are read block by block; and the options for reading it."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -14,9 +14,9 @@ NA_VALUES = ["", "?", "NA", "N/A", "NaN", "nan", "null", "NULL"]
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """The columns that are needed of a file, and the format of a CSV, which is detected where it is not given.
+    """Which columns are needed, and the format of a CSV file; a format option that is None is detected.
 
-    A first line that holds one of the names `columns` is a header. Where `others` holds, all columns are needed.
+    A first line that holds one of the names in `columns` is a header. If `others` is true, all columns are needed.
     """
 
     columns: Collection[str] = ()
@@ -29,8 +29,8 @@ class ReadOptions:
 class Table:
     """The columns of a file with their types, the number of rows, and the rows in blocks.
 
-    `stored_blocks` yields some columns of the rows as they are stored. Where `stored_as_text` holds (a CSV), all of
-    these are text; `types` are inferred from it for the columns that are needed, the others stay text.
+    `stored_blocks` yields the requested columns as stored. If `stored_as_text` is true (CSV), all of them are text;
+    `types` are inferred for the needed columns, and the other columns stay text.
     """
 
     path: Path
@@ -40,17 +40,17 @@ class Table:
     stored_as_text: bool = False
 
     def as_text(self, names: Iterable[str]) -> "Table":
-        """Return the table with some columns typed as text if they are stored as text, whatever was inferred."""
+        """Return the table with these columns typed as text if they are stored as text, whichever type was inferred."""
         texts = {name: TEXT for name in names if self.stored_as_text and name in self.types}
         return replace(self, types=self.types | texts)
 
     def blocks(self, names: list[str]) -> Iterator[pyarrow.Table]:
-        """Read some columns of the rows from the beginning, cast to their types."""
+        """Yield these columns, cast to their types, from the first row on."""
         for block in self.stored_blocks(names):
             yield pyarrow.table([self.column(block, name) for name in names], names=names)
 
     def column(self, block: pyarrow.Table, name: str) -> pyarrow.ChunkedArray:
-        """Return a column of a stored block, cast to its type; NaN, by which pandas stores a missing value, is null."""
+        """Return a column of a stored block, cast to its type; NaN (a missing value in pandas) becomes null."""
         column, data_type = block.column(name), self.types[name]
         if pyarrow.types.is_null(data_type):
             return pyarrow.chunked_array([pyarrow.nulls(len(column))])
@@ -60,6 +60,6 @@ class Table:
 
 
 def strip_text(column: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:
-    """Strip whitespace around text, and replace each of NA_VALUES by null."""
+    """Strip surrounding whitespace; replace each of NA_VALUES by null."""
     text = pyarrow.compute.utf8_trim_whitespace(column)
     return pyarrow.compute.if_else(pyarrow.compute.is_in(text, pyarrow.array(NA_VALUES)), None, text)

@@ -1,4 +1,4 @@
-"""Chooses golden rows: real rows that show each class, each known category and a missing value where allowed."""
+"""Chooses golden rows: real rows that cover each class, each known category, and missing values where allowed."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +12,12 @@ POOL_ROWS = 4096  # real rows to choose from
 
 
 def choose_golden_rows(model: Model, codes: Codes, seed: int | np.random.Generator = 0) -> Golden:
-    """Choose rows from the codes (B, K) of real rows, and measure the logits that the model gives for them.
+    """Choose golden rows from the codes (B, K) of real rows, and compute their logits.
 
-    Greedy: always the row that shows most of what no chosen row shows yet; once nothing is new, random rows. The same
-    model, codes and seed give the same rows.
+    The choice is greedy: the next row is the one with the most values that no chosen row covers; when all values are
+    covered, rows are random. The same model, codes and seed give the same rows.
     """
-    # Sums depend on the number of BLAS threads: with one, the file has the same bits whatever the number of cores.
+    # Sums depend on the number of BLAS threads; with one, the file is bit-identical for any number of cores.
     with threadpool_limits(1, user_api="blas"):
         pool = codes[np.random.default_rng(seed).permutation(len(codes))[:POOL_ROWS]]
         values = _shown_values(model, pool)
@@ -32,7 +32,7 @@ def choose_golden_rows(model: Model, codes: Codes, seed: int | np.random.Generat
 
 
 def _shown_values(model: Model, codes: Codes) -> npt.NDArray[np.intp]:
-    """Return numbers of the values that each row shows: its class, its categories, whether a cell is missing."""
+    """Return an id for each value that a row covers: its class, its categories, whether a cell is missing."""
     shown = [model.logits(codes).argmax(axis=1)]
     for column, cells in zip(model.features.columns, codes.T, strict=True):
         if isinstance(column, Boolean | Category) or column.missing:

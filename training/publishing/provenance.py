@@ -1,4 +1,4 @@
-"""The provenance of a model: command, data, versions of libraries, git commit."""
+"""The provenance of a model: command, data, library versions, git commit."""
 
 import hashlib
 import platform
@@ -14,7 +14,7 @@ from npserve import __version__
 
 
 def collect_provenance(data: dict[str, Any], seed: int | None = None) -> dict[str, Any]:
-    """Return the provenance that the manifest records."""
+    """Return the provenance for the manifest."""
     return {
         "command": _command(),
         "seed": seed,
@@ -25,7 +25,7 @@ def collect_provenance(data: dict[str, Any], seed: int | None = None) -> dict[st
 
 
 def sha256_of(*arrays: np.ndarray) -> str:
-    """Return a digest of the type, shape and bytes of arrays."""
+    """Return a SHA-256 digest of the type, shape and bytes of arrays."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
@@ -41,7 +41,7 @@ def _command() -> str:
 
 
 def _commit() -> str | None:
-    """Return the commit of this program's own checkout, marked as dirty if files differ from it."""
+    """Return the commit of the checkout that this module is in, marked as dirty if files were modified."""
     checkout = Path(__file__).parents[2]
     if not (checkout / ".git").exists():
         return None

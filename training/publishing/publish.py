@@ -22,18 +22,18 @@ ROWS_PER_PASS = 4096
 
 
 def publish_arrays(models: Path, name: str, model: Model, x: npt.NDArray[Any], y: npt.NDArray[Any] | None) -> int:
-    """Publish a model with rows x (B, I) and, for its metrics, targets y (B,); return the version."""
+    """Publish a model with golden rows from x (B, I) and, given targets y (B,), metrics on x; return the version."""
     width = len(model.features)
     if x.ndim != 2 or x.shape[1] != width or not len(x):
-        raise TrainingError(f"expected rows of shape (n, {width}) to publish with, got {x.shape}")
+        raise TrainingError(f"x must have the shape (n, {width}) with at least one row, got {x.shape}")
     if x.dtype.kind not in "biuf":
-        raise TrainingError(f"expected numbers to publish with, got {x.dtype}")
+        raise TrainingError(f"x must hold numbers, got {x.dtype}")
     rows = read_numbers(x)
     if find_nonfinite(rows):
-        raise TrainingError("the rows to publish with hold NaN, infinity or numbers too large for float32")
+        raise TrainingError("x holds NaN, infinity or numbers too large for float32")
     with np.errstate(over="ignore", invalid="ignore"):
         if not all(np.isfinite(model.logits(chunk)).all() for chunk, _ in _chunks(rows, rows)):
-            raise TrainingError("the model can't be published: it gives NaN or infinity for these rows")
+            raise TrainingError("the model cannot be published: its outputs for x are NaN or infinite")
     metrics = {}
     if y is not None:
         targets = _check_values(y, rows) if model.task == "regression" else _check_classes(y, rows, model)
@@ -44,17 +44,17 @@ def publish_arrays(models: Path, name: str, model: Model, x: npt.NDArray[Any], y
 
 
 def class_labels(labels: Collection[Any] | None, classes: int) -> tuple[Label, ...]:
-    """Return labels as JSON values; without any, the classes are numbered."""
+    """Return labels as JSON values; without labels, the class numbers."""
     if labels is None:
         return tuple(range(classes))
     if not isinstance(labels, Collection) or isinstance(labels, str | bytes):
-        raise TrainingError(f"labels are a list of {classes} names, one for each output, got {type(labels).__name__}")
+        raise TrainingError(f"labels must be a list of {classes} names, one per output, got {type(labels).__name__}")
     if len(labels) != classes:
-        raise TrainingError(f"{len(labels)} labels for a model of {classes} outputs")
+        raise TrainingError(f"got {len(labels)} labels for a model with {classes} outputs")
     plain = tuple(label.item() if isinstance(label, np.generic) else label for label in labels)
     for number, label in enumerate(plain):
         if not isinstance(label, str | int | float) or label in (math.inf, -math.inf) or label != label:
-            raise TrainingError(f"labels[{number}] must be a text, a finite number or a truth value")
+            raise TrainingError(f"labels[{number}] must be a string, a finite number or a boolean")
     return plain
 
 
@@ -66,7 +66,7 @@ def _chunks(rows: Codes, y: npt.NDArray[Any]) -> Iterator[tuple[Codes, npt.NDArr
 def _check_values(y: npt.NDArray[Any], rows: Codes) -> npt.NDArray[np.float64]:
     values = y.ravel()
     if values.shape != (len(rows),) or values.dtype.kind not in "iuf" or not np.isfinite(values).all():
-        raise TrainingError(f"expected {len(rows)} finite numbers to publish with, got {y.dtype} of shape {y.shape}")
+        raise TrainingError(f"y must hold {len(rows)} finite numbers, got {y.dtype} of shape {y.shape}")
     return values.astype(np.float64)
 
 
@@ -74,8 +74,8 @@ def _check_classes(y: npt.NDArray[Any], rows: Codes, model: Model) -> npt.NDArra
     classes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] == model.network.outputs > 1 else y.ravel()
     whole = classes.dtype.kind in "biuf" and np.array_equal(classes, np.floor(classes))
     if classes.shape != (len(rows),) or not whole:
-        raise TrainingError(f"expected {len(rows)} class numbers to publish with, got {y.dtype} of shape {y.shape}")
+        raise TrainingError(f"y must hold {len(rows)} class numbers, got {y.dtype} of shape {y.shape}")
     if classes.min() < 0 or classes.max() >= model.network.outputs:
         last = model.network.outputs - 1
-        raise TrainingError(f"class numbers go from 0 to {last}, got {classes.min()} to {classes.max()}")
+        raise TrainingError(f"class numbers must be from 0 to {last}, got {classes.min()} to {classes.max()}")
     return classes.astype(np.intp)

@@ -1,5 +1,5 @@
-"""A published version over the rows of a whole file.
+"""Runs a published version on the rows of a file.
 
-In reading order: `blocks` (the rows of a file as a model takes them), `score_file` (scores, for `evaluate` and
+In reading order: `blocks` (the rows of a file as the codes of a model), `score_file` (metrics, for `evaluate` and
 `compare`), `predict_file` (writes predictions).
 """

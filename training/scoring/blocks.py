@@ -1,4 +1,4 @@
-"""The rows of a file, block by block, as the codes that a published model takes."""
+"""The rows of a file, block by block, as the codes of a published model."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from training.errors import TrainingError
 from training.files.npz import Arrays
 from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TIME_UTC, Table
 
-# The types that a column of a file may have for each kind; a column of nulls is always possible.
+# The accepted types of a file column for each kind; a column of nulls is accepted for every kind.
 ACCEPTED_TYPES = {
     "number": (INTEGER, FLOAT),
     "boolean": (BOOLEAN,),
@@ -29,10 +29,10 @@ INTEGER_PATTERN = re.compile(r"[-+]?[0-9]{1,18}(\.0*)?")
 
 
 def read_blocks(data: Arrays | Table, features: Features, kept: list[str]) -> Blocks:
-    """Yield the rows of a file block by block: their codes (B, K), and as stored the targets of arrays (B,), or the
-    columns `kept` of a table.
+    """Yield, block by block, the codes (B, K) of the rows, and the stored targets (B,) of arrays or columns `kept` of a
+    table.
 
-    Raises TrainingError where the model does not accept the rows.
+    Raises TrainingError if the model does not accept the rows.
     """
     return _array_blocks(data, features) if isinstance(data, Arrays) else _table_blocks(data, features, kept)
 
@@ -40,12 +40,12 @@ def read_blocks(data: Arrays | Table, features: Features, kept: list[str]) -> Bl
 def _array_blocks(arrays: Arrays, features: Features) -> Blocks:
     codes = array_codes(arrays.x)
     if codes.shape[1] != len(features):
-        raise TrainingError(f"the data have {codes.shape[1]} values a row, the model takes {len(features)}")
+        raise TrainingError(f"the data have {codes.shape[1]} values per row, the model expects {len(features)}")
     return Split(features, codes, arrays.y, np.arange(len(codes))).chunks()
 
 
 def _table_blocks(table: Table, features: Features, kept: list[str]) -> Blocks:
-    # A file may hold only some categories, which look like numbers or dates: they stay text.
+    # A file may hold only those categories that look like numbers or dates: read them as text, as in training.
     table = table.as_text(column.name for column in features.columns if isinstance(column, Category))
     for column in features.columns:
         _check_column(table, column)
@@ -63,13 +63,15 @@ def _check_column(table: Table, column: Column) -> None:
     if data_type is None:
         if not column.missing:
             names = ", ".join(table.types)
-            raise TrainingError(f"{table.path} has no column {column.name!r}, which the model takes; there are {names}")
+            raise TrainingError(
+                f"{table.path} has no column {column.name!r}, which the model requires; the columns are {names}"
+            )
     elif data_type not in ACCEPTED_TYPES[column.kind] and not pyarrow.types.is_null(data_type):
         raise TrainingError(f"{table.path}: column {column.name} holds {data_type} values; expected {column.expected}")
 
 
 def _column_cells(table: Table, stored: pyarrow.Table, column: Column) -> pyarrow.ChunkedArray:
-    """Return a column of the model: nulls if it is absent; categories that are integers as in training, 03 as 3."""
+    """Return the cells of a model column: nulls if the file lacks it; integer categories normalised, so 03 is 3."""
     if column.name not in table.types:
         return pyarrow.chunked_array([pyarrow.nulls(stored.num_rows)])
     cells = table.column(stored, column.name)
@@ -90,6 +92,6 @@ def _check_missing(table: Table, features: Features, codes: NDArray[Any], first_
         row, column = (int(i) for i in np.argwhere(missing)[0])
         name = features.columns[column].name
         raise TrainingError(
-            f"{table.path}, row {first_row + row}: {name} is missing, which training did not see: give a value,"
-            " or leave the row out"
+            f"{table.path}, row {first_row + row}: {name} is missing, but was never missing in training:"
+            " add a value or remove the row"
         )

@@ -1,4 +1,4 @@
-"""Predicts the rows of a file, block by block, into another file that is replaced atomically."""
+"""Predicts the rows of a file, block by block, and writes them to another file atomically."""
 
 import os
 from collections.abc import Iterator
@@ -24,17 +24,17 @@ WRITERS = {".csv": pyarrow.csv.CSVWriter, ".parquet": pyarrow.parquet.ParquetWri
 def predict_file(model: Model, data: Path, out: Path, delimiter: str | None, header: bool | None) -> int:
     """Write the rows of a file unchanged, followed by their predictions; return the number of rows.
 
-    A classification adds `prediction` and the `probability` of each class, a regression `prediction` alone.
-    On a TrainingError nothing is written.
+    A classification adds the columns `prediction` and `probability LABEL` for each class, a regression only
+    `prediction`. If TrainingError is raised, nothing is written.
     """
     if out.suffix.lower() not in WRITERS:
-        raise TrainingError(f"{out}: give a file that ends in {' or '.join(WRITERS)}")
+        raise TrainingError(f"{out}: unknown file type; expected {' or '.join(WRITERS)}")
     names = [column.name for column in model.features.columns]
     source = read_file(data, ReadOptions(names, others=False, delimiter=delimiter, header=header))
     added = ["prediction", *(f"probability {text(label)}" for label in model.labels)]
     own_names = list(source.types) if isinstance(source, Table) else []
     if duplicates := [name for name in added if name in own_names]:
-        raise TrainingError(f"{data} has a column {duplicates[0]!r} already: rename it")
+        raise TrainingError(f"{data} already has a column {duplicates[0]!r}: rename it")
     total = source.rows if isinstance(source, Table) else len(source.x)
     bar = tqdm(total=total, unit=" rows", unit_scale=True, disable=None, leave=False)
 
@@ -52,14 +52,14 @@ def predict_file(model: Model, data: Path, out: Path, delimiter: str | None, hea
 
 
 def _writable(column: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:
-    """Return a column as it can be written: pyarrow can read string views from Parquet, but not write them as CSV."""
+    """Cast string views to strings: pyarrow can read string views from Parquet, but cannot write them as CSV."""
     return column.cast(TEXT) if pyarrow.types.is_string_view(column.type) else column
 
 
 def _write_tables(out: Path, tables: Iterator[pyarrow.Table]) -> None:
-    """Write one table or more into a temporary file, which replaces `out` when it is complete and synced to the disk.
+    """Write at least one table to a temporary file, which replaces `out` once it is complete and synced to disk.
 
-    The writer needs the schema, which the first table has.
+    The schema is that of the first table.
     """
     try:
         with atomic_write(out) as temporary:

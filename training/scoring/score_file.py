@@ -1,4 +1,4 @@
-"""Runs published models over the rows of a file that have a target, and scores their predictions."""
+"""Runs published models on the rows of a file that have a target, and evaluates their predictions."""
 
 import tomllib
 from collections.abc import Iterator
@@ -20,12 +20,12 @@ from training.scoring.blocks import read_blocks
 
 
 def score_file(data: Arrays | Table, models: list[Model], target: str | None) -> list[EvaluationResult]:
-    """Run models of the same task over the rows of a file that have a target; return a result for each model."""
+    """Run models of the same task on the rows of a file that have a target; return a result for each model."""
     if isinstance(data, Table) and target is not None and any(isinstance(label, str) for label in models[0].labels):
         data = data.as_text([target])
     results = [evaluate_model(model, _chunks(data, model, target)) for model in models]
     if not len(results[0].targets):
-        raise TrainingError(f"no row has a value in the column {target!r} to compare with")
+        raise TrainingError(f"no row has a value in the target column {target!r}")
     return results
 
 
@@ -36,8 +36,8 @@ def _chunks(data: Arrays | Table, model: Model, target: str | None) -> Iterator[
         if isinstance(data, Arrays):
             yield codes, _encode_targets(stored.tolist(), model)
         elif not kept:
-            problem = f"has no column {target!r}" if target else "needs a --target"
-            raise TrainingError(f"{data.path} {problem} to compare with; there are {', '.join(data.types)}")
+            problem = f"has no target column {target!r}" if target else "needs --target, the column of true values"
+            raise TrainingError(f"{data.path} {problem}; the columns are {', '.join(data.types)}")
         else:
             cells = data.column(stored, kept[0])
             yield codes[cells.is_valid().to_numpy()], _encode_targets(cells.drop_null().to_pylist(), model)
@@ -47,18 +47,18 @@ def _encode_targets(values: list[Any], model: Model) -> NDArray[Any]:
     """Return class numbers, or the values of a regression."""
     if model.task == "regression":
         if not all(isinstance(value, int | float) for value in values):
-            raise TrainingError("the target holds what is not a number; the model is a regression")
+            raise TrainingError("the target column holds values that are not numbers; the model is a regression")
         return np.array(values, np.float32)
     classes = {text(label): number for number, label in enumerate(model.labels)}
     numbers = [classes.get(text(value)) if isinstance(value, str | int | float) else None for value in values]
     if None in numbers:
         unseen, labels = values[numbers.index(None)], ", ".join(list(classes)[:10])
-        raise TrainingError(f"the target {unseen!s} is no class of the model, which knows {labels}")
+        raise TrainingError(f"unknown class {unseen!s} in the target column; the classes of the model are {labels}")
     return np.array(numbers, np.intp)
 
 
 def target_of(models: Path, version: Version) -> str | None:
-    """Return the target column of a version that was trained on a table."""
+    """Return the target column of a version that was trained on a table, from its config.toml."""
     path = version_folder(models, version.name, version.number) / "config.toml"
     if not path.exists():
         return None

@@ -26,27 +26,27 @@ def test_columns_of_every_kind(tmp_path: Path) -> None:
     }
     assert data.features.dropped == ("id", "same", "empty", "name")
     for note in (
-        "column id is dropped: it numbers the rows",
-        "column same is dropped: all its values are the same",
-        "column empty is dropped: it has no values",
-        "column name is dropped: it names its row (40 different values in 40 rows)",
+        "column id dropped: it looks like a row number or an identifier (every value is a unique integer)",
+        "column same dropped: all values are the same",
+        "column empty dropped: all values are missing",
+        "column name dropped: it looks like an identifier (40 distinct values in 40 rows)",
     ):
         assert note in data.notes
     periods = {column.name: column.periods for column in data.features.columns if hasattr(column, "periods")}
     assert periods == {"day": ("year", "week"), "moment": ("year", "week", "day")}
 
 
-def test_a_category_of_ten_thousand_values(tmp_path: Path) -> None:
+def test_rare_values_of_a_large_category_are_encoded_as_unseen(tmp_path: Path) -> None:
     rows = [f"v{i if i < 9000 else i % 50},{'ab'[i % 2]}" for i in range(30_000)]
     (tmp_path / "data.csv").write_text("\n".join(["word,kind", *rows]))
     data = load_file(tmp_path / "data.csv")
     (word,) = data.features.columns
     assert isinstance(word, Category)
     assert set(word.categories) == {f"v{i}" for i in range(50)}
-    assert any("rare values are taken for unseen ones, 50 are kept" in note for note in data.notes)
+    assert any("rare values are encoded as unseen, 50 are kept" in note for note in data.notes)
 
 
-def test_only_the_training_part_decides(tmp_path: Path) -> None:
+def test_features_are_fitted_to_the_training_set_only(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text(CSV)
     before = load_file(tmp_path / "data.csv")
     lines = CSV.splitlines()
@@ -60,14 +60,14 @@ def test_only_the_training_part_decides(tmp_path: Path) -> None:
     ]
 
 
-def test_text_that_never_comes_twice_often_enough(tmp_path: Path) -> None:
+def test_text_without_frequent_values_is_dropped(tmp_path: Path) -> None:
     rows = [f"{i % 20_000},w{i % 20_000},{'yn'[i % 2]}" for i in range(60_000)]
     data = load_dataset(Config(data=write_csv(tmp_path / "t.csv", "a,word,y", rows), target="y"))
     assert [column.name for column in data.features.columns] == ["a"]
-    assert any("column word is dropped: none of its" in note for note in data.notes)
+    assert any("column word dropped: none of its" in note for note in data.notes)
 
 
-def test_whole_numbers_that_float32_can_not_tell_apart(tmp_path: Path) -> None:
+def test_integers_that_collapse_in_float32_give_a_note(tmp_path: Path) -> None:
     rows = [f"{2**62 + 1000 * (i * 7919 % 400)},{i % 13},{'yn'[i % 2]}" for i in range(400)]
     data = load_dataset(Config(data=write_csv(tmp_path / "t.csv", "far,a,y", rows), target="y"))
-    assert any("column far: in float32 only 1 of" in note for note in data.notes)
+    assert any("column far: rounding to float32 leaves only 1 of" in note for note in data.notes)

@@ -30,8 +30,8 @@ def test_constant_grids_are_zero(tmp_path: Path) -> None:
     assert not data.features.inputs(codes_of(data.train)).any()
 
 
-def test_what_no_training_row_lacks_no_other_may_lack(tmp_path: Path) -> None:
-    """The service would refuse such a row; so it can't test the model."""
+def test_rows_that_lack_a_required_value_are_dropped(tmp_path: Path) -> None:
+    """The service rejects rows that lack a value which all training rows have; the test set must not hold them."""
     rows = CSV.splitlines()
     for line in range(1, 21):
         changed = [*rows]
@@ -39,30 +39,32 @@ def test_what_no_training_row_lacks_no_other_may_lack(tmp_path: Path) -> None:
         (tmp_path / "data.csv").write_text("\n".join(changed))
         data = load_file(tmp_path / "data.csv")
         (width, _) = data.features.columns
-        left_out = "1 rows lack values that no training row lacks, and are left out" in data.notes
-        assert left_out != width.missing
-        assert sum(len(split) for split in (data.train, data.validation, data.test)) == 20 - left_out
+        dropped = "1 rows dropped: they lack values that all training rows have" in data.notes
+        assert dropped != width.missing
+        assert sum(len(split) for split in (data.train, data.validation, data.test)) == 20 - dropped
 
 
-def test_no_test_row_with_all_that_training_rows_have(tmp_path: Path) -> None:
-    """Whichever rows are held out: only they lack a value."""
+def test_a_test_set_without_complete_rows_is_refused(tmp_path: Path) -> None:
+    """The held-out rows, and only these, lack a value."""
     lines = [f"{number},{number % 3},{'ab'[number % 2]}" for number in range(20)]
     (tmp_path / "data.csv").write_text("\n".join(["width,height,kind", *lines]))
     for row in load_file(tmp_path / "data.csv").test.rows:
         lines[row] = "," + lines[row].partition(",")[2]
     (tmp_path / "data.csv").write_text("\n".join(["width,height,kind", *lines]))
-    with pytest.raises(TrainingError, match="every test row lacks a value that no training row lacks; another --seed"):
+    with pytest.raises(
+        TrainingError, match="every test row lacks a value that all training rows have; try another --seed"
+    ):
         load_file(tmp_path / "data.csv")
 
 
-def test_a_test_part_without_rows(tmp_path: Path, rng: np.random.Generator) -> None:
+def test_an_empty_test_set_is_refused(tmp_path: Path, rng: np.random.Generator) -> None:
     x, y = rng.integers(0, 255, (20, 2, 2), dtype=np.uint8), np.arange(20) % 2
     np.savez(tmp_path / "t.npz", x_train=x, y_train=y, x_test=x[:0], y_test=y[:0])
-    with pytest.raises(TrainingError, match="x_test has no rows: leave it out"):
+    with pytest.raises(TrainingError, match="x_test has no rows; leave it out"):
         load_dataset(Config(data=str(tmp_path / "t.npz")))
 
 
 @pytest.mark.parametrize("shape", [(0, 4), (0, 2, 2)])
-def test_arrays_without_rows(shape: tuple[int, ...]) -> None:
+def test_arrays_without_rows_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(TrainingError, match="the data have no rows"):
         array_codes(np.zeros(shape, np.uint8))

@@ -1,4 +1,4 @@
-"""Data as they also come: dates without an end, numbers next to nothing, names that mean something elsewhere."""
+"""Unusual data: placeholder dates, tiny numbers, names with special characters."""
 
 import tomllib
 from pathlib import Path
@@ -21,7 +21,7 @@ def _train(data: str, models: Path, *options: str) -> int:
     return main(["train", "--data", data, "--epochs", "2", "--layers", "8", "--models", str(models), *options])
 
 
-def test_dates_that_stand_for_never(tmp_path: Path, rng: np.random.Generator) -> None:
+def test_placeholder_dates_far_in_the_future(tmp_path: Path, rng: np.random.Generator) -> None:
     ends = ["9999-12-31", "2024-05-31"]
     rows = [f"{ends[i % 2]},{rng.normal():.3f},{'yn'[i % 2]}" for i in range(200)]
     assert (
@@ -32,7 +32,7 @@ def test_dates_that_stand_for_never(tmp_path: Path, rng: np.random.Generator) ->
     assert version.artifact.model.features.columns[0].kind == "date"
 
 
-def test_numbers_next_to_nothing(tmp_path: Path) -> None:
+def test_numbers_close_to_zero(tmp_path: Path) -> None:
     rows = [f"{10.0 ** -(i % 60):.3e},{'yn'[i % 2]}" for i in range(400)]
     data = load_dataset(Config(data=write_csv(tmp_path / "t.csv", "p,y", rows), target="y"))
     inputs = data.features.inputs(data.train.codes)
@@ -40,7 +40,7 @@ def test_numbers_next_to_nothing(tmp_path: Path) -> None:
     assert _train(str(tmp_path / "t.csv"), tmp_path / "m", "--target", "y") == 0
 
 
-def test_names_are_no_formulas_and_come_back_from_the_config(tmp_path: Path, rng: np.random.Generator) -> None:
+def test_names_with_special_characters_are_kept_in_report_and_config(tmp_path: Path, rng: np.random.Generator) -> None:
     rows = [f"{a:.3f},{'yn'[a > 0]}" for a in rng.normal(size=200).tolist()]
     data = write_csv(tmp_path / "t.csv", "a_$_or_$,t😀", rows)
     assert _train(data, tmp_path / "m", "--target", "t😀") == 0
@@ -49,13 +49,13 @@ def test_names_are_no_formulas_and_come_back_from_the_config(tmp_path: Path, rng
     assert main(["evaluate", "t", "--data", data, "--models", str(tmp_path / "m")]) == 0
 
 
-def test_a_question_ends_in_one_mark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_warning_ends_with_one_full_stop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [f"{i % 2},{'yn'[i % 2]}" for i in range(200)]
     _train(write_csv(tmp_path / "t.csv", "a,y", rows), tmp_path / "m", "--target", "y")
-    assert "will it be known when predictions are made?\n" in capsys.readouterr().out
+    assert "check that its value is known at prediction time.\n" in capsys.readouterr().out
 
 
-def test_a_checkpoint_of_another_version_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def fit() -> None:
         model = Sequential([Dense(1)])

@@ -19,7 +19,7 @@ from training import TrainingError
         ([str(i) for i in range(21)], "regression", ()),
     ],
 )
-def test_the_task_is_found_from_the_target(targets: list[str], task: str, labels: Any, tmp_path: Path) -> None:
+def test_the_task_is_detected_from_the_target(targets: list[str], task: str, labels: Any, tmp_path: Path) -> None:
     rows = [f"{i % 7}.5,{target}" for i, target in enumerate(targets * 8)]
     (tmp_path / "data.csv").write_text("\n".join(["a,kind", *rows]))
     data = load_file(tmp_path / "data.csv")
@@ -28,7 +28,7 @@ def test_the_task_is_found_from_the_target(targets: list[str], task: str, labels
     assert [type(label) for label in data.targets.labels] == [type(label) for label in labels]
 
 
-def test_the_task_can_be_told(tmp_path: Path) -> None:
+def test_the_task_can_be_set(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("a,kind\n" + "".join(f"{i % 7}.5,{i % 3}\n" for i in range(30)))
     data = load_file(tmp_path / "data.csv", task="regression")
     assert data.targets.task == "regression"
@@ -38,19 +38,19 @@ def test_the_task_can_be_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("task", "target", "message"),
     [
-        ("classification", "{i}.5", "the targets are not classes but fractions: try --task regression"),
-        ("regression", "w{i}", "the targets are not numbers, such as w0; a regression needs numbers"),
+        ("classification", "{i}.5", "the targets are fractions, not classes; use --task regression"),
+        ("regression", "w{i}", "the targets are not numbers, for example w0; use --task classification"),
         ("regression", "1e{i}9", "is NaN, infinite or too large for float32"),
     ],
 )
-def test_targets_that_do_not_fit_the_task(task: str, target: str, message: str, tmp_path: Path) -> None:
+def test_targets_that_do_not_fit_the_task_are_refused(task: str, target: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("a,kind\n" + "".join(f"{i}.5,{target.format(i=i)}\n" for i in range(9)))
     with pytest.raises(TrainingError, match=message):
         load_file(tmp_path / "data.csv", task=task)
 
 
-def test_rows_without_a_target_are_left_out(tmp_path: Path) -> None:
+def test_rows_without_a_target_are_dropped(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text(CSV + "1,2, ?\n3,4,\n")
     data = load_file(tmp_path / "data.csv")
     assert len(data.train.codes) == 20
-    assert data.notes == ["2 rows have no kind and are left out"]
+    assert data.notes == ["2 rows dropped: the target kind is missing"]

@@ -1,4 +1,4 @@
-"""Tests that tell chance from difference."""
+"""Statistical tests of the difference of two models."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from training.evaluation.comparison import compare_results
 from training.evaluation.scores import EvaluationResult
 
 
-def test_two_models_that_err_alike_differ_by_chance(rng: np.random.Generator) -> None:
+def test_equally_accurate_models_do_not_differ_significantly(rng: np.random.Generator) -> None:
     correct = rng.random(1000) < 0.9
     same = compare_results(classification_result(correct), classification_result(correct), "classification")
     assert (same.difference, same.p_value, same.chance) == (0, 1, True)
@@ -19,7 +19,7 @@ def test_two_models_that_err_alike_differ_by_chance(rng: np.random.Generator) ->
     assert few.interval[0] <= few.difference <= few.interval[1]
 
 
-def test_mcnemar_s_test_is_that_of_the_rows_that_differ() -> None:
+def test_mcnemar_s_test_uses_the_rows_on_which_the_models_differ() -> None:
     first = np.array([True] * 100 + [False] * 25 + [True] * 9 + [False] * 10)
     second = np.array([True] * 100 + [True] * 25 + [False] * 9 + [False] * 10)
     result = compare_results(classification_result(first), classification_result(second), "classification")
@@ -30,7 +30,7 @@ def test_mcnemar_s_test_is_that_of_the_rows_that_differ() -> None:
     assert not result.chance
 
 
-def test_the_closer_of_two_regressions_wins(rng: np.random.Generator) -> None:
+def test_the_regression_with_smaller_errors_is_significantly_better(rng: np.random.Generator) -> None:
     y = rng.normal(size=300)
 
     def model_result(noise: float) -> EvaluationResult:
@@ -48,8 +48,8 @@ def _errors(sizes: np.ndarray) -> EvaluationResult:
     return EvaluationResult(sizes.astype(np.float32)[:, None], np.square(sizes), np.zeros(len(sizes)))
 
 
-def test_the_verdict_on_a_regression_is_that_on_its_mean_error() -> None:
-    """One model is closer on half of the rows by little, the other on the other half by far."""
+def test_regressions_are_compared_by_mean_error_not_by_closer_rows() -> None:
+    """Each model is closer on half of the rows: one by a small, the other by a large difference."""
     first, second = np.tile([10.0, 1.0], 500), np.tile([1.0, 1.1], 500)
     result = compare_results(_errors(first), _errors(second), "regression")
     assert result.only_first == result.only_second == 500

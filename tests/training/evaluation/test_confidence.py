@@ -1,4 +1,4 @@
-"""Intervals that hold as often as they say."""
+"""Confidence intervals and their coverage."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def test_wilson_s_interval(successes: int, trials: int, expected: tuple[float, f
     np.testing.assert_allclose(wilson_interval(successes, trials), expected, atol=5e-5)
 
 
-def test_intervals_hold_the_truth_as_often_as_they_say(rng: np.random.Generator) -> None:
+def test_intervals_cover_the_true_value_at_the_stated_rate(rng: np.random.Generator) -> None:
     truth, held = 0.1 * 0.8 + 2.3 * 0.2, 0
     for _ in range(200):
         bounds = confidence_intervals(classification_result(rng.random(150) < 0.8), "classification")

@@ -8,7 +8,7 @@ from training.evaluation.importance import importance
 from training.fit import fit_model
 
 
-def test_what_matters_is_found_important(tmp_path: Path, rng: np.random.Generator) -> None:
+def test_informative_columns_have_the_highest_importance(tmp_path: Path, rng: np.random.Generator) -> None:
     path = tmp_path / "t.csv"
     rows = rng.normal(size=(600, 3))
     lines = [f"{a},{b},{c},{'yes' if 2 * a + b > 0 else 'no'}" for a, b, c in rows]

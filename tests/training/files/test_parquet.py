@@ -36,7 +36,7 @@ def test_parquet(tmp_path: Path) -> None:
         load_file(tmp_path / "nested.parquet")
 
 
-def test_damaged_and_empty_parquet(tmp_path: Path) -> None:
+def test_damaged_and_empty_parquet_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "data.parquet"
     table = pyarrow.table({"a": [i / 7 for i in range(30)], "kind": [0, 1, 2] * 10})
     pyarrow.parquet.write_table(table[:0], path)

@@ -1,4 +1,4 @@
-"""Files that can't be read are refused with one sentence."""
+"""Unreadable files are refused with a one-line error."""
 
 from pathlib import Path
 
@@ -18,34 +18,34 @@ from training.files.table import INTEGER, TEXT, ReadOptions, Table
     [
         ("data.csv", "", "is empty"),
         ("data.csv", "width,kind\n", "has a header but no rows"),
-        ("data.csv", "width,height\n1,2\n", "has no column 'kind'; there are width, height"),
-        ("data.csv", "kind\na\nb\na\nb\n", "has no column beside the target kind"),
+        ("data.csv", "width,height\n1,2\n", "has no column 'kind'; the columns are width, height"),
+        ("data.csv", "kind\na\nb\na\nb\n", "has no column besides the target kind"),
         ("data.csv", CSV + "1,2\n", "line 22: 2 values, but there are 3 columns"),
         ("data.csv", CSV + "1,2,odd,4\n", "line 22: 4 values, but there are 3 columns"),
-        ("data.csv", CSV + "inf,2,odd\n", "column width holds inf: infinity or a number too large for float32"),
-        ("data.csv", CSV + "1e39,2,odd\n", "column width holds 1e+39: infinity or a number too large"),
-        ("data.csv", CSV.replace("odd", "even"), "the targets are all even: there is nothing to tell apart"),
-        ("data.csv", CSV + "1,2,rare\n", "class 'rare' has one row only"),
+        ("data.csv", CSV + "inf,2,odd\n", "column width holds inf; expected finite numbers in the range of float32"),
+        ("data.csv", CSV + "1e39,2,odd\n", "column width holds 1e+39; expected finite numbers"),
+        ("data.csv", CSV.replace("odd", "even"), "all targets are even; at least two distinct values are required"),
+        ("data.csv", CSV + "1,2,rare\n", "class 'rare' has only one row"),
         ("data.csv", "width,kind\n1,\n2,?\n", "all values of the target kind are missing"),
         (
             "data.csv",
             "width,kind\n1,2024-01-01\n2,2024-01-02\n",
-            "the target kind holds dates, which can't be predicted",
+            "the target kind holds dates; only classes and numbers can be predicted",
         ),
-        ("data.csv", "width,kind\n" + "7,a\n7,b\n" * 9, "no column is left to learn from: column width is dropped"),
+        ("data.csv", "width,kind\n" + "7,a\n7,b\n" * 9, "no column is left to train on: column width dropped"),
         ("data.csv", "\n\n\n", "is empty"),
         (
             "data.csv",
             '"width,kind\n' + "1.5,a\n" * 30_000,
-            "line 1: field larger than field limit (131072): is a quote",
+            "line 1: field larger than field limit (131072): check for an unclosed quote",
         ),
-        ("data.csv", "a,a,kind\n1,2,x\n", "has two columns of the same name: a, a, kind"),
-        ("data.npz", "hello", "is not a .npz file, or damaged"),
+        ("data.csv", "a,a,kind\n1,2,x\n", "has duplicate column names: a, a, kind"),
+        ("data.npz", "hello", "is not a .npz file or is damaged"),
         ("data.parquet", "hello", "can't be read as Parquet"),
-        ("data.xls", "hello", "expected a file that ends in .npz, .csv, .parquet"),
+        ("data.xls", "hello", "unknown file type; expected .npz, .csv, .parquet"),
     ],
 )
-def test_files_that_can_not_be_used(name: str, content: str, message: str, tmp_path: Path) -> None:
+def test_invalid_files_are_refused(name: str, content: str, message: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(content)
     with pytest.raises(TrainingError) as caught:
         load_file(tmp_path / name, None if name == "data.npz" else "kind")
@@ -53,11 +53,13 @@ def test_files_that_can_not_be_used(name: str, content: str, message: str, tmp_p
     assert "\n" not in str(caught.value)
 
 
-def test_no_such_file_and_no_target(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_missing_target_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"nothing\.csv can't be read: No such file or directory"):
         load_file(tmp_path / "nothing.csv")
     (tmp_path / "data.csv").write_text(CSV)
-    with pytest.raises(TrainingError, match="name the column to predict with --target; there are width, height, kind"):
+    with pytest.raises(
+        TrainingError, match="set --target to the column to predict; the columns are width, height, kind"
+    ):
         load_file(tmp_path / "data.csv", None)
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(TrainingError, match="can't be read"):
@@ -65,7 +67,7 @@ def test_no_such_file_and_no_target(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["data.csv", "data.parquet"])
-def test_a_table_is_read_with_the_columns_that_are_asked_for(name: str, tmp_path: Path) -> None:
+def test_only_requested_columns_are_read(name: str, tmp_path: Path) -> None:
     content = pyarrow.table({"a": range(300), "b": range(300), "c": ["x", "y", "z"] * 100})
     if name == "data.csv":
         pyarrow.csv.write_csv(content, tmp_path / name)
@@ -75,14 +77,14 @@ def test_a_table_is_read_with_the_columns_that_are_asked_for(name: str, tmp_path
     assert isinstance(table, Table)
     assert list(table.types) == ["a", "b", "c"]
     assert (table.rows, table.types["a"], table.types["c"]) == (300, INTEGER, TEXT)
-    # The type of a column that nobody needs is not found out.
+    # The type of a column that is not needed is not inferred.
     assert table.types["b"] == (TEXT if name == "data.csv" else INTEGER)
     assert [set(block.column_names) for block in table.stored_blocks(["c", "a"])] == [{"a", "c"}]
     (block,) = table.blocks(["c", "a"])
     assert block.equals(content.select(["c", "a"]))
 
 
-def test_values_that_differ_late_in_a_column_decide_its_type(tmp_path: Path) -> None:
+def test_the_type_of_a_column_is_inferred_from_all_rows(tmp_path: Path) -> None:
     rows = [f"{i},{i},{i % 2}\n" for i in range(500)] + ["0.5,none,true\n"]
     (tmp_path / "data.csv").write_text("a,b,c\n" + "".join(rows))
     table = read_file(tmp_path / "data.csv")

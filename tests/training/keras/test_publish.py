@@ -49,19 +49,19 @@ def test_binary_and_regression_models_are_published(rng: np.random.Generator, tm
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"labels": [1.5, None, 2]}, r"labels\[1\] must be a text, a finite number or a truth value"),
-        ({"labels": [[1], [2], [3]]}, r"labels\[0\] must be a text"),
-        ({"labels": [0, 1, float("nan")]}, r"labels\[2\] must be a text"),
-        ({"labels": [b"a", b"b", b"c"]}, r"labels\[0\] must be a text"),
-        ({"labels": np.array([[1], [2], [3]])}, r"labels\[0\] must be a text"),
-        ({"labels": "abc"}, "labels are a list of 3 names, one for each output, got str"),
-        ({"labels": 5}, "labels are a list of 3 names, one for each output, got int"),
-        ({"labels": ["a", "b"]}, "2 labels for a model of 3 outputs"),
+        ({"labels": [1.5, None, 2]}, r"labels\[1\] must be a string, a finite number or a boolean"),
+        ({"labels": [[1], [2], [3]]}, r"labels\[0\] must be a string"),
+        ({"labels": [0, 1, float("nan")]}, r"labels\[2\] must be a string"),
+        ({"labels": [b"a", b"b", b"c"]}, r"labels\[0\] must be a string"),
+        ({"labels": np.array([[1], [2], [3]])}, r"labels\[0\] must be a string"),
+        ({"labels": "abc"}, "labels must be a list of 3 names, one per output, got str"),
+        ({"labels": 5}, "labels must be a list of 3 names, one per output, got int"),
+        ({"labels": ["a", "b"]}, "got 2 labels for a model with 3 outputs"),
         ({"x": [[1, 2, 3, 4], [1]]}, "x is ragged: its rows have different lengths"),
-        ({"x": np.zeros((0, 4))}, r"rows of shape \(n, 4\) to publish with, got \(0, 4\)"),
-        ({"x": 5}, r"to publish with, got \(\)"),
-        ({"x": [["a"] * 4]}, "expected numbers to publish with, got <U1"),
-        ({"y": ["a", "b"]}, "expected 2 class numbers to publish with, got <U1"),
+        ({"x": np.zeros((0, 4))}, r"x must have the shape \(n, 4\) with at least one row, got \(0, 4\)"),
+        ({"x": 5}, r"with at least one row, got \(\)"),
+        ({"x": [["a"] * 4]}, "x must hold numbers, got <U1"),
+        ({"y": ["a", "b"]}, "y must hold 2 class numbers, got <U1"),
     ],
 )
 def test_invalid_arguments_of_publish_are_rejected(arguments: Any, message: str, tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_invalid_arguments_of_publish_are_rejected(arguments: Any, message: str,
 
 
 @pytest.mark.parametrize(
-    ("weight", "message"), [(np.nan, "a weight is NaN or infinite"), (3e38, "it gives NaN or infinity for these rows")]
+    ("weight", "message"), [(np.nan, "a weight is NaN or infinite"), (3e38, "its outputs for x are NaN or infinite")]
 )
 def test_a_diverged_model_is_not_published(weight: float, message: str, tmp_path: Path) -> None:
     model = built_model()

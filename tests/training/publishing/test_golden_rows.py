@@ -23,7 +23,7 @@ Members = dict[str, np.ndarray]
 
 
 def _numbers(rng: np.random.Generator) -> tuple[Model, Codes]:
-    """Rows like those of digits: many columns are zero in most rows, one in all of them."""
+    """Rows like those of digits: most columns are zero in most rows, and one is zero in all rows."""
     rows = rng.integers(0, 16, (200, 20)) * (rng.random((200, 20)) < 0.2)
     rows[:, 7] = 0
     features = fit_grid(read_numbers(rows), np.arange(len(rows)))
@@ -126,8 +126,8 @@ def _read(model: Model, golden: Golden) -> Codes:
         pytest.param(_becomes(np.zeros_like), id="zeroed"),
     ],
 )
-def test_a_wrong_network_is_refused(make: Any, damage: Any) -> None:
-    rng = np.random.default_rng(0)  # always the same: a weight of a unit that is rarely active may be shown or not
+def test_a_damaged_network_is_refused(make: Any, damage: Any) -> None:
+    rng = np.random.default_rng(0)  # fixed: golden rows may or may not activate a unit that is rarely active
     model, codes = make(rng)
     raw = to_bytes(Artifact(model, choose_golden_rows(model, codes, rng)))
     from_bytes(raw, Path("model.npz"))
@@ -144,7 +144,7 @@ def test_a_wrong_network_is_refused(make: Any, damage: Any) -> None:
             from_bytes(buffer.getvalue(), Path("model.npz"))
 
 
-def test_rows_are_real_few_and_the_same_for_a_seed(rng: np.random.Generator) -> None:
+def test_golden_rows_are_real_distinct_and_reproducible(rng: np.random.Generator) -> None:
     model, codes = _regression(rng)
     golden, again = (choose_golden_rows(model, codes, np.random.default_rng(1)) for _ in range(2))
     real = [[float(f"{value:.1f}") for value in row] for row in codes.tolist()]
@@ -153,7 +153,7 @@ def test_rows_are_real_few_and_the_same_for_a_seed(rng: np.random.Generator) -> 
     assert golden.rows == again.rows
 
 
-def test_the_number_of_cores_changes_no_bit(rng: np.random.Generator) -> None:
+def test_the_file_is_bit_identical_for_any_number_of_threads(rng: np.random.Generator) -> None:
     network = make_network(rng, (784, 128, 10))
     model = Model(Features.plain(784), network, "classification", tuple("abcdefghij"))
     codes = read_numbers(rng.normal(size=(100, 784)))
@@ -164,7 +164,7 @@ def test_the_number_of_cores_changes_no_bit(rng: np.random.Generator) -> None:
     assert found[0] == found[1]
 
 
-def test_each_class_each_category_and_a_missing_value_is_shown(rng: np.random.Generator) -> None:
+def test_each_class_each_category_and_a_missing_value_are_covered(rng: np.random.Generator) -> None:
     model, codes = _table(rng)
     golden = choose_golden_rows(model, codes, rng)
     chosen = _read(model, golden)
@@ -185,7 +185,7 @@ def test_more_categories_than_rows(rng: np.random.Generator) -> None:
     assert len(np.unique(chosen[:, 2])) == 2
 
 
-def test_a_class_of_few_rows_among_many_is_shown(rng: np.random.Generator) -> None:
+def test_a_rare_class_is_covered(rng: np.random.Generator) -> None:
     model, rows = _numbers(rng)
     classes = model.logits(rows).argmax(axis=1)
     few = int(np.bincount(classes).argmax())

@@ -1,4 +1,4 @@
-"""evaluate, compare and predict: the rows of a file as the service would take them."""
+"""evaluate, compare and predict: the rows of a file are read as the service reads them."""
 
 import csv
 import json
@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def table(folder: Path) -> Path:
-    """A table of all kinds: number, number with gaps, category, boolean, date; and what depends on them."""
+    """A table with columns of each kind, one with missing values, and two targets that depend on them."""
     rng = np.random.default_rng(5)
     path = folder / "kinds.csv"
     with path.open("w", newline="") as file:
@@ -74,8 +74,8 @@ def test_compare(models: Path, table: Path, capsys: pytest.CaptureFixture[str]) 
     capsys.readouterr()
     assert main(["compare", "kinds", "stable", "1", *common]) == 0
     printed = capsys.readouterr().out
-    assert "accuracy of 1 against 2: +0." in printed
-    assert "more than chance." in printed
+    assert "accuracy of version 1 minus version 2: +0." in printed
+    assert ": statistically significant." in printed
     assert main(["compare", "kinds", "1", "2", *common, "--json"]) == 0
     compared = json.loads(capsys.readouterr().out)
     assert compared["versions"] == [1, 2]
@@ -84,7 +84,7 @@ def test_compare(models: Path, table: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.parametrize("name", ["kinds", "price"])
-def test_predict_writes_what_the_service_answers(name: str, models: Path, table: Path, tmp_path: Path) -> None:
+def test_predict_writes_the_predictions_of_the_service(name: str, models: Path, table: Path, tmp_path: Path) -> None:
     pyarrow.parquet.write_table(pyarrow.csv.read_csv(table), tmp_path / "rows.parquet", row_group_size=70)
     out = {".csv": tmp_path / "out.csv", ".parquet": tmp_path / "out.parquet"}
     for data, to in ((table, out[".parquet"]), (tmp_path / "rows.parquet", out[".csv"])):
@@ -119,14 +119,20 @@ def _cell(text: str, column: str) -> str | float | bool | None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("size", "width"), "has no column 'size', which the model takes; there are width, weight"),
+        (("size", "width"), "has no column 'size', which the model requires; the columns are width, weight"),
         (("\n", "\nbig,1,red,true,2024-01-01,large,1\n"), "column size holds string values; expected a number"),
-        (("\n", "\n,1,red,true,2024-01-01,large,1\n"), "row 1: size is missing, which training did not see"),
-        (("\n", "\n1,1,red,true,2024-01-01,huge,1\n"), "the target huge is no class of the model, which knows large"),
-        (("kind", "sort"), "has no column 'kind' to compare with; there are size, weight"),
+        (
+            ("\n", "\n,1,red,true,2024-01-01,large,1\n"),
+            "row 1: size is missing, but was never missing in training",
+        ),
+        (
+            ("\n", "\n1,1,red,true,2024-01-01,huge,1\n"),
+            "unknown class huge in the target column; the classes of the model are large",
+        ),
+        (("kind", "sort"), "has no target column 'kind'; the columns are size, weight"),
     ],
 )
-def test_rows_that_can_not_be_evaluated(
+def test_invalid_rows_are_refused_by_evaluate(
     change: tuple[str, str],
     message: str,
     models: Path,
@@ -143,7 +149,7 @@ def test_rows_that_can_not_be_evaluated(
     assert message in printed
 
 
-def test_a_column_that_may_be_missing_may_be_left_out(models: Path, table: Path, tmp_path: Path) -> None:
+def test_a_column_with_missing_values_in_training_may_be_absent(models: Path, table: Path, tmp_path: Path) -> None:
     whole = pyarrow.csv.read_csv(table)
     narrow = tmp_path / "narrow.parquet"
     pyarrow.parquet.write_table(whole.drop_columns(["weight", "kind"]), narrow)
@@ -155,19 +161,22 @@ def test_a_column_that_may_be_missing_may_be_left_out(models: Path, table: Path,
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["predict", "kinds", "--data", "rows.csv", "--out", "out.txt"], "out.txt: give a file that ends in .csv or"),
+        (
+            ["predict", "kinds", "--data", "rows.csv", "--out", "out.txt"],
+            "out.txt: unknown file type; expected .csv",
+        ),
         (["predict", "kinds", "--data", "rows.csv", "--out", "no/out.csv"], "no/out.csv can't be written: "),
         (["predict", "kinds", "--data", "none.csv", "--out", "out.csv"], "none.csv can't be read: No such file"),
         (["predict", "kinds", "--data", "bad.csv", "--out", "out.csv"], "row 301: size is missing"),
-        (["predict", "kinds", "--data", "done.csv", "--out", "out.csv"], "done.csv has a column 'prediction' already"),
+        (["predict", "kinds", "--data", "done.csv", "--out", "out.csv"], "done.csv already has a column 'prediction'"),
         (["predict", "nobody", "--data", "rows.csv", "--out", "out.csv"], "unknown model 'nobody'"),
         (["evaluate", "kinds", "--version", "9", "--data", "rows.csv"], "unknown version 9 of kinds"),
-        (["evaluate", "kinds", "--data", "rows.npz"], "the data have 3 values a row, the model takes 6"),
-        (["evaluate", "kinds", "--data", "digits"], "digits: expected a file that ends in .npz, .csv, .parquet"),
+        (["evaluate", "kinds", "--data", "rows.npz"], "the data have 3 values per row, the model expects 6"),
+        (["evaluate", "kinds", "--data", "digits"], "digits: unknown file type; expected .npz, .csv, .parquet"),
         (["compare", "kinds", "1", "best", "--data", "rows.csv"], "unknown version 'best' of kinds"),
     ],
 )
-def test_what_can_not_be_done_is_said_and_leaves_nothing(
+def test_invalid_arguments_give_an_error_and_leave_no_files(
     arguments: list[str],
     message: str,
     models: Path,
@@ -191,7 +200,7 @@ def test_what_can_not_be_done_is_said_and_leaves_nothing(
 
 
 @pytest.mark.parametrize(
-    ("trained", "asked"),
+    ("trained", "requested"),
     [
         (["01", "02", "A3"], ["01", "02"]),
         (["True", "False", "Maybe"], ["True", "False"]),
@@ -199,23 +208,23 @@ def test_what_can_not_be_done_is_said_and_leaves_nothing(
         (["1", "2", "3"], ["1.0", "02"]),
     ],
 )
-def test_categories_are_what_training_took_them_for(
-    trained: list[str], asked: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_categories_are_read_as_in_training(
+    trained: list[str], requested: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A new file that happens to hold only some categories does not make numbers or dates of them."""
+    """A new file that holds only some of the categories is not read as numbers or dates."""
     rows = [f"{trained[i % 3]},{i % 7 / 3:.4f},{trained[i % 3]}x\n" for i in range(90)]
     (tmp_path / "old.csv").write_text("code,a,kind\n" + "".join(rows))
     common = ["--models", str(tmp_path / "models")]
     options = ["--name", "codes", "--target", "kind", "--layers", "16", "--epochs", "150", "--force"]
     assert main(["train", "--data", str(tmp_path / "old.csv"), *options, *common]) == 0
-    new = "".join(f"{asked[i % 2]},{i % 7 / 3:.4f},{trained[i % 2]}x\n" for i in range(20))
+    new = "".join(f"{requested[i % 2]},{i % 7 / 3:.4f},{trained[i % 2]}x\n" for i in range(20))
     (tmp_path / "new.csv").write_text("code,a,kind\n" + new)
     capsys.readouterr()
     assert main(["evaluate", "codes", "--data", str(tmp_path / "new.csv"), "--json", *common]) == 0
     assert json.loads(capsys.readouterr().out)["metrics"]["accuracy"] == 1
 
 
-def test_labels_are_what_training_took_them_for(tmp_path: Path) -> None:
+def test_labels_are_read_as_in_training(tmp_path: Path) -> None:
     rows = [f"{i % 3 + i % 7 / 90:.4f},{['01', '02', 'A3'][i % 3]}\n" for i in range(90)]
     (tmp_path / "old.csv").write_text("a,kind\n" + "".join(rows))
     common = ["--models", str(tmp_path / "models")]
@@ -225,7 +234,9 @@ def test_labels_are_what_training_took_them_for(tmp_path: Path) -> None:
     assert main(["evaluate", "codes", "--data", str(tmp_path / "new.csv"), *common]) == 0
 
 
-def test_dates_are_no_categories(models: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_dates_are_refused_as_categories(
+    models: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     whole = pyarrow.csv.read_csv(table)
     moved = whole.set_column(2, "color", whole.column("day"))
     pyarrow.parquet.write_table(moved, tmp_path / "bad.parquet")
@@ -233,8 +244,8 @@ def test_dates_are_no_categories(models: Path, table: Path, tmp_path: Path, caps
     assert "column color holds timestamp[us] values; expected a string, a num" in capsys.readouterr().err
 
 
-def test_predict_leaves_the_rows_as_they_are(models: Path, table: Path, tmp_path: Path) -> None:
-    """Not even the columns of the model are written otherwise; spaces and words for nothing stay."""
+def test_predict_writes_the_rows_unchanged(models: Path, table: Path, tmp_path: Path) -> None:
+    """This includes the columns of the model, surrounding spaces and markers of missing values."""
     with table.open(newline="") as file:
         header, *rows = csv.reader(file)
     added = ["00001", "12345678901234567891", " a", "?"]
@@ -249,7 +260,7 @@ def test_predict_leaves_the_rows_as_they_are(models: Path, table: Path, tmp_path
     assert pyarrow.parquet.read_table(tmp_path / "out.parquet").column("zip").to_pylist() == ["00001"] * ROWS
 
 
-def test_predict_leaves_the_columns_of_parquet_as_they_are(models: Path, table: Path, tmp_path: Path) -> None:
+def test_predict_writes_the_columns_of_parquet_unchanged(models: Path, table: Path, tmp_path: Path) -> None:
     whole = pyarrow.csv.read_csv(table)
     whole = whole.set_column(2, "color", whole.column("color").dictionary_encode())
     whole = whole.append_column("id", pyarrow.array([2**64 - 1] * ROWS, pyarrow.uint64()))
@@ -263,8 +274,7 @@ def test_predict_leaves_the_columns_of_parquet_as_they_are(models: Path, table: 
     assert str(2**64 - 1) in (tmp_path / "out.csv").read_text()
 
 
-def test_names_of_the_model_make_a_header(tmp_path: Path) -> None:
-    """Whatever the others look like."""
+def test_a_line_with_a_column_name_of_the_model_is_a_header(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("2019,2020,kind\n" + "".join(f"{i}.5,x{i % 3},{i % 3}\n" for i in range(60)))
     common = ["--data", str(tmp_path / "data.csv"), "--models", str(tmp_path / "models")]
     assert main(["train", *common, "--target", "kind", "--name", "years", "--epochs", "1", "--force"]) == 0
@@ -276,7 +286,7 @@ def test_names_of_the_model_make_a_header(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("out", ["out.csv", "out.parquet"])
-def test_no_rows_give_an_empty_file(out: str, models: Path, table: Path, tmp_path: Path) -> None:
+def test_a_file_without_rows_gives_an_empty_file(out: str, models: Path, table: Path, tmp_path: Path) -> None:
     whole = pyarrow.csv.read_csv(table)
     views = whole.set_column(2, "color", whole.column("color").cast(pyarrow.string_view()))
     for rows in (0, 5):
@@ -289,7 +299,7 @@ def test_no_rows_give_an_empty_file(out: str, models: Path, table: Path, tmp_pat
         assert written.column_names == [*whole.column_names, "prediction", "probability large", "probability small"]
 
 
-def test_a_reader_that_leaves_ends_it_quietly(models: Path, table: Path) -> None:
+def test_a_closed_pipe_ends_the_command_without_a_traceback(models: Path, table: Path) -> None:
     arguments = ["evaluate", "kinds", "--data", str(table), "--models", str(models)]
     with subprocess.Popen(
         [sys.executable, "-m", "training", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
