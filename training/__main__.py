@@ -67,7 +67,7 @@ def _add_train(commands: Any) -> None:
 
 
 def _add_publishing(group: Any) -> None:
-    group.add_argument("--name", help="name of the model (default: the name of the data file without its suffix)")
+    group.add_argument("--name", help="name of the model (default: data file name without suffix, in lower case)")
     _add_models(group)
     group.add_argument(
         "--force", action="store_true", help="make the new version stable even if its test metric is worse"

@@ -1,4 +1,4 @@
-"""Errors of training that users see: one sentence with the problem and, where there is one, the remedy."""
+"""Errors that users of training see: the message states the problem and, if possible, the remedy."""
 
 
 class TrainingError(ValueError):

@@ -35,7 +35,7 @@ class EvaluationResult:
 
 
 def evaluate_model(model: Model, chunks: Iterable[tuple[NDArray[Any], NDArray[Any]]]) -> EvaluationResult:
-    """Run a model over chunks of codes (B, K) and targets (B,)."""
+    """Run a model on chunks of codes (B, K) and targets (B,)."""
     columns = zip(*(_evaluate_chunk(model, codes, y) for codes, y in chunks), strict=True)
     return EvaluationResult(*map(np.concatenate, columns))
 
