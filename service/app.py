@@ -76,13 +76,13 @@ views = Views()  # for operators
 TEXTS = ["text/plain", "application/openmetrics-text"]
 
 
-@views.route("/metrics", "Prometheus metrics of all workers", None, texts=TEXTS)
+@views.route("/metrics", "Get Prometheus metrics of all workers", None, texts=TEXTS)
 def _scrape(service: Service) -> ResponseReturnValue:
     body, content_type = service.metrics.render(request.headers.get("Accept", ""))
     return Response(body, content_type=content_type)
 
 
-@views.route("/livez", "Liveness: the process responds", record(status={"const": "alive"}))
+@views.route("/livez", "Check whether the process is alive", record(status={"const": "alive"}))
 def _livez(_: Service) -> ResponseReturnValue:
     return {"status": "alive"}
 
@@ -90,8 +90,8 @@ def _livez(_: Service) -> ResponseReturnValue:
 _READY = record(status={"const": "ready"})
 
 
-@views.route("/ping", "Readiness, for Amazon SageMaker", _READY, NOT_READY)
-@views.route("/readyz", "Readiness: a stable version is loaded", _READY, NOT_READY)
+@views.route("/ping", "Check readiness (SageMaker)", _READY, NOT_READY)
+@views.route("/readyz", "Check whether a model is ready to serve", _READY, NOT_READY)
 def _readyz(service: Service) -> ResponseReturnValue:
     catalogue = service.catalogue
     if catalogue.ready:

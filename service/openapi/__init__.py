@@ -1,1 +1,1 @@
-"""How the API describes itself: `document` makes /openapi.json, `views` serves it, and the page of /docs."""
+"""The API description: `document` builds the OpenAPI document, `views` serves it and the reference page at /docs."""

@@ -1,6 +1,6 @@
-"""The service in OpenAPI 3.1: every route, with the features of what is served now, and examples that work.
+"""The OpenAPI 3.1 document: every route, with the schemas of the models served now and working examples.
 
-Handlers are described where they stand (`service.views`), and codecs describe themselves (`describe`).
+Each handler declares its own description (`service.views`), and each codec describes its requests (`describe`).
 """
 
 import re
@@ -19,23 +19,22 @@ from service.views import View
 JSON = "application/json"
 _SEGMENT = re.compile(r"<(\w+)>")
 ABOUT = (
-    "Predictions of small neural networks. Every answer carries X-Request-ID, and a prediction says in X-Model-Name "
-    "and X-Model-Version which model gave it. Bodies may be compressed, with gzip or deflate. Errors are JSON: error "
-    "is a sentence, and npserve's own routes add details, which name every place that is wrong."
+    "Predictions from small neural networks. Every response has the header X-Request-ID; a prediction also names its "
+    "model in X-Model-Name and X-Model-Version. Request bodies may be compressed with gzip or deflate. Errors are JSON "
+    "objects with a message in error; the native API adds details, a list with the location of each problem."
 )
 LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
 INFO = {"title": "npserve", "version": "1", "description": ABOUT, "license": LICENSE}
 
 
 class Target(NamedTuple):
-    """Values for the segments of a route, and the endpoint that then answers."""
+    """Values for the segments of a route, and the endpoint that they select."""
 
     segments: Mapping[str, str]
     endpoint: Endpoint
 
     @property
     def label(self) -> str:
-        """Name it in a list."""
         return " ".join(self.segments.values()) or self.endpoint.version.name
 
     def path(self, template: str) -> str:
@@ -44,13 +43,13 @@ class Target(NamedTuple):
 
 
 def openapi(catalogue: Catalogue, views: Sequence[View]) -> dict[str, Any]:
-    """Describe the service as it is at this moment."""
+    """Return the OpenAPI document for the current catalogue."""
     schemas, examples = {"error": Codec.error}, {}
     for codec in CODECS:
         schemas[f"{codec.name}.error"] = codec.error
         for endpoint in catalogue.endpoints.values():
             described, name = endpoint.codecs[codec].describe(), _component(codec, endpoint)
-            # "answer" is in the names that clients made from the document have.
+            # Clients generated from the document have "answer" in their type names.
             schemas |= {f"{name}.request": described.request, f"{name}.answer": described.response}
             examples[name] = {"value": described.example}
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
@@ -60,14 +59,14 @@ def openapi(catalogue: Catalogue, views: Sequence[View]) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": INFO,
-        "tags": [{"name": codec.name, "description": codec.title} for codec in CODECS],
+        "tags": [{"name": codec.name, "description": codec.title} for codec in (*CODECS, Codec)],
         "paths": paths,
         "components": {"schemas": schemas, "examples": examples},
     }
 
 
 def targets(catalogue: Catalogue, template: str) -> Iterator[Target]:
-    """Yield the possible values for the segments of a route."""
+    """Yield the valid values for the segments of a route."""
     segments = _SEGMENT.findall(template)
     for (name, number), endpoint in catalogue.endpoints.items():
         aliases = [alias for alias, named in catalogue.models[name].aliases.items() if named == number]
@@ -102,21 +101,21 @@ def _operation(view: View, found: list[Target]) -> dict[str, Any]:
 
 
 def _prediction(codec: type[Codec], found: list[Target]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Describe the request and the successful response."""
+    """Describe the request body and the successful response of a prediction."""
     names = {target.label: _component(codec, target.endpoint) for target in found}
     examples = {label: {"$ref": f"#/components/examples/{name}"} for label, name in names.items()}
     binary = {codec.binary: {"schema": STRING | {"format": "binary"}}} if codec.binary else {}
     request = {JSON: {"schema": _any_of(names.values(), "request"), "examples": examples}, **binary}
     response = {JSON: {"schema": _any_of(names.values(), "answer")}, **binary}
-    success = {"200": {"description": "Predictions.", "content": response}}
+    success = {"200": {"description": "The predictions.", "content": response}}
     return {"requestBody": {"required": True, "content": request}}, success
 
 
 def _view(view: View) -> dict[str, Any]:
-    """Describe the successful response."""
+    """Describe the successful response of a handler; it has none if every request is rejected."""
     content = {JSON: {"schema": view.schema}} if view.schema else {}
     content |= {text: {"schema": STRING} for text in view.texts}
-    return {"200": {"description": view.summary, "content": content}} if content else {}
+    return {"200": {"description": "Success.", "content": content}} if content else {}
 
 
 def _parameter(word: str, known: list[str]) -> dict[str, Any]:
@@ -125,6 +124,6 @@ def _parameter(word: str, known: list[str]) -> dict[str, Any]:
 
 
 def _any_of(names: Iterable[str], part: str) -> JsonSchema:
-    """Describe what is like this part of one of the components; where nothing is served, anything."""
+    """Describe a value that matches this part of any of the components; without components, any value."""
     references = [{"$ref": f"#/components/schemas/{name}.{part}"} for name in dict.fromkeys(names)]
     return {"anyOf": references} if len(references) > 1 else dict(*references)

@@ -1,4 +1,4 @@
-"""/openapi.json for programs, and /docs for people: a page that loads nothing from elsewhere."""
+"""The OpenAPI document at /openapi.json, and a self-contained reference page at /docs."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ views = Views()
 
 
 class Example(NamedTuple):
-    """A request that works; the body is None where there is none."""
+    """A request that succeeds; a GET has no body."""
 
     label: str
     path: str
     body: Any
 
 
-@views.route("/docs", "Every route, to read and to try", None, texts=["text/html"])
+@views.route("/docs", "Get the interactive API reference", None, texts=["text/html"])
 def _docs(service: Service) -> ResponseReturnValue:
     catalogue = service.catalogue
     sections = defaultdict(list)
@@ -32,10 +32,12 @@ def _docs(service: Service) -> ResponseReturnValue:
         sections[view.codec.title].append((view, [*_examples(view, catalogue)]))
     shown = next(view for entries in sections.values() for view, examples in entries if examples)
     models = {name: served.stable.artifact.model for name, served in catalogue.models.items() if served.stable}
-    return render_template("docs.html", about=ABOUT, models=models, sections=sections, shown=shown)
+    return render_template(
+        "docs.html", about=ABOUT, models=models, sections=sections, shown=shown, predictions=ROUTES.keys()
+    )
 
 
-@views.route("/openapi.json", "The same for programs", OBJECT)
+@views.route("/openapi.json", "Get the OpenAPI document", OBJECT)
 def _openapi(service: Service) -> ResponseReturnValue:
     return openapi(service.catalogue, service.views)
 

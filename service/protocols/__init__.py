@@ -1,10 +1,11 @@
-"""What bodies mean: a room for each protocol, and the table of their routes.
+"""The protocols: one sub-package each with the format of its requests and responses, and the table of routes.
 
-Shared by all, in reading order: `codec` (the interface), `body` (bytes, encodings, JSON), `rows` (validation),
-`fast_json` (numbers straight into an array), `npy` (NumPy's format), `json_schema`. The codecs decide what a request
-means and know nothing of what is served; the views beside them show it, and so stand above `service.prediction`.
+Shared modules, in reading order: `codec` (the interface), `body` (decompression, content types, JSON), `rows`
+(validation), `fast_json` (numbers parsed directly into an array), `npy` (NumPy's file format), `json_schema`. Codecs
+interpret requests and do not depend on the catalogue; `views` modules present the catalogue, and so are a layer above
+`service.prediction`.
 
-To add a protocol is to add a folder with a `Codec`, and a row for each of its routes.
+To add a protocol, add a sub-package with a `Codec`, and a row for each of its routes.
 """
 
 import re
@@ -18,10 +19,10 @@ from service.protocols.tensorflow.codec import TensorFlowCodec
 
 __all__ = ["CODECS", "ROUTES", "Codec", "DecodedRequest", "EncodedResponse", "Route", "find_route"]
 
-# The templates name the routes in the metrics; a segment in brackets is looked up in the catalogue.
+# The metrics label routes with these templates; segments in brackets are looked up in the catalogue.
 ROUTES: dict[str, type[Codec]] = {
     "/predict": NativeCodec,
-    "/invocations": NativeCodec,  # SageMaker's name for it
+    "/invocations": NativeCodec,  # SageMaker's name for /predict
     "/models/<name>/predict": NativeCodec,
     "/models/<name>/versions/<version>/predict": NativeCodec,
     "/models/<name>/aliases/<alias>/predict": NativeCodec,
@@ -36,16 +37,16 @@ _PATTERNS = {template: re.compile(re.sub(r"<(\w+)>", r"(?P<\1>[^/:]+)", template
 
 
 class Route(NamedTuple):
-    """A template that a path matches, its codec, and the segments that name the version."""
+    """The template that a path matches, its codec, and the path segments that name the version."""
 
     template: str
     codec: type[Codec]
     segments: dict[str, Any]
 
 
-@lru_cache(1024)  # the same paths are requested again and again
+@lru_cache(1024)  # clients request the same few paths
 def find_route(path: str) -> Route | None:
-    """Return where a POST to this path makes a prediction, or None."""
+    """Return the prediction route for a POST to this path, or None."""
     for template, pattern in _PATTERNS.items():
         if match := pattern.fullmatch(path):
             return Route(template, ROUTES[template], {"name": None, **match.groupdict()})

@@ -1,4 +1,4 @@
-"""The bytes of a body: read, unpacked where they are compressed, parsed where they are JSON; and how many are taken."""
+"""The bytes of a request body: read, decompressed and parsed within size limits."""
 
 import zlib
 from typing import IO, Any
@@ -8,60 +8,62 @@ import orjson
 from service.errors import Malformed, NotJSON, TooLarge, WrongContentType
 from service.prediction.messages import Headers, Request, content_type
 
-# zlib's words for the two formats; "deflate" is zlib's own in HTTP (RFC 9110, 8.4.1.2).
+# The `wbits` argument of zlib for each format; HTTP's "deflate" is the zlib format (RFC 9110, 8.4.1.2).
 ENCODINGS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
-MAX_MEMBERS = 16  # of gzip, one after the other (RFC 1952, 2.2): each is a copy of all that follow it
+MAX_MEMBERS = 16  # of a gzip body (RFC 1952, 2.2): each member copies all bytes after it
 
 
 def read_stream(stream: IO[bytes], max_bytes: int) -> bytes:
-    """Read a body from a WSGI server, at most so many bytes of it. Raises Malformed."""
+    """Read at most `max_bytes` of a body from a WSGI server. Raises Malformed."""
     try:
         return stream.read(max_bytes)
-    # Each server has its own exceptions for malformed chunks and for a client that is gone.
+    # Each server raises its own exceptions for malformed chunks and for a disconnected client.
     except Exception as error:
-        raise Malformed("the body is cut short, or not in chunks as RFC 9112 has them") from error
+        raise Malformed("the body is incomplete, or its chunked encoding is malformed (RFC 9112)") from error
 
 
 def unpack(request: Request, limit: int) -> bytes | bytearray:
-    """Return the body, decompressed; neither form may have more bytes than `limit`. Raises RequestError."""
+    """Return the decompressed body; `limit` applies to its size before and after. Raises RequestError."""
     body = request.body
     encoding = (request.headers.get("content-encoding") or "identity").strip().lower()
     if len(body) <= limit and encoding != "identity":
         if encoding not in ENCODINGS:
-            raise WrongContentType(f"the body is encoded as {encoding[:100]}: send it plain, gzip or deflate")
+            raise WrongContentType(f"unsupported Content-Encoding {encoding[:100]}: use gzip, deflate or none")
         body = _inflate(body, ENCODINGS[encoding], limit)
     if len(body) > limit:
-        raise TooLarge(f"the body is larger than {limit} bytes: send fewer rows at a time")
+        raise TooLarge(f"the body is larger than {limit} bytes: send fewer rows per request")
     return body
 
 
 def _inflate(body: bytes | bytearray, window: int, limit: int) -> bytes:
-    """Decompress at most one byte more than the limit: a bomb never unfolds."""
+    """Decompress at most one byte more than the limit, so that a decompression bomb is never expanded."""
     plain = b""
     for _ in range(MAX_MEMBERS if window == ENCODINGS["gzip"] else 1):
         stream = zlib.decompressobj(window)
         try:
             plain += stream.decompress(body, limit + 1 - len(plain))
         except zlib.error as error:
-            raise Malformed(f"the body does not decompress: {error}") from error
+            raise Malformed(f"the body cannot be decompressed: {error}") from error
         if len(plain) > limit:
             return plain
         if not stream.eof:
-            raise Malformed("the compressed body is cut short")
+            raise Malformed("the compressed body is truncated")
         if not (body := stream.unused_data):
             return plain
-    raise Malformed("bytes follow the compressed body")
+    raise Malformed("unexpected bytes after the compressed body")
 
 
 def check_json(headers: Headers, *others: str) -> None:
-    """Refuse a body that says that it is something else than JSON, or one of these."""
+    """Raise WrongContentType unless the content type is absent, JSON or one of `others`."""
     given = content_type(headers)
     if given not in ("", "application/json", *others):
-        raise WrongContentType(f"the body is sent as {given[:100]}: send the header Content-Type: application/json")
+        raise WrongContentType(
+            f"unsupported Content-Type {given[:100]}: send the header Content-Type: application/json"
+        )
 
 
 def parse_json(body: bytes | bytearray) -> Any:
-    """Parse strictly: NaN, Infinity, 1e400, bad UTF-8 and endless nesting are no JSON."""
+    """Parse strictly: NaN, Infinity, 1e400, invalid UTF-8 and excessive nesting are errors. Raises NotJSON."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:

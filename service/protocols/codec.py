@@ -1,4 +1,4 @@
-"""The interface of a protocol: how bodies are decoded, responses encoded, errors written, and all of it described."""
+"""The interface of a protocol: decode requests, encode responses and errors, and describe both in JSON Schema."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,20 +18,21 @@ from service.settings import Settings
 from store import Version
 
 JSON_HEADERS = {"Content-Type": "application/json"}
-# The statuses of errors in OpenAPI.
+# The error responses of a prediction, in OpenAPI.
 STATUSES = {
-    400: "The body is not JSON, or not what its headers say.",
-    404: "There is no such model, version or alias.",
-    408: "The body took too long to come.",
-    413: "Too many bytes or rows.",
-    415: "A Content-Type or Content-Encoding that is not taken.",
-    503: "Nothing of it could be loaded (yet), too many requests wait for it, or too much is asked; see Retry-After.",
+    400: "The body is not valid JSON, or does not match its headers.",
+    404: "Unknown model, version or alias.",
+    408: "The request body was not received in time.",
+    413: "The request has too many bytes or rows.",
+    415: "The Content-Type or Content-Encoding is not supported.",
+    503: "No version of the model is loaded, too many requests wait for it, or too much is requested at once; "
+    "see Retry-After.",
 }
 
 
-@dataclass(slots=True)  # made in less time than a NamedTuple
+@dataclass(slots=True)  # faster to create than a NamedTuple
 class DecodedRequest:
-    """The codes (B, K) of the rows of a request, and the options that the codec needs to encode its response."""
+    """The codes (B, K) of the rows of a request, and the options that the codec needs to encode the response."""
 
     codes: Codes
     options: Any = None
@@ -39,14 +40,14 @@ class DecodedRequest:
 
 @dataclass(slots=True)
 class EncodedResponse:
-    """The body of a response, and headers besides those that every response has."""
+    """The body of a response, and its headers in addition to those of every response."""
 
     body: bytes
     headers: Mapping[str, str] = field(default_factory=lambda: JSON_HEADERS)
 
 
 class CodecDescription(NamedTuple):
-    """A codec for one version in JSON Schema, with a request that works."""
+    """The JSON Schemas of the requests and responses of one version, and an example request that succeeds."""
 
     request: JsonSchema
     response: JsonSchema
@@ -54,14 +55,14 @@ class CodecDescription(NamedTuple):
 
 
 class Codec:
-    """One protocol for one version, made when the version is loaded. It keeps nothing of a request.
+    """One protocol for one version, created when the version is loaded. It holds no state between requests.
 
-    The base class itself stands for the routes that belong to no protocol.
+    The base class represents the routes that belong to no protocol.
     """
 
-    name: ClassVar[str] = "service"  # in the metrics
-    title: ClassVar[str] = "The service"  # for people
-    binary: ClassVar[str | None] = None  # the content type of requests and responses beside JSON
+    name: ClassVar[str] = "service"  # a label in the metrics
+    title: ClassVar[str] = "Service"  # a heading in the documentation
+    binary: ClassVar[str | None] = None  # the content type accepted and returned besides JSON
     statuses: ClassVar[dict[int, str]] = STATUSES
     error: ClassVar[JsonSchema] = record(error=STRING)
 
@@ -70,34 +71,32 @@ class Codec:
 
     @staticmethod
     def is_binary(headers: Headers) -> bool:
-        """Tell whether a body with these headers is binary, and so may be larger."""
+        """Return whether a body with these headers is binary; the size limit of binary bodies is higher."""
         return False
 
     def decode(self, request: Request) -> DecodedRequest:
-        """Decode the body. Raises RequestError."""
+        """Decode and validate the body. Raises RequestError."""
         raise NotImplementedError
 
     def encode(self, decoded: DecodedRequest, predictions: Predictions) -> EncodedResponse:
-        """Encode the response."""
         raise NotImplementedError
 
     def describe(self) -> CodecDescription:
-        """Describe requests and responses, with an example that works."""
         raise NotImplementedError
 
     @staticmethod
     def location(row: int) -> str:
-        """Name a row in an error, such as by a JSON pointer; it may have come in columns."""
+        """Return how an error refers to a row: a JSON pointer, unless the rows may have been sent as columns."""
         return f"row {row}"
 
     @staticmethod
     def encode_error(error: RequestError) -> tuple[int, bytes]:
-        """Return status and JSON of an error."""
+        """Return the status and the JSON body of an error."""
         return error.status, orjson.dumps(error.body())
 
 
 def example_row(version: Version) -> Any:
-    """Return a golden row; by name where the columns have names of their own, as people would write it."""
+    """Return a golden row: an object by feature name, or a list if the columns have only default names (x0, x1)."""
     artifact = version.artifact
     row, columns = artifact.golden.rows[0], artifact.model.features.columns
     numbered = all(column.name == f"x{number}" for number, column in enumerate(columns))
@@ -105,11 +104,11 @@ def example_row(version: Version) -> Any:
 
 
 def error_response(codec: type[Codec], error: RequestError, request_id: str) -> Response:
-    """Return the response to a request that failed, in the form of a protocol."""
+    """Return the response to a failed request in the format of the protocol."""
     status, body = codec.encode_error(error)
     return Response(status, {**JSON_HEADERS, **error.headers, "X-Request-ID": request_id}, body)
 
 
 def top_classes(outputs: Array, count: int) -> npt.NDArray[np.intp]:
-    """Return the most probable classes (B, count) of each row, the best first; of equals, the first."""
+    """Return the most probable classes (B, count) of each row, in descending order; ties keep the class order."""
     return np.argsort(-outputs, axis=1, kind="stable")[:, :count]

@@ -1,4 +1,4 @@
-"""JSON Schema: the shapes that answers are made of, and what the rows of a model look like."""
+"""JSON Schema: building blocks for responses, and the schemas of the rows that a model accepts."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from nn.columns import Column
 JsonSchema = dict[str, Any]
 
 TYPES = {"number": ["number"], "category": ["string", "number", "boolean"], "boolean": ["boolean"], "date": ["string"]}
-MAX_CATEGORIES = 10  # that are named in a description
+MAX_CATEGORIES = 10  # listed in the description of a column
 STRING: JsonSchema = {"type": "string"}
 WHOLE: JsonSchema = {"type": "integer"}
 TRUTH: JsonSchema = {"type": "boolean"}
@@ -17,33 +17,33 @@ OBJECT: JsonSchema = {"type": "object"}
 
 
 def record(*optional: str, **properties: JsonSchema) -> JsonSchema:
-    """Describe an object with these keys and no others, all of which it has but for the optional ones."""
+    """Describe an object with these keys and no others; all keys are required, except the optional ones."""
     required = [key for key in properties if key not in optional]
     return {"type": "object", "required": required, "properties": properties, "additionalProperties": False}
 
 
 def array(items: JsonSchema, length: int | None = None) -> JsonSchema:
-    """Describe a list."""
+    """Describe a list, of any length by default."""
     return {"type": "array", "items": items} | _exactly(length)
 
 
 def mapping(values: JsonSchema) -> JsonSchema:
-    """Describe an object with any keys."""
+    """Describe an object with arbitrary keys."""
     return {"type": "object", "additionalProperties": values}
 
 
 def nullable(schema: JsonSchema) -> JsonSchema:
-    """Describe what may be null instead."""
+    """Describe a value that may also be null."""
     return {"anyOf": [schema, {"type": "null"}]}
 
 
 def matrix(columns: int) -> JsonSchema:
-    """Describe numbers (B, columns)."""
+    """Describe an array (B, columns) of numbers."""
     return array(array(NUMBER, columns))
 
 
 def describe_rows(features: Features, max_rows: int) -> JsonSchema:
-    """Describe rows, all of them lists, or all of them objects by feature name."""
+    """Describe the rows of a request: either all lists, or all objects by feature name."""
     kinds = [{"items": row(features)} for row in (list_row, object_row)]
     return {"type": "array", "minItems": 1, "maxItems": max_rows, "anyOf": kinds}
 
@@ -56,19 +56,21 @@ def list_row(features: Features) -> JsonSchema:
 
 
 def object_row(features: Features) -> JsonSchema:
-    """Describe a row as an object; what training dropped may be there, and is passed over."""
+    """Describe a row as an object; columns that training dropped are accepted and ignored."""
     cells = {column.name: cell_schema(column) for column in features.columns}
-    dropped: dict[str, JsonSchema] = {name: {"description": "passed over"} for name in features.dropped}
+    dropped: dict[str, JsonSchema] = {name: {"description": "ignored"} for name in features.dropped}
     return record(*dropped, *(column.name for column in features.columns if column.missing), **(cells | dropped))
 
 
 def cell_schema(column: Column) -> JsonSchema:
-    """Describe what a column accepts. Categories are not an enum, since unseen values are accepted as well."""
+    """Describe the values that a column accepts. Categories are not an enum, because unseen values are accepted."""
     types = [*TYPES[column.kind], *(["null"] if column.missing else [])]
     schema: JsonSchema = {"type": types if len(types) > 1 else types[0]}
     if isinstance(column, Category):
         more = ", …" if len(column.categories) > MAX_CATEGORIES else ""
-        schema["description"] = f"{', '.join(column.categories[:MAX_CATEGORIES])}{more}; any other counts as unseen"
+        schema["description"] = (
+            f"{', '.join(column.categories[:MAX_CATEGORIES])}{more}; any other value is treated as unseen"
+        )
     elif column.kind == "date":
         schema["description"] = column.expected
     return schema

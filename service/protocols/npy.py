@@ -1,7 +1,7 @@
-"""NumPy's own format: the bytes of an array after a header that says its type, order and shape.
+"""NumPy's file format (.npy): the bytes of an array after a header with its type, order and shape.
 
-The header is a literal of Python. NumPy reads it with Python's own parser, which warns on stderr, may be
-crashed, and answers with what it was given. All that an array of numbers needs can be found without.
+The header is a Python literal. NumPy evaluates it with Python's parser, which writes warnings to stderr, can be made
+to crash, and repeats the input in its errors. The header of an array of numbers is simple enough to read without it.
 """
 
 import math
@@ -13,20 +13,20 @@ import numpy as np
 
 from service.errors import Malformed
 
-# By magic and version, how the length of the header is written. Later versions are for names that are not Latin-1.
+# The encoding of the header length by magic string and version. Later versions only add Unicode field names.
 LENGTHS = {b"\x93NUMPY\1\0": Struct("<H"), b"\x93NUMPY\2\0": Struct("<I")}
 MAGIC = 8
 MAX_HEADER_BYTES = 10_000
-# By key, what its value has to be, and an example.
+# By key: the pattern of its value, and a description with an example.
 ENTRIES = {
-    "descr": (rb"['\"]([<>|=]?(?:[iu][1248]|f[248]))['\"]", "a type of numbers such as '<f4'"),
+    "descr": (rb"['\"]([<>|=]?(?:[iu][1248]|f[248]))['\"]", "a numeric type such as '<f4'"),
     "fortran_order": (rb"(True|False)", "True or False"),
-    "shape": (rb"\(([0-9, ]{0,60})\)", "sizes such as (2, 4)"),
+    "shape": (rb"\(([0-9, ]{0,60})\)", "a tuple of sizes such as (2, 4)"),
 }
 
 
 def read_npy(raw: bytes | bytearray) -> np.ndarray[Any, Any]:
-    """Read an array of numbers whose header accounts for every byte. Raises Malformed."""
+    """Read an array of numbers. The header must account for every byte. Raises Malformed."""
     length = LENGTHS.get(bytes(raw[:MAGIC]))
     if length is None or len(raw) < MAGIC + length.size:
         raise _malformed("a header of version 1.0 or 2.0")
@@ -37,16 +37,16 @@ def read_npy(raw: bytes | bytearray) -> np.ndarray[Any, Any]:
     order = _find(header, "fortran_order")
     shape = [int(size) for size in re.findall("[0-9]+", _find(header, "shape"))]
     if len(raw) - end != math.prod(shape) * dtype.itemsize:
-        raise _malformed("as many bytes after the header as its shape and type take")
+        raise _malformed("as many bytes after the header as its shape and type require")
     flat = np.frombuffer(raw, dtype, offset=end)
     try:
         return flat.reshape(shape, order="F" if order == "True" else "C")
-    except (ValueError, OverflowError) as error:  # no rows, of more than a computer can have
-        raise _malformed("sizes that memory has room for") from error
+    except (ValueError, OverflowError) as error:  # an empty array with another dimension that NumPy cannot represent
+        raise _malformed("a shape that NumPy can represent") from error
 
 
 def _find(header: bytes | bytearray, key: str) -> str:
-    """Return the value of a key; writers differ in order, quotes and spaces."""
+    """Return the value of a key. Writers differ in the order of keys, in quotes and in spaces."""
     value, expected = ENTRIES[key]
     found = re.search(rb"['\"]%s['\"]\s*:\s*%s" % (key.encode(), value), header)
     if found is None:

@@ -1,8 +1,7 @@
-"""The body of a prediction request: marshmallow checks the envelope, one field turns rows into an array.
+"""The body of a prediction request: marshmallow validates the envelope, and one field converts the rows to an array.
 
-The field looks at the types of all cells at once; only where one is wrong does it go from cell to
-cell to say which. Only a few problems are reported, so no more are looked for: a body of nothing
-but errors costs little more than its parsing.
+The field checks the types of all cells at once, and checks cell by cell only to locate an error. Only a few problems
+are reported, and the search stops after them: rejecting a body full of errors costs little more than parsing it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -42,7 +41,7 @@ class RowsField(fields.Field[Codes]):
         return codes
 
     def _cells(self, rows: Any) -> list[list[Cell]] | None:
-        """Return the rows with their cells in order, or None where one has too few or too many."""
+        """Return the rows with their cells in column order, or None if a row does not match the columns."""
         if type(rows) is not list:
             return None
         types = set(map(type, rows))
@@ -53,7 +52,7 @@ class RowsField(fields.Field[Codes]):
         return None
 
     def _problems(self, rows: Any) -> Iterator[Problem]:
-        """Yield what is wrong, row by row, and cell by cell in a row that cannot be read."""
+        """Yield the problems row by row, and cell by cell within an invalid row."""
         if type(rows) is not list or not rows:
             got = "an empty list" if rows == [] else json_kind(rows)
             yield Problem(self.location(), "a list of at least one row", got)
@@ -85,10 +84,10 @@ class RowsField(fields.Field[Codes]):
 
 
 class TopField(fields.Field[int]):
-    """How many of the most probable labels of each row are requested."""
+    """The number of most probable labels to return for each row."""
 
     def __init__(self, labels: int) -> None:
-        self.expected = "a whole number from 1 on" if labels else "no such key: a regression has no labels"
+        self.expected = "a positive integer" if labels else "the key to be absent (a regression has no labels)"
         super().__init__(error_messages=missing_messages(self.expected, pointer(TOP_KEY)))
         self.labels = labels
 
@@ -99,41 +98,41 @@ class TopField(fields.Field[int]):
 
 
 def request_schema(features: Features, max_rows: int, labels: int) -> Schema:
-    """Return the schema of the requests to a model of so many labels: an object with `instances`, perhaps `top`."""
+    """Return the schema of requests to a model: an object with `instances` and, for a classifier, optionally `top`."""
     return Schema.from_dict({INSTANCES_KEY: RowsField(features, max_rows), TOP_KEY: TopField(labels)})()
 
 
 def read_body(schema: Schema, body: Any) -> dict[str, Any]:
-    """Turn a parsed body into the codes of its rows (B, K), and the values of its other keys.
+    """Return the codes (B, K) of the rows of a parsed body, and the values of its other keys.
 
-    Raises InvalidInput with every place that is wrong.
+    Raises InvalidInput with the location of each problem.
     """
     if type(body) is not dict:
         raise InvalidInput([Problem("", f"an object with the key {INSTANCES_KEY}", json_kind(body))])
     loaded: dict[str, Any] = {}
     problems: Iterable[Problem] = ()
     try:
-        loaded = schema.load(body, unknown=EXCLUDE)  # marshmallow is slow with unknown keys
+        loaded = schema.load(body, unknown=EXCLUDE)  # marshmallow reports unknown keys slowly
     except ValidationError as error:
-        error.__traceback__ = None  # its frames refer to it: they would keep the body until garbage is collected
+        error.__traceback__ = None  # a reference cycle through its frames would keep the body alive
         problems = chain.from_iterable(error.messages_dict.values())
     if schema.unknown == RAISE:
-        expected = f"no key but {INSTANCES_KEY} and {TOP_KEY}"
-        unknown = (Problem(pointer(key), expected, "another key") for key in body if key not in schema.fields)
+        expected = f"only the keys {INSTANCES_KEY} and {TOP_KEY}"
+        unknown = (Problem(pointer(key), expected, "an unknown key") for key in body if key not in schema.fields)
         problems = chain(problems, unknown)
     if reported := first_problems(problems):
         raise InvalidInput(reported)
     return loaded
 
 
-def check_row_count(rows: int, max_rows: int, limit: str = "are taken in a request") -> None:
-    """Raise TooLarge where there are more rows than a limit allows, which is said in words."""
+def check_row_count(rows: int, max_rows: int, limit: str = "are accepted per request") -> None:
+    """Raise TooLarge if there are more than `max_rows`; `limit` completes the message."""
     if rows > max_rows:
         raise TooLarge(f"{rows} rows; at most {max_rows} {limit}")
 
 
 def missing_messages(expected: str, location: str) -> dict[str, Any]:
-    """Return marshmallow's messages for a field that is missing or null."""
+    """Return the error messages of a marshmallow field that is missing or null."""
     return {"required": [Problem(location, expected, "nothing")], "null": [Problem(location, expected, "null")]}
 
 
@@ -145,10 +144,9 @@ def _cell_problem(column: Column, cell: Any, location: str) -> Problem:
 
 
 def count_values(count: int) -> str:
-    """Say how many values."""
     return "1 value" if count == 1 else f"{count} values"
 
 
 def json_kind(value: Any) -> str:
-    """Name the kind of a JSON value."""
+    """Return the JSON type of a value as it appears in messages."""
     return JSON_KINDS.get(type(value), "a number")

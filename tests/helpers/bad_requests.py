@@ -22,7 +22,7 @@ BAD_NATIVE: list[tuple[bytes, int, str]] = [
     (b"[1]", 422, "the body: expected an object with the key instances, got a list"),
     (b"{}", 422, "/instances: expected a list of rows, got nothing"),
     (b'{"instances": []}', 422, "/instances: expected a list of at least one row, got an empty list"),
-    (b'{"instances": [[1, 2, 3, 4]], "rows": 1}', 422, "/rows: expected no key but instances and top"),
+    (b'{"instances": [[1, 2, 3, 4]], "rows": 1}', 422, "/rows: expected only the keys instances and top"),
     (b'{"instances": [[1, 2, 3], [1, 2, 3, 4, 5]]}', 422, "/instances/0: expected 4 values, got 3 values (and 1 more)"),
     (b'{"instances": [[1, 2, 3]]}', 422, "expected 4 values, got 3 values"),
     (b'{"instances": [[1, 2, 3, "2.5"]]}', 422, "/instances/0/3: expected a number, got a string"),
@@ -85,12 +85,12 @@ BAD_TENSORFLOW: list[tuple[bytes, int, str]] = [
 ]
 
 FOUR = np.array([ROW], "<f4").tobytes()
-SHAPE = "/inputs/0/shape: expected whole numbers from 0 on"
-UNFIT = "the data of input 'input' do not fit its shape [2,4]"
-NO_LENGTH = f"the header {LENGTH} is no number of bytes that the body has"
+SHAPE = "/inputs/0/shape: expected non-negative integers"
+UNFIT = "the data of input 'input' do not match its shape [2,4]"
+NO_LENGTH = f"the header {LENGTH} must be an integer from 0 to "
 
 
-IN_JSON = "51 rows; at most 50 are answered in JSON or as classifications: ask for outputs with binary_data"
+IN_JSON = "51 rows; at most 50 are returned as JSON or classifications: request binary outputs with binary_data"
 PLAIN: dict[str, Any] = {"name": "probabilities"}
 BYTES: dict[str, Any] = {"parameters": {"binary_data": True}}
 BEST: dict[str, Any] = {"parameters": {"binary_data": True, "classification": 1}}
@@ -124,7 +124,7 @@ INVALID: list[tuple[Sent, str]] = [
     (({}, b'{"inputs": null}'), "/inputs: expected a list, got null"),
     (({}, b'{"inputs": {}}'), "/inputs: expected a list, got an object"),
     (({}, b'{"inputs": [[]]}'), "/inputs/0: expected an object, got a list"),
-    (listed(), "expected more inputs for model 'iris': there is no 'input'"),
+    (listed(), "missing inputs for model 'iris': 'input'"),
     (listed(tensor(ROWS), id=7), "/id: expected a string"),
     (listed(tensor(ROWS), parameters=[]), "/parameters: expected an object"),
     (
@@ -160,7 +160,7 @@ INVALID: list[tuple[Sent, str]] = [
     *((listed(tensor(ROWS, shape)), SHAPE) for shape in ([-2, -4], [-1, 4], [2.0, 4], [True, 4], [2**64, 4], [[2, 4]])),
     (listed(tensor([], [0, 4])), "expected at least one row"),
     # Data in JSON.
-    (listed(tensor()), "input 'input' has neither data nor a binary_data_size"),
+    (listed(tensor()), "input 'input' has neither data nor binary_data_size"),
     *((listed(tensor(data)), UNFIT) for data in UNFITTING),
     (listed(tensor([[[0.5]] * 4] * 2)), "input 'input', row 0, column 0: expected a number, got a list"),
     (listed(tensor(with_one([1.0], 5))), "row 1, column 1: expected a number, got a list"),
@@ -173,17 +173,17 @@ INVALID: list[tuple[Sent, str]] = [
         listed(tensor(with_one(1e30, 2), datatype="FP16")),
         "row 0, column 2: expected a number, got a number beyond ±65504",
     ),
-    (listed(tensor(with_one(0.5, 4), datatype="INT8")), "row 0, column 0: expected a whole number, got a number"),
+    (listed(tensor(with_one(0.5, 4), datatype="INT8")), "row 0, column 0: expected an integer, got a number"),
     (listed(tensor([1, 2, 3, 4, 5, 6, 256, 7], datatype="UINT8")), "row 1, column 2: expected a number from 0 to 255"),
     (listed(tensor([1, 2, 3, 4, 5, 6, 7, -1], datatype="UINT64")), "row 1, column 3: expected a number from 0 to 1844"),
     (listed(tensor([2**63] * 8, datatype="INT64")), "row 0, column 0: expected a number from -9223372036854775808"),
     (listed(tensor([3e38] * 8)), "row 0: expected numbers that the model can add up"),
     # Binary data.
-    (_bytes(data=[ROW]), "input 'input' has both data and a binary_data_size"),
+    (_bytes(data=[ROW]), "input 'input' has both data and binary_data_size"),
     (_bytes(size=-16), "input 'input' has a negative binary_data_size"),
-    (_bytes(size="16"), "/inputs/0/parameters/binary_data_size: expected a whole number, got a string"),
-    (_bytes(size=True), "/binary_data_size: expected a whole number, got a boolean"),
-    (_bytes(size=2**64), "/binary_data_size: expected a whole number, got a number"),
+    (_bytes(size="16"), "/inputs/0/parameters/binary_data_size: expected an integer, got a string"),
+    (_bytes(size=True), "/binary_data_size: expected an integer, got a boolean"),
+    (_bytes(size=2**64), "/binary_data_size: expected an integer, got a number"),
     (_bytes(size=2**63), f"unexpected size for input 'input', expecting {2**63 - 16} additional bytes"),
     (_bytes(FOUR[:-1]), "unexpected size for input 'input', expecting 1 additional bytes"),
     (_bytes(FOUR + b"0"), "unexpected additional input data: 1 bytes"),
@@ -208,10 +208,10 @@ INVALID: list[tuple[Sent, str]] = [
         "/outputs/0/parameters: expected an obj",
     ),
     (_asking(binary_data=1), "/outputs/0/parameters/binary_data: expected true or false, got a number"),
-    (_asking(classification=0), "/outputs/0/parameters/classification: expected a number from 1 on"),
-    (_asking(classification=True), "/classification: expected a whole number, got a boolean"),
-    (_asking(classification=1.5), "/classification: expected a whole number, got a number"),
-    (_asking(name="predictions", classification=1), "output 'predictions' has no classification"),
+    (_asking(classification=0), "/outputs/0/parameters/classification: expected a positive integer"),
+    (_asking(classification=True), "/classification: expected an integer, got a boolean"),
+    (_asking(classification=1.5), "/classification: expected an integer, got a number"),
+    (_asking(name="predictions", classification=1), "output 'predictions' does not support classification"),
 ]
 # Other rejected requests: status, reason in the metrics, a part of the message.
 OTHERS: list[tuple[Sent, int, str, str]] = [
@@ -222,22 +222,27 @@ OTHERS: list[tuple[Sent, int, str, str]] = [
     (({}, b'{"inputs": ["\xff"]}'), 400, "not_json", "the body is not JSON"),
     (({}, b'{"inputs": ' + b"[" * 3000 + b"]" * 3000 + b"}"), 400, "not_json", "the body is not JSON"),
     (_bytes(length=10), 400, "not_json", "the body is not JSON"),
-    (({}, _bytes()[1]), 400, "malformed", f"the header {LENGTH} says how long the JSON is"),
+    (({}, _bytes()[1]), 400, "malformed", f"send its length in the header {LENGTH}"),
     *((_bytes(length=length), 400, "malformed", NO_LENGTH) for length in (9999, -1, "", "x", "1e2", "5.0", "+5")),
     *((_bytes(length=length), 400, "malformed", NO_LENGTH) for length in ("5,5", "5_0", "²", "1" * 5000)),
-    (({"Content-Encoding": "gzip"}, b"hello"), 400, "malformed", "the body does not decompress"),
-    (({"Content-Encoding": "br"}, b"hello"), 415, "content_type", "send it plain, gzip or deflate"),
+    (({"Content-Encoding": "gzip"}, b"hello"), 400, "malformed", "the body cannot be decompressed"),
+    (
+        ({"Content-Encoding": "br"}, b"hello"),
+        415,
+        "content_type",
+        "unsupported Content-Encoding br: use gzip, deflate or none",
+    ),
     (({"Content-Type": "text/plain"}, listed(tensor(ROWS))[1]), 415, "content_type", "send the header Content-Type"),
     (({"Content-Type": "multipart/form-data"}, b"--x--"), 415, "content_type", "send the header Content-Type"),
-    (listed(tensor([0.0] * 204, [51, 4])), 413, "too_large", "51 rows; at most 50 are taken"),
-    (listed(tensor(ROWS, [2**63, 4])), 413, "too_large", f"{2**63} rows; at most 50 are taken"),
-    (_bytes(b"", 0, shape=[2**63, 4]), 413, "too_large", f"{2**63} rows; at most 60 are taken"),
-    (array(np.zeros((61, 4))), 413, "too_large", "61 rows; at most 60 are taken"),
+    (listed(tensor([0.0] * 204, [51, 4])), 413, "too_large", "51 rows; at most 50 are accepted"),
+    (listed(tensor(ROWS, [2**63, 4])), 413, "too_large", f"{2**63} rows; at most 50 are accepted"),
+    (_bytes(b"", 0, shape=[2**63, 4]), 413, "too_large", f"{2**63} rows; at most 60 are accepted"),
+    (array(np.zeros((61, 4))), 413, "too_large", "61 rows; at most 60 are accepted"),
     (array(np.zeros((51, 4))), 413, "too_large", IN_JSON),
     (array(np.zeros((51, 4)), outputs=[PLAIN | BYTES, PLAIN | {"name": "predictions"}]), 413, "too_large", IN_JSON),
     (array(np.zeros((51, 4)), outputs=[PLAIN | BEST]), 413, "too_large", IN_JSON),
     (listed(tensor(ROWS), padding="x" * 10_000), 413, "too_large", "the body is larger than 10000 bytes"),
-    (packed(b"", tensor(ROWS), padding="x" * 10_000), 413, "too_large", "the JSON is larger than 10000 bytes"),
+    (packed(b"", tensor(ROWS), padding="x" * 10_000), 413, "too_large", "the JSON part is larger than 10000 bytes"),
     (({LENGTH: "0"}, b"0" * 20_001), 413, "too_large", "the body is larger than 20000 bytes"),
     (({"Content-Encoding": "gzip"}, gzip.compress(b" " * 10**7)), 413, "too_large", "larger than 10000 bytes"),
     (({LENGTH: "0", "Content-Encoding": "gzip"}, gzip.compress(b"0" * 10**7)), 413, "too_large", "than 20000 bytes"),

@@ -1,1 +1,1 @@
-"""npserve's own protocol: `codec` reads requests and writes responses, `views` are the read-only routes."""
+"""The native API of npserve: `codec` decodes requests and encodes responses, `views` are the read-only routes."""

@@ -1,4 +1,4 @@
-"""npserve's own protocol: rows as lists or as objects by feature name, in JSON; or an array in NumPy's own format."""
+"""The native protocol: rows in JSON, as lists or as objects by feature name, or an array in NumPy's file format."""
 
 import io
 from typing import Any
@@ -29,9 +29,9 @@ class NativeCodec(Codec):
     """`{"instances": rows}` -> labels and probabilities, or the `top` labels of each row."""
 
     name = "native"
-    title = "npserve's own"
+    title = "Native API"
     binary = NPY
-    statuses = Codec.statuses | {422: "JSON that is no valid input of this model."}
+    statuses = Codec.statuses | {422: "The body is valid JSON, but not a valid input for the model."}
     error = record("details", error=STRING, details=DETAILS)
 
     def __init__(self, version: Version, settings: Settings) -> None:
@@ -40,18 +40,17 @@ class NativeCodec(Codec):
 
     @staticmethod
     def is_binary(headers: Headers) -> bool:
-        """An array in NumPy's format is."""
         return content_type(headers) == NPY
 
     def decode(self, request: Request) -> DecodedRequest:
-        """Read JSON or an array; the Accept header says which of them is sent back."""
+        """Decode JSON or an array; the Accept header selects the format of the response."""
         accepted = (request.headers.get("accept") or "").strip().lower()
         if self.is_binary(request.headers):
             codes = self._read_array(unpack(request, self.settings.max_binary_bytes))
             if accepted in ("", "*/*", NPY):
                 return DecodedRequest(codes, NPY)
-            # A few kB of compressed zeros might ask for hundreds of MB of JSON, which is written in one piece.
-            check_row_count(len(codes), self.settings.max_rows, f"are answered in JSON: send Accept: {NPY}")
+            # A few kB of compressed zeros could request hundreds of MB of JSON, which is encoded in one piece.
+            check_row_count(len(codes), self.settings.max_rows, f"are returned as JSON: send Accept: {NPY}")
             return DecodedRequest(codes)
         body = unpack(request, self.settings.max_body_bytes)
         check_json(request.headers)
@@ -62,7 +61,7 @@ class NativeCodec(Codec):
         return DecodedRequest(loaded[INSTANCES_KEY], NPY if accepted == NPY else loaded.get(TOP_KEY))
 
     def encode(self, decoded: DecodedRequest, predictions: Predictions) -> EncodedResponse:
-        """Write an object, or probabilities (values) alone where an array is asked for."""
+        """Encode an object, or only the outputs if the client requested an array."""
         outputs, model = predictions.outputs, self.model
         if decoded.options == NPY:
             stream = io.BytesIO()
@@ -80,14 +79,12 @@ class NativeCodec(Codec):
         return EncodedResponse(orjson.dumps(response, option=orjson.OPT_SERIALIZE_NUMPY))
 
     def describe(self) -> CodecDescription:
-        """Describe requests and responses, with an example that works."""
         top: JsonSchema = {"type": "integer", "minimum": 1} if self.model.labels else {"not": {}}
         request = record(TOP_KEY, instances=describe_rows(self.model.features, self.settings.max_rows), top=top)
         return CodecDescription(request, self._response_schema(), {INSTANCES_KEY: [example_row(self.version)]})
 
     @staticmethod
     def location(row: int) -> str:
-        """Name a row by a JSON pointer."""
         return row_location(row)
 
     def _response_schema(self) -> JsonSchema:
@@ -109,9 +106,9 @@ class NativeCodec(Codec):
         ]
 
     def _read_array(self, raw: bytes | bytearray) -> Codes:
-        """Read rows (B, K) of numbers, each finite when rounded to float32. Raises RequestError."""
+        """Read rows (B, K) of numbers that are finite when rounded to float32. Raises RequestError."""
         if not self.model.features.only_numbers:
-            raise WrongContentType("this model takes more than numbers: send JSON, with Content-Type: application/json")
+            raise WrongContentType("the model has non-numeric columns: send JSON with Content-Type: application/json")
         numbers = read_npy(raw)
         columns = len(self.model.features)
         if numbers.ndim != 2 or numbers.shape[1] != columns or not len(numbers):

@@ -1,6 +1,6 @@
-"""npserve's own read-only routes: what is served, each model, each version; for people `/` is a page.
+"""The read-only routes of the native API: the index, models and versions. Browsers get the index as a page.
 
-Beside them, the command that tries a model, which people also read when the service has started.
+The example command in the index is also part of the startup message.
 """
 
 import json
@@ -55,16 +55,16 @@ _INDEX = record(
 )
 
 
-@views.route("/", "What is served, and a curl line that works; for browsers a page", _INDEX, texts=["text/html"])
+@views.route("/", "Get the models served and an example curl command", _INDEX, texts=["text/html"])
 def _index(service: Service) -> ResponseReturnValue:
     catalogue = service.catalogue
     endpoint = _example(catalogue)
     described = {
         "service": "npserve",
-        "status": "alive",  # KServe's V1 client looks for it here
+        "status": "alive",  # the liveness check of KServe's V1 client reads it
         "ready": catalogue.ready,
         "models": [_summary(catalogue, name) for name in catalogue.models],
-        # Not host_url, which decodes international names, and raises where they are invalid.
+        # Not host_url, which decodes international domain names and raises if they are invalid.
         "curl": curl_command(endpoint, f"{request.scheme}://{request.host}") if endpoint else None,
     }
     if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
@@ -72,7 +72,7 @@ def _index(service: Service) -> ResponseReturnValue:
     return described
 
 
-@views.route("/models", "Every model: aliases, task, metrics", record(models=array(_SUMMARY)))
+@views.route("/models", "List all models with their aliases, task and metrics", record(models=array(_SUMMARY)))
 def _models(service: Service) -> ResponseReturnValue:
     catalogue = service.catalogue
     return {"models": [_summary(catalogue, name) for name in catalogue.models]}
@@ -121,7 +121,7 @@ _MODEL = record(
 )
 
 
-@views.route("/models/<name>", "One model: its versions, and what could not be loaded and why", _MODEL, UNKNOWN)
+@views.route("/models/<name>", "Get a model: its aliases, versions and load errors", _MODEL, UNKNOWN)
 def _model(service: Service, name: str) -> ResponseReturnValue:
     catalogue = service.catalogue
     served = catalogue.model(name)
@@ -134,13 +134,13 @@ def _model(service: Service, name: str) -> ResponseReturnValue:
     }
 
 
-@views.route("/models/<name>/versions/<version>", "One version: features, labels, metrics, digest", _VERSION, UNKNOWN)
+@views.route("/models/<name>/versions/<version>", "Get a version: features, labels, metrics, digest", _VERSION, UNKNOWN)
 def _version(service: Service, name: str, version: str) -> ResponseReturnValue:
     return _describe(service.catalogue.find(name, version=version))
 
 
 def curl_command(endpoint: Endpoint, url: str) -> str:
-    """Return a command that asks a model for a prediction, with one of its golden rows."""
+    """Return a curl command that requests a prediction for one of the golden rows."""
     body = json.dumps({"instances": [example_row(endpoint.version)]}, separators=(",", ":"))
     address = f"{url.rstrip('/')}/models/{endpoint.version.name}/predict"
     return f"curl {shlex.quote(address)} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
@@ -160,6 +160,6 @@ def startup_message(catalogue: Catalogue, models: Path, url: str) -> str:
 
 
 def _example(catalogue: Catalogue) -> Endpoint | None:
-    """Return the stable version with the shortest rows: its example is the easiest to read."""
+    """Return the stable version with the fewest columns, whose example is the easiest to read."""
     stable = [catalogue.find(name) for name, served in catalogue.models.items() if served.stable]
     return min(stable, key=lambda endpoint: len(endpoint.version.artifact.model.features), default=None)

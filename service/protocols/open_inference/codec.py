@@ -1,4 +1,4 @@
-"""The Open Inference Protocol V2, with its binary tensors: named tensors in, named tensors out."""
+"""The Open Inference Protocol V2 with its binary tensors: named tensors in, named tensors out."""
 
 import re
 
@@ -20,19 +20,19 @@ from service.protocols.rows import check_row_count
 from service.settings import Settings
 from store import Version
 
-LENGTH_HEADER = "Inference-Header-Content-Length"  # of the JSON; what follows it are the bytes of tensors
+LENGTH_HEADER = "Inference-Header-Content-Length"  # the length of the JSON part, which precedes the binary tensors
 BYTES_TYPE = "application/octet-stream"
-IN_JSON = "are answered in JSON or as classifications: ask for outputs with binary_data, or binary_data_output"
+IN_JSON = "are returned as JSON or classifications: request binary outputs with binary_data or binary_data_output"
 
 
 class OpenInferenceCodec(Codec):
-    """`{"inputs": tensors}` -> `{"outputs": tensors}`, each tensor in the JSON or as bytes after it."""
+    """`{"inputs": tensors}` -> `{"outputs": tensors}`, each tensor in JSON or in binary after the JSON."""
 
     name = "inference"
-    title = "Open Inference Protocol, KServe V2"
+    title = "Open Inference Protocol (KServe V2)"
     binary = BYTES_TYPE
-    statuses = Codec.statuses | {400: "The body is not JSON, or no valid input of this model."}
-    # What is not ready says so, beside why.
+    statuses = Codec.statuses | {400: "The body is not valid JSON, or not a valid input for the model."}
+    # The readiness routes report their state beside the error.
     error = record(*("name", "ready", "live"), error=STRING, name=STRING, ready={"const": False}, live={"const": True})
 
     def __init__(self, version: Version, settings: Settings) -> None:
@@ -42,11 +42,10 @@ class OpenInferenceCodec(Codec):
 
     @staticmethod
     def is_binary(headers: Headers) -> bool:
-        """Tell whether the headers give the length of the JSON, which bytes follow."""
         return headers.get(LENGTH_HEADER.lower()) is not None
 
     def decode(self, request: Request) -> DecodedRequest:
-        """Read JSON, and the bytes after it; a body without any JSON is the only input of a single row."""
+        """Decode JSON and the binary tensors after it; a body without JSON is the only input, of a single row."""
         check_json(request.headers, BYTES_TYPE)
         if not self.is_binary(request.headers):
             return self._read(request, unpack(request, self.settings.max_body_bytes), memoryview(b""))
@@ -56,7 +55,7 @@ class OpenInferenceCodec(Codec):
             codes = self._inputs.read([self._raw_tensor(body)])
             return DecodedRequest(codes, (request.request_id, self._outputs.choose([], binary=True)))
         if length > (limit := self.settings.max_body_bytes):
-            raise TooLarge(f"the JSON is larger than {limit} bytes: send tensors as bytes after it")
+            raise TooLarge(f"the JSON part is larger than {limit} bytes: send the tensors in binary")
         return self._read(request, body[:length], memoryview(body)[length:])
 
     def _read(self, request: Request, text: bytes | bytearray, raw: memoryview) -> DecodedRequest:
@@ -65,20 +64,20 @@ class OpenInferenceCodec(Codec):
         request_id = request.request_id if parsed.request_id is None else parsed.request_id
         outputs = self._outputs.choose(parsed.outputs, parsed.binary)
         codes = self._inputs.read(attach(parsed.inputs, raw))
-        # Only numbers as bytes are written as one block: JSON and the texts of top labels take time for each row.
+        # Only binary numbers are encoded as one block: JSON and classifications take time for each row.
         if any(output.top or not output.binary for output in outputs):
             check_row_count(len(codes), self.settings.max_rows, IN_JSON)
         return DecodedRequest(codes, (request_id, outputs))
 
     def _raw_tensor(self, body: bytes | bytearray) -> Tensor:
         if len(self._inputs.specs) != 1:
-            raise BadRequest(f"{LENGTH_HEADER} is 0, but model '{self.version.name}' has several inputs: send JSON too")
+            raise BadRequest(f"{LENGTH_HEADER} is 0, but model '{self.version.name}' has several inputs: send JSON")
         ((name, spec),) = self._inputs.specs.items()
         raw = memoryview(pack(body) if spec.datatype == BYTES else body)
         return Tensor(name, spec.datatype, [1, *spec.shape[1:]], raw=raw)
 
     def encode(self, decoded: DecodedRequest, predictions: Predictions) -> EncodedResponse:
-        """Write the tensors, in the order in which they are requested."""
+        """Encode the output tensors in the order in which they were requested."""
         request_id, outputs = decoded.options
         tensors = [self._outputs.write(output, predictions) for output in outputs]
         response = {
@@ -94,14 +93,13 @@ class OpenInferenceCodec(Codec):
         return EncodedResponse(body, {"Content-Type": BYTES_TYPE, LENGTH_HEADER: str(len(text))})
 
     def describe(self) -> CodecDescription:
-        """Describe requests and responses in JSON, with an example that works."""
         return CodecDescription(
             describe_request(self.version), describe_response(self.version), example_request(self.version)
         )
 
     @staticmethod
     def encode_error(error: RequestError) -> tuple[int, bytes]:
-        """Return status and JSON of an error, with Triton's words where clients look for them."""
+        """Return the status and the JSON body of an error, with Triton's message where clients rely on it."""
         status = 400 if isinstance(error, InvalidInput) else error.status
         message = str(error)
         if isinstance(error, NotFound) and error.name is not None:
@@ -113,7 +111,7 @@ class OpenInferenceCodec(Codec):
 def _read_length(headers: Headers, body_length: int) -> int:
     given = headers.get(LENGTH_HEADER.lower()) or ""
     if not re.fullmatch("[0-9]{1,12}", given) or int(given) > body_length:
-        raise Malformed(f"the header {LENGTH_HEADER} is no number of bytes that the body has: there are {body_length}")
+        raise Malformed(f"the header {LENGTH_HEADER} must be an integer from 0 to {body_length}, the body length")
     return int(given)
 
 
@@ -123,6 +121,6 @@ def _parse(request: Request, text: bytes | bytearray) -> object:
     except NotJSON as error:
         if b"binary_data_size" in text and not OpenInferenceCodec.is_binary(request.headers):
             raise Malformed(
-                f"{error}; where bytes follow it, the header {LENGTH_HEADER} says how long the JSON is"
+                f"{error}; if binary tensors follow the JSON, send its length in the header {LENGTH_HEADER}"
             ) from error
         raise

@@ -1,6 +1,6 @@
-"""The JSON of a request whose only tensor is numbers, read straight into an array: no Python object is made of one.
+"""The fast path for a single tensor of numbers: JSON is parsed directly into an array, without a Python object each.
 
-What has anything else in it, or anything wrong, is left to the slow way, which can say what it is.
+Any other content, and any error, is left to the slow path, which reports what is wrong and where.
 """
 
 from typing import Any
@@ -13,12 +13,12 @@ from service.protocols.open_inference.request import INPUTS, OUTPUTS
 from service.protocols.open_inference.tensor import FLOATS, INTEGERS, NUMERIC_DATATYPES
 
 DATA = "data"
-# How simdjson names what it is to find, and what it writes that as.
+# The types that simdjson writes numbers as, by its own codes.
 BUFFERS = {"d": np.dtype(np.float64), "i": np.dtype(np.int64), "u": np.dtype(np.uint64)}
 
 
 def parse_tensor(text: bytes | bytearray) -> dict[str, Any] | None:
-    """Parse a request, whose data become an array (N,) or, where they are nested, (B, K); None where in doubt."""
+    """Parse a request, with its data as an array (N,), or (B, K) if nested. None means: use the slow path."""
     try:
         return _read(text)
     except UNEXPECTED:
@@ -30,14 +30,14 @@ def _read(text: bytes | bytearray) -> dict[str, Any] | None:
     (tensor,) = document[INPUTS]
     data, datatype = tensor[DATA], tensor["datatype"]
     rows = [len(row) for row in data] if isinstance(data[0], simdjson.Array) else []
-    # Simdjson would flatten whatever lists it finds: there are those of inputs, shape and outputs, data and its rows.
+    # as_buffer flattens nested lists. Allowed lists are inputs, shape, data, its rows, and outputs.
     brackets = 3 + (OUTPUTS in document) + len(rows)
     if datatype not in NUMERIC_DATATYPES or len(set(rows)) > 1 or count_brackets(text) != brackets:
         return None
     integer = INTEGERS.get(datatype)
     kind = integer.kind if integer else "d"
     flat = np.frombuffer(data.as_buffer(of_type=kind), BUFFERS[kind])
-    with np.errstate(over="ignore"):  # beyond the datatype is infinite, as its bytes would have it
+    with np.errstate(over="ignore"):  # numbers beyond the datatype become infinite, as in binary
         numbers = flat.astype(integer or FLOATS.get(datatype, BUFFERS["d"]), copy=False)
     if integer and (numbers != flat).any():
         return None
@@ -46,10 +46,10 @@ def _read(text: bytes | bytearray) -> dict[str, Any] | None:
 
 
 def _others(found: Any, key: str) -> dict[str, Any]:
-    """Return all but one key as Python objects. Raises ValueError where one is doubled: simdjson takes the first."""
+    """Return all keys but one as Python objects. Raises ValueError for duplicates, as simdjson takes the first."""
     keys = [*found.keys()]
     if len(set(keys)) != len(keys):
-        raise ValueError("a doubled key")
+        raise ValueError("duplicate key")
     return {other: _plain(found[other]) for other in keys if other != key}
 
 

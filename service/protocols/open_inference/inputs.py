@@ -1,6 +1,6 @@
-"""The inputs of a model in the Open Inference Protocol: its named tensors, and the codes that they become.
+"""The inputs of a model in the Open Inference Protocol: named tensors, and their conversion to codes.
 
-A model of numbers takes one tensor with all columns, any other model one for each column.
+A model of numbers has one tensor with all columns; any other model has one tensor per column.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,12 +21,12 @@ INPUT_TENSOR = "input"
 
 
 class InputSpec(NamedTuple):
-    """One input tensor: the datatype and shape in the metadata, and all datatypes that are accepted."""
+    """One input tensor: the datatype and shape in the metadata, and all accepted datatypes."""
 
     datatype: str
     shape: list[int]
     datatypes: frozenset[str]
-    vectorized: bool  # no element becomes a Python object
+    vectorized: bool  # read without a Python object per element
 
 
 # By kind of column.
@@ -39,14 +39,14 @@ INPUT_SPECS = {
 
 
 def input_specs(features: Features) -> dict[str, InputSpec]:
-    """Return the inputs of a model, by name."""
+    """Return the inputs of a model by name."""
     if features.only_numbers:
         return {INPUT_TENSOR: INPUT_SPECS["number"]._replace(shape=[-1, len(features)])}
     return {column.name: INPUT_SPECS[column.kind] for column in features.columns}
 
 
 class InputReader:
-    """Turns the tensors of requests to one model into codes."""
+    """Converts the tensors of requests to one model into codes."""
 
     def __init__(self, model: str, features: Features, settings: Settings) -> None:
         self._model, self._features, self._settings = model, features, settings
@@ -67,7 +67,7 @@ class InputReader:
         return codes
 
     def _by_name(self, tensors: Iterable[Tensor]) -> dict[str, Tensor]:
-        """Return all tensors that the model needs, of the form that it takes."""
+        """Return the tensors by name. Raises BadRequest unless all are known, valid and complete."""
         given: dict[str, Tensor] = {}
         for tensor in tensors:
             if tensor.name in self._ignored:
@@ -80,8 +80,8 @@ class InputReader:
             given[tensor.name] = tensor
         absent = [name for name in self.specs if name not in given and name not in self._optional]
         if absent or not given:
-            names = ", ".join(map(quote, absent[:5])) or "any input"
-            raise BadRequest(f"expected more inputs for model '{self._model}': there is no {names}")
+            names = ", ".join(map(quote, absent[:5])) or "expected at least one"
+            raise BadRequest(f"missing inputs for model '{self._model}': {names}")
         return given
 
     def _check_tensor(self, tensor: Tensor, spec: InputSpec) -> None:
@@ -91,7 +91,7 @@ class InputReader:
                 f"inference input {name} data-type is {quote(tensor.datatype)}, "
                 f"but model '{self._model}' expects '{spec.datatype}'"
             )
-        # Of one column, (B,) is as good as (B, 1).
+        # A single column may have the shape (B,) or (B, 1).
         if shape[1:] != spec.shape[1:] and not (len(shape) == 1 and spec.shape[1:] == [1]):
             raise BadRequest(
                 f"unexpected shape for input {name} for model '{self._model}'. "
@@ -102,10 +102,10 @@ class InputReader:
         counts = {tensor.shape[0] for tensor in given.values()}
         rows = max(counts)
         if len(counts) > 1:
-            raise BadRequest(f"the inputs have different numbers of rows: {min(counts)} and {rows} are two of them")
+            raise BadRequest(f"the inputs have different numbers of rows, such as {min(counts)} and {rows}")
         if rows == 0:
             raise BadRequest("expected at least one row")
-        # Making Python objects holds the interpreter lock, as JSON does.
+        # Creating Python objects holds the interpreter lock, as parsing JSON does.
         vectorized = all(tensor.raw is not None and self.specs[name].vectorized for name, tensor in given.items())
         check_row_count(rows, self._settings.max_binary_rows if vectorized else self._settings.max_rows)
         return rows
@@ -125,7 +125,7 @@ def _read_column(column: Column, tensor: Tensor) -> Codes:
 
 
 def _read_numbers(tensor: Tensor, expected: str = "a number", missing: bool = False) -> Float32:
-    """Round numbers as the native protocol does; what is missing is NaN."""
+    """Round numbers to float32 as the native protocol does; missing values are NaN."""
     numbers = tensor.numbers()
     codes = numbers if numbers.dtype == np.float32 else read_numbers(numbers)
     if wrong := find_nonfinite(codes, nan_allowed=missing):

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol in JSON Schema: what a version takes and gives, and a request that it answers."""
+"""The Open Inference Protocol in JSON Schema: the requests and responses of a version, and an example request."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ OPTIONAL_BOOLEAN: JsonSchema = {"type": ["boolean", "null"]}
 
 
 def describe_request(version: Version) -> JsonSchema:
-    """Describe a request in JSON; what else is in it is passed over."""
+    """Describe a request in JSON; unknown keys are ignored."""
     features, outputs = version.artifact.model.features, output_specs(version.artifact.model)
     cells = {INPUT_TENSOR: NUMBER} if features.only_numbers else {c.name: cell_schema(c) for c in features.columns}
     inputs: list[JsonSchema] = [_input(name, spec, cells[name]) for name, spec in input_specs(features).items()]
@@ -29,7 +29,7 @@ def describe_request(version: Version) -> JsonSchema:
 
 
 def describe_response(version: Version) -> JsonSchema:
-    """Describe an answer in JSON; of an output that is asked for as bytes it has but their number."""
+    """Describe a response in JSON; for a binary output it holds only the number of bytes."""
     specs = output_specs(version.artifact.model)
     output = record(
         *("data", "parameters"),

@@ -1,4 +1,4 @@
-"""The outputs of a model in the Open Inference Protocol: its named tensors, in JSON or as bytes."""
+"""The outputs of a model in the Open Inference Protocol: named tensors, in JSON or in binary."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from service.protocols.open_inference.request import RequestedOutput
 from service.protocols.open_inference.tensor import BOOL, BYTES, FLOATS, pack_texts, quote
 
 PROBABILITIES, PREDICTIONS = "probabilities", "predictions"
-# Labels that are all of one of these types keep it; others are written as texts.
+# Labels keep their type if all have the same one of these; otherwise they are encoded as strings.
 LABELS: dict[type, tuple[str, np.dtype[Any]]] = {
     int: ("INT64", np.dtype("<i8")),
     float: ("FP64", np.dtype("<f8")),
@@ -32,7 +32,7 @@ class OutputSpec(NamedTuple):
 
 
 def output_specs(model: Model) -> dict[str, OutputSpec]:
-    """Return the outputs of a model, by name."""
+    """Return the outputs of a model by name."""
     values = OutputSpec("FP32", [-1, model.network.outputs])
     if model.task == "regression":
         return {PREDICTIONS: values}
@@ -40,7 +40,7 @@ def output_specs(model: Model) -> dict[str, OutputSpec]:
 
 
 class OutputWriter:
-    """Writes the output tensors of one model."""
+    """Encodes the output tensors of one model."""
 
     def __init__(self, name: str, model: Model) -> None:
         self._name, self.specs = name, output_specs(model)
@@ -49,7 +49,7 @@ class OutputWriter:
         self._all = {binary: [RequestedOutput(name, binary) for name in self.specs] for binary in (False, True)}
 
     def choose(self, requested: Iterable[RequestedOutput], binary: bool) -> list[RequestedOutput]:
-        """Return what will be written: all outputs where none is named; `binary` is the default for each."""
+        """Return the outputs to encode, by default all; `binary` is the default of each. Raises BadRequest."""
         chosen: dict[str, RequestedOutput] = {}
         for output in requested:
             if output.name not in self.specs:
@@ -57,12 +57,14 @@ class OutputWriter:
             if output.name in chosen:
                 raise BadRequest(f"output {quote(output.name)} already exists in request")
             if output.top and output.name != PROBABILITIES:
-                raise BadRequest(f"output {quote(output.name)} has no classification: only '{PROBABILITIES}' has")
+                raise BadRequest(
+                    f"output {quote(output.name)} does not support classification: only '{PROBABILITIES}' does"
+                )
             chosen[output.name] = output._replace(binary=binary) if output.binary is None else output
         return [*chosen.values()] or self._all[binary]
 
     def write(self, output: RequestedOutput, predictions: Predictions) -> tuple[dict[str, Any], bytes]:
-        """Return the JSON of a tensor, and its bytes if it is binary."""
+        """Return the JSON of a tensor, and its bytes if the output is binary."""
         datatype, values = self._values(output, predictions)
         described = {"name": output.name, "datatype": datatype, "shape": values.shape}
         flat = values.ravel()
@@ -80,21 +82,21 @@ class OutputWriter:
         return spec.datatype, predictions.outputs.astype(FLOATS["FP32"], copy=False)
 
     def _top(self, outputs: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
-        """Return the top labels (B, count), each as score:index:label."""
+        """Return the top labels (B, count), each as the string score:index:label."""
         classes = top_classes(outputs, count)
-        scores = np.take_along_axis(outputs, classes, axis=1).astype(np.str_)  # the shortest that read back the same
+        scores = np.take_along_axis(outputs, classes, axis=1).astype(np.str_)  # the shortest strings that round-trip
         pairs = zip(scores.ravel().tolist(), classes.ravel().tolist(), strict=True)
         texts = [f"{score}:{index}:{self._texts[index]}" for score, index in pairs]
         return np.array(texts, object).reshape(classes.shape)
 
 
 def _label_array(labels: Sequence[Label]) -> tuple[str, npt.NDArray[Any]]:
-    """Return the datatype in which labels are written, and the labels (C,) in it."""
+    """Return the datatype of the labels, and the labels (C,) in that datatype."""
     types, texts = set(map(type, labels)), np.array([*map(text, labels)], object)
     if len(types) != 1 or not types <= LABELS.keys():
         return BYTES, texts
     datatype, dtype = LABELS[types.pop()]
     try:
         return datatype, np.array(labels, dtype)
-    except OverflowError:  # a number of more than 64 bits
+    except OverflowError:  # an integer of more than 64 bits
         return BYTES, texts

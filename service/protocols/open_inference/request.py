@@ -1,7 +1,6 @@
-"""The JSON of an inference request: its envelope, and its lists of tensors.
+"""The JSON of an inference request: its envelope and its lists of tensors.
 
-What an object has beside what is defined here is ignored. Tensors are read one by one
-while they are looked up, so that a long list of unknown ones ends at the first.
+Unknown keys are ignored. Tensors are read lazily, so that reading a long list stops at the first invalid tensor.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,12 +10,12 @@ from service.errors import BadRequest, pointer
 from service.protocols.open_inference.tensor import Tensor, quote
 from service.protocols.rows import json_kind
 
-TYPE_NAMES = {dict: "an object", list: "a list", str: "a string", bool: "true or false", int: "a whole number"}
+TYPE_NAMES = {dict: "an object", list: "a list", str: "a string", bool: "true or false", int: "an integer"}
 INPUTS, OUTPUTS, PARAMETERS = "inputs", "outputs", "parameters"
 
 
 class RequestedOutput(NamedTuple):
-    """An output that is requested: whether as bytes, and as how many top labels, where that is given."""
+    """A requested output; if given, whether it is binary and the number of top labels to return instead."""
 
     name: str
     binary: bool | None = None
@@ -24,7 +23,7 @@ class RequestedOutput(NamedTuple):
 
 
 class InferenceRequest(NamedTuple):
-    """The ID of a request, its inputs, the outputs it names, and whether these are binary by default."""
+    """The ID of a request, its inputs, the requested outputs, and whether outputs are binary by default."""
 
     request_id: str | None
     inputs: Iterable[Tensor]
@@ -52,7 +51,7 @@ def read_request(body: Any) -> InferenceRequest:
 
 
 def attach(tensors: Iterable[Tensor], raw: memoryview) -> Iterator[Tensor]:
-    """Give each tensor without data its bytes, in their order. Raises BadRequest where there are too few or many."""
+    """Assign the binary data to the tensors without JSON data, in order. Raises BadRequest if the sizes differ."""
     for tensor in tensors:
         if tensor.data is None:
             tensor.raw, raw = raw[: tensor.size], raw[tensor.size :]
@@ -69,12 +68,12 @@ def _tensor(record: Any, *location: str | int) -> Tensor:
     name, datatype = (_require(record, key, str, *location) for key in ("name", "datatype"))
     shape = _require(record, "shape", list, *location)
     if not set(map(type, shape)) <= {int} or min(shape, default=0) < 0:
-        raise BadRequest(f"{pointer(*location, 'shape')}: expected whole numbers from 0 on")
+        raise BadRequest(f"{pointer(*location, 'shape')}: expected non-negative integers")
     size = _parameter(record, "binary_data_size", int, *location)
     data = record.get("data")
     if (size is None) == (data is None):
         both = "both data and" if data is not None else "neither data nor"
-        raise BadRequest(f"input {quote(name)} has {both} a binary_data_size")
+        raise BadRequest(f"input {quote(name)} has {both} binary_data_size")
     if size is not None and size < 0:
         raise BadRequest(f"input {quote(name)} has a negative binary_data_size")
     return Tensor(name, datatype, shape, data, size or 0)
@@ -86,7 +85,7 @@ def _requested_output(record: Any, *location: str | int) -> RequestedOutput:
     binary = _parameter(record, "binary_data", bool, *location)
     top = _parameter(record, "classification", int, *location)
     if top is not None and top < 1:
-        raise BadRequest(f"{pointer(*location, PARAMETERS, 'classification')}: expected a number from 1 on")
+        raise BadRequest(f"{pointer(*location, PARAMETERS, 'classification')}: expected a positive integer")
     return RequestedOutput(name, binary, top)
 
 
@@ -96,7 +95,7 @@ def _parameter(record: dict[str, Any], key: str, expected: type, *location: str 
 
 
 def _take(record: dict[str, Any], key: str, expected: type, *location: str | int) -> Any:
-    """Return a value of this type, or None where there is none."""
+    """Return a value of the expected type, or None if it is absent or null. Raises BadRequest."""
     value = record.get(key)
     if value is not None:
         _check(value, expected, *location, key)

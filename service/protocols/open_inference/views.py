@@ -1,4 +1,4 @@
-"""The views of the Open Inference Protocol under /v2: the server, its health, its models, the index of its store."""
+"""The read-only routes of the Open Inference Protocol under /v2: server, health, models and repository index."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,8 +17,8 @@ from service.views import NOT_READY, UNKNOWN, Service, Views
 from store.watch import WHOLE_STORE
 
 EXTENSIONS = ["binary_tensor_data", "classification", "model_repository"]
-MAX_INDEX_BYTES = 10_000  # of a body that may hold one key
-LOAD_REFUSED = {400: "The store decides what is served.", 404: "No model can have that name."}
+MAX_INDEX_BYTES = 10_000  # the only known key is "ready"
+LOAD_REFUSED = {400: "Not supported: the store decides what is served.", 404: "The model name is malformed."}
 
 _TENSORS = array(record(name=STRING, datatype=STRING, shape=array(WHOLE)))
 _METADATA = record(name=STRING, versions=array(STRING), platform=STRING, inputs=_TENSORS, outputs=_TENSORS)
@@ -29,19 +29,19 @@ views = Views(OpenInferenceCodec)
 
 @views.route(
     "/v2/",
-    "What the server is, and which extensions of the protocol it has",
+    "Get the server's name, version and protocol extensions",
     record(name={"const": "npserve"}, version=STRING, extensions=array(STRING)),
 )
 def _server(_: Service) -> ResponseReturnValue:
     return {"name": "npserve", "version": __version__, "extensions": EXTENSIONS}
 
 
-@views.route("/v2/health/live", "Whether the process answers", record(live=TRUTH))
+@views.route("/v2/health/live", "Check whether the server is alive", record(live=TRUTH))
 def _live(_: Service) -> ResponseReturnValue:
     return {"live": True}
 
 
-@views.route("/v2/health/ready", "Whether a stable version answers", record(ready=TRUTH, live=TRUTH), NOT_READY)
+@views.route("/v2/health/ready", "Check whether the server is ready", record(ready=TRUTH, live=TRUTH), NOT_READY)
 def _ready(service: Service) -> ResponseReturnValue:
     catalogue = service.catalogue
     if catalogue.ready:
@@ -50,13 +50,13 @@ def _ready(service: Service) -> ResponseReturnValue:
     return body, 503, {"Retry-After": "1"}
 
 
-@views.route("/v2/models", "The names of all models", record(models=array(STRING)))
+@views.route("/v2/models", "List the names of all models", record(models=array(STRING)))
 def _models(service: Service) -> ResponseReturnValue:
     return {"models": [*service.catalogue.models]}
 
 
-@views.route("/v2/models/<name>/versions/<version>", "What a version takes and gives", _METADATA, UNKNOWN)
-@views.route("/v2/models/<name>", "What a model takes and gives, and its versions", _METADATA, UNKNOWN)
+@views.route("/v2/models/<name>/versions/<version>", "Get the inputs and outputs of a version", _METADATA, UNKNOWN)
+@views.route("/v2/models/<name>", "Get the versions, inputs and outputs of a model", _METADATA, UNKNOWN)
 def _metadata(service: Service, name: str, version: str | None = None) -> ResponseReturnValue:
     catalogue = service.catalogue
     endpoint = catalogue.find(name, version)
@@ -74,8 +74,8 @@ def _describe(specs: Mapping[str, InputSpec | OutputSpec]) -> list[dict[str, Any
     return [{"name": name, "datatype": spec.datatype, "shape": spec.shape} for name, spec in specs.items()]
 
 
-@views.route("/v2/models/<name>/versions/<version>/ready", "Whether a version answers", _READY, UNKNOWN)
-@views.route("/v2/models/<name>/ready", "Whether a model answers", _READY, UNKNOWN)
+@views.route("/v2/models/<name>/versions/<version>/ready", "Check whether a version is ready", _READY, UNKNOWN)
+@views.route("/v2/models/<name>/ready", "Check whether a model is ready", _READY, UNKNOWN)
 def _model_ready(service: Service, name: str, version: str | None = None) -> ResponseReturnValue:
     try:
         service.catalogue.find(name, version)
@@ -86,9 +86,9 @@ def _model_ready(service: Service, name: str, version: str | None = None) -> Res
 
 @views.route(
     "/v2/repository/index",
-    "Every version and its state",
+    "List all versions with their state",
     array(record(name=STRING, version=STRING, state={"enum": ["READY", "UNAVAILABLE"]}, reason=STRING)),
-    {400: "The body is neither empty nor an object."},
+    {400: "The body is neither empty nor a valid JSON object."},
     method="POST",
 )
 def _repository_index(service: Service) -> ResponseReturnValue:
@@ -105,8 +105,8 @@ def _repository_index(service: Service) -> ResponseReturnValue:
     return [entry for entry in entries if entry["state"] == "READY" or not body.get("ready")]
 
 
-@views.route("/v2/repository/models/<name>/unload", "Refused", None, LOAD_REFUSED, method="POST")
-@views.route("/v2/repository/models/<name>/load", "Refused", None, LOAD_REFUSED, method="POST")
+@views.route("/v2/repository/models/<name>/unload", "Unload a model (not supported)", None, LOAD_REFUSED, method="POST")
+@views.route("/v2/repository/models/<name>/load", "Load a model (not supported)", None, LOAD_REFUSED, method="POST")
 def _change(_: Service, name: str) -> ResponseReturnValue:
     raise BadRequest(
         "explicit model load / unload is not allowed: the store decides what is served; use python -m store promote"

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST protocol under /v1, which is KServe's V1 too.
+"""The REST API of TensorFlow Serving under /v1, which is also KServe's V1 protocol.
 
-`codec` reads requests and writes responses, `body` checks the JSON of a request, `views` are the read-only routes.
+`codec` decodes requests and encodes responses, `body` validates the JSON of requests, `views` are the read-only routes.
 """

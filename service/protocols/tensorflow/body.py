@@ -1,7 +1,7 @@
-"""The body of a request to TensorFlow Serving, whose rows also come column by column.
+"""The body of a TensorFlow Serving request, which holds rows or columns.
 
-What the metadata declares is accepted: a model of numbers has one input, `input`, of shape (-1, K); any
-other has for each column an input of shape (-1, 1).
+The inputs are those that the metadata declares: a model of numbers has one input, `input`, of shape (-1, K); any other
+model has one input of shape (-1, 1) per column.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ INPUT_KEY = "input"
 
 
 class InstancesField(RowsField):
-    """Rows; also `{"input": row}` for a model of numbers, and for others objects whose cells are lists of one."""
+    """Rows; a model of numbers also accepts `{"input": row}`, any other model also cells as lists of one value."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Codes:
         if type(value) is list and value and type(value[0]) is dict:
@@ -33,7 +33,7 @@ class InstancesField(RowsField):
 
 
 class InputsField(RowsField):
-    """An object of columns by name, each a list of cells; for a model of numbers also rows (B, K) -> codes (B, K)."""
+    """An object of columns by name, each a list of cells, or for a model of numbers also rows -> codes (B, K)."""
 
     def __init__(self, features: Features, max_rows: int) -> None:
         super().__init__(features, max_rows, partial(pointer, INPUTS_KEY))
@@ -50,7 +50,7 @@ class InputsField(RowsField):
         return super()._deserialize(value, attr, data, **kwargs)
 
     def _rows(self, columns: dict[str, Any]) -> list[list[Cell]]:
-        """Turn columns into rows; what may be missing is, where it has no column."""
+        """Turn columns into rows. An absent column is missing in every row, where the model allows it."""
         count = next((len(cells) for cells in columns.values() if type(cells) is list), 0)
         if problems := first_problems(self._column_problems(columns, count)):
             raise ValidationError(problems)
@@ -73,13 +73,13 @@ class InputsField(RowsField):
                 yield Problem(location, f"{count_values(count)}, as in the first column", count_values(len(cells)))
 
     def _point_to_column(self, *row_and_column: int) -> str:
-        """Point to a cell: its column comes first."""
+        """Return the pointer to a cell, or to all columns; the column precedes the row."""
         names = (self._names[j] for j in row_and_column[1:])
         return self.location(*names, *row_and_column[:1])
 
 
 def describe_inputs(features: Features) -> JsonSchema:
-    """Describe what InputsField takes."""
+    """Describe the values that InputsField accepts."""
     if features.only_numbers:
         rows = array(list_row(features)) | {"minItems": 1}
         return {"anyOf": [rows, record(input=rows)]}
@@ -88,18 +88,18 @@ def describe_inputs(features: Features) -> JsonSchema:
 
 
 def predict_schema(features: Features, max_rows: int) -> Schema:
-    """Return the schema of the requests to a model. TensorFlow Serving passes over other keys."""
+    """Return the schema of requests to a model. Unknown keys are ignored, as in TensorFlow Serving."""
     return Schema.from_dict(
         {
             INSTANCES_KEY: InstancesField(features, max_rows),
             INPUTS_KEY: InputsField(features, max_rows),
             SIGNATURE_KEY: fields.Raw(load_default="", allow_none=True),
         }
-    )(unknown=EXCLUDE, partial=[INSTANCES_KEY, INPUTS_KEY])  # one of them is enough
+    )(unknown=EXCLUDE, partial=[INSTANCES_KEY, INPUTS_KEY])  # either is enough
 
 
 def _the_input(value: Any) -> Any:
-    """Return what stands under the name of the one input, where that and a list is all there is."""
+    """Unwrap `{"input": [...]}`; any other value is returned unchanged."""
     wrapped = type(value) is dict and value.keys() == {INPUT_KEY} and type(value[INPUT_KEY]) is list
     return value[INPUT_KEY] if wrapped else value
 

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST protocol, which KServe's V1 is too: rows as `instances`, or columns as `inputs`."""
+"""The REST API of TensorFlow Serving, also KServe's V1 protocol: rows as `instances`, or columns as `inputs`."""
 
 from typing import Any
 
@@ -17,17 +17,17 @@ from service.settings import Settings
 from store import Version
 
 RESPONSE_KEYS = {INSTANCES_KEY: "predictions", INPUTS_KEY: "outputs"}
-SERVING_DEFAULT = "serving_default"  # the name of the only signature
+SERVING_DEFAULT = "serving_default"  # the only signature
 FORM = "application/x-www-form-urlencoded"
 
 
 class TensorFlowCodec(Codec):
-    """`{"instances": rows}` or `{"inputs": columns}` -> probabilities or values (B, C), whatever they mean."""
+    """`{"instances": rows}` or `{"inputs": columns}` -> probabilities or values (B, C)."""
 
     name = "tensorflow"
-    title = "TensorFlow Serving, KServe V1"
+    title = "TensorFlow Serving REST API (KServe V1)"
     statuses = Codec.statuses | {
-        400: "The body is not JSON, or no valid input of this model; or there is no such label."
+        400: "The body is not valid JSON or not a valid input for the model, or the label is unknown."
     }
 
     def __init__(self, version: Version, settings: Settings) -> None:
@@ -35,7 +35,7 @@ class TensorFlowCodec(Codec):
         self._schema = predict_schema(self.model.features, settings.max_rows)
 
     def decode(self, request: Request) -> DecodedRequest:
-        """Read JSON, also where it is sent as a form, as curl does; of doubled keys the last counts."""
+        """Decode JSON, also when it is sent with curl's default content type; the last of duplicate keys counts."""
         body = unpack(request, self.settings.max_body_bytes)
         check_json(request.headers, FORM)
         codes = parse_rows(body, self.model.features, self.settings.max_rows)
@@ -51,11 +51,10 @@ class TensorFlowCodec(Codec):
         return DecodedRequest(loaded[given[0]], RESPONSE_KEYS[given[0]])
 
     def encode(self, decoded: DecodedRequest, predictions: Predictions) -> EncodedResponse:
-        """Write the outputs under the key that belongs to that of the request."""
+        """Encode the outputs under the key that corresponds to the one in the request."""
         return EncodedResponse(orjson.dumps({decoded.options: predictions.outputs}, option=orjson.OPT_SERIALIZE_NUMPY))
 
     def describe(self) -> CodecDescription:
-        """Describe requests and responses, with an example that works."""
         one_of = [{"required": [key]} for key in RESPONSE_KEYS]
         properties = {
             INSTANCES_KEY: describe_rows(self.model.features, self.settings.max_rows),
@@ -69,7 +68,7 @@ class TensorFlowCodec(Codec):
 
     @staticmethod
     def encode_error(error: RequestError) -> tuple[int, bytes]:
-        """Return status and JSON of an error: TensorFlow Serving's, where it has words for it."""
+        """Return the status and the JSON body of an error, with TensorFlow Serving's message where it has one."""
         status, message = _translate(error)
         return status, orjson.dumps({"error": message})
 

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's views: status and metadata of the models under /v1, with what KServe's V1 client looks for."""
+"""The read-only routes of TensorFlow Serving under /v1: model status and metadata, including KServe V1's fields."""
 
 from typing import Any
 
@@ -27,20 +27,20 @@ _METADATA = record(
     model_spec=record(name=STRING, signature_name=STRING, version=STRING),
     metadata=record(signature_def=record(signature_def=record(**{SERVING_DEFAULT: _SIGNATURE}))),
 )
-_MALFORMED = {400: "A word of the path can be none."} | UNKNOWN
-_NO_LABEL = {400: "There is no such label."} | UNKNOWN
+_MALFORMED = {400: "The path is malformed."} | UNKNOWN
+_UNKNOWN_LABEL = {400: "The label is unknown, or the path is malformed."} | UNKNOWN
 
 views = Views(TensorFlowCodec)
 
 
-@views.route("/v1/models", "The names of all models", record(models=array(STRING)))
+@views.route("/v1/models", "List the names of all models", record(models=array(STRING)))
 def _models(service: Service) -> ResponseReturnValue:
     return {"models": [*service.catalogue.models]}
 
 
 @views.route(
     "/v1/models/<name>",
-    "Whether a model is ready, and the state of its versions",
+    "Get the readiness of a model and the state of its versions",
     record(name=STRING, ready=TRUTH, model_version_status=_STATES),
     _MALFORMED,
 )
@@ -51,8 +51,13 @@ def _model(service: Service, name: str) -> ResponseReturnValue:
     return {"name": name, "ready": ready, "model_version_status": [*states.values()]}
 
 
-@views.route("/v1/models/<name>/labels/<alias>", "The state of what a label names", _VERSION_STATES, _NO_LABEL)
-@views.route("/v1/models/<name>/versions/<version>", "The state of a version", _VERSION_STATES, _MALFORMED)
+@views.route(
+    "/v1/models/<name>/labels/<alias>",
+    "Get the state of the version that a label names",
+    _VERSION_STATES,
+    _UNKNOWN_LABEL,
+)
+@views.route("/v1/models/<name>/versions/<version>", "Get the state of a version", _VERSION_STATES, _MALFORMED)
 def _one(service: Service, name: str, version: str | None = None, alias: str | None = None) -> ResponseReturnValue:
     catalogue = service.catalogue
     states = _version_states(catalogue, name)
@@ -64,9 +69,14 @@ def _one(service: Service, name: str, version: str | None = None, alias: str | N
     raise NotFound(f"{name} has no alias {alias}", name, alias=alias)
 
 
-@views.route("/v1/models/<name>/labels/<alias>/metadata", "What it takes and gives, by label", _METADATA, _NO_LABEL)
-@views.route("/v1/models/<name>/versions/<version>/metadata", "What a version takes and gives", _METADATA, _MALFORMED)
-@views.route("/v1/models/<name>/metadata", "What a model takes and gives", _METADATA, _MALFORMED)
+@views.route(
+    "/v1/models/<name>/labels/<alias>/metadata",
+    "Get the signature of the version that a label names",
+    _METADATA,
+    _UNKNOWN_LABEL,
+)
+@views.route("/v1/models/<name>/versions/<version>/metadata", "Get the signature of a version", _METADATA, _MALFORMED)
+@views.route("/v1/models/<name>/metadata", "Get the signature of a model", _METADATA, _MALFORMED)
 def _described(service: Service, name: str, **which: str) -> ResponseReturnValue:
     endpoint = service.catalogue.find(name, **which)
     model = endpoint.version.artifact.model
@@ -83,7 +93,7 @@ def _described(service: Service, name: str, **which: str) -> ResponseReturnValue
 
 
 def malformed_request() -> Response | None:
-    """Answer a request under /v1 that no route matches with TensorFlow Serving's words; others get None."""
+    """Return TensorFlow Serving's error for a request under /v1 that matches no route, or None for other requests."""
     error = request.routing_exception
     if error is None or not request.path.startswith("/v1/"):
         return None
@@ -93,7 +103,7 @@ def malformed_request() -> Response | None:
 
 
 def _version_states(catalogue: Catalogue, name: str) -> dict[str, dict[str, Any]]:
-    """Describe the versions of a model by number, the newest first. Raises NotFound."""
+    """Return the states of the versions of a model by number, newest first. Raises NotFound."""
     try:
         served = catalogue.model(name)
     except NotFound as error:
@@ -115,6 +125,6 @@ def _inputs(model: Model) -> dict[str, Any]:
 
 
 def _tensor(dtype: str, width: int, name: str) -> dict[str, Any]:
-    """Describe a tensor (-1, width); sizes are texts, as in protocol buffers' JSON."""
+    """Describe a tensor (-1, width); sizes are strings, as in the JSON encoding of protocol buffers."""
     dims = [{"size": size, "name": ""} for size in ("-1", str(width))]
     return {"dtype": dtype, "tensor_shape": {"dim": dims, "unknown_rank": False}, "name": name}

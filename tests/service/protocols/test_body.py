@@ -33,7 +33,7 @@ class Broken(io.BytesIO):
 
 def test_a_stream_is_read_up_to_what_is_asked_for() -> None:
     assert read_stream(io.BytesIO(b"abc"), 2) == b"ab"
-    with pytest.raises(Malformed, match="cut short"):
+    with pytest.raises(Malformed, match="the body is incomplete"):
         read_stream(Broken(), 2)
 
 
@@ -46,10 +46,10 @@ def test_what_is_packed_is_unpacked(encoding: str) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda body: body[:-5], "cut short"),
-        (lambda body: body + b"more", "bytes follow|does not decompress"),
-        (lambda body: b"hello" + body, "does not decompress"),
-        (lambda body: b"", "cut short"),
+        (lambda body: body[:-5], "truncated"),
+        (lambda body: body + b"more", "unexpected bytes after|cannot be decompressed"),
+        (lambda body: b"hello" + body, "cannot be decompressed"),
+        (lambda body: b"", "truncated"),
     ],
 )
 def test_what_is_damaged_is_said_to_be(encoding: str, damage: object, message: str) -> None:
@@ -61,18 +61,18 @@ def test_what_is_damaged_is_said_to_be(encoding: str, damage: object, message: s
 def test_gzip_may_have_several_members() -> None:
     members = [gzip.compress(part) for part in (PLAIN[:5], b"", PLAIN[5:])]
     assert _unpack(b"".join(members), "gzip") == PLAIN
-    with pytest.raises(Malformed, match="cut short"):
+    with pytest.raises(Malformed, match="truncated"):
         _unpack(b"".join(members)[:-1], "gzip")
     with pytest.raises(TooLarge):
         _unpack(b"".join(members), "gzip", limit=len(PLAIN) - 1)
-    with pytest.raises(Malformed, match="bytes follow"):
+    with pytest.raises(Malformed, match="unexpected bytes after"):
         _unpack(zlib.compress(PLAIN) * 2, "deflate")
 
 
 def test_bombs_of_many_members_are_not_unfolded() -> None:
     with pytest.raises(TooLarge):
         _unpack(gzip.compress(b" " * 150_000) * 10, "gzip", limit=200_000)
-    with pytest.raises(Malformed, match="bytes follow"):
+    with pytest.raises(Malformed, match="unexpected bytes after"):
         _unpack(gzip.compress(b"") * 100_000, "gzip", limit=3_000_000)
 
 
@@ -84,5 +84,5 @@ def test_a_bomb_is_not_unfolded() -> None:
 
 @pytest.mark.parametrize(("encoding", "kind"), [("br", WrongContentType), ("gzip, gzip", WrongContentType)])
 def test_other_encodings(encoding: str, kind: type[RequestError]) -> None:
-    with pytest.raises(kind, match="send it plain, gzip or deflate"):
+    with pytest.raises(kind, match=f"unsupported Content-Encoding {encoding}: use gzip, deflate or none"):
         _unpack(PLAIN, encoding)

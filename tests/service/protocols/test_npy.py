@@ -44,7 +44,7 @@ def test_writers_may_differ(header: bytes) -> None:
 
 SECRET = "my secret"
 DESCR, ORDER, SIZES, FIT = "'<f4' as descr", "True or False", "sizes such as", "as many bytes after the header"
-ROOM = "sizes that memory has room for"
+ROOM = "a shape that NumPy can represent"
 REFUSED = [
     (b"", "a header of version"),
     (SECRET.encode(), "a header of version"),

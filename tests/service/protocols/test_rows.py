@@ -48,7 +48,7 @@ def test_the_bits_are_those_of_training(rng: np.random.Generator) -> None:
         ("rows", Problem("", "an object with the key instances", "a string")),
         ({}, Problem("/instances", ROWS, "nothing")),
         ({"instances": None}, Problem("/instances", ROWS, "null")),
-        ({"instances": [ROW], "a/b~c": 1}, Problem("/a~1b~0c", "no key but instances and top", "another key")),
+        ({"instances": [ROW], "a/b~c": 1}, Problem("/a~1b~0c", "only the keys instances and top", "an unknown key")),
         ({"instances": []}, Problem("/instances", "a list of at least one row", "an empty list")),
         ({"instances": 5}, Problem("/instances", "a list of at least one row", "a number")),
         ({"instances": {}}, Problem("/instances", "a list of at least one row", "an object")),
@@ -111,7 +111,7 @@ def test_a_long_key_is_cut() -> None:
 
 
 def test_too_many_rows() -> None:
-    with pytest.raises(TooLarge, match="11 rows; at most 10 are taken"):
+    with pytest.raises(TooLarge, match="11 rows; at most 10 are accepted"):
         _read(SCHEMA, {"instances": [ROW] * 11})
 
 

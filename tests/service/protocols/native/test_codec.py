@@ -66,9 +66,9 @@ class Trap:
         (b"hello", 400, "not an array of numbers in NumPy's format"),
         (write_npy(ROWS)[:-1], 400, "expected as many bytes after the header"),
         (write_npy(ROWS) + b"0", 400, "expected as many bytes after the header"),
-        (write_npy([["a", "b", "c", "d"]]), 400, "expected a type of numbers such as '<f4'"),
-        (write_npy([[True, False, True, True]]), 400, "expected a type of numbers such as '<f4'"),
-        (write_npy(np.array([[Trap()]], object)), 400, "expected a type of numbers such as '<f4'"),
+        (write_npy([["a", "b", "c", "d"]]), 400, "expected a numeric type such as '<f4'"),
+        (write_npy([[True, False, True, True]]), 400, "expected a numeric type such as '<f4'"),
+        (write_npy(np.array([[Trap()]], object)), 400, "expected a numeric type such as '<f4'"),
         (write_npy(ROWS).replace(b"(2, 4)", b"(-2,4)"), 400, "not an array"),
         (write_npy(ROWS[:, :3]), 422, "expected an array of shape (n, 4), got one of shape (2, 3)"),
         (write_npy(ROWS[0]), 422, "got one of shape (4,)"),
@@ -96,7 +96,7 @@ def test_of_many_rows_the_answer_is_an_array(iris: Path) -> None:
         answer = _post(client, write_npy(np.zeros((rows, 4))), accept)
         assert answer.status_code == status
         if status == 413:
-            assert answer.get_json()["error"] == f"51 rows; at most 50 are answered in JSON: send Accept: {NPY}"
+            assert answer.get_json()["error"] == f"51 rows; at most 50 are returned as JSON: send Accept: {NPY}"
 
 
 def test_a_model_of_more_than_numbers_takes_no_array(models: Path, rng: np.random.Generator) -> None:
@@ -124,7 +124,7 @@ def test_top_is_a_count(top: Any, client: FlaskClient) -> None:
     answer = client.post("/predict", json={"instances": ROWS.tolist(), "top": top})
     assert answer.status_code == 422
     (problem,) = answer.get_json()["details"]
-    assert (problem["pointer"], problem["expected"]) == ("/top", "a whole number from 1 on")
+    assert (problem["pointer"], problem["expected"]) == ("/top", "a positive integer")
 
 
 @pytest.mark.parametrize("top", [1, None])

@@ -164,14 +164,14 @@ def _raw(name: str, datatype: str, raw: bytes) -> Sent:
 
 
 BAD_COLUMNS: list[tuple[Sent, int, str]] = [
-    (listed(*_columns([PERSON], age=None, born=None)), 400, "there is no 'age', 'born'"),
-    (listed(tensor([1], [1], "id", "INT8")), 400, "there is no 'age', 'home', 'member', 'born'"),
+    (listed(*_columns([PERSON], age=None, born=None)), 400, "missing inputs for model 'people': 'age', 'born'"),
+    (listed(tensor([1], [1], "id", "INT8")), 400, "missing inputs for model 'people': 'age', 'home', 'member', 'born'"),
     (listed(tensor([1], [1], "input")), 400, "unexpected inference input 'input' for model 'people'"),
     (_two("age", "FP32", [1.0, None]), 400, "input 'age', row 1: expected a number, got NaN or null"),
     (_two("age", "FP32", [1.0, True]), 400, "input 'age', row 1: expected a number, got a boolean"),
-    (_two("age", "FP32", [1.0, 2.0, 3.0], [3]), 400, "different numbers of rows: 2 and 3 are two of them"),
+    (_two("age", "FP32", [1.0, 2.0, 3.0], [3]), 400, "different numbers of rows, such as 2 and 3"),
     (_two("age", "FP32", [1.0, 2.0], [1, 2]), 400, "Expected [-1,1], got [1,2]"),
-    (_two("age", "FP32", [[1.0, 2.0]]), 400, "the data of input 'age' do not fit its shape [2]"),
+    (_two("age", "FP32", [[1.0, 2.0]]), 400, "the data of input 'age' do not match its shape [2]"),
     (_two("age", "FP32", [[1.0], [2.0]]), 400, "input 'age', row 0: expected a number, got a list"),
     (_two("age", "BYTES", ["1", "2"]), 400, "'age' data-type is 'BYTES', but model 'people' expects 'FP32'"),
     (_two("income", "UINT8", [None, 300]), 400, "input 'income', row 1: expected a number from 0 to 255"),

@@ -182,7 +182,7 @@ def test_bodies_may_be_compressed(client: FlaskClient, iris: Path) -> None:
     bomb = _post(client, gzip.compress(b" " * 10_000_000), headers={"Content-Encoding": "gzip"})
     assert (bomb.status_code, _error(bomb)) == (
         413,
-        "the body is larger than 10000 bytes: send fewer rows at a time",
+        "the body is larger than 10000 bytes: send fewer rows per request",
     )
     assert _post(client, packed[:-9], headers={"Content-Encoding": "gzip"}).status_code == 400
 
@@ -240,7 +240,7 @@ def test_rows_that_are_too_many_are_never_made(body: Any) -> None:
     """A million of them fits into four packed kilobytes."""
     schema = predict_schema(Features([Number(f"n{i}", missing=True) for i in range(30)]), 100)
     tracemalloc.start()
-    with pytest.raises(TooLarge, match="50000 rows; at most 100 are taken"):
+    with pytest.raises(TooLarge, match="50000 rows; at most 100 are accepted"):
         schema.load(body)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
