@@ -52,6 +52,7 @@ def openapi(catalogue: Catalogue, views: Sequence[View]) -> dict[str, Any]:
             # Clients generated from the document have "answer" in their type names.
             schemas |= {f"{name}.request": described.request, f"{name}.answer": described.response}
             examples[name] = {"value": described.example}
+    codecs: list[type[Codec]] = [*CODECS, Codec]
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for view in views:
         operation = _operation(view, [*targets(catalogue, view.template)])
@@ -59,7 +60,7 @@ def openapi(catalogue: Catalogue, views: Sequence[View]) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": INFO,
-        "tags": [{"name": codec.name, "description": codec.title} for codec in (*CODECS, Codec)],
+        "tags": [{"name": codec.name, "description": codec.title} for codec in codecs],
         "paths": paths,
         "components": {"schemas": schemas, "examples": examples},
     }

@@ -1,4 +1,4 @@
-"""/openapi.json says what the service does, in all that it does; /docs shows it to people."""
+"""/openapi.json describes every route, request and response of the service, and /docs renders it as a page."""
 
 import re
 import shutil
@@ -41,7 +41,7 @@ def _people(rng: np.random.Generator) -> Artifact:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory, make_rng: MakeRng) -> Path:
-    """Models of every kind: two versions of iris, mixed columns, regressions of one and two values, bare arrays."""
+    """Return a store with every kind of model: two versions of iris, mixed columns, two regressions, plain arrays."""
     iris, rng = tmp_path_factory.mktemp("document") / "models", make_rng()
     publish(iris, "iris", make_artifact(rng), {"test": {"accuracy": 0.9, "rows": 100}}, {})
     publish(iris, "iris", make_artifact(rng, labels=("setosa", "versicolor", "another")), {}, {}, force=True)
@@ -72,7 +72,7 @@ def _document(client: FlaskClient) -> dict[str, Any]:
 
 
 def _check(document: dict[str, Any], schema: dict[str, Any], value: Any) -> None:
-    """Raise ValidationError where a value does not fit a schema of the document."""
+    """Raise ValidationError if the value does not match the schema of the document."""
     Draft202012Validator({**schema, "components": document["components"]}).validate(value)
 
 
@@ -84,8 +84,8 @@ def _routes(app: Flask) -> set[tuple[str, str]]:
     }
 
 
-def test_it_is_valid(document: dict[str, Any]) -> None:
-    import schemathesis  # not above: it takes half a second, in every test process
+def test_the_document_is_valid(document: dict[str, Any]) -> None:
+    import schemathesis  # not at the top: the import takes half a second in every test process
 
     assert document["openapi"] == "3.1.0"
     schemathesis.openapi.from_dict(document).validate()
@@ -97,14 +97,14 @@ def test_it_is_valid(document: dict[str, Any]) -> None:
         schemathesis.openapi.from_dict(broken).validate()
 
 
-def test_every_route_is_in_it(app: Flask, document: dict[str, Any]) -> None:
+def test_the_document_has_every_route(app: Flask, document: dict[str, Any]) -> None:
     described = {(method, path) for path, item in document["paths"].items() for method in item}
     assert described == _routes(app)
     assert len(described) > len(ROUTES) > 0
 
 
-def test_it_is_valid_with_nothing_served(models: Path) -> None:
-    import schemathesis  # not above: it takes half a second, in every test process
+def test_the_document_is_valid_without_models(models: Path) -> None:
+    import schemathesis  # not at the top: the import takes half a second in every test process
 
     app = create_app(Settings(models=models))
     document = _document(app.test_client())
@@ -113,7 +113,7 @@ def test_it_is_valid_with_nothing_served(models: Path) -> None:
     assert app.test_client().get("/docs").status_code == 200
 
 
-def test_every_example_is_answered_as_described(client: FlaskClient, document: dict[str, Any]) -> None:
+def test_every_example_returns_the_described_response(client: FlaskClient, document: dict[str, Any]) -> None:
     tried = 0
     for path, item in document["paths"].items():
         if "requestBody" not in item.get("post", {}):
@@ -130,11 +130,11 @@ def test_every_example_is_answered_as_described(client: FlaskClient, document: d
             if path.endswith("/predict") and not label.startswith("price"):
                 _check(document, described, client.post(answer.request.path, json={**body, "top": 2}).get_json())
             tried += 1
-    # The default model twice; each stable version and each version in three protocols, each alias in two.
+    # Two routes of the default model; each stable version and each version in three protocols, each alias in two.
     assert tried == 2 + 3 * (5 + 6) + 2 * 6
 
 
-def test_every_page_is_as_described(client: FlaskClient, document: dict[str, Any]) -> None:
+def test_every_get_returns_the_described_response(client: FlaskClient, document: dict[str, Any]) -> None:
     words = {"name": "iris", "version": "1", "alias": "previous"}
     for path, item in document["paths"].items():
         if "get" in item:
@@ -146,7 +146,7 @@ def test_every_page_is_as_described(client: FlaskClient, document: dict[str, Any
                 _check(document, content[JSON]["schema"], answer.get_json())
 
 
-def test_every_error_is_as_described(client: FlaskClient, document: dict[str, Any]) -> None:
+def test_every_error_matches_its_description(client: FlaskClient, document: dict[str, Any]) -> None:
     bodies: list[tuple[bytes, str]] = [
         (b"{", JSON),
         (b'{"instances": 5}', JSON),
@@ -155,11 +155,11 @@ def test_every_error_is_as_described(client: FlaskClient, document: dict[str, An
     ]
     for path, item in document["paths"].items():
         for method, operation in item.items():
-            asked = (
+            paths = (
                 [path.format(name=name, version="7", alias="nope") for name in ("iris", "rose")] if "{" in path else []
             )
-            asked += [path.format(name="iris", version="1", alias="stable")]
-            for address in asked:
+            paths += [path.format(name="iris", version="1", alias="stable")]
+            for address in paths:
                 for body, kind in bodies if method == "post" else [(b"", JSON)]:
                     answer = client.open(address, method=method.upper(), data=body, content_type=kind)
                     described = operation["responses"][str(answer.status_code)]
@@ -171,7 +171,7 @@ GOOD = {"age": 39, "work": "private", "member": True, "since": "2024-05-31"}
 
 
 @pytest.mark.parametrize(
-    ("row", "taken"),
+    ("row", "accepted"),
     [
         (GOOD, True),
         ({**GOOD, "id": ["anything"]}, True),
@@ -196,14 +196,14 @@ GOOD = {"age": 39, "work": "private", "member": True, "since": "2024-05-31"}
         (39, False),
     ],
 )
-def test_what_it_says_of_a_row_is_what_is_taken(
-    row: Any, taken: bool, client: FlaskClient, document: dict[str, Any]
+def test_the_schema_accepts_the_rows_that_the_service_accepts(
+    row: Any, accepted: bool, client: FlaskClient, document: dict[str, Any]
 ) -> None:
-    """Each model has a schema of its own: types, what may be missing, and no enum of categories."""
+    """The schema of a model has the types of its columns and which may be missing, but no enum of categories."""
     for protocol, path in (("native", "/models/people/predict"), ("tensorflow", "/v1/models/people:predict")):
-        assert (client.post(path, json={"instances": [row]}).status_code == 200) == taken
+        assert (client.post(path, json={"instances": [row]}).status_code == 200) == accepted
         schema = {"$ref": f"#/components/schemas/{protocol}.people.1.request"}
-        if taken:
+        if accepted:
             _check(document, schema, {"instances": [row]})
         else:
             with pytest.raises(ValidationError):
@@ -211,7 +211,7 @@ def test_what_it_says_of_a_row_is_what_is_taken(
 
 
 @pytest.mark.parametrize(
-    ("name", "body", "taken"),
+    ("name", "body", "accepted"),
     [
         ("iris", {"inputs": [[1, 2, 3, 4]]}, True),
         ("iris", {"inputs": {"input": [[1, 2, 3, 4]]}}, True),
@@ -224,12 +224,12 @@ def test_what_it_says_of_a_row_is_what_is_taken(
         ("people", {"inputs": [[39, "private", True, None]]}, False),
     ],
 )
-def test_what_it_says_of_inputs_is_what_is_taken(
-    name: str, body: Any, taken: bool, client: FlaskClient, document: dict[str, Any]
+def test_the_schema_accepts_the_inputs_that_the_service_accepts(
+    name: str, body: Any, accepted: bool, client: FlaskClient, document: dict[str, Any]
 ) -> None:
-    assert (client.post(f"/v1/models/{name}:predict", json=body).status_code == 200) == taken
+    assert (client.post(f"/v1/models/{name}:predict", json=body).status_code == 200) == accepted
     schema = {"$ref": f"#/components/schemas/tensorflow.{name}.1.request"}
-    if taken:
+    if accepted:
         _check(document, schema, body)
     else:
         with pytest.raises(ValidationError):
@@ -245,7 +245,7 @@ WORK = {"name": "work", "shape": [2], "datatype": "BYTES", "data": ["private", N
 
 
 @pytest.mark.parametrize(
-    ("body", "taken"),
+    ("body", "accepted"),
     [
         ({"inputs": [_age(), MEMBER]}, True),
         ({"inputs": [WORK, MEMBER, _age(datatype="INT8", data=[3, 4], extra=1), {**WORK, "name": "id"}]}, True),
@@ -273,13 +273,13 @@ WORK = {"name": "work", "shape": [2], "datatype": "BYTES", "data": ["private", N
         ({}, False),
     ],
 )
-def test_what_it_says_of_tensors_is_what_is_taken(
-    body: Any, taken: bool, client: FlaskClient, document: dict[str, Any]
+def test_the_schema_accepts_the_tensors_that_the_service_accepts(
+    body: Any, accepted: bool, client: FlaskClient, document: dict[str, Any]
 ) -> None:
     answer = client.post("/v2/models/people/infer", json=body)
-    assert (answer.status_code == 200) == taken, answer.text
+    assert (answer.status_code == 200) == accepted, answer.text
     schema = {"$ref": "#/components/schemas/inference.people.1.request"}
-    if taken:
+    if accepted:
         _check(document, schema, body)
         _check(document, {"$ref": "#/components/schemas/inference.people.1.answer"}, answer.get_json())
     else:
@@ -288,9 +288,7 @@ def test_what_it_says_of_tensors_is_what_is_taken(
 
 
 @pytest.mark.parametrize("word", ["none", "0", "a:b", ":", "%C2%85", "a%2Fb", "%00", "é%F2%8B%B3%8C"])
-def test_whatever_a_path_names_its_status_is_described(
-    word: str, client: FlaskClient, document: dict[str, Any]
-) -> None:
+def test_the_status_of_every_path_is_described(word: str, client: FlaskClient, document: dict[str, Any]) -> None:
     tried = 0
     for path, item in document["paths"].items():
         for method, operation in item.items():
@@ -303,7 +301,7 @@ def test_whatever_a_path_names_its_status_is_described(
     assert tried > 20
 
 
-def test_it_follows_what_is_served(store: Path, tmp_path: Path, artifact: Artifact) -> None:
+def test_the_document_follows_the_catalogue(store: Path, tmp_path: Path, artifact: Artifact) -> None:
     models = shutil.copytree(store, tmp_path / "models")
     app = create_app(Settings(models=models, default_model="people"))
     client = app.test_client()
@@ -316,7 +314,7 @@ def test_it_follows_what_is_served(store: Path, tmp_path: Path, artifact: Artifa
     assert name["schema"]["enum"] == ["arrays", "iris", "later", "people", "price", "prices.2"]
 
 
-def test_the_page_shows_every_route_and_needs_nothing_from_elsewhere(app: Flask, client: FlaskClient) -> None:
+def test_the_page_has_every_route_and_is_self_contained(app: Flask, client: FlaskClient) -> None:
     answer = client.get("/docs")
     assert answer.content_type.startswith("text/html")
     for method, path in _routes(app):
@@ -326,7 +324,7 @@ def test_the_page_shows_every_route_and_needs_nothing_from_elsewhere(app: Flask,
     assert "<script>alert" not in answer.text
 
 
-def test_the_page_for_people_leads_to_it(client: FlaskClient) -> None:
+def test_the_index_page_links_to_the_reference(client: FlaskClient) -> None:
     assert '<a href="/docs">' in client.get("/", headers={"Accept": "text/html"}).text
 
 
@@ -334,7 +332,7 @@ def test_the_page_for_people_leads_to_it(client: FlaskClient) -> None:
     ("phases", "examples"),
     [("examples,fuzzing", 5), pytest.param("examples,coverage,fuzzing", 50, marks=pytest.mark.slow)],
 )
-def test_schemathesis_finds_nothing(phases: str, examples: int, store: Path, tmp_path: Path) -> None:
+def test_schemathesis_finds_no_failures(phases: str, examples: int, store: Path, tmp_path: Path) -> None:
     checks = (
         "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,"
         "unsupported_method"
@@ -345,7 +343,7 @@ def test_schemathesis_finds_nothing(phases: str, examples: int, store: Path, tmp
         what = [f"{server.url}/openapi.json", "--phases", phases, "--max-examples", str(examples), "--checks", checks]
         run = subprocess.run(
             [tool, "run", *what, "--generation-database", "none"],
-            cwd=tmp_path,  # it leaves files where it runs
+            cwd=tmp_path,  # it creates files in the working directory
             capture_output=True,
             text=True,
             check=False,

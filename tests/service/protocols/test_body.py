@@ -1,4 +1,4 @@
-"""Compressed bodies: what is taken, and that a bomb never unfolds."""
+"""Compressed bodies: the accepted encodings, and the protection against decompression bombs."""
 
 import gzip
 import io
@@ -12,7 +12,7 @@ from service.protocols.body import read_stream, unpack
 from tests.helpers.predictions import make_request
 
 PLAIN = json.dumps({"instances": [[1.0, 2.0]]}).encode()
-PACKED = {
+COMPRESSED = {
     "gzip": gzip.compress(PLAIN),
     "deflate": zlib.compress(PLAIN),
     "identity": PLAIN,
@@ -25,21 +25,21 @@ def _unpack(body: bytes, encoding: str, limit: int = 1000) -> bytes | bytearray:
 
 
 class Broken(io.BytesIO):
-    """What a server hands out whose client has gone."""
+    """The stream that a server provides after the client has disconnected."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         raise ConnectionResetError
 
 
-def test_a_stream_is_read_up_to_what_is_asked_for() -> None:
+def test_a_stream_is_read_up_to_the_limit() -> None:
     assert read_stream(io.BytesIO(b"abc"), 2) == b"ab"
     with pytest.raises(Malformed, match="the body is incomplete"):
         read_stream(Broken(), 2)
 
 
-@pytest.mark.parametrize("encoding", PACKED)
-def test_what_is_packed_is_unpacked(encoding: str) -> None:
-    assert _unpack(PACKED[encoding], encoding) == PLAIN
+@pytest.mark.parametrize("encoding", COMPRESSED)
+def test_compressed_bodies_are_decompressed(encoding: str) -> None:
+    assert _unpack(COMPRESSED[encoding], encoding) == PLAIN
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
@@ -52,10 +52,10 @@ def test_what_is_packed_is_unpacked(encoding: str) -> None:
         (lambda body: b"", "truncated"),
     ],
 )
-def test_what_is_damaged_is_said_to_be(encoding: str, damage: object, message: str) -> None:
+def test_damaged_bodies_are_rejected(encoding: str, damage: object, message: str) -> None:
     assert callable(damage)
     with pytest.raises(Malformed, match=message):
-        _unpack(damage(PACKED[encoding]), encoding)
+        _unpack(damage(COMPRESSED[encoding]), encoding)
 
 
 def test_gzip_may_have_several_members() -> None:
@@ -69,20 +69,20 @@ def test_gzip_may_have_several_members() -> None:
         _unpack(zlib.compress(PLAIN) * 2, "deflate")
 
 
-def test_bombs_of_many_members_are_not_unfolded() -> None:
+def test_bombs_of_many_members_are_not_expanded() -> None:
     with pytest.raises(TooLarge):
         _unpack(gzip.compress(b" " * 150_000) * 10, "gzip", limit=200_000)
     with pytest.raises(Malformed, match="unexpected bytes after"):
         _unpack(gzip.compress(b"") * 100_000, "gzip", limit=3_000_000)
 
 
-def test_a_bomb_is_not_unfolded() -> None:
+def test_a_bomb_is_not_expanded() -> None:
     bomb = gzip.compress(b" " * 100_000_000)
     with pytest.raises(TooLarge, match="larger than 200000 bytes"):
         _unpack(bomb, "gzip", limit=200_000)
 
 
 @pytest.mark.parametrize(("encoding", "kind"), [("br", WrongContentType), ("gzip, gzip", WrongContentType)])
-def test_other_encodings(encoding: str, kind: type[RequestError]) -> None:
+def test_other_encodings_are_rejected(encoding: str, kind: type[RequestError]) -> None:
     with pytest.raises(kind, match=f"unsupported Content-Encoding {encoding}: use gzip, deflate or none"):
         _unpack(PLAIN, encoding)

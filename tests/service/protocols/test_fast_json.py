@@ -1,4 +1,4 @@
-"""The fast way to read rows gives the same bits as the slow one, and leaves to it whatever is not plain."""
+"""The fast path for rows of numbers is bit-identical to the slow path, and falls back to it for other content."""
 
 import json
 from codecs import BOM_UTF8
@@ -12,7 +12,7 @@ from service.protocols.fast_json import SHORT, parse_rows
 TWO = Features.plain(2)
 
 
-def test_the_bits_are_the_same(rng: np.random.Generator) -> None:
+def test_the_fast_path_is_bit_identical(rng: np.random.Generator) -> None:
     for columns in (1, 2, 30, 784):
         rows = (rng.lognormal(sigma=10, size=(20, columns)) * rng.choice([-1, 1], (20, columns))).tolist()
         rows += [[0] * columns, [-0.0] * columns, [1e-45] * columns, [2**24 + 1] * columns, [2**63 + 1] * columns]
@@ -70,28 +70,28 @@ def test_the_bits_are_the_same(rng: np.random.Generator) -> None:
     ],
 )
 @pytest.mark.parametrize("size", [0, SHORT])
-def test_what_is_not_plain_is_left_to_the_slow_way(size: int, body: str) -> None:
+def test_other_content_falls_back_to_the_slow_path(size: int, body: str) -> None:
     assert parse_rows(body.encode().ljust(size), TWO, 100) is None
     assert parse_rows(b'{"instances": [[1, 2]]}'.ljust(size), TWO, 100) is not None
 
 
-def test_bad_utf8_is_left_to_the_slow_way() -> None:
+def test_invalid_utf8_falls_back_to_the_slow_path() -> None:
     assert parse_rows(b'{"instances": [[1, "\xff"]]}', TWO, 100) is None
     assert parse_rows(b"\xff", TWO, 100) is None
 
 
-def test_a_byte_order_mark_is_left_to_the_slow_way() -> None:
+def test_a_byte_order_mark_falls_back_to_the_slow_path() -> None:
     body = b'{"instances": [[1, 2]]}'
     for marked in (BOM_UTF8 + body, bytearray(BOM_UTF8 + body)):
         assert parse_rows(marked, TWO, 100) is None
     assert parse_rows(body, TWO, 100) is not None
 
 
-def test_other_columns_are_left_to_the_slow_way() -> None:
+def test_other_columns_fall_back_to_the_slow_path() -> None:
     assert parse_rows(b'{"instances": [[1, 2]]}', Features([Boolean("a"), Boolean("b")]), 100) is None
 
 
-def test_too_many_rows_are_left_to_the_slow_way() -> None:
+def test_too_many_rows_fall_back_to_the_slow_path() -> None:
     body = b'{"instances": [[1, 2], [3, 4]]}'
     assert parse_rows(body, TWO, 2) is not None
     assert parse_rows(body, TWO, 1) is None

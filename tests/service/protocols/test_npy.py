@@ -1,4 +1,4 @@
-"""NumPy's own format: what NumPy writes is read, and what else comes is refused in fixed words, without a warning."""
+"""NumPy's file format: arrays from NumPy are read; other input is rejected with fixed messages and without warnings."""
 
 import struct
 
@@ -19,7 +19,7 @@ def _headed(header: bytes, data: bytes = b"\0" * 16) -> bytes:
 
 @pytest.mark.parametrize("dtype", NUMBERS)
 @pytest.mark.parametrize("version", [(1, 0), (2, 0)])
-def test_what_numpy_writes_is_read(dtype: str, version: tuple[int, int], rng: np.random.Generator) -> None:
+def test_arrays_written_by_numpy_are_read(dtype: str, version: tuple[int, int], rng: np.random.Generator) -> None:
     for shape in ((), (3,), (2, 4), (0, 4), (2, 1, 3), (1,) * 15):
         array = np.asarray(rng.normal(scale=50, size=shape)).astype(dtype)
         for ordered in (array, np.asfortranarray(array)):
@@ -38,14 +38,14 @@ def test_what_numpy_writes_is_read(dtype: str, version: tuple[int, int], rng: np
         b'{"descr" : "<f8", "fortran_order" : True, "shape" : (2, )}',
     ],
 )
-def test_writers_may_differ(header: bytes) -> None:
+def test_header_layouts_of_other_writers_are_read(header: bytes) -> None:
     np.testing.assert_array_equal(read_npy(_headed(header)), [0.0, 0.0])
 
 
 SECRET = "my secret"
 DESCR, ORDER, SIZES, FIT = "'<f4' as descr", "True or False", "sizes such as", "as many bytes after the header"
 ROOM = "a shape that NumPy can represent"
-REFUSED = [
+REJECTED = [
     (b"", "a header of version"),
     (SECRET.encode(), "a header of version"),
     (b"\x93NUMPY\1\0\1", "a header of version"),
@@ -67,7 +67,7 @@ REFUSED = [
     *((_headed(HEADER.replace(b"2,", b"0, " + other), b""), ROOM) for other in (b"9" * 50, b"999999999, " * 3)),
     (_headed(HEADER.replace(b"2,", b"9" * 50)), FIT),
     (_headed(HEADER.replace(b"2,", b"0, " + b"9" * 50)), FIT),
-    # What Python's parser warns of, or runs out of stack with.
+    # Python's parser would emit a warning or overflow the stack.
     (_headed(rb"{'\d': '\m'}"), DESCR),
     (_headed(b"1if 2else 3"), DESCR),
     (_headed(b"(" * 9000), DESCR),
@@ -75,18 +75,18 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("raw", "expected"), REFUSED)
-def test_what_is_no_array_of_numbers_is_refused(raw: bytes, expected: str) -> None:
-    with pytest.raises(Malformed) as refused:
+@pytest.mark.parametrize(("raw", "expected"), REJECTED)
+def test_anything_but_an_array_of_numbers_is_rejected(raw: bytes, expected: str) -> None:
+    with pytest.raises(Malformed) as caught:
         read_npy(raw)
-    sentence = str(refused.value)
-    assert sentence.startswith("the body is not an array of numbers in NumPy's format: expected ")
-    assert expected in sentence
-    assert len(sentence) < 150
-    assert SECRET not in sentence
+    message = str(caught.value)
+    assert message.startswith("the body is not an array of numbers in NumPy's format: expected ")
+    assert expected in message
+    assert len(message) < 150
+    assert SECRET not in message
 
 
-def test_a_damaged_header_is_read_or_refused(rng: np.random.Generator) -> None:
+def test_a_damaged_header_is_read_or_rejected(rng: np.random.Generator) -> None:
     raw = np.frombuffer(write_npy(np.zeros((2, 4))), np.uint8)
     for _ in range(2000):
         damaged = raw.copy()

@@ -33,8 +33,8 @@ def test_rows_become_float32() -> None:
     np.testing.assert_array_equal(rows, np.array([ROW, [1, 2, 3, 2**63]], np.float32))
 
 
-def test_the_bits_are_those_of_training(rng: np.random.Generator) -> None:
-    """A number is rounded once, by way of float64, wherever it is read."""
+def test_rows_are_bit_identical_to_training(rng: np.random.Generator) -> None:
+    """Numbers are parsed as float64 and rounded once, as in training."""
     values = rng.lognormal(sigma=20, size=(10, 4))
     body = orjson.loads(orjson.dumps({"instances": values.tolist()}))
     np.testing.assert_array_equal(_read(SCHEMA, body), values.astype(np.float32))
@@ -67,23 +67,23 @@ def test_the_bits_are_those_of_training(rng: np.random.Generator) -> None:
         ({"instances": [[1, 2, -1e308, 4]]}, Problem("/instances/0/2", FLOAT32, "a larger one")),
     ],
 )
-def test_what_and_where(body: Any, problem: Problem) -> None:
+def test_a_problem_has_a_location(body: Any, problem: Problem) -> None:
     assert _problems(body) == (problem,)
 
 
-def test_a_row_that_is_not_in_a_list() -> None:
+def test_a_row_must_be_in_a_list() -> None:
     assert _problems({"instances": ROW})[0] == Problem("/instances/0", LIST, "a number")
 
 
-def test_ragged_rows_are_all_named() -> None:
-    """One of 3 and one of 5: their total would fit."""
+def test_every_ragged_row_is_reported() -> None:
+    """Rows of 3 and 5 values have the right total."""
     assert _problems({"instances": [ROW[:3], [*ROW, 1]]}) == (
         Problem("/instances/0", "4 values", "3 values"),
         Problem("/instances/1", "4 values", "5 values"),
     )
 
 
-def test_a_single_true_among_many_numbers() -> None:
+def test_a_single_boolean_among_many_numbers_is_located() -> None:
     rows = [[0.5] * 64 for _ in range(100)]
     rows[61][7] = True
     with pytest.raises(InvalidInput, match="/instances/61/7: expected a number, got a boolean") as caught:
@@ -91,7 +91,7 @@ def test_a_single_true_among_many_numbers() -> None:
     assert caught.value.problems == (Problem("/instances/61/7", NUMBER, "a boolean"),)
 
 
-def test_twenty_problems_are_enough() -> None:
+def test_at_most_twenty_problems_are_reported() -> None:
     with pytest.raises(InvalidInput) as caught:
         _read(SCHEMA, {"instances": [["x"] * 4] * 10})
     assert len(caught.value.problems) == 20
@@ -100,17 +100,17 @@ def test_twenty_problems_are_enough() -> None:
         _read(SCHEMA, {"instances": [["x"] * 4]})
 
 
-def test_a_value_is_never_repeated() -> None:
+def test_errors_do_not_disclose_values() -> None:
     for body in ({"instances": [[1, 2, "my secret", 4]]}, {"instances": "my secret"}, "my secret"):
         assert "secret" not in str(_problems(body))
 
 
-def test_a_long_key_is_cut() -> None:
+def test_a_long_key_is_truncated() -> None:
     (problem,) = _problems({"instances": [ROW], "x" * 10_000: 1})
     assert len(problem.pointer) < 250
 
 
-def test_too_many_rows() -> None:
+def test_too_many_rows_are_rejected() -> None:
     with pytest.raises(TooLarge, match="11 rows; at most 10 are accepted"):
         _read(SCHEMA, {"instances": [ROW] * 11})
 
@@ -129,7 +129,7 @@ GOOD = {"age": 39, "work": "private", "member": True, "since": "2024-05-31"}
 DATE = "an ISO 8601 date such as 2024-05-31 or 2024-05-31T08:30:00"
 
 
-def test_objects_by_feature_name_are_rows() -> None:
+def test_objects_by_feature_name_are_equivalent_to_lists() -> None:
     as_list = _read(MIXED_SCHEMA, {"instances": [[39, "private", True, "2024-05-31"], [40.5, None, False, None]]})
     backwards = dict(reversed(GOOD.items()))
     for second in ({"age": 40.5, "member": False}, {"age": 40.5, "member": False, "since": None, "id": "dropped"}):
@@ -160,13 +160,13 @@ def test_objects_by_feature_name_are_rows() -> None:
         ),
     ],
 )
-def test_what_and_where_in_objects(change: dict[str, Any], problems: list[Problem]) -> None:
+def test_a_problem_in_an_object_has_a_location(change: dict[str, Any], problems: list[Problem]) -> None:
     with pytest.raises(InvalidInput) as caught:
         _read(MIXED_SCHEMA, {"instances": [GOOD, {**GOOD, **change}]})
     assert list(caught.value.problems) == problems
 
 
-def test_what_is_absent() -> None:
+def test_absent_features_are_reported() -> None:
     with pytest.raises(InvalidInput) as caught:
         _read(MIXED_SCHEMA, {"instances": [{"work": "private"}]})
     assert caught.value.problems == (
@@ -184,13 +184,13 @@ def test_what_is_absent() -> None:
         ([[39, "private", "yes", None]], Problem("/instances/0/2", "true or false", "a string")),
     ],
 )
-def test_rows_of_two_shapes(rows: list[Any], problem: Problem) -> None:
+def test_lists_and_objects_may_not_be_mixed(rows: list[Any], problem: Problem) -> None:
     with pytest.raises(InvalidInput) as caught:
         _read(MIXED_SCHEMA, {"instances": rows})
     assert caught.value.problems == (problem,)
 
 
-def test_many_wrong_rows_are_found_in_no_time() -> None:
+def test_a_wrong_row_after_many_valid_ones_is_located() -> None:
     schema = request_schema(Features.plain(784), 10_000, labels=3)
     rows = [[0.5] * 784 for _ in range(2000)] + [[0.5] * 783 + ["x"]]
     with pytest.raises(InvalidInput, match="/instances/2000/783: expected a number, got a string"):

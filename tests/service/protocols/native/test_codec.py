@@ -1,4 +1,4 @@
-"""What the native protocol has beside JSON rows and probabilities: NumPy's own format, and the best labels alone."""
+"""Options of the native protocol besides JSON rows and probabilities: NumPy's file format, and the top labels."""
 
 import io
 from pathlib import Path
@@ -29,7 +29,7 @@ def _expected(models: Path, rows: np.ndarray = ROWS) -> np.ndarray:
 
 @pytest.mark.parametrize("dtype", ["<f4", "<f8", ">f8", "f2"])
 @pytest.mark.parametrize("version", [(1, 0), (2, 0)])
-def test_an_array_in_and_out(dtype: str, version: tuple[int, int], client: FlaskClient, iris: Path) -> None:
+def test_an_array_returns_an_array(dtype: str, version: tuple[int, int], client: FlaskClient, iris: Path) -> None:
     rows = ROWS.astype(dtype)
     answer = _post(client, write_npy(np.asfortranarray(rows), version))
     assert (answer.status_code, answer.content_type) == (200, NPY)
@@ -39,12 +39,12 @@ def test_an_array_in_and_out(dtype: str, version: tuple[int, int], client: Flask
     np.testing.assert_allclose(found, _expected(iris, rows), atol=1e-6)
 
 
-def test_whole_numbers_are_numbers(client: FlaskClient) -> None:
+def test_integer_arrays_are_accepted(client: FlaskClient) -> None:
     answers = [_post(client, write_npy(np.array([[5, 3, 1, 0]], dtype))).data for dtype in ("u1", "<i8", "<f4")]
     assert len(set(answers)) == 1
 
 
-def test_accept_says_which_form_comes_back(client: FlaskClient, iris: Path) -> None:
+def test_accept_selects_the_response_format(client: FlaskClient, iris: Path) -> None:
     answer = _post(client, write_npy(ROWS), "application/json")
     assert answer.content_type == "application/json"
     np.testing.assert_allclose(answer.get_json()["probabilities"], _expected(iris), atol=1e-6)
@@ -53,7 +53,7 @@ def test_accept_says_which_form_comes_back(client: FlaskClient, iris: Path) -> N
 
 
 class Trap:
-    """Whoever unpickles it makes a file."""
+    """Unpickling an instance creates a file."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Path.touch, (Path("/tmp/npserve-was-here"),))
@@ -81,7 +81,7 @@ class Trap:
         (write_npy(np.zeros((1000, 4))), 413, "larger than 20000 bytes"),
     ],
 )
-def test_what_is_no_such_array(body: bytes, status: int, message: str, iris: Path) -> None:
+def test_invalid_arrays_are_rejected(body: bytes, status: int, message: str, iris: Path) -> None:
     client = create_app(Settings(models=iris, max_binary_bytes=20_000, max_binary_rows=50)).test_client()
     answer = _post(client, body)
     assert (answer.status_code, message in answer.get_json()["error"]) == (status, True), answer.text
@@ -89,8 +89,8 @@ def test_what_is_no_such_array(body: bytes, status: int, message: str, iris: Pat
     assert _post(client, write_npy(ROWS)).status_code == 200
 
 
-def test_of_many_rows_the_answer_is_an_array(iris: Path) -> None:
-    """A few kB, unpacked, would else become hundreds of MB of JSON."""
+def test_the_response_for_many_rows_must_be_an_array(iris: Path) -> None:
+    """Otherwise a few compressed kB could request hundreds of MB of JSON."""
     client = create_app(Settings(models=iris, max_rows=50)).test_client()
     for rows, accept, status in ((50, "application/json", 200), (51, "application/json", 413), (51, NPY, 200)):
         answer = _post(client, write_npy(np.zeros((rows, 4))), accept)
@@ -99,7 +99,7 @@ def test_of_many_rows_the_answer_is_an_array(iris: Path) -> None:
             assert answer.get_json()["error"] == f"51 rows; at most 50 are returned as JSON: send Accept: {NPY}"
 
 
-def test_a_model_of_more_than_numbers_takes_no_array(models: Path, rng: np.random.Generator) -> None:
+def test_a_model_with_other_columns_rejects_arrays(models: Path, rng: np.random.Generator) -> None:
     model = Model(Features([Boolean("b")]), make_network(rng, (1, 2)), "classification", (0, 1))
     publish(models, "m", Artifact(model, Golden.measure(model, [[True]])), {}, {})
     answer = _post(create_app(Settings(models=models)).test_client(), write_npy([[1.0]]))
@@ -108,7 +108,7 @@ def test_a_model_of_more_than_numbers_takes_no_array(models: Path, rng: np.rando
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 9])
-def test_the_best_labels(count: int, client: FlaskClient, iris: Path) -> None:
+def test_the_top_labels(count: int, client: FlaskClient, iris: Path) -> None:
     answer = client.post("/predict", json={"instances": ROWS.tolist(), "top": count}).get_json()
     assert list(answer) == ["model", "version", "predictions", "top"]
     labels = read_version(iris, "iris", 1).artifact.model.labels
@@ -120,7 +120,7 @@ def test_the_best_labels(count: int, client: FlaskClient, iris: Path) -> None:
 
 
 @pytest.mark.parametrize("top", [0, -1, 1.5, True, "2", None, [1]])
-def test_top_is_a_count(top: Any, client: FlaskClient) -> None:
+def test_top_must_be_a_positive_integer(top: Any, client: FlaskClient) -> None:
     answer = client.post("/predict", json={"instances": ROWS.tolist(), "top": top})
     assert answer.status_code == 422
     (problem,) = answer.get_json()["details"]
@@ -128,7 +128,7 @@ def test_top_is_a_count(top: Any, client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("top", [1, None])
-def test_a_regression_has_no_top(top: Any, models: Path, rng: np.random.Generator) -> None:
+def test_a_regression_rejects_top(top: Any, models: Path, rng: np.random.Generator) -> None:
     publish(models, "price", make_artifact(rng, (4, 1), labels=()), {}, {})
     client = create_app(Settings(models=models)).test_client()
     answer = client.post("/predict", json={"instances": [[1] * 4], "top": top})

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol under /v2: tensors in JSON and as bytes, in and out."""
+"""The Open Inference Protocol under /v2: input and output tensors in JSON and in binary."""
 
 import gzip
 import zlib
@@ -31,7 +31,7 @@ def _client(models: Path, name: str, artifact: Artifact, **settings: Any) -> Fla
 @pytest.mark.parametrize("path", [INFER, "/v2/models/iris/versions/1/infer"])
 @pytest.mark.parametrize("data", [ROWS, [*chain(*ROWS)]])
 @pytest.mark.parametrize("content_type", [None, JSON, "application/octet-stream"])
-def test_tensors_in_json_give_tensors_in_json(
+def test_json_tensors_return_json_tensors(
     content_type: str | None, data: Any, path: str, client: FlaskClient, iris: Path
 ) -> None:
     headers, body = listed(tensor(data), id="7")
@@ -46,7 +46,7 @@ def test_tensors_in_json_give_tensors_in_json(
     assert outputs["predictions"].tolist() == read_version(iris, "iris", 1).artifact.model.best_labels(_expected(iris))
 
 
-def test_the_id_is_the_requests_where_none_is_given(client: FlaskClient) -> None:
+def test_the_id_defaults_to_the_request_id(client: FlaskClient) -> None:
     for request, expected in ((listed(tensor(ROWS)), "r-1"), (listed(tensor(ROWS), id="<7>"), "<7>")):
         answer = post(client, request, **{"X-Request-ID": "r-1"})
         assert (answer.get_json()["id"], answer.headers["X-Request-ID"]) == (expected, "r-1")
@@ -57,14 +57,14 @@ DTYPES |= {f"FP{8 * size}": f"<f{size}" for size in (2, 4, 8)}
 
 
 @pytest.mark.parametrize("datatype", DTYPES)
-def test_numbers_of_every_datatype_are_numbers(datatype: str, client: FlaskClient) -> None:
+def test_every_numeric_datatype_is_accepted(datatype: str, client: FlaskClient) -> None:
     whole = [[5, 3, 1, 0], [6, 2, 5, 1]]
     expected = post(client, listed(tensor(whole))).get_json()["outputs"]
     for request in (listed(tensor(whole, datatype=datatype)), array(whole, datatype, DTYPES[datatype])):
         assert post(client, request).get_json()["outputs"] == expected
 
 
-def test_half_of_a_float32_is_a_number_too(client: FlaskClient, iris: Path) -> None:
+def test_bfloat16_is_accepted(client: FlaskClient, iris: Path) -> None:
     bits = np.array(ROWS, np.float32).view(np.uint32) & 0xFFFF0000
     request = array((bits >> 16).tolist(), "BF16", "<u2")
     expected = _expected(iris, bits.view(np.float32))
@@ -72,7 +72,7 @@ def test_half_of_a_float32_is_a_number_too(client: FlaskClient, iris: Path) -> N
 
 
 @pytest.mark.parametrize("padding", range(4))
-def test_bytes_give_the_same_wherever_they_begin(padding: int, client: FlaskClient, iris: Path) -> None:
+def test_binary_tensors_may_be_unaligned(padding: int, client: FlaskClient, iris: Path) -> None:
     answer = post(client, array(ROWS, id="x" * padding, parameters=ALL_BINARY))
     np.testing.assert_array_equal(read(answer)["probabilities"], _expected(iris))
 
@@ -97,7 +97,7 @@ def test_bytes_give_the_same_wherever_they_begin(padding: int, client: FlaskClie
         ),
     ],
 )
-def test_outputs_are_those_asked_for_in_the_form_asked_for(
+def test_requested_outputs_are_returned_in_the_requested_format(
     more: Any, binary: set[str], client: FlaskClient, iris: Path
 ) -> None:
     answer = post(client, listed(tensor(ROWS), **more))
@@ -109,7 +109,7 @@ def test_outputs_are_those_asked_for_in_the_form_asked_for(
         np.testing.assert_array_equal(outputs["probabilities"].astype(np.float32), _expected(iris))
 
 
-def test_what_it_does_not_know_is_passed_over(client: FlaskClient) -> None:
+def test_unknown_keys_and_parameters_are_ignored(client: FlaskClient) -> None:
     plain = post(client, listed(tensor(ROWS), id="1"))
     extra = {"content_type": "np", "headers": {"a": [1]}}
     request = listed(
@@ -122,7 +122,7 @@ def test_what_it_does_not_know_is_passed_over(client: FlaskClient) -> None:
     assert post(client, request).data == plain.data
 
 
-def test_of_doubled_keys_the_last_counts(client: FlaskClient) -> None:
+def test_the_last_of_duplicate_keys_counts(client: FlaskClient) -> None:
     once = post(client, listed(tensor(ROWS), id="1"))
     body = listed(tensor(ROWS), id="1")[1].replace(b'{"inputs"', b'{"inputs": 3, "inputs"')
     body = body.replace(b'"shape"', b'"shape": [9], "shape"')
@@ -156,7 +156,9 @@ def test_labels_have_a_datatype(
 
 @pytest.mark.parametrize("outputs", [1, 2])
 @pytest.mark.parametrize("binary", [False, True])
-def test_a_regression_has_predictions_alone(binary: bool, outputs: int, models: Path, rng: np.random.Generator) -> None:
+def test_a_regression_returns_only_predictions(
+    binary: bool, outputs: int, models: Path, rng: np.random.Generator
+) -> None:
     artifact = make_artifact(rng, (4, 8, outputs), labels=())
     request = listed(tensor(ROWS), parameters={"binary_data_output": binary})
     found = read(post(_client(models, "price", artifact), request, "/v2/models/price/infer"))
@@ -167,7 +169,7 @@ def test_a_regression_has_predictions_alone(binary: bool, outputs: int, models: 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 9])
 @pytest.mark.parametrize("binary", [False, True])
-def test_the_best_labels_come_as_texts(binary: bool, count: int, client: FlaskClient, iris: Path) -> None:
+def test_classifications_are_strings(binary: bool, count: int, client: FlaskClient, iris: Path) -> None:
     wanted = {"name": "probabilities", "parameters": {"classification": count, "binary_data": binary}}
     found = read(post(client, listed(tensor(ROWS), outputs=[wanted])))["probabilities"]
     labels = read_version(iris, "iris", 1).artifact.model.labels
@@ -178,14 +180,14 @@ def test_the_best_labels_come_as_texts(binary: bool, count: int, client: FlaskCl
         np.testing.assert_array_equal(np.array([text.split(":")[0] for text in texts], np.float32), row[order])
 
 
-def test_a_body_of_nothing_but_bytes_is_one_row(client: FlaskClient, iris: Path) -> None:
+def test_a_raw_binary_request_is_one_row(client: FlaskClient, iris: Path) -> None:
     answer = post(client, ({LENGTH: "0"}, np.array(ROW, "<f4").tobytes()), **{"X-Request-ID": "r-1"})
     np.testing.assert_array_equal(read(answer)["probabilities"], _expected(iris, [ROW]))
     assert head(answer)["id"] == "r-1"
     assert all("data" not in output for output in head(answer)["outputs"])
 
 
-def test_a_text_may_come_alone_too(models: Path, rng: np.random.Generator) -> None:
+def test_a_raw_binary_request_may_be_a_string(models: Path, rng: np.random.Generator) -> None:
     features = Features([Category("colour", categories=("red", "grün"))])
     model = Model(features, make_network(rng, (features.width, 2)), "classification", (0, 1))
     client, path = _client(models, "m", Artifact(model, Golden.measure(model, [["red"]]))), "/v2/models/m/infer"

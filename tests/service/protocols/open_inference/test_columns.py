@@ -1,4 +1,4 @@
-"""Models of mixed columns in the Open Inference Protocol: a tensor for each column gives what a row gives."""
+"""Models of mixed columns in the Open Inference Protocol: one tensor per column is equivalent to rows."""
 
 import json
 import struct
@@ -50,7 +50,7 @@ def people(models: Path, rng: np.random.Generator) -> FlaskClient:
 
 
 def _columns(rows: list[list[Any]], width: tuple[int, ...] = (), **changes: Any) -> list[Any]:
-    """The rows as tensors of JSON, one a column; a change to None leaves its column out."""
+    """Return the rows as JSON tensors, one per column; changing a column to None omits it."""
     tensors = {
         column.name: tensor(list(cells), [len(rows), *width], column.name, DATATYPES[column.kind])
         for column, cells in zip(PEOPLE.columns, zip(*rows, strict=True), strict=True)
@@ -59,7 +59,7 @@ def _columns(rows: list[list[Any]], width: tuple[int, ...] = (), **changes: Any)
 
 
 def _codes(client: FlaskClient, codec: type[Codec], sent: Sent) -> np.ndarray:
-    """What goes into the features: the inputs are bit-equal where the codes are."""
+    """Return the decoded codes: equal codes give bit-identical network inputs."""
     headers = {name.lower(): value for name, value in sent[0].items()}
     endpoint = client.application.extensions["npserve"].reloader.catalogue.find("people")
     return np.asarray(endpoint.codecs[codec].decode(make_request(headers, sent[1])).codes)
@@ -70,7 +70,7 @@ def _native(client: FlaskClient, rows: list[list[Any]]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("width", [(), (1,)])
-def test_columns_become_what_rows_become(width: tuple[int, ...], people: FlaskClient) -> None:
+def test_json_columns_are_equivalent_to_rows(width: tuple[int, ...], people: FlaskClient) -> None:
     rows = [PERSON, OTHER, [1, 2**63, "0.1", "1970", True, False, "2024-02-29T23:59:59.999999", "0001-01-01"]]
     expected = _native(people, rows)
     assert np.isnan(expected).sum() == 4
@@ -83,7 +83,7 @@ def test_columns_become_what_rows_become(width: tuple[int, ...], people: FlaskCl
     assert answer.get_json()["outputs"][1]["data"] == native["predictions"]
 
 
-def test_columns_of_bytes_become_what_rows_become(people: FlaskClient, rng: np.random.Generator) -> None:
+def test_binary_columns_are_equivalent_to_rows(people: FlaskClient, rng: np.random.Generator) -> None:
     numbers = rng.lognormal(sigma=20, size=(50, 2)).astype(np.float32)
     times = [str(np.datetime64(int(second), "s")) for second in rng.integers(-(10**9), 10**9, 50)]
     work = rng.choice(["private", "3", "0.1", "true", "", "none"], 50).tolist()
@@ -98,7 +98,7 @@ def test_columns_of_bytes_become_what_rows_become(people: FlaskClient, rng: np.r
     ]
     expected = _native(people, [list(row) for row in zip(*cells, strict=True)])
     np.testing.assert_array_equal(_codes(people, OpenInferenceCodec, packed(b"".join(raws), *tensors)), expected)
-    # Some in JSON, some as bytes, some dropped in training.
+    # Some columns in JSON, some in binary, one dropped in training.
     for place in (0, 3, 6):
         tensors[place] = tensor(cells[place], [50], NAMES[place], tensors[place]["datatype"])
         raws[place] = b""
@@ -119,7 +119,7 @@ def test_columns_of_bytes_become_what_rows_become(people: FlaskClient, rng: np.r
         ("BOOL", "?", [True, False]),
     ],
 )
-def test_a_category_may_be_a_number_or_a_boolean(
+def test_categories_accept_numbers_and_booleans(
     datatype: str, dtype: str, cells: list[Any], people: FlaskClient
 ) -> None:
     expected = _native(people, [[*PERSON[:2], cell, *PERSON[3:]] for cell in cells])
@@ -134,7 +134,7 @@ def test_a_category_may_be_a_number_or_a_boolean(
     )
 
 
-def test_what_is_missing_is_absent_or_null_or_nan(people: FlaskClient) -> None:
+def test_missing_values_may_be_absent_null_or_nan(people: FlaskClient) -> None:
     expected = _native(people, [[39, None, None, "grün", True, None, None, "1985-02-03"]])
     row = [39, None, None, "grün", True, None, None, "1985-02-03"]
     absent = _columns([row], income=None, work=None, active=None, since=None)
@@ -153,7 +153,7 @@ _DATE = "expected an ISO 8601 date such as"
 
 
 def _two(name: str, datatype: str, data: list[Any], shape: Any = (2,)) -> Sent:
-    """Two rows in JSON, of which one column is as given."""
+    """Return two rows in JSON with the given column."""
     return listed(*_columns([PERSON] * 2, **{name: tensor(data, shape, name, datatype)}))
 
 
@@ -206,22 +206,22 @@ BAD_COLUMNS: list[tuple[Sent, int, str]] = [
 
 
 @pytest.mark.parametrize(("sent", "status", "message"), BAD_COLUMNS)
-def test_bad_columns_are_named(sent: Sent, status: int, message: str, people: FlaskClient) -> None:
+def test_errors_name_the_bad_column(sent: Sent, status: int, message: str, people: FlaskClient) -> None:
     answer = post(people, sent, INFER)
     assert (answer.status_code, message in error(answer)) == (status, True), answer.text
     assert total(parse(people.get("/metrics").text), "npserve_rejected_inputs_total", model="people") == 1
     assert post(people, listed(*_columns([PERSON])), INFER).status_code == 200
 
 
-def test_texts_are_as_many_as_in_json(people: FlaskClient) -> None:
-    """Each of them becomes an object of Python, and holds the interpreter lock."""
+def test_the_row_limit_of_json_applies_to_binary_strings(people: FlaskClient) -> None:
+    """Each string becomes a Python object while the interpreter lock is held."""
     columns = _columns([PERSON] * 51)
     raw = elements(*[PERSON[-1]] * 51)
     columns[-1] = tensor(shape=[51], name="born", datatype="BYTES", size=len(raw))
     assert "at most 50" in error(post(people, packed(raw, *columns), INFER))
 
 
-def test_mixed_columns_are_inputs_of_their_own(people: FlaskClient) -> None:
+def test_each_mixed_column_is_an_input(people: FlaskClient) -> None:
     inputs = people.get("/v2/models/people").get_json()["inputs"]
     assert [one["name"] for one in inputs] == NAMES
     assert [one["datatype"] for one in inputs] == [DATATYPES[column.kind] for column in PEOPLE.columns]

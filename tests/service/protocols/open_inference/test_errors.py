@@ -1,4 +1,4 @@
-"""What is refused in the Open Inference Protocol: each time with its form of an error, counted, and without harm."""
+"""Errors of the Open Inference Protocol: each has the protocol's format, is counted, and leaves the server working."""
 
 import json
 from collections.abc import Iterator
@@ -28,14 +28,14 @@ def client(tmp_path_factory: pytest.TempPathFactory, make_rng: MakeRng) -> Itera
 
 
 @pytest.mark.parametrize(("sent", "status", "reason", "message"), BAD_TENSORS)
-def test_bad_input_is_refused_and_the_next_request_answered(
+def test_bad_input_is_rejected_and_the_next_request_succeeds(
     sent: Sent, status: int, reason: str, message: str, client: FlaskClient
 ) -> None:
     before = parse(client.get("/metrics").text)
     answer = post(client, sent)
-    assert (answer.status_code, message in (sentence := error(answer))) == (status, True), answer.text
-    assert len(sentence) < 400
-    assert "secret" not in sentence
+    assert (answer.status_code, message in (reported := error(answer))) == (status, True), answer.text
+    assert len(reported) < 400
+    assert "secret" not in reported
     after = parse(client.get("/metrics").text)
     for name, labels in (
         ("npserve_rejected_inputs_total", {"model": "iris", "reason": reason}),
@@ -56,7 +56,7 @@ def test_bad_input_is_refused_and_the_next_request_answered(
         ("/v2/models/iris/aliases/stable/infer", "unknown path"),
     ],
 )
-def test_what_is_not_there_is_404(path: str, message: str, client: FlaskClient) -> None:
+def test_unknown_models_versions_and_paths_are_404(path: str, message: str, client: FlaskClient) -> None:
     answer = post(client, listed(tensor(ROWS)), path)
     assert (answer.status_code, message in error(answer)) == (404, True), answer.text
 
@@ -67,20 +67,20 @@ def test_other_methods_are_405(client: FlaskClient) -> None:
         assert (answer.status_code, error(answer)) == (405, f"{method} is not allowed for {INFER}: use OPTIONS, POST")
 
 
-def test_nothing_loaded_is_503(iris: Path) -> None:
+def test_a_model_without_a_loaded_version_is_503(iris: Path) -> None:
     (iris / "iris/1/model.npz").unlink()
     answer = post(create_app(Settings(models=iris)).test_client(), listed(tensor(ROWS)))
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
     assert "stable version of iris could not be loaded" in error(answer)
 
 
-def test_of_many_rows_the_outputs_are_bytes(client: FlaskClient) -> None:
+def test_outputs_of_many_rows_must_be_binary(client: FlaskClient) -> None:
     for more in ({"parameters": ALL_BINARY}, {"outputs": [PLAIN | BYTES]}):
         assert post(client, array(np.zeros((51, 4)), **more)).status_code == 200
     assert post(client, array(np.zeros((50, 4)))).status_code == 200
 
 
-def test_a_single_true_among_thousands_of_numbers_is_found(iris: Path) -> None:
+def test_a_single_boolean_among_thousands_of_numbers_is_located(iris: Path) -> None:
     client = create_app(Settings(models=iris)).test_client()
     body = json.dumps({"inputs": [tensor(with_one(True, 31_005, 40_000), [10_000, 4])]}).encode()
     assert "row 7751, column 1: expected a number, got a boolean" in error(post(client, ({}, body)))

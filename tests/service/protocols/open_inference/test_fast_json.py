@@ -1,4 +1,4 @@
-"""The fast way to read a tensor of numbers gives the bits of the slow one, and leaves to it whatever is not plain."""
+"""The fast path for a tensor of numbers is bit-identical to the slow path, and falls back to it for other content."""
 
 import json
 from typing import Any
@@ -20,8 +20,8 @@ LIMITS = {
     "UINT64": [0, 2**64 - 1],
 }
 
-UNTAKEN: list[Any] = ["BOOL", "BYTES", "x", None, []]
-NO_NUMBERS: list[Any] = [True, None, "1", [1], {}]
+UNSUPPORTED: list[Any] = ["BOOL", "BYTES", "x", None, []]
+NOT_NUMBERS: list[Any] = [True, None, "1", [1], {}]
 
 
 def _numbers(body: Any) -> np.ndarray:
@@ -31,12 +31,12 @@ def _numbers(body: Any) -> np.ndarray:
 
 @pytest.mark.parametrize("nested", [False, True])
 @pytest.mark.parametrize("datatype", ["FP16", "FP32", "FP64", "BF16", *LIMITS])
-def test_the_bits_are_the_same(datatype: str, nested: bool, rng: np.random.Generator) -> None:
+def test_the_fast_path_is_bit_identical(datatype: str, nested: bool, rng: np.random.Generator) -> None:
     values = LIMITS.get(datatype, [0, -0.0, 1e-45, 2**24 + 1, 2**63 + 1, *rng.lognormal(sigma=10, size=5).tolist()])
     rows = [rng.permutation(np.array(values, object)).tolist() for _ in range(4)]
     data = rows if nested else [value for row in rows for value in row]
     _, raw = listed(tensor(data, (4, len(values)), datatype=datatype), id="[", outputs=[{"name": "predictions"}])
-    assert parse_tensor(raw) is None  # a bracket in a text is in doubt
+    assert parse_tensor(raw) is None  # a bracket in a string is ambiguous
     raw = raw.replace(b'"["', b'"a"')
     parsed = parse_tensor(raw)
     assert parsed is not None
@@ -54,8 +54,8 @@ def test_the_bits_are_the_same(datatype: str, nested: bool, rng: np.random.Gener
     [
         *("", "hello", "5", "[]", "{}", '{"inputs": null}', '{"inputs": []}', '{"inputs": [5]}', '{"inputs": [{}]}'),
         json.dumps({"inputs": [tensor(ROWS), tensor(ROWS)]}),
-        *(json.dumps({"inputs": [tensor(ROWS, datatype=datatype)]}) for datatype in UNTAKEN),
-        *(json.dumps({"inputs": [tensor([*ROWS[0], *ROWS[1][:3], cell])]}) for cell in NO_NUMBERS),
+        *(json.dumps({"inputs": [tensor(ROWS, datatype=datatype)]}) for datatype in UNSUPPORTED),
+        *(json.dumps({"inputs": [tensor([*ROWS[0], *ROWS[1][:3], cell])]}) for cell in NOT_NUMBERS),
         *(
             json.dumps({"inputs": [tensor(data)]})
             for data in (None, [], 5, "ab", {"a": 1}, [[1, 2], [3]], [[[1]]], [[], 1])
@@ -74,12 +74,12 @@ def test_the_bits_are_the_same(datatype: str, nested: bool, rng: np.random.Gener
         "\ufeff" + json.dumps({"inputs": [tensor(ROWS)]}),
     ],
 )
-def test_what_is_not_plain_is_left_to_the_slow_way(body: str) -> None:
+def test_other_content_falls_back_to_the_slow_path(body: str) -> None:
     assert parse_tensor(body.encode()) is None
     assert parse_tensor(listed(tensor(ROWS))[1]) is not None
 
 
-def test_a_plain_request_is_never_read_the_slow_way(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plain_request_does_not_use_the_slow_path(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = read(post(client, listed(tensor(ROWS), more={"a": []})))
     monkeypatch.setattr(codec, "parse_json", None)
     for data in (ROWS, [*ROWS[0], *ROWS[1]]):

@@ -1,4 +1,4 @@
-"""KServe's own client speaks the Open Inference Protocol with the real server."""
+"""KServe's client uses the Open Inference Protocol with a running server."""
 
 from functools import partial
 from pathlib import Path
@@ -33,7 +33,7 @@ def _expected(models: Path) -> np.ndarray:
 
 @pytest.mark.parametrize("binary_in", [True, False])
 @pytest.mark.parametrize("binary_out", [True, False])
-def test_it_predicts(binary_out: bool, binary_in: bool, shared_server: Server) -> None:
+def test_the_client_predicts(binary_out: bool, binary_in: bool, shared_server: Server) -> None:
     request = _request(binary_in, parameters={"binary_data_output": binary_out})
     answer = _ask(lambda client: client.infer(shared_server.url, request, model_name="iris"))
     assert (answer.model_name, answer.id) == ("iris", "7")
@@ -44,7 +44,7 @@ def test_it_predicts(binary_out: bool, binary_in: bool, shared_server: Server) -
     assert [label.decode() if isinstance(label, bytes) else label for label in found] == labels
 
 
-def test_it_sends_half_precision_and_chooses_outputs(shared_server: Server) -> None:
+def test_the_client_sends_half_precision_and_selects_outputs(shared_server: Server) -> None:
     wanted = [kserve(".protocol.infer_type").RequestedOutput("probabilities", {"binary_data": True})]
     request = _request(True, ROWS.astype(np.float16), "FP16", request_outputs=wanted)
     answer = _ask(lambda client: client.infer(shared_server.url, request, model_name="iris"))
@@ -52,14 +52,14 @@ def test_it_sends_half_precision_and_chooses_outputs(shared_server: Server) -> N
     np.testing.assert_allclose(answer.outputs[0].as_numpy(), _expected(shared_server.models), atol=2e-3)
 
 
-def test_it_finds_the_server_alive_and_all_ready(shared_server: Server) -> None:
+def test_the_client_checks_liveness_and_readiness(shared_server: Server) -> None:
     assert _ask(lambda client: client.is_server_live(shared_server.url)) is True
     assert _ask(lambda client: client.is_server_ready(shared_server.url)) is True
     assert _ask(lambda client: client.is_model_ready(shared_server.url, "iris")) is True
     assert _ask(lambda client: client.is_model_ready(shared_server.url, "rose")) is False
 
 
-def test_it_is_told_what_is_wrong(shared_server: Server) -> None:
+def test_the_client_receives_error_messages(shared_server: Server) -> None:
     request = _request(True, ROWS[:, :3])
     with pytest.raises(httpx.HTTPStatusError, match=r"Expected \[-1,4\], got \[2,3\], '400 Bad Request'"):
         _ask(lambda client: client.infer(shared_server.url, request, model_name="iris"))
@@ -67,7 +67,7 @@ def test_it_is_told_what_is_wrong(shared_server: Server) -> None:
         _ask(lambda client: client.infer(shared_server.url, request, model_name="rose"))
 
 
-def test_a_model_that_does_not_load_is_not_ready(iris: Path) -> None:
+def test_a_model_that_fails_to_load_is_not_ready(iris: Path) -> None:
     (iris / "iris/1/model.npz").unlink()
     with Server(iris) as server:
         server.wait_for(lambda: requests.get(f"{server.url}/livez", timeout=5).ok)

@@ -1,4 +1,4 @@
-"""NVIDIA's own client speaks the Open Inference Protocol with the real server; bytes are its default, both ways."""
+"""NVIDIA's client uses the Open Inference Protocol with a running server; by default it sends and requests binary."""
 
 import asyncio
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ PEOPLE: list[list[Any]] = [[39, "private", True, "2024-05-31"], [40.5, "grün", 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """iris, of numbers; people, of mixed columns; price, a regression."""
+    """Return a store with iris (numbers), people (mixed columns) and price (a regression)."""
     rng, models = np.random.default_rng(0), tmp_path_factory.mktemp("triton") / "models"
     publish(models, "iris", make_artifact(rng), {}, {})
     publish(models, "price", make_artifact(rng, (4, 8, 2), labels=()), {}, {})
@@ -57,7 +57,7 @@ def _expected(store: Path, name: str = "iris") -> np.ndarray:
 
 
 def _text(values: np.ndarray) -> list[str]:
-    """BYTES come back as bytes; from JSON as texts."""
+    """Return BYTES elements as strings; they are bytes in binary responses and strings in JSON."""
     return [value.decode() if isinstance(value, bytes) else str(value) for value in values.ravel().tolist()]
 
 
@@ -65,7 +65,7 @@ def _text(values: np.ndarray) -> list[str]:
 @pytest.mark.parametrize("binary_in", [True, False])
 @pytest.mark.parametrize("binary_out", [None, True, False])
 @pytest.mark.parametrize("compression", [None, "gzip", "deflate"])
-def test_it_predicts(
+def test_the_client_predicts(
     compression: str | None, binary_out: bool | None, binary_in: bool, version: str, client: Any, store: Path
 ) -> None:
     outputs = None
@@ -91,7 +91,7 @@ def test_it_predicts(
 
 
 @pytest.mark.parametrize("binary", [True, False])
-def test_it_gets_the_best_classes(binary: bool, client: Any, store: Path) -> None:
+def test_the_client_requests_classifications(binary: bool, client: Any, store: Path) -> None:
     wanted = triton.InferRequestedOutput("probabilities", binary_data=binary, class_count=2)
     found = client.infer("iris", [_tensor(ROWS)], outputs=[wanted]).as_numpy("probabilities")
     assert found.shape == (2, 2)
@@ -103,14 +103,14 @@ def test_it_gets_the_best_classes(binary: bool, client: Any, store: Path) -> Non
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i8", "f2", "f8"])
-def test_it_sends_numbers_of_other_datatypes(dtype: str, client: Any, store: Path) -> None:
+def test_the_client_sends_numbers_of_other_datatypes(dtype: str, client: Any, store: Path) -> None:
     rows = np.array([[5, 3, 1, 0], [6, 2, 5, 1]], dtype)
     result = client.infer("iris", [_tensor(rows, datatype=utils.np_to_triton_dtype(rows.dtype))])
     expected = read_version(store, "iris", 1).artifact.model.predict(rows.astype(np.float32))
     np.testing.assert_allclose(result.as_numpy("probabilities"), expected, atol=1e-6)
 
 
-def test_it_asks_a_regression(client: Any, store: Path) -> None:
+def test_the_client_predicts_with_a_regression(client: Any, store: Path) -> None:
     result = client.infer("price", [_tensor(ROWS)])
     np.testing.assert_allclose(result.as_numpy("predictions"), _expected(store, "price"), rtol=1e-5)
     assert result.as_numpy("probabilities") is None
@@ -118,7 +118,7 @@ def test_it_asks_a_regression(client: Any, store: Path) -> None:
 
 @pytest.mark.parametrize("binary", [True, False])
 @pytest.mark.parametrize("width", [(), (1,)])
-def test_it_sends_columns(width: tuple[int, ...], binary: bool, client: Any, store: Path) -> None:
+def test_the_client_sends_columns(width: tuple[int, ...], binary: bool, client: Any, store: Path) -> None:
     datatypes = {"age": "FP64", "work": "BYTES", "member": "BOOL", "since": "BYTES"}
     tensors = []
     for (name, datatype), cells in zip(datatypes.items(), zip(*PEOPLE, strict=True), strict=True):
@@ -132,14 +132,14 @@ def test_it_sends_columns(width: tuple[int, ...], binary: bool, client: Any, sto
     assert result.as_numpy("predictions").tolist() == model.best_labels(model.predict(codes))
 
 
-def test_it_sends_a_row_of_nothing_but_bytes(client: Any, store: Path) -> None:
+def test_the_client_sends_a_raw_binary_request(client: Any, store: Path) -> None:
     body = ROWS[:1].tobytes()
     response = client._post("v2/models/iris/infer", body, {"Inference-Header-Content-Length": 0}, None)
     result = triton.InferResult(response, False)
     np.testing.assert_allclose(result.as_numpy("probabilities"), _expected(store)[:1], atol=1e-6)
 
 
-def test_its_bodies_are_made_and_read_without_it_too(client: Any, store: Path) -> None:
+def test_generated_request_bodies_are_accepted(client: Any, store: Path) -> None:
     body, length = triton.InferenceServerClient.generate_request_body([_tensor(ROWS)])
     response = client._post("v2/models/iris/infer", body, {"Inference-Header-Content-Length": length}, None)
     end = int(response.get("Inference-Header-Content-Length"))
@@ -147,14 +147,14 @@ def test_its_bodies_are_made_and_read_without_it_too(client: Any, store: Path) -
     np.testing.assert_allclose(result.as_numpy("probabilities"), _expected(store), atol=1e-6)
 
 
-def test_many_rows_come_as_bytes(client: Any, store: Path, rng: np.random.Generator) -> None:
+def test_many_rows_are_returned_in_binary(client: Any, store: Path, rng: np.random.Generator) -> None:
     rows = rng.normal(size=(20_000, 4)).astype(np.float32)
     expected = read_version(store, "iris", 1).artifact.model.predict(rows)
     found = client.infer("iris", [_tensor(rows)]).as_numpy("probabilities")
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_requests_that_run_at_once_get_their_own_answers(server: Server, store: Path, rng: np.random.Generator) -> None:
+def test_concurrent_requests_receive_their_own_responses(server: Server, store: Path, rng: np.random.Generator) -> None:
     batches = [rng.normal(size=(1 + i % 7, 4)).astype(np.float32) for i in range(40)]
     model = read_version(store, "iris", 1).artifact.model
     with triton.InferenceServerClient(f"127.0.0.1:{server.port}", concurrency=8) as client:
@@ -164,7 +164,7 @@ def test_requests_that_run_at_once_get_their_own_answers(server: Server, store: 
             np.testing.assert_allclose(found, model.predict(batch), atol=1e-5)
 
 
-def test_it_learns_what_is_served(client: Any) -> None:
+def test_the_client_reads_health_metadata_and_index(client: Any) -> None:
     assert client.is_server_live()
     assert client.is_server_ready()
     assert client.is_model_ready("iris")
@@ -181,20 +181,20 @@ def test_it_learns_what_is_served(client: Any) -> None:
     ]
 
 
-def test_it_is_told_what_is_wrong(client: Any, server: Server) -> None:
-    def refused(status: str, message: str, model: str = "iris", values: Any = ROWS, **options: Any) -> None:
+def test_the_client_receives_error_messages(client: Any, server: Server) -> None:
+    def rejected(status: str, message: str, model: str = "iris", values: Any = ROWS, **options: Any) -> None:
         with pytest.raises(utils.InferenceServerException, match=message) as caught:
             client.infer(model, [_tensor(values, options.pop("name", "input"))], **options)
         assert caught.value.status() == status
 
     before = total(server.scrape(), "npserve_rejected_inputs_total", model="iris")
-    refused("404", "Request for unknown model: 'rose' is not found", "rose")
-    refused("404", "Request for unknown model: 'iris' version 9 is not found", model_version="9")
-    refused("400", "unexpected inference input 'x' for model 'iris'", name="x")
-    refused("400", r"Expected \[-1,4\], got \[2,3\]", values=ROWS[:, :3])
-    refused("400", "input 'input', row 0, column 0: expected a number, got NaN", values=ROWS * np.nan)
-    refused("400", "unexpected inference output 'x'", outputs=[triton.InferRequestedOutput("x")])
-    refused("413", "1100000 rows; at most 1000000", values=np.zeros((1_100_000, 4), np.float32))
+    rejected("404", "Request for unknown model: 'rose' is not found", "rose")
+    rejected("404", "Request for unknown model: 'iris' version 9 is not found", model_version="9")
+    rejected("400", "unexpected inference input 'x' for model 'iris'", name="x")
+    rejected("400", r"Expected \[-1,4\], got \[2,3\]", values=ROWS[:, :3])
+    rejected("400", "input 'input', row 0, column 0: expected a number, got NaN", values=ROWS * np.nan)
+    rejected("400", "unexpected inference output 'x'", outputs=[triton.InferRequestedOutput("x")])
+    rejected("413", "1100000 rows; at most 1000000", values=np.zeros((1_100_000, 4), np.float32))
     for change in (client.load_model, client.unload_model):
         with pytest.raises(utils.InferenceServerException, match="the store decides what is served"):
             change("iris")
@@ -202,7 +202,7 @@ def test_it_is_told_what_is_wrong(client: Any, server: Server) -> None:
     assert client.infer("iris", [_tensor(ROWS)]).as_numpy("predictions").shape == (2,)
 
 
-def test_it_speaks_from_an_event_loop(server: Server, store: Path) -> None:
+def test_the_asyncio_client_predicts(server: Server, store: Path) -> None:
     async def session() -> None:
         async with aio.InferenceServerClient(f"127.0.0.1:{server.port}") as client:
             assert await client.is_server_live()

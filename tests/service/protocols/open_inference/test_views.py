@@ -1,4 +1,4 @@
-"""The pages of the Open Inference Protocol: the server, its health, its models, the index of its store."""
+"""The read-only routes of the Open Inference Protocol: server, health, models and repository index."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.helpers.tensors import ROWS, error, listed, post, tensor
 
 
 @pytest.mark.parametrize("path", ["/v2", "/v2/"])
-def test_the_server_says_what_it_is(path: str, client: FlaskClient) -> None:
+def test_server_metadata(path: str, client: FlaskClient) -> None:
     answer = client.get(path)
     assert answer.get_json() == {
         "name": "npserve",
@@ -28,7 +28,7 @@ def test_the_server_says_what_it_is(path: str, client: FlaskClient) -> None:
     assert version("npserve") == __version__
 
 
-def test_it_is_alive_and_ready(client: FlaskClient) -> None:
+def test_server_and_model_are_live_and_ready(client: FlaskClient) -> None:
     assert client.get("/v2/health/live").get_json() == {"live": True}
     assert client.get("/v2/health/ready").get_json() == {"ready": True, "live": True}
     for path in ("/v2/models/iris/ready", "/v2/models/iris/versions/1/ready"):
@@ -37,7 +37,7 @@ def test_it_is_alive_and_ready(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v2/models/iris", "/v2/models/iris/versions/1"])
-def test_a_model_says_what_it_takes_and_gives(path: str, client: FlaskClient) -> None:
+def test_model_metadata(path: str, client: FlaskClient) -> None:
     assert client.get(path).get_json() == {
         "name": "iris",
         "versions": ["1"],
@@ -51,7 +51,7 @@ def test_a_model_says_what_it_takes_and_gives(path: str, client: FlaskClient) ->
 
 
 @pytest.mark.parametrize("outputs", [1, 2])
-def test_a_regression_gives_predictions_alone(outputs: int, models: Path, rng: np.random.Generator) -> None:
+def test_a_regression_outputs_only_predictions(outputs: int, models: Path, rng: np.random.Generator) -> None:
     publish(models, "price", make_artifact(rng, (4, 8, outputs), labels=()), {}, {})
     described = create_app(Settings(models=models)).test_client().get("/v2/models/price").get_json()
     assert described["outputs"] == [{"name": "predictions", "datatype": "FP32", "shape": [-1, outputs]}]
@@ -65,18 +65,18 @@ def test_unknown_models_are_404(path: str, client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"ready": false}', b'{"ready": true, "other": 1}'])
-def test_the_index_lists_what_is_served(body: bytes, client: FlaskClient) -> None:
+def test_the_index_lists_loaded_versions(body: bytes, client: FlaskClient) -> None:
     entry = {"name": "iris", "version": "1", "state": "READY", "reason": ""}
     assert client.post("/v2/repository/index", data=body).get_json() == [entry]
 
 
 @pytest.mark.parametrize("body", [b"x", b"[]", b'{"ready": 1}', b'{"ready": null}', b" " * 20_000 + b"{}"])
-def test_the_index_is_asked_for_in_json(body: bytes, client: FlaskClient) -> None:
+def test_an_invalid_index_request_is_400(body: bytes, client: FlaskClient) -> None:
     answer = client.post("/v2/repository/index", data=body)
     assert (answer.status_code, len(error(answer)) < 200) == (400, True)
 
 
-def test_what_is_not_ready_says_so(iris: Path, artifact: Artifact) -> None:
+def test_versions_that_fail_to_load_are_reported(iris: Path, artifact: Artifact) -> None:
     publish(iris, "iris", artifact, {}, {}, force=True)
     (iris / "iris/1/model.npz").unlink()
     publish(iris, "rose", artifact, {}, {})
@@ -99,7 +99,7 @@ def test_what_is_not_ready_says_so(iris: Path, artifact: Artifact) -> None:
         assert answer.get_json().get("ready", False) is False
 
 
-def test_a_server_of_nothing_is_not_ready(models: Path) -> None:
+def test_a_server_without_models_is_not_ready(models: Path) -> None:
     client = create_app(Settings(models=models)).test_client()
     answer = client.get("/v2/health/ready")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
@@ -114,7 +114,7 @@ def test_a_server_of_nothing_is_not_ready(models: Path) -> None:
 
 
 @pytest.mark.parametrize("action", ["load", "unload"])
-def test_the_store_decides_what_is_served(action: str, client: FlaskClient) -> None:
+def test_load_and_unload_are_rejected(action: str, client: FlaskClient) -> None:
     answer = client.post(f"/v2/repository/models/iris/{action}", json={})
     assert answer.status_code == 400
     assert "the store decides what is served; use python -m store promote" in error(answer)

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST protocol under /v1: its requests, its answers, its errors, its pages."""
+"""The REST API of TensorFlow Serving under /v1: requests, responses, errors and read-only routes."""
 
 import gzip
 import json
@@ -34,7 +34,7 @@ NAMES = ("age", "work", "member", "since")
 
 @pytest.fixture
 def people(models: Path, rng: np.random.Generator) -> FlaskClient:
-    """A client of a model of a number, a category, a boolean and a date."""
+    """Return a client of an app that serves a model with a number, a category, a boolean and a date."""
     columns = [
         Number("age"),
         Category("work", missing=True, categories=("private", "public")),
@@ -53,7 +53,7 @@ def _post(client: FlaskClient, body: Any, path: str = PREDICT, **options: Any) -
 
 
 def _error(answer: TestResponse) -> str:
-    """Assert the one shape of errors, and return the sentence."""
+    """Assert the format of an error, and return its message."""
     assert answer.content_type == JSON
     assert answer.headers["X-Request-ID"]
     body = answer.get_json()
@@ -68,7 +68,7 @@ def _expected(models: Path) -> np.ndarray:
 @pytest.mark.parametrize(
     "path", [PREDICT, "/v1/models/iris/versions/1:predict", "/v1/models/iris/labels/stable:predict"]
 )
-def test_rows_give_predictions(path: str, client: FlaskClient, iris: Path) -> None:
+def test_rows_return_predictions(path: str, client: FlaskClient, iris: Path) -> None:
     answer = _post(client, {"instances": ROWS}, path)
     assert answer.status_code == 200
     assert (answer.headers["X-Model-Name"], answer.headers["X-Model-Version"]) == ("iris", "1")
@@ -89,7 +89,7 @@ def test_rows_give_predictions(path: str, client: FlaskClient, iris: Path) -> No
         ({"signature_name": "", "instances": ROWS, "context": {"a": [1]}}, "predictions"),
     ],
 )
-def test_every_form_gives_the_same(body: Any, key: str, client: FlaskClient, iris: Path) -> None:
+def test_every_input_format_returns_the_same(body: Any, key: str, client: FlaskClient, iris: Path) -> None:
     answer = _post(client, body).get_json()
     assert list(answer) == [key]
     np.testing.assert_array_equal(np.array(answer[key], np.float32), _expected(iris))
@@ -104,7 +104,7 @@ def test_every_form_gives_the_same(body: Any, key: str, client: FlaskClient, iri
         {"inputs": {name: [[row[j]] for row in PEOPLE] for j, name in enumerate(NAMES)} | {"id": "dropped"}},
     ],
 )
-def test_a_model_of_mixed_columns_takes_them_by_name(body: Any, people: FlaskClient) -> None:
+def test_mixed_columns_are_accepted_by_name(body: Any, people: FlaskClient) -> None:
     path = "/v1/models/people:predict"
     expected = _post(people, {"instances": PEOPLE}, path).get_json()["predictions"]
     assert np.shape(expected) == (2, 2)
@@ -112,7 +112,7 @@ def test_a_model_of_mixed_columns_takes_them_by_name(body: Any, people: FlaskCli
     assert found == expected
 
 
-def test_what_may_be_missing_may_have_no_column(people: FlaskClient) -> None:
+def test_columns_that_may_be_missing_may_be_absent(people: FlaskClient) -> None:
     path = "/v1/models/people:predict"
     rows = [[1, None, True, None], [2, None, False, None]]
     expected = _post(people, {"instances": rows}, path).get_json()["predictions"]
@@ -121,7 +121,7 @@ def test_what_may_be_missing_may_have_no_column(people: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("outputs", [1, 2])
-def test_a_regression_gives_values_in_lists_as_keras_does(outputs: int, models: Path, rng: np.random.Generator) -> None:
+def test_a_regression_returns_lists_of_values_like_keras(outputs: int, models: Path, rng: np.random.Generator) -> None:
     artifact = make_artifact(rng, (4, 8, outputs), labels=())
     publish(models, "price", artifact, {}, {})
     answer = _post(create_app(Settings(models=models)).test_client(), {"inputs": ROWS}, "/v1/models/price:predict")
@@ -130,13 +130,13 @@ def test_a_regression_gives_values_in_lists_as_keras_does(outputs: int, models: 
     np.testing.assert_allclose(answer.get_json()["outputs"], expected, rtol=1e-6)
 
 
-def test_a_number_is_always_written_as_a_fraction(models: Path) -> None:
+def test_outputs_are_always_encoded_as_floats(models: Path) -> None:
     publish(models, "sure", make_constant(0, labels=("a",)), {}, {})
     answer = _post(create_app(Settings(models=models)).test_client(), {"inputs": ROWS}, "/v1/models/sure:predict")
     assert answer.data == b'{"outputs":[[1.0],[1.0]]}'
 
 
-def test_a_feature_may_be_called_input(models: Path, rng: np.random.Generator) -> None:
+def test_a_feature_may_be_named_input(models: Path, rng: np.random.Generator) -> None:
     model = Model(Features([Number("input")]), make_network(rng, (1, 2)), "classification", (0, 1))
     publish(models, "m", Artifact(model, Golden.measure(model, [[1]])), {}, {})
     client, path = create_app(Settings(models=models)).test_client(), "/v1/models/m:predict"
@@ -147,7 +147,7 @@ def test_a_feature_may_be_called_input(models: Path, rng: np.random.Generator) -
     assert answers.count(answers[0]) == 4
 
 
-def test_of_doubled_keys_the_last_counts(client: FlaskClient) -> None:
+def test_the_last_of_duplicate_keys_counts(client: FlaskClient) -> None:
     once = _post(client, {"instances": [ROW]}).data
     assert _post(client, b'{"instances": [[1]], "instances": [[5.1, 3.5, 1.4, 0.2]]}').data == once
     named = (
@@ -236,8 +236,8 @@ def test_bad_mixed_columns(body: Any, message: str, people: FlaskClient) -> None
 
 
 @pytest.mark.parametrize("body", [{"inputs": {"n0": [1] * 50_000}}, {"instances": [{}] * 50_000}])
-def test_rows_that_are_too_many_are_never_made(body: Any) -> None:
-    """A million of them fits into four packed kilobytes."""
+def test_too_many_rows_are_rejected_before_they_are_created(body: Any) -> None:
+    """A million of these rows compress to four kilobytes."""
     schema = predict_schema(Features([Number(f"n{i}", missing=True) for i in range(30)]), 100)
     tracemalloc.start()
     with pytest.raises(TooLarge, match="50000 rows; at most 100 are accepted"):
@@ -248,7 +248,9 @@ def test_rows_that_are_too_many_are_never_made(body: Any) -> None:
 
 
 @pytest.mark.parametrize("key", ["instances", "inputs"])
-def test_a_single_true_among_thousands_of_numbers(key: str, models: Path, rng: np.random.Generator) -> None:
+def test_a_single_boolean_among_thousands_of_numbers_is_located(
+    key: str, models: Path, rng: np.random.Generator
+) -> None:
     publish(models, "wide", make_artifact(rng, (64, 3)), {}, {})
     client = create_app(Settings(models=models)).test_client()
     rows: list[list[Any]] = [[0.5] * 64 for _ in range(100)]
@@ -273,7 +275,7 @@ def test_a_single_true_among_thousands_of_numbers(key: str, models: Path, rng: n
         ("/v1/models", 405, "Malformed request: POST /v1/models"),
     ],
 )
-def test_what_is_not_there(path: str, status: int, message: str, client: FlaskClient) -> None:
+def test_unknown_models_versions_labels_and_paths(path: str, status: int, message: str, client: FlaskClient) -> None:
     answer = _post(client, {"instances": ROWS}, path)
     assert (answer.status_code, _error(answer)) == (status, message)
 
@@ -292,7 +294,7 @@ def test_what_is_not_there(path: str, status: int, message: str, client: FlaskCl
         ("/v1/models/iris:predict", 405, "Malformed request: GET /v1/models/iris:predict"),
     ],
 )
-def test_pages_that_are_not_there(path: str, status: int, message: str, client: FlaskClient) -> None:
+def test_errors_of_read_only_routes(path: str, status: int, message: str, client: FlaskClient) -> None:
     answer = client.get(path)
     assert (answer.status_code, _error(answer)) == (status, message)
     assert ("Allow" in answer.headers) == (status == 405)
@@ -323,7 +325,7 @@ def test_the_status_of_versions(app: Flask, client: FlaskClient, iris: Path) -> 
         assert client.get(f"/v1/models/iris/{path}").get_json() == {"model_version_status": [state]}
 
 
-def test_nothing_loaded_is_not_ready(models: Path, artifact: Artifact) -> None:
+def test_a_model_without_a_loaded_version_is_not_ready(models: Path, artifact: Artifact) -> None:
     publish(models, "iris", artifact, {}, {})
     (models / "iris/1/model.npz").unlink()
     client = create_app(Settings(models=models)).test_client()
@@ -375,17 +377,17 @@ def test_the_metadata_of_mixed_columns(people: FlaskClient) -> None:
     assert signature["inputs"] == {name: _tensor(dtype, 1, f"{name}:0") for name, dtype in dtypes}
 
 
-def test_a_mistake_of_ours_is_not_told(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_is_not_disclosed(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> None:
-        raise RuntimeError("the secret of the house")
+        raise RuntimeError("an internal secret")
 
     monkeypatch.setattr("service.protocols.tensorflow.codec.parse_rows", broken)
     answer = _post(client, {"instances": ROWS})
     assert (answer.status_code, _error(answer)) == (500, "internal error")
 
 
-def test_a_session_with_the_real_server(shared_server: Server) -> None:
-    """Somebody who knows TensorFlow Serving: looks at the status, asks what is taken, predicts, and errs."""
+def test_a_session_with_a_running_server(shared_server: Server) -> None:
+    """A TensorFlow Serving client reads the status and the metadata, predicts, and receives an error."""
     with requests.Session() as session:
         url = f"{shared_server.url}/v1/models/iris"
         assert session.get(url).json()["model_version_status"] == [AVAILABLE]
@@ -401,8 +403,8 @@ def test_a_session_with_the_real_server(shared_server: Server) -> None:
             answer = session.post(f"{url}:predict", data=json.dumps(body))
             assert answer.status_code == 200
             np.testing.assert_allclose(answer.json()[key], _expected(shared_server.models), atol=1e-6)
-        refused = session.post(f"{url}/versions/7:predict", json={"instances": ROWS})
-        assert (refused.status_code, refused.json()) == (
+        rejected = session.post(f"{url}/versions/7:predict", json={"instances": ROWS})
+        assert (rejected.status_code, rejected.json()) == (
             404,
             {"error": "Servable not found for request: Specific(iris, 7)"},
         )
