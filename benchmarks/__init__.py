@@ -1,1 +1,1 @@
-"""Measurements that are run by hand, and that everything said about speed or accuracy comes from."""
+"""Benchmarks that are run by hand: the source of every published measurement of speed and accuracy."""

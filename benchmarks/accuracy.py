@@ -1,18 +1,17 @@
-"""Test accuracy and calibration of `python -m training train` on real data, over several seeds.
+"""Measure the test accuracy and calibration of `python -m training train` on real data over several seeds.
 
-    NPSERVE_DATA=FOLDER python -m benchmarks.accuracy [SEEDS]
+    NPSERVE_DATA=FOLDER python -m benchmarks.accuracy
 
-FOLDER holds mnist.npz in Keras's layout, adult.csv and penguins.csv.
+FOLDER must contain mnist.npz (in the format of Keras), adult.csv and penguins.csv.
 """
 
-import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.options import data_folder, make_parser
 from training.config import Config
 from training.data.load import load_dataset
 from training.evaluation.scores import evaluate_model
@@ -20,7 +19,7 @@ from training.fit import fit_model
 
 ARTICLE = Path(__file__).parents[1] / "training/article.toml"
 RUNS: dict[str, tuple[Path | None, dict[str, Any]]] = {
-    "the article on mnist": (ARTICLE, {"data": "mnist.npz"}),
+    "mnist, article": (ARTICLE, {"data": "mnist.npz"}),
     "mnist": (None, {"data": "mnist.npz"}),
     "adult": (None, {"data": "adult.csv", "target": "income"}),
     "penguins": (None, {"data": "penguins.csv", "target": "species"}),
@@ -28,13 +27,17 @@ RUNS: dict[str, tuple[Path | None, dict[str, Any]]] = {
 
 
 def main() -> None:
-    """Train with each seed; print accuracy (minimum, mean) and calibration error (mean, maximum) of each data set."""
-    seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    if "NPSERVE_DATA" not in os.environ:
-        sys.exit("NPSERVE_DATA names no folder with mnist.npz, adult.csv and penguins.csv")
-    print(f"{'':22} accuracy: least, mean ± deviation   calibration error: mean, most   seconds")
+    """Train with each seed; print the accuracy, the calibration error and the duration for each data set."""
+    parser = make_parser("accuracy", __doc__)
+    parser.add_argument(
+        "seeds", nargs="?", type=int, default=5, metavar="SEEDS", help="runs per data set (default: %(default)s)"
+    )
+    seeds = parser.parse_args().seeds
+    folder = data_folder("mnist.npz", "adult.csv", "penguins.csv")
+    accuracy_title, error_title = "accuracy: min, mean ± std", "calibration error: mean, max"
+    print(f"{'':22} {accuracy_title:>32}   {error_title:>32}   seconds")
     for name, (file, settings) in RUNS.items():
-        data = str(Path(os.environ["NPSERVE_DATA"]) / settings["data"])
+        data = str(folder / settings["data"])
         began = time.perf_counter()
         results = [_test_scores(Config.read(file, {**settings, "data": data, "seed": seed})) for seed in range(seeds)]
         seconds = (time.perf_counter() - began) / seeds

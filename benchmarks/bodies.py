@@ -1,4 +1,4 @@
-"""What is sent to the servers, in the protocol of each, and how probabilities are read from their answers."""
+"""The request bodies in the protocol of each server, and the decoding of probabilities from the responses."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from benchmarks.networks import Rows
 
 @dataclass(frozen=True)
 class Body:
-    """So many rows for a network, in JSON or in binary."""
+    """A number of rows for a network, in JSON or in binary."""
 
     network: str
     rows: int
@@ -33,7 +33,7 @@ BODIES = {
 
 @dataclass(frozen=True)
 class Written:
-    """A body and the header fields that go with it."""
+    """An encoded body with its headers."""
 
     content: bytes
     headers: Mapping[str, str]
@@ -41,7 +41,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Protocol:
-    """Where predictions are asked for, how rows are written, how probabilities (B, C) are read (None: not at all)."""
+    """The path of predictions, the encoder of rows, and the decoder of probabilities (B, C), if there are any."""
 
     path: str
     write: Callable[[Rows], Written]
@@ -75,27 +75,27 @@ def _json(body: Any) -> Written:
 
 
 def _numbers(rows: Rows) -> Any:
-    """Return the rows as lists of the four decimals that were meant, not of float32's next neighbours."""
+    """Return the rows as lists, with four decimals instead of the nearest float32."""
     return rows.astype(np.float64).round(4).tolist()
 
 
-def _read_probabilities(answer: requests.Response) -> Any:
-    return answer.json()["probabilities"]
+def _read_probabilities(response: requests.Response) -> Any:
+    return response.json()["probabilities"]
 
 
-def _read_tensor(answer: requests.Response) -> Any:
-    """Read the tensor of floats, whatever else was sent."""
-    (output,) = (output for output in answer.json()["outputs"] if output["datatype"] == "FP32")
+def _read_tensor(response: requests.Response) -> Any:
+    """Return the only tensor of floats, ignoring other tensors."""
+    (output,) = (output for output in response.json()["outputs"] if output["datatype"] == "FP32")
     return np.reshape(output["data"], output["shape"])
 
 
-def _read_binary_tensor(answer: requests.Response) -> Any:
-    start = int(answer.headers["Inference-Header-Content-Length"])
-    for output in json.loads(answer.content[:start])["outputs"]:
+def _read_binary_tensor(response: requests.Response) -> Any:
+    start = int(response.headers["Inference-Header-Content-Length"])
+    for output in json.loads(response.content[:start])["outputs"]:
         if output["datatype"] == "FP32":
-            return np.frombuffer(answer.content, "<f4", np.prod(output["shape"]), start).reshape(output["shape"])
+            return np.frombuffer(response.content, "<f4", np.prod(output["shape"]), start).reshape(output["shape"])
         start += output["parameters"]["binary_data_size"]
-    raise ValueError("no tensor of floats in the answer")
+    raise ValueError("no tensor of floats in the response")
 
 
 NATIVE = Protocol("/models/{network}/predict", _instances, _read_probabilities)

@@ -1,20 +1,20 @@
-"""Compares the accuracy of the article's network here and in Keras: a test of equivalence over seeds.
+"""Test whether the article's network reaches equivalent accuracy in npserve and in Keras, over several seeds.
 
-    NPSERVE_DATA=FOLDER python -m benchmarks.equivalence [--seeds N] [--peers DIR]
+    NPSERVE_DATA=FOLDER python -m benchmarks.equivalence
 
-FOLDER holds mnist.npz; DIR has the environment of Keras that `python -m benchmarks.training --set-up` makes. Two
-one-sided t-tests (Schuirmann 1987) show whether the means are less than 0.2 percentage points apart: they are if the
-90 % confidence interval of the difference lies within. A test that finds no difference would prove nothing.
+FOLDER must contain mnist.npz. Keras needs an environment that `python -m benchmarks.training --set-up` creates.
+
+Two one-sided t-tests (Schuirmann 1987) decide whether the mean accuracies differ by less than 0.2 percentage points:
+they do if the 90 % confidence interval of the difference lies within that margin. A test of difference would not
+prove equivalence. The exit status is 1 if equivalence is not shown.
 """
 
-import argparse
-import os
 import sys
-from pathlib import Path
 
 import numpy as np
 from scipy import stats
 
+from benchmarks.options import add_peers, data_folder, make_parser
 from benchmarks.training import python_of, run_fit
 
 MARGIN = 0.002
@@ -22,16 +22,12 @@ LIBRARIES = ("npserve", "keras")
 
 
 def main() -> None:
-    """Train ten times each, print means and verdict; exit with 1 if equivalence is not shown."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.equivalence", description=(__doc__ or "").splitlines()[0]
-    )
-    parser.add_argument("--seeds", type=int, default=10, help="runs of each library (default: %(default)s)")
-    parser.add_argument("--peers", type=Path, default=Path(".peers"), metavar="DIR", help="where Keras is")
+    """Train with each seed and library, print the means and the result of the test."""
+    parser = make_parser("equivalence", __doc__)
+    parser.add_argument("--seeds", type=int, default=10, metavar="N", help="runs per library (default: %(default)s)")
+    add_peers(parser, "the other libraries")
     options = parser.parse_args()
-    if "NPSERVE_DATA" not in os.environ:
-        sys.exit("NPSERVE_DATA names no folder with mnist.npz")
-    data = str(Path(os.environ["NPSERVE_DATA"]) / "mnist.npz")
+    data = str(data_folder("mnist.npz") / "mnist.npz")
     accuracies = {}
     for name in LIBRARIES:
         python = python_of(name, options.peers)
@@ -42,12 +38,12 @@ def main() -> None:
             flush=True,
         )
     ours, theirs = accuracies.values()
-    # Welch's t-test: the variances need not be equal.
+    # Welch's t-test does not assume equal variances.
     interval = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(0.90)
     equivalent = max(abs(interval.low), abs(interval.high)) < MARGIN
     print(
-        f"difference {ours.mean() - theirs.mean():+.4%}, 90 % interval {interval.low:+.4%} to {interval.high:+.4%}:"
-        f" {'' if equivalent else 'not shown to be '}equivalent within {MARGIN:.1%}"
+        f"difference {ours.mean() - theirs.mean():+.4%}, 90 % confidence interval {interval.low:+.4%} to "
+        f"{interval.high:+.4%}: {'' if equivalent else 'not shown to be '}equivalent within {MARGIN:.1%}"
     )
     sys.exit(not equivalent)
 

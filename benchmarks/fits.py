@@ -1,13 +1,13 @@
-"""One training job by one library, in a process of its own: `python benchmarks/fits.py LIBRARY JOB DATA [SEED]`.
+"""Run one training job with one library, and print its measurements as a line of JSON.
 
-Prints a JSON line: seconds of each epoch, test accuracy, seconds of the import, peak memory. Only the function that
-measures npserve imports it, as the other libraries run in environments without it.
+The measurements are the seconds of each epoch, the test accuracy, the seconds of the import and the peak memory.
+`python -m benchmarks.training` runs this file in the environment of each library, which does not have npserve.
 """
 
+import argparse
 import json
 import os
 import resource
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ Predict = Callable[[Any], Any]  # inputs -> classes
 
 @dataclass(frozen=True)
 class Job:
-    """A network with relu, dropout after the first layer and softmax, trained with Adam's defaults."""
+    """A network with relu, dropout after the first layer, and softmax, trained with the defaults of Adam."""
 
     widths: tuple[int, ...]
     batch_size: int
@@ -39,14 +39,14 @@ JOBS = {
 
 
 def npserve(job: Job, data: Arrays, epochs: list[float], seed: int) -> Predict:
-    """Train with training.keras, metrics and callbacks included."""
+    """Train with training.keras, including metrics and callbacks."""
     import training as tf
 
     return _keras_model(tf.keras, job, data, epochs, seed)
 
 
 def keras(job: Job, data: Arrays, epochs: list[float], seed: int) -> Predict:
-    """Train with Keras on TensorFlow: the same lines."""
+    """Train with Keras on TensorFlow, with the same code."""
     import tensorflow as tf
 
     return _keras_model(tf.keras, job, data, epochs, seed)
@@ -74,7 +74,7 @@ def _keras_model(keras: Any, job: Job, data: Arrays, epochs: list[float], seed: 
 
 
 def pytorch(job: Job, data: Arrays, epochs: list[float], seed: int) -> Predict:
-    """Train with PyTorch, eager, with the fused Adam and batches cut by hand."""
+    """Train with PyTorch in eager mode, with the fused Adam and without a DataLoader."""
     import torch
 
     torch.manual_seed(seed)
@@ -118,7 +118,7 @@ def sklearn(job: Job, data: Arrays, epochs: list[float], seed: int) -> Predict:
 
 
 def jax(job: Job, data: Arrays, epochs: list[float], seed: int) -> Predict:
-    """Train with JAX: the whole epoch in one compiled scan, compiled before the clock starts."""
+    """Train with JAX: each epoch is one compiled scan; the compilation is not measured."""
     import jax
     import jax.numpy as jnp
 
@@ -172,7 +172,7 @@ def jax(job: Job, data: Arrays, epochs: list[float], seed: int) -> Predict:
 
 
 def products(job: Job, data: Arrays, epochs: list[float], seed: int) -> Predict:
-    """Compute only the matrix products of npserve's training, a lower bound for any library on this CPU."""
+    """Compute only the matrix products of training in npserve: a lower bound for any library on this CPU."""
     import numpy as np
     from threadpoolctl import threadpool_limits
 
@@ -209,7 +209,7 @@ LIBRARIES: dict[str, tuple[str, Fit]] = {
 
 
 def load(path: str, job: Job) -> Arrays:
-    """Read MNIST as float32 from 0 to 1, or generate a small table of two classes."""
+    """Read MNIST as float32 from 0 to 1, or generate a small table with two classes."""
     import numpy as np
 
     if job.widths[0] == 784:
@@ -225,14 +225,19 @@ def load(path: str, job: Job) -> Arrays:
 
 
 def main() -> None:
-    """Run the job, and print its measurements."""
-    name, job, path = sys.argv[1], JOBS[sys.argv[2]], sys.argv[3]
-    seed = int(sys.argv[4]) if len(sys.argv) > 4 else 0
-    module, fit = LIBRARIES[name]
+    """Run the job and print its measurements."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("library", choices=LIBRARIES, help="the library, which must be installed")
+    parser.add_argument("job", choices=JOBS, help="the network to train")
+    parser.add_argument("data", help="path of mnist.npz; the job table generates its data")
+    parser.add_argument("seed", nargs="?", type=int, default=0, help="random seed (default: %(default)s)")
+    options = parser.parse_args()
+    job, seed = JOBS[options.job], options.seed
+    module, fit = LIBRARIES[options.library]
     began = time.perf_counter()
     __import__(module)
     imported = time.perf_counter() - began
-    data = load(path, job)
+    data = load(options.data, job)
     epochs: list[float] = []
     predict = fit(job, data, epochs, seed)
     accuracy = float((predict(data["x_test"]) == data["y_test"]).mean())

@@ -1,20 +1,25 @@
-"""Trains the cases of `tests/helpers/keras_cases.py` with Keras itself, and saves the results for the tests.
+"""Train the cases of `tests/helpers/keras_cases.py` with Keras, and save the results as fixtures of the tests.
 
     .peers/keras/bin/python -m benchmarks.keras_fixtures
 
-It runs in an environment with Keras and TensorFlow, which `python -m benchmarks.training --set-up` makes; nothing of
-npserve is imported.
+It needs an environment with Keras and TensorFlow, which `python -m benchmarks.training --set-up` creates, and does not
+import npserve.
 """
 
+import argparse
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
-import keras
+try:
+    import keras
+except ModuleNotFoundError:
+    sys.exit(f"Keras is not installed in this environment.\n\n{__doc__}")
 import numpy as np
 
 from tests.helpers import keras_cases
@@ -25,7 +30,12 @@ STEPS = EPOCHS * ROWS // BATCH_SIZE
 
 
 def main() -> None:
-    """Train every case in both precisions, write one file."""
+    """Train every case in both precisions, and write one file."""
+    argparse.ArgumentParser(
+        prog="python -m benchmarks.keras_fixtures",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     arrays: dict[str, Any] = {"keras": keras.__version__}
     for name, case in CASES.items():
         arrays[f"{name}/initial"] = initial = _initial(case)
@@ -46,7 +56,7 @@ def _set_precision(dtype: str) -> None:
 
 
 def _initial(case: Case) -> Any:
-    """Return the weights that Keras's initializers draw, all tensors in one vector."""
+    """Return the initial weights drawn by Keras, all tensors in one vector."""
     _set_precision("float32")
     keras.utils.set_random_seed(0)
     return _flatten(keras.Sequential(keras_cases.layers(keras, case)))
@@ -58,7 +68,7 @@ def _train(case: Case, initial: Any, dtype: str) -> tuple[Any, dict[str, list[fl
     ends = np.cumsum([weights.size for weights in model.get_weights()])[:-1]
     parts = zip(np.split(initial, ends), model.get_weights(), strict=True)
     model.set_weights([part.reshape(weights.shape) for part, weights in parts])
-    # With XLA the random numbers may be different ones.
+    # XLA may draw different random numbers.
     model.compile(**keras_cases.compile_options(keras, case, dtype), jit_compile=False)
     history = model.fit(**keras_cases.fit_options(keras, case)).history
     return model, {name: [float(value) for value in values] for name, values in history.items()}
@@ -69,7 +79,7 @@ def _flatten(model: Any) -> Any:
 
 
 def _masks(dropout: Any) -> Any:
-    """Return the masks (steps, B, U) of a layer with this seed as bits; equal seed and precision give equal masks."""
+    """Return the masks (steps, B, U) of the layer as bits; the seed and the precision determine them."""
     layer = keras.layers.Dropout(dropout.rate, seed=dropout.seed)
     ones = np.ones((BATCH_SIZE, HIDDEN))
     return np.packbits([np.asarray(layer(ones, training=True)) > 0 for _ in range(STEPS)])

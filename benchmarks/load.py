@@ -1,4 +1,4 @@
-"""Load on a server: wrk on a core of its own, which sends one body over and over from so many connections."""
+"""The load on a server: wrk on a separate core sends one body repeatedly over a number of connections."""
 
 import json
 import subprocess
@@ -27,7 +27,7 @@ end
 
 @dataclass(frozen=True)
 class Load:
-    """Requests a second, latencies in milliseconds, and errors: of sockets, time-outs, answers of 400 and more."""
+    """Requests per second, latencies in milliseconds, and errors: of sockets, timeouts, and statuses from 400."""
 
     per_second: float
     p50: float
@@ -36,14 +36,14 @@ class Load:
 
     @classmethod
     def measure(cls, url: str, body: Written, connections: int, seconds: int) -> Self:
-        """Send for some seconds as fast as the answers come."""
+        """Send requests for some seconds, each as soon as the previous response of its connection has arrived."""
         with tempfile.TemporaryDirectory() as folder:
             script = Path(folder) / "post.lua"
             content = script.with_name("content")
             content.write_bytes(body.content)
             headers = ", ".join(f'["{name}"] = "{value}"' for name, value in body.headers.items())
             script.write_text(SCRIPT.format(content=content, headers=headers))
-            # A slow server is slow, not wrong: its answers are waited for.
+            # A slow response is not an error, so the timeout is long.
             wrk = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "120s", "-s", str(script), url]
             run = subprocess.run(["taskset", "-c", str(CORE), *wrk], capture_output=True, text=True, check=True)
         found = json.loads(run.stdout.splitlines()[-1])
@@ -51,6 +51,6 @@ class Load:
 
     @classmethod
     def median(cls, loads: Sequence[Self]) -> Self:
-        """Return the medians of several measurements, and all their errors."""
+        """Return the medians of several measurements, and the sum of their errors."""
         per_second, p50, p99 = (median(getattr(load, name) for load in loads) for name in ("per_second", "p50", "p99"))
         return cls(per_second, p50, p99, sum(load.errors for load in loads))

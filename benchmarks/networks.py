@@ -1,4 +1,4 @@
-"""The networks that the servers answer from: the same weights for all of them, published here and as ONNX."""
+"""The networks of the benchmark: every server has the same weights, published in a store or as ONNX."""
 
 import subprocess
 from itertools import pairwise
@@ -12,18 +12,18 @@ from store.publish import publish
 
 Rows = npt.NDArray[np.float32]
 TO_ONNX = Path(__file__).with_name("peers") / "to_onnx.py"
-# The article's network, one for a usual table, and one whose forward pass costs more than everything around it.
+# The article's network, one for a typical table, and one whose forward pass dominates the cost of a request.
 WIDTHS = {"digits": (784, 64, 10), "tabular": (30, 64, 2), "large": (784, 2048, 2048, 10)}
 
 
 def make_rows(name: str, count: int) -> Rows:
-    """Return rows (B, I) of four decimals, 5.4 kB of JSON a row of digits and 0.2 kB one of the table."""
+    """Return rows (B, I) with four decimals: in JSON, 5.4 kB per row of digits and 0.2 kB per row of the table."""
     rng = np.random.default_rng(1)
     return rng.random((count, WIDTHS[name][0])).round(4).astype(np.float32)
 
 
 def make_network(name: str) -> Network:
-    """Return a network of weights that nobody trained, but that answer each row otherwise."""
+    """Return an untrained network whose random weights give each row a different output."""
     rng = np.random.default_rng(0)
     widths = WIDTHS[name]
     activations = ["relu"] * (len(widths) - 2) + ["softmax"]
@@ -34,7 +34,7 @@ def make_network(name: str) -> Network:
 
 
 def publish_network(folder: Path, name: str) -> Path:
-    """Publish a network in a store of its own, and return the store."""
+    """Publish a network in a new store, and return the store."""
     store, widths = folder / name, WIDTHS[name]
     model = Model(Features.plain(widths[0]), make_network(name), "classification", tuple(range(widths[-1])))
     golden = Golden.measure(model, make_rows(name, 5).tolist())
@@ -43,7 +43,7 @@ def publish_network(folder: Path, name: str) -> Path:
 
 
 def write_onnx(python: Path, store: Path, name: str) -> Path:
-    """Turn the published file into ONNX, with an interpreter that has the package onnx."""
+    """Convert the published file to ONNX, with an interpreter that has the package onnx."""
     target = store.with_suffix(".onnx")
     subprocess.run([python, TO_ONNX, store / name / "1/model.npz", target], check=True)
     return target

@@ -1,11 +1,14 @@
-"""Where the microseconds of one request go, from its body to its answer: `python -m benchmarks.request_profile`.
+"""Profile a request by stage, in microseconds, from the request body to the response body.
 
-Requests are handed to `PredictionPipeline` in this process, with the metrics of several processes as users have them.
-Figures are medians; the clocks themselves cost some 2 microseconds, in the rest. What comes before the pipeline (HTTP,
-the socket, the event loop) is not included: `hello` in `python -m benchmarks.serving` shows that.
+    python -m benchmarks.request_profile
 
-Measured beside it: lists of Python objects take twice the parsing of `fast_json`; without `keep_freed_memory`,
-64 rows of digits take a quarter longer.
+It has no options and needs no other programs. Requests go directly to `PredictionPipeline` in this process, with
+multi-process metrics as in production. Measurements are medians; the timers themselves cost about 2 microseconds, which
+are part of "other". HTTP, the socket and the event loop are not included: the server `hello` in
+`python -m benchmarks.serving` measures their cost.
+
+Related measurements: parsing into lists of Python objects takes twice as long as `fast_json`; without
+`keep_freed_memory`, 64 rows of digits take a quarter longer.
 """
 
 import os
@@ -18,13 +21,14 @@ from statistics import median
 from typing import Any
 from unittest.mock import patch
 
-# Before anything imports numpy or prometheus_client, as in service/gunicorn.conf.py.
+# Set before numpy and prometheus_client are imported, as in service/gunicorn.conf.py.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 _folder = tempfile.TemporaryDirectory()
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = _folder.name
 
 from benchmarks.bodies import BODIES, NATIVE, Body  # noqa: E402
 from benchmarks.networks import make_rows, publish_network  # noqa: E402
+from benchmarks.options import make_parser  # noqa: E402
 from service.metrics.registry import Metrics  # noqa: E402
 from service.prediction import pipeline  # noqa: E402
 from service.prediction.calls import PendingRequest  # noqa: E402
@@ -47,25 +51,26 @@ STAGES: dict[str, list[tuple[Any, str]]] = {
     "encode": [(native.NativeCodec, "encode")],
     "metrics": [(CallCounter, "count")],
 }
-SECONDS = 1.0  # of each measurement
+SECONDS = 1.0  # per measurement
 
 
 def main() -> None:
-    """Print the microseconds of a request by stage, for each body, alone and eight at a time."""
+    """Print the microseconds of a request by stage for each body, unbatched and in a batch of eight."""
+    make_parser("request_profile", __doc__).parse_args()
     metrics = Metrics()
-    print(f"{'microseconds':16}" + "".join(f"{title:>9}" for title in (*STAGES, "the rest", "sum")))
+    print(f"{'microseconds':16}" + "".join(f"{title:>9}" for title in (*STAGES, "other", "total")))
     for body in BODIES.values():
         if body.format == "json":
-            for together in (1, 8):
-                *stages, whole = _profile(_handler(body, together, metrics))
-                figures = [seconds / together * 1e6 for seconds in (*stages, whole - sum(stages), whole)]
-                what = str(body) if together == 1 else f"  {together} together"
-                print(f"{what:16}" + "".join(f"{microseconds:9.1f}" for microseconds in figures), flush=True)
+            for batch in (1, 8):
+                *stages, whole = _profile(_handler(body, batch, metrics))
+                columns = [seconds / batch * 1e6 for seconds in (*stages, whole - sum(stages), whole)]
+                label = str(body) if batch == 1 else f"  batch of {batch}"
+                print(f"{label:16}" + "".join(f"{microseconds:9.1f}" for microseconds in columns), flush=True)
 
 
-def _handler(body: Body, together: int, metrics: Metrics) -> Callable[[], None]:
-    """Return what answers so many requests with this body, once a call."""
-    settings = Settings(models=publish_network(Path(_folder.name) / f"{body}-{together}", body.network))
+def _handler(body: Body, batch: int, metrics: Metrics) -> Callable[[], None]:
+    """Return a function that handles a batch of requests with this body per call."""
+    settings = Settings(models=publish_network(Path(_folder.name) / f"{body}-{batch}", body.network))
     reloader = CatalogueReloader(settings, metrics)
     answering = pipeline.PredictionPipeline(settings, lambda: reloader.catalogue, metrics)
     path, written = NATIVE.path.format(network=body.network), NATIVE.write(make_rows(body.network, body.rows))
@@ -74,20 +79,20 @@ def _handler(body: Body, together: int, metrics: Metrics) -> Callable[[], None]:
     assert route is not None
 
     def handle() -> None:
-        answers: list[Response] = []
-        requests = [Request(headers, budget.reserve(), written.content) for _ in range(together)]
-        pending = [PendingRequest(request, route, answers.append) for request in requests]
+        responses: list[Response] = []
+        requests = [Request(headers, budget.reserve(), written.content) for _ in range(batch)]
+        pending = [PendingRequest(request, route, responses.append) for request in requests]
         answering.answer(answering.decode(pending))
         answering.counter.count()
         for request in requests:
             request.release()
-        assert answers[0].status == 200, answers[0].body
+        assert responses[0].status == 200, responses[0].body
 
     return handle
 
 
 def _profile(handle: Callable[[], None]) -> list[float]:
-    """Return the medians of the seconds that each stage and the whole of a call take."""
+    """Return the median seconds of each stage and of the whole call."""
     spent = dict.fromkeys(STAGES, 0.0)
     found: list[list[float]] = []
     with ExitStack() as stack:

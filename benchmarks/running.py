@@ -1,4 +1,4 @@
-"""A server while it runs, on a core of its own: started, tried, measured in memory, stopped with all its children."""
+"""A running server on a separate core: start, check, measure, and stop it with all its child processes."""
 
 import os
 import signal
@@ -20,16 +20,16 @@ from benchmarks.networks import make_network, make_rows
 from benchmarks.servers import Server
 
 CORE = "0"
-PATIENCE = 120.0  # seconds to start in
+START_SECONDS = 120.0  # the limit for the start of a server
 TOLERANCE = 1e-4  # of a probability
 
 
 class NotMeasuredError(Exception):
-    """A server that does not start, or does not answer as it should: why."""
+    """The server does not start, or does not return the expected predictions; the message gives the reason."""
 
 
 class Running:
-    """A server of a network; `ready` is the seconds from its start to its first answer to a prediction."""
+    """A server with one network; `ready` is the seconds from its start to its first prediction."""
 
     def __init__(self, server: Server, peers: Path, store: Path, network: str, **environment: str) -> None:
         self.server, self.network, self.ready = server, network, 0.0
@@ -70,9 +70,9 @@ class Running:
         self._stop()
 
     def _wait(self) -> None:
-        """Ask for a prediction until there is one."""
+        """Request a prediction until one succeeds. Raises NotMeasuredError."""
         first = Body(self.network, 1)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
                 if self._post(first).status_code == 200:
@@ -81,18 +81,18 @@ class Running:
                 pass
             time.sleep(0.01)
         self._log.seek(0)
-        *_, last = [b"it said nothing", *self._log.read().strip().splitlines()]
+        *_, last = [b"no output", *self._log.read().strip().splitlines()]
         raise NotMeasuredError(f"does not start: {last.decode(errors='replace')}")
 
     def _protocol(self, body: Body) -> Protocol:
         return self.server.protocols[body.format]
 
     def url(self, body: Body) -> str:
-        """Return where a body is sent to."""
+        """Return the URL for the predictions of a body."""
         return self._url + self._protocol(body).path.format(network=self.network)
 
     def write(self, body: Body) -> Written:
-        """Return a body as this server takes it."""
+        """Encode a body in the protocol of this server."""
         return self._protocol(body).write(make_rows(body.network, body.rows))
 
     def _post(self, body: Body) -> requests.Response:
@@ -100,34 +100,34 @@ class Running:
         return requests.post(self.url(body), written.content, headers=dict(written.headers), timeout=60)
 
     def check(self, body: Body) -> None:
-        """Hold an answer to what the network gives. Raises NotMeasuredError."""
-        answer, read = self._post(body), self._protocol(body).read
-        if answer.status_code != 200:
-            raise NotMeasuredError(f"answers {answer.status_code}: {answer.text[:100]}")
+        """Compare a response with the output of the network. Raises NotMeasuredError."""
+        response, read = self._post(body), self._protocol(body).read
+        if response.status_code != 200:
+            raise NotMeasuredError(f"returns status {response.status_code}: {response.text[:100]}")
         if read is None:
             return
         expected = make_network(body.network).predict(make_rows(body.network, body.rows))
-        found = np.asarray(read(answer))
+        found = np.asarray(read(response))
         if found.shape != expected.shape or np.abs(found - expected).max() > TOLERANCE:
-            raise NotMeasuredError("gives other probabilities than the network")
+            raise NotMeasuredError("returns probabilities that differ from the network's")
 
     def load(self, body: Body, connections: int, seconds: int) -> Load:
-        """Measure a body under load, after a second of it that does not count."""
+        """Measure a body under load, after a second of warm-up."""
         url, written = self.url(body), self.write(body)
         Load.measure(url, written, connections, 1)
-        self._post(body)  # behind what a slow server still works on for nobody
+        self._post(body)  # waits until a slow server has finished the abandoned requests of the warm-up
         return Load.measure(url, written, connections, seconds)
 
     def processes(self) -> list[int]:
-        """Return the process and all that came from it."""
+        """Return the process ID of the server and those of its descendants."""
         found = [self._process.pid]
-        for pid in found:  # which grows
+        for pid in found:  # the list grows during the iteration
             for children in Path(f"/proc/{pid}/task").glob("*/children"):
                 found += map(int, children.read_text().split())
         return found
 
     def mebibytes(self) -> float:
-        """Return the memory of all processes; pages that several have count once (PSS)."""
+        """Return the memory of all processes, with shared pages counted once (PSS)."""
         rollups = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in self.processes()]
         return sum(int(rollup.split("\nPss:")[1].split()[0]) for rollup in rollups) / 1024
 
@@ -147,7 +147,7 @@ class Running:
 
 
 def _handle(pid: int) -> int | None:
-    """Return what stands for this very process, even when another gets its number."""
+    """Return a file descriptor of the process, which stays valid even if its ID is reused; None if it has ended."""
     with suppress(ProcessLookupError):
         return os.pidfd_open(pid)
     return None

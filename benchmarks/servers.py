@@ -1,4 +1,4 @@
-"""How each server is started, on 127.0.0.1 with one worker, and what it speaks. Each is set up as fast as it gets."""
+"""The servers: how to start each on 127.0.0.1 with one worker, in its fastest configuration, and its protocols."""
 
 import subprocess
 import sys
@@ -15,21 +15,21 @@ ONNX = "onnxruntime==1.32.0"
 
 @dataclass(frozen=True)
 class Server:
-    """A command, with {store}, {network} and {port} to be filled in; no packages: it runs in our own environment."""
+    """A command with the placeholders {store}, {network} and {port}; without packages it runs in this environment."""
 
     name: str
     command: tuple[str, ...]
     protocols: Mapping[str, Protocol]  # by the format of a body
-    packages: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()  # installed in a separate environment
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path = ROOT / "benchmarks/peers"
 
     def bin(self, peers: Path) -> Path:
-        """Return the folder of its programs."""
+        """Return the folder with the server's programs."""
         return peers / f"serving-{self.name}/bin" if self.packages else Path(sys.executable).parent
 
     def set_up(self, peers: Path) -> None:
-        """Make its environment."""
+        """Create the server's environment."""
         if self.packages:
             venv.create(peers / f"serving-{self.name}", with_pip=True)
             python = str(self.bin(peers) / "python")
@@ -64,7 +64,7 @@ SERVERS = {
                 "MLSERVER_GRPC_PORT": "0",
                 "MLSERVER_METRICS_PORT": "0",
                 "MLSERVER_DEBUG": "false",
-                "MLSERVER_PARALLEL_WORKERS": "0",  # in the process of the server, which is faster for short calls
+                "MLSERVER_PARALLEL_WORKERS": "0",  # inference in the server process, which is faster for short calls
                 "MLSERVER_MODEL_NAME": "{network}",
                 "MLSERVER_MODEL_IMPLEMENTATION": "mlserver_runtime.OnnxModel",
             },

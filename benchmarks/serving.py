@@ -1,14 +1,15 @@
-"""Requests per second, latency, memory and start of npserve and of other model servers, side by side.
+"""Compare npserve with other model servers: requests per second, latency, memory and startup time.
 
-    python -m benchmarks.serving [--set-up] [--peers DIR] [--servers A,B] [--bodies A,B] [--connections N,M | --full]
-                                 [--rounds N] [--seconds N]
-    python -m benchmarks.serving [--slow-clients] [--sharing] [--deterministic] [--scale] [--rounds N] [--seconds N]
+    python -m benchmarks.serving
 
-A server has core 0, one worker and one BLAS thread; the load, wrk (Debian's package of that name), has core 1. All
-answer from the same weights, the others in ONNX Runtime, each from a virtual environment of its own in DIR, which
---set-up makes. Before the load, the answer to each body is held to the network's own. In each round every server is
-started anew; figures are medians over the rounds, and a ratio is the median of those within a round. It takes some
-20 minutes, --full an hour. The second line measures what only npserve is asked.
+It needs two CPU cores, the programs wrk and taskset, and for the other servers a virtual environment each, which
+--set-up creates (with network access). The server runs on core 0 with one worker and one BLAS thread, and wrk sends the
+load from core 1. All servers have the same weights; the others run them in ONNX Runtime. Before the load, the response
+to each body is compared with the output of the network. Every round restarts every server; results are medians over
+the rounds, and a ratio is the median of the ratios within each round. A comparison takes about 20 minutes, with --full
+an hour. The exit status is 1 if requests to npserve failed.
+
+The options --slow-clients, --sharing, --deterministic and --scale measure npserve only, instead of the comparison.
 """
 
 import argparse
@@ -18,24 +19,24 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import nan
 from pathlib import Path
 from statistics import median
-from typing import Any
 
-from benchmarks import alone
+from benchmarks import npserve_only
 from benchmarks.bodies import BODIES, Body
 from benchmarks.load import CORE, Load
 from benchmarks.networks import make_rows, publish_network, write_onnx
+from benchmarks.options import add_peers, make_parser, names_of
 from benchmarks.running import NotMeasuredError, Running
 from benchmarks.servers import NPSERVE, SERVERS, Server
 
 
 @dataclass
 class Results:
-    """What was measured, round by round, and why something was not."""
+    """The measurements by round, and the reasons for missing ones."""
 
     loads: dict[tuple[str, Body, int], list[Load]] = field(default_factory=lambda: defaultdict(list))
     starts: dict[tuple[str, str], list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
@@ -43,16 +44,16 @@ class Results:
 
 
 def main() -> None:
-    """Measure, print the tables; exit with 1 where npserve had an error."""
+    """Measure and print the tables."""
     options = _parser().parse_args()
     for program in ("wrk", "taskset"):
         if not shutil.which(program):
-            sys.exit(f"{program} is missing: on Debian and Ubuntu, apt install wrk util-linux")
+            sys.exit(f"{program} is not installed: on Debian and Ubuntu, run apt install wrk util-linux")
     if not {0, 1} <= os.sched_getaffinity(0):
-        sys.exit("cores 0 and 1 are needed: one for the server, one for the load")
-    os.sched_setaffinity(0, {CORE})  # this process shares the core of the load, and sleeps while it runs
+        sys.exit("CPU cores 0 and 1 are required: one for the server, one for the load")
+    os.sched_setaffinity(0, {CORE})  # this process sleeps while the load runs on the same core
     with tempfile.TemporaryDirectory() as folder:
-        parts = [part for name, part in alone.PARTS.items() if getattr(options, name)]
+        parts = [part for name, part in npserve_only.PARTS.items() if getattr(options, name)]
         for part in parts:
             part(Path(folder), options.rounds, options.seconds)
         if not parts:
@@ -60,28 +61,28 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--set-up", action="store_true", help="make the environments of the other servers first")
-    parser.add_argument("--peers", type=Path, default=Path(".peers"), metavar="DIR", help="where they are")
-    for name, table, meaning in (("servers", SERVERS, "which to measure"), ("bodies", BODIES, "what to send them")):
-        names = ",".join(table)
-        parser.add_argument(f"--{name}", type=_choice(table), default=names, help=f"{meaning} (default: {names})")
-    parser.add_argument("--connections", type=_numbers, default=[8], help="how many at once (default: 8)")
-    parser.add_argument("--full", dest="connections", action="store_const", const=[1, 8, 64], help="1, 8 and 64")
-    parser.add_argument("--rounds", type=int, default=5, help="starts of each server (default: %(default)s)")
-    parser.add_argument("--seconds", type=int, default=5, help="of each measurement (default: %(default)s)")
-    for name, part in alone.PARTS.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", action="store_true", help=part.__doc__)
+    parser = make_parser("serving", __doc__)
+    parser.add_argument("--set-up", action="store_true", help="create the environments of the other servers first")
+    add_peers(parser, "the other servers")
+    for name, table, meaning in (("servers", SERVERS, "servers to measure"), ("bodies", BODIES, "bodies to send")):
+        meaning = f"{meaning}, from {', '.join(table)} (default: all)"
+        parser.add_argument(f"--{name}", type=names_of(table), default=[*table], metavar="A,B", help=meaning)
+    parser.add_argument(
+        "--connections", type=_numbers, default=[8], metavar="N,M", help="numbers of connections (default: 8)"
+    )
+    parser.add_argument(
+        "--full", dest="connections", action="store_const", const=[1, 8, 64], help="same as --connections 1,8,64"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=5, metavar="N", help="rounds of measurements (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seconds", type=int, default=5, metavar="N", help="seconds per measurement (default: %(default)s)"
+    )
+    for name, part in npserve_only.PARTS.items():
+        first_line = (part.__doc__ or "").splitlines()[0].rstrip(".")
+        parser.add_argument(f"--{name.replace('_', '-')}", action="store_true", help=first_line.replace("M", "m", 1))
     return parser
-
-
-def _choice(table: Mapping[str, Any]) -> Callable[[str], list[Any]]:
-    def read(text: str) -> list[Any]:
-        if unknown := [name for name in text.split(",") if name not in table]:
-            raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}; known are {', '.join(table)}")
-        return [table[name] for name in text.split(",")]
-
-    return read
 
 
 def _numbers(text: str) -> list[int]:
@@ -89,8 +90,9 @@ def _numbers(text: str) -> list[int]:
 
 
 def _compare(options: argparse.Namespace, folder: Path) -> int:
-    """Let the servers take turns, print the tables, return the exit status."""
-    servers, bodies, peers = options.servers, options.bodies, options.peers.absolute()
+    """Measure the servers in turns, print the tables, and return the exit status."""
+    servers, bodies = [SERVERS[name] for name in options.servers], [BODIES[name] for name in options.bodies]
+    peers = options.peers.absolute()
     if options.set_up:
         _set_up(servers, peers)
     stores = {network: publish_network(folder, network) for network in dict.fromkeys(body.network for body in bodies)}
@@ -120,13 +122,13 @@ def _set_up(servers: list[Server], peers: Path) -> None:
 
 def _write_onnx(python: Path, stores: Mapping[str, Path]) -> None:
     if not python.exists():
-        sys.exit(f"the other servers need {python}, which writes their networks; --set-up makes it")
+        sys.exit(f"{python} is missing, which converts the networks to ONNX: run with --set-up once")
     for network, store in stores.items():
         write_onnx(python, store, network)
 
 
 def _measure(running: Running, bodies: list[Body], connections: list[int], seconds: int, results: Results) -> None:
-    """Start a server, take it through the bodies, stop it."""
+    """Start a server, measure it with each body, and stop it."""
     name = running.server.name
     try:
         with running:
@@ -155,7 +157,7 @@ def _print_loads(body: Body, connections: int, servers: list[Server], results: R
             continue
         load = Load.median(found)
         if not load.per_second:
-            print(f"{server.name:10}  no answer within the time of a measurement")
+            print(f"{server.name:10}  no response during the measurement")
             continue
         ratios = [own.per_second / (their.per_second or nan) for own, their in zip(ours, found, strict=False)]
         ratio = f"{median(ratios):.2f}" if ratios else ""
@@ -164,24 +166,24 @@ def _print_loads(body: Body, connections: int, servers: list[Server], results: R
 
 
 def _print_starts(servers: list[Server], results: Results) -> None:
-    """Print the seconds from the start to the first answer, and the memory of all processes after the load."""
+    """Print the seconds from the start to the first prediction, and the memory of all processes after the load."""
     networks = dict.fromkeys(network for _, network in results.starts)
     print(f"\n{'':10}" + "".join(f"{f'{network}: ready s':>18}{'MiB (PSS)':>11}" for network in networks))
     for server in servers:
         found = [results.starts.get((server.name, network), []) for network in networks]
-        figures = ([median(column) for column in zip(*starts, strict=True)] or [nan, nan] for starts in found)
-        print(f"{server.name:10}" + "".join(f"{seconds:18.2f}{mebibytes:11.1f}" for seconds, mebibytes in figures))
+        columns = ([median(column) for column in zip(*starts, strict=True)] or [nan, nan] for starts in found)
+        print(f"{server.name:10}" + "".join(f"{seconds:18.2f}{mebibytes:11.1f}" for seconds, mebibytes in columns))
 
 
 def _conclude(results: Results) -> int:
     print()
     for (name, body), reason in results.missing.items():
-        print(f"{name} with {body} failed: {reason}")
+        print(f"{name} was not measured with {body}: {reason}")
     errors = {name: 0 for name, _, _ in results.loads}
     for (name, _, _), found in results.loads.items():
         errors[name] += sum(load.errors for load in found)
-    wrong = ", ".join(f"{name} {count}" for name, count in errors.items() if count)
-    print(f"ERRORS: {wrong}" if wrong else "No socket errors, no time-outs, no answers of 400 or more.")
+    failed = ", ".join(f"{name} {count}" for name, count in errors.items() if count)
+    print(f"ERRORS: {failed}" if failed else "No socket errors, no timeouts, no statuses of 400 or more.")
     return int(errors.get(NPSERVE.name, 0) > 0)
 
 

@@ -1,16 +1,15 @@
-"""Seconds per epoch, accuracy, memory and import time of training here and in other libraries.
+"""Compare training in npserve with other libraries: seconds per epoch, accuracy, memory and import time.
 
-    NPSERVE_DATA=FOLDER python -m benchmarks.training [--set-up] [--peers DIR] [--jobs article,wide,table] [--rounds N]
+    NPSERVE_DATA=FOLDER python -m benchmarks.training
 
-FOLDER holds mnist.npz in Keras's layout. Every run is a process of its own, each other library has a virtual
-environment of its own in DIR, which --set-up makes. The libraries alternate within each round, so that a machine that
-becomes slower slows down all of them; results are medians over all epochs of all rounds.
+FOLDER must contain mnist.npz (in the format of Keras). Each other library needs a virtual environment, which --set-up
+creates (with network access); libraries without one are skipped. Every run is a separate process. The libraries
+alternate within a round, so that changes in the speed of the machine affect all of them; results are medians over all
+epochs of all rounds.
 """
 
-import argparse
 import cProfile
 import json
-import os
 import pstats
 import statistics
 import subprocess
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.fits import JOBS, LIBRARIES, load
+from benchmarks.options import add_peers, data_folder, make_parser, names_of
 
 FITS = Path(__file__).with_name("fits.py")
 PACKAGES = {
@@ -28,7 +28,7 @@ PACKAGES = {
     "sklearn": ["scikit-learn==1.9.0"],
     "jax": ["jax==0.10.0"],
 }
-# Where the time of a step goes, by the function of training.keras (or of numpy, if it is called from there).
+# The components of a training step, by the functions of training.keras that run them (or call numpy).
 PARTS = {
     "matrix products and biases": ("keras/engine/ops/", ("forward", "backward")),
     "optimizer": ("keras/optimizers/", ("step", "apply", "_flush")),
@@ -40,20 +40,24 @@ PARTS = {
 
 
 def main() -> None:
-    """Train with every library, print a table for each job."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--set-up", action="store_true", help="make the environments of the other libraries first")
-    parser.add_argument("--peers", type=Path, default=Path(".peers"), metavar="DIR", help="where they are")
-    parser.add_argument("--jobs", default=",".join(JOBS), help="which networks to train (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="runs of each library (default: %(default)s)")
+    """Train with every library, and print a table for each job."""
+    parser = make_parser("training", __doc__)
+    parser.add_argument("--set-up", action="store_true", help="create the environments of the other libraries first")
+    add_peers(parser, "the other libraries")
+    parser.add_argument(
+        "--jobs",
+        type=names_of(JOBS),
+        default=[*JOBS],
+        metavar="A,B",
+        help=f"networks to train, from {', '.join(JOBS)} (default: all)",
+    )
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="runs per library (default: %(default)s)")
     options = parser.parse_args()
-    if "NPSERVE_DATA" not in os.environ:
-        sys.exit("NPSERVE_DATA names no folder with mnist.npz")
-    data = str(Path(os.environ["NPSERVE_DATA"]) / "mnist.npz")
+    data = str(data_folder("mnist.npz") / "mnist.npz")
     if options.set_up:
         for name, packages in PACKAGES.items():
             _set_up(options.peers / name, packages)
-    for job in options.jobs.split(","):
+    for job in options.jobs:
         results = _run(job, data, options.peers, options.rounds)
         _print(job, results)
         _print_profile(job, data, results)
@@ -65,12 +69,12 @@ def _set_up(folder: Path, packages: list[str]) -> None:
 
 
 def _run(job: str, data: str, peers: Path, rounds: int) -> dict[str, list[dict[str, Any]]]:
-    """Return the results of each library, round by round."""
+    """Return the results of each library by round."""
     pythons = {name: python_of(name, peers) for name in LIBRARIES}
     results: dict[str, list[dict[str, Any]]] = {name: [] for name in LIBRARIES if pythons[name].exists()}
     missing = ", ".join(LIBRARIES.keys() - results.keys())
     if missing:
-        print(f"Not measured: {missing} ({peers} has no such environment; --set-up makes it).")
+        print(f"Not measured: {missing} (no environment in {peers}; --set-up creates it).")
     for _ in range(rounds):
         for name, found in results.items():
             found.append(run_fit(name, pythons[name], job, data))
@@ -78,13 +82,13 @@ def _run(job: str, data: str, peers: Path, rounds: int) -> dict[str, list[dict[s
 
 
 def python_of(name: str, peers: Path) -> Path:
-    """Return the interpreter that has a library."""
+    """Return the interpreter of a library's environment."""
     return peers / name / "bin/python" if name in PACKAGES else Path(sys.executable)
 
 
 def run_fit(name: str, python: Path, job: str, data: str, seed: int = 0) -> dict[str, Any]:
-    """Run one job with one library in a process of its own."""
-    # -P: this folder's training.py must not stand for the package of that name.
+    """Run one job with one library in a separate process."""
+    # -P: this folder's training.py must not shadow the package training.
     command = [str(python), "-P", str(FITS), name, job, data, str(seed)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
@@ -113,15 +117,15 @@ def _print(job: str, results: dict[str, list[dict[str, Any]]]) -> None:
 
 
 def _print_profile(job: str, data: str, results: dict[str, list[dict[str, Any]]]) -> None:
-    """Print the time by component: the shares of a profiled run, times the seconds of an unprofiled one."""
+    """Print the time per epoch by component: the shares of a profiled run, scaled to an unprofiled run."""
     arrays, epochs = load(data, JOBS[job]), list[float]()
     profile = cProfile.Profile()
     profile.runcall(LIBRARIES["npserve"][1], JOBS[job], arrays, epochs, 0)
-    times = dict.fromkeys([*PARTS, "the loop and everything else"], 0.0)
+    times = dict.fromkeys([*PARTS, "loop and other"], 0.0)
     total = 0.0
     statistic = pstats.Stats(profile).stats  # type: ignore[attr-defined]  # documented, but not in the stubs
     for (file, _, name), (_, _, own, _, callers) in statistic.items():
-        if file == "~":  # built in: counted where it is called from
+        if file == "~":  # built-in functions count for their callers
             for (caller_file, _, caller_name), (_, _, spent, _) in callers.items():
                 times[_part(caller_file, caller_name)] += spent
                 total += spent
@@ -130,14 +134,15 @@ def _print_profile(job: str, data: str, results: dict[str, list[dict[str, Any]]]
             total += own
     seconds = _seconds(results["npserve"])
     shares = ", ".join(f"{part} {seconds * spent / total:.3f}" for part, spent in times.items())
-    print(f"of npserve's {seconds:.3f} s: {shares}; the products alone take {_seconds(results['products']):.3f}")
+    products = _seconds(results["products"])
+    print(f"the {seconds:.3f} s of npserve by component: {shares}; only the matrix products: {products:.3f}")
 
 
 def _part(file: str, name: str) -> str:
     for part, (path, names) in PARTS.items():
         if path in Path(file).as_posix() and (not names or name in names):
             return part
-    return "the loop and everything else"
+    return "loop and other"
 
 
 if __name__ == "__main__":

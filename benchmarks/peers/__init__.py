@@ -1,1 +1,1 @@
-"""The same network behind each of the other servers; these files run in environments that do not have npserve."""
+"""The other servers with the same network. These files run in environments without npserve."""

@@ -1,4 +1,4 @@
-"""BentoML: a service of one method."""
+"""BentoML: a service with one method."""
 
 from typing import Annotated, Any
 
@@ -17,5 +17,5 @@ class Predictor:
 
     @bentoml.api
     async def predict(self, instances: Annotated[np.ndarray, DType("float32")]) -> dict[str, Any]:
-        """`async def`: it needs no thread of its own."""
+        """Predict in the event loop: `async def` avoids a thread."""
         return self.network.answer(instances)

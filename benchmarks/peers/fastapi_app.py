@@ -1,4 +1,4 @@
-"""FastAPI with pydantic: the usual way to put a network on the web today."""
+"""FastAPI with pydantic: the most common way to serve a model over HTTP."""
 
 from typing import Any
 
@@ -26,5 +26,5 @@ network = Network()
 
 @app.post("/predict", response_model=Answer)
 async def predict(request: Request) -> Any:
-    """`async def`: a thread for each of such short calls costs more than it gains."""
+    """Predict in the event loop: for calls this short, a thread costs more than it gains."""
     return network.answer(request.instances)

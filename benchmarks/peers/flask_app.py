@@ -1,4 +1,4 @@
-"""Flask with marshmallow, a Float field for every number: what one writes first."""
+"""Flask with marshmallow, with a Float field for every number: the straightforward implementation."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ schema = Request()
 
 @app.post("/predict")
 def predict() -> Any:
-    """Answer rows with classes and probabilities."""
+    """Return the classes and probabilities of the rows."""
     try:
         rows = schema.load(request.get_json())["instances"]
     except ValidationError as error:

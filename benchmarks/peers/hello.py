@@ -1,4 +1,4 @@
-"""A bare ASGI application that reads the body and gives a fixed answer: what the stack of npserve costs by itself."""
+"""A minimal ASGI application that reads the body and returns a fixed response: the cost of the server stack alone."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -12,7 +12,7 @@ async def app(
     receive: Callable[[], Awaitable[dict[str, Any]]],
     send: Callable[[dict[str, Any]], Awaitable[None]],
 ) -> None:
-    """Answer whatever comes."""
+    """Return the fixed response to every request."""
     if scope["type"] != "http":
         return
     while (await receive()).get("more_body"):

@@ -11,19 +11,15 @@ class Api(litserve.LitAPI):
     """Rows of numbers in, classes and probabilities out."""
 
     def setup(self, device: str) -> None:
-        """Load the network in the worker."""
         self.network = Network()
 
     def decode_request(self, request: dict[str, Any]) -> Any:
-        """Take the rows."""
         return request["instances"]
 
     def predict(self, rows: Any) -> dict[str, Any]:
-        """Answer them."""
         return self.network.answer(rows)
 
     def encode_response(self, output: dict[str, Any]) -> dict[str, Any]:
-        """Send the answer as it is."""
         return output
 
 

@@ -1,4 +1,4 @@
-"""MLServer: a runtime of its own kind, with its NumPy codec at both ends."""
+"""MLServer: a custom runtime with the NumPy codec for requests and responses."""
 
 from mlserver import MLModel
 from mlserver.codecs import NumpyCodec
@@ -10,12 +10,10 @@ class OnnxModel(MLModel):
     """One tensor of rows in, classes and probabilities out."""
 
     async def load(self) -> bool:
-        """Load the network."""
         self.network = Network()
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
-        """Answer the rows of the first input."""
         probabilities = self.network.predict(NumpyCodec.decode_input(payload.inputs[0]))
         outputs = [
             NumpyCodec.encode_output("predictions", probabilities.argmax(axis=1)),

@@ -1,4 +1,4 @@
-"""The network as the other servers run it: in ONNX Runtime, with one thread, from the file that MODEL names."""
+"""The network of the other servers: ONNX Runtime with one thread, from the file in the environment variable MODEL."""
 
 import os
 from typing import Any
@@ -8,7 +8,7 @@ from onnxruntime import InferenceSession, SessionOptions
 
 
 class Network:
-    """Rows (B, I) in, probabilities (B, C) out."""
+    """Maps rows (B, I) to probabilities (B, C)."""
 
     def __init__(self) -> None:
         options = SessionOptions()
@@ -16,11 +16,11 @@ class Network:
         self._session = InferenceSession(os.environ["MODEL"], options, providers=["CPUExecutionProvider"])
 
     def predict(self, rows: Any) -> Any:
-        """Run rows of any numeric kind."""
+        """Return the probabilities of rows of any numeric type."""
         (probabilities,) = self._session.run(None, {"rows": np.asarray(rows, np.float32)})
         return probabilities
 
     def answer(self, rows: Any) -> dict[str, Any]:
-        """Return classes and probabilities as lists, ready for JSON."""
+        """Return the classes and probabilities as lists for JSON."""
         probabilities = self.predict(rows)
         return {"predictions": probabilities.argmax(axis=1).tolist(), "probabilities": probabilities.tolist()}

@@ -1,4 +1,4 @@
-"""Write a published network of relu and a last softmax as ONNX: `python to_onnx.py MODEL.npz NETWORK.onnx`."""
+"""Convert a published network with relu and a final softmax to ONNX: `python to_onnx.py MODEL.npz NETWORK.onnx`."""
 
 import sys
 from typing import Any
@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 
 def main() -> None:
-    """Chain a Gemm and its activation for each layer."""
+    """Write a Gemm and an activation per layer."""
     source, target = sys.argv[1:]
     with np.load(source) as file:
         layers = sum(name.endswith(".kernel") for name in file.files)
@@ -27,7 +27,7 @@ def main() -> None:
     rows = helper.make_tensor_value_info("rows", TensorProto.FLOAT, [None, inputs])
     probabilities = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, outputs])
     graph = helper.make_graph(nodes, "network", [rows], [probabilities], tensors)
-    # What ONNX Runtime reads is a little behind what onnx writes.
+    # ONNX Runtime supports older format versions than onnx writes by default.
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, target)
