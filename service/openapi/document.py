@@ -21,7 +21,7 @@ _SEGMENT = re.compile(r"<(\w+)>")
 ABOUT = (
     "Predictions from small neural networks. Every response has the header X-Request-ID; a prediction also names its "
     "model in X-Model-Name and X-Model-Version. Request bodies may be compressed with gzip or deflate. Errors are JSON "
-    "objects with a message in error; the native API adds details, a list with the location of each problem."
+    'objects with a message in "error"; the native API adds "details", a list with the location of each problem.'
 )
 LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
 INFO = {"title": "npserve", "version": "1", "description": ABOUT, "license": LICENSE}
