@@ -106,11 +106,12 @@ def test_every_setting_of_a_run_is_in_its_table() -> None:
         [
             f"`{option(setting.name)}`",
             "" if setting.default is None else f"`{_shown(setting.default)}`",
+            setting.metadata["expected"],
             setting.metadata["help"],
         ]
         for setting in fields(Config)
     ]
-    assert COMMAND_LINE.table("option", "default", "meaning") == rows
+    assert COMMAND_LINE.table("option", "default", "accepts", "meaning") == rows
 
 
 def _shown(default: object) -> str:

@@ -91,14 +91,14 @@ def test_invalid_arguments_of_publish_are_rejected(tmp_path: Path) -> None:
     network = SimpleNeuralNetwork(8, 16, 3)
     x = np.zeros((5, 8))
     for rows, classes, message in (
-        (np.zeros((5, 7)), None, r"expected rows of shape \(n, 8\) to publish with, got \(5, 7\)"),
+        (np.zeros((5, 7)), None, r"x must have the shape \(n, 8\) with at least one row, got \(5, 7\)"),
         (np.full((5, 8), np.nan), None, "NaN"),
-        (x, np.zeros(4, int), "expected 5 class numbers"),
-        (x, np.full(5, 3), "class numbers go from 0 to 2, got 3 to 3"),
+        (x, np.zeros(4, int), "y must hold 5 class numbers"),
+        (x, np.full(5, 3), "class numbers must be from 0 to 2, got 3 to 3"),
         (x, np.full(5, 0.5), "class numbers"),
     ):
         with pytest.raises(TrainingError, match=message):
             network.publish("simple", rows, classes, models=tmp_path)
-    with pytest.raises(TrainingError, match="2 labels for a model of 3 outputs"):
+    with pytest.raises(TrainingError, match="got 2 labels for a model with 3 outputs"):
         network.publish("simple", x, models=tmp_path, labels=["a", "b"])
     assert not list(tmp_path.iterdir())

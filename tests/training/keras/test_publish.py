@@ -22,7 +22,7 @@ def test_logits_are_published_as_softmax(rng: np.random.Generator, tmp_path: Pat
     sigmoid = Sequential([Dense(3, "sigmoid")])
     sigmoid.compile("adam", LOSS)
     sigmoid.fit(x, y, verbose=0)
-    with pytest.raises(TrainingError, match="can't be published: a classification ends in softmax"):
+    with pytest.raises(TrainingError, match="can't be published: the last activation of a classifier must be softmax"):
         sigmoid.publish("blobs", x, y, models=tmp_path)
 
 
@@ -70,7 +70,7 @@ def test_invalid_arguments_of_publish_are_rejected(arguments: Any, message: str,
 
 
 @pytest.mark.parametrize(
-    ("weight", "message"), [(np.nan, "a weight is NaN or infinite"), (3e38, "its outputs for x are NaN or infinite")]
+    ("weight", "message"), [(np.nan, "weights must be finite, but one is NaN or infinite"), (3e38, "its outputs for x are NaN or infinite")]
 )
 def test_a_diverged_model_is_not_published(weight: float, message: str, tmp_path: Path) -> None:
     model = built_model()
