@@ -12,10 +12,12 @@ RUN /venv/bin/pip install --no-cache-dir --require-hashes -r training.lock
 
 FROM python:3.11-slim-bookworm AS base
 LABEL org.opencontainers.image.title="npserve" org.opencontainers.image.licenses="Apache-2.0"
-RUN useradd --uid 10001 --no-create-home npserve && install -d -o npserve /models
+RUN useradd --uid 10001 --no-create-home npserve && install -d -o npserve /models \
+ && printf '#!/bin/sh\nexec python -m npserve "$@"\n' > /usr/local/bin/npserve && chmod +x /usr/local/bin/npserve
 ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    PYTHONPATH=/app \
     NPSERVE_MODELS=/models
 WORKDIR /app
 COPY LICENSE ./

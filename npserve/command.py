@@ -5,7 +5,6 @@ dependencies of training.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -46,22 +45,11 @@ the folder models if that is not set).
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code, or 141 if stdout is closed."""
-    try:
-        try:
-            return _run(list(sys.argv[1:] if arguments is None else arguments))
-        finally:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has closed the pipe, such as `| head -1`; the interpreter must not flush stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-
-
-def _run(arguments: list[str]) -> int:
-    if not arguments or arguments[0] not in COMMANDS:
-        _exit_without_command(arguments)
-    name = arguments[0]
+    """Run one command; return its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or given[0] not in COMMANDS:
+        _exit_without_command(given)
+    name = given[0]
     command = COMMANDS[name]
     try:
         module = import_module(f"{command.package}.__main__")
@@ -73,8 +61,8 @@ def _run(arguments: list[str]) -> int:
         print(f"Error: npserve {name} needs {error.name}: pip install 'npserve[{command.extra}]'", file=sys.stderr)
         return 2
     if name == "serve":
-        return int(module.main(arguments[1:], program="npserve serve"))
-    return int(module.main(arguments, program="npserve"))
+        return int(module.main(given[1:], program="npserve serve"))
+    return int(module.main(given, program="npserve"))
 
 
 def _exit_without_command(arguments: list[str]) -> NoReturn:

@@ -6,7 +6,6 @@ import shutil
 import sys
 import tempfile
 import uuid
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +38,11 @@ except SettingsError as error:
 
 
 def _print(text: str) -> None:
-    with suppress(OSError):  # the reader of stdout may have closed it
+    try:
         print(text, flush=True)
+    except OSError:
+        # The reader has closed the pipe: keep the interpreter from flushing stdout at exit, which would fail too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 keep_freed_memory()  # in the master; workers inherit it

@@ -34,9 +34,9 @@ class Console:
         print(f"Published {version} as {publication.alias}: {publication.reason}.")
         print(f"Report: {models / publication.name / str(publication.version) / 'report.html'}")
         if publication.alias == "stable":
-            print(f"Serve it with: python -m service --models {models}")
+            print(f"Serve it with: npserve serve --models {models}")
         else:
-            print(f"Make it stable with: python -m store promote {version} --force --models {models}")
+            print(f"Make it stable with: npserve promote {version} --force --models {models}")
 
     def serving(self, url: str, seconds: float) -> None:
         print(f"{url} serves the new version; its prediction for a golden row is correct (after {seconds:.1f} s).")

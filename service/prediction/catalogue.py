@@ -12,7 +12,7 @@ from store import Version
 from store.layout import VERSION_NUMBER
 from store.watch import WHOLE_STORE, ServedModel
 
-NO_STABLE_VERSION = "{0} has no stable version: run python -m store promote {0} VERSION"
+NO_STABLE_VERSION = "{0} has no stable version: run npserve promote {0} VERSION"
 NUMBER_BYTES = 12  # of a number in JSON; a binary one has 4
 
 
@@ -92,7 +92,7 @@ class Catalogue:
         raise NotFound(
             f"several models are served: use one of {urls}"
             if urls
-            else "no model is served: run python -m training train to publish one"
+            else "no model is served: run npserve train to publish one"
         )
 
     def _raise_problem(self, name: str) -> None:

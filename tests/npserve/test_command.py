@@ -72,10 +72,11 @@ def test_misuse_names_the_commands(arguments: list[str], message: str) -> None:
     assert message in run.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "--help"], ["train", "--help"]])
-def test_a_closed_pipe_ends_a_command_quietly(arguments: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("program", [[NPSERVE], [sys.executable, "-m", "store"]], ids=["npserve", "store"])
+def test_a_closed_pipe_ends_a_command_quietly(program: list[str | Path], tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [NPSERVE, *arguments],
+        [*program, "list"],
+        cwd=ROOT,
         env={**os.environ, "NPSERVE_MODELS": str(tmp_path), "PYTHONUNBUFFERED": ""},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -231,3 +232,5 @@ def test_the_wheel_is_sufficient(installed: Path, elsewhere: Path) -> None:
     run = _run("train", "--data", "digits", "--epochs", "1", program=installed, cwd=elsewhere)
     assert run.returncode == 0, run.stderr
     assert (elsewhere / "models/digits/1/report.html").is_file()
+    (licence,) = installed.parents[1].glob("lib/python*/site-packages/npserve-*.dist-info/licenses/LICENSE")
+    assert licence.read_bytes() == (ROOT / "LICENSE").read_bytes()

@@ -192,7 +192,7 @@ def test_default_model(models: Path, artifact: Artifact) -> None:
     app = create_app(Settings(models=models))
     answer = _post(app.test_client())
     assert answer.status_code == 404
-    assert "no model is served: run python -m training train to publish one" in _error(answer)
+    assert "no model is served: run npserve train to publish one" in _error(answer)
     for name in ("iris", "rose"):
         publish(models, name, artifact, {}, {})
     _poll(app)
@@ -260,7 +260,7 @@ def test_a_model_without_a_loaded_version_is_a_503(models: Path, artifact: Artif
 def test_a_candidate_alone_is_not_stable(models: Path, artifact: Artifact) -> None:
     publish(models, "iris", artifact, {}, {}, promote=False)
     client = create_app(Settings(models=models)).test_client()
-    assert "iris has no stable version: run python -m store promote iris VERSION" in _error(_post(client))
+    assert "iris has no stable version: run npserve promote iris VERSION" in _error(_post(client))
     assert _post(client, "/models/iris/aliases/candidate/predict").status_code == 200
     assert client.get("/readyz").status_code == 503
     assert client.get("/").get_json()["curl"] is None

@@ -318,7 +318,7 @@ def test_an_empty_store_prints_how_to_train(models: Path) -> None:
         f"Listening on {server.url}\n"
         "No model is served yet: the store has no published model\n"
         "Train and publish one (the server loads it without a restart):\n\n"
-        f"python -m training train --data digits --models {models}\n\n"
+        f"npserve train --data digits --models {models}\n\n"
         "Stopped\n"
     )
     assert errors == ""
@@ -331,7 +331,7 @@ def test_a_store_without_a_stable_version_prints_how_to_promote(models: Path) ->
         printed, _ = server.stop()
     assert printed == (
         f"Listening on {server.url}\n"
-        "No model is served yet: abc has no stable version: run python -m store promote abc VERSION\n"
+        "No model is served yet: abc has no stable version: run npserve promote abc VERSION\n"
         "Stopped\n"
     )
 

@@ -20,7 +20,7 @@ def test_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--data", "digits", "--models", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     assert "Published digits 1 as stable: there was no stable version." in printed
-    assert f"Serve it with: python -m service --models {tmp_path}" in printed
+    assert f"Serve it with: npserve serve --models {tmp_path}" in printed
     version = read_version(tmp_path, "digits", 1)
     assert version.metrics["test"]["accuracy"] > 0.96
     assert version.metrics["test"]["rows"] == 359

@@ -150,7 +150,7 @@ def startup_message(catalogue: Catalogue, models: Path, url: str) -> str:
     """Return the served models with an example request, or the next step if the store `models` has none."""
     endpoint = _example(catalogue)
     if endpoint is None:
-        train = f"python -m training train --data digits --models {shlex.quote(str(models))}"
+        train = f"npserve train --data digits --models {shlex.quote(str(models))}"
         hint = (
             "" if catalogue.models else f"\nTrain and publish one (the server loads it without a restart):\n\n{train}\n"
         )

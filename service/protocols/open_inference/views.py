@@ -109,7 +109,7 @@ def _repository_index(service: Service) -> ResponseReturnValue:
 @views.route("/v2/repository/models/<name>/load", "Load a model (not supported)", None, LOAD_REFUSED, method="POST")
 def _change(_: Service, name: str) -> ResponseReturnValue:
     raise BadRequest(
-        "explicit model load / unload is not allowed: the store decides what is served; use python -m store promote"
+        "explicit model load / unload is not allowed: the store decides what is served; use npserve promote"
     )
 
 

@@ -70,7 +70,8 @@ def test_invalid_arguments_of_publish_are_rejected(arguments: Any, message: str,
 
 
 @pytest.mark.parametrize(
-    ("weight", "message"), [(np.nan, "weights must be finite, but one is NaN or infinite"), (3e38, "its outputs for x are NaN or infinite")]
+    ("weight", "message"),
+    [(np.nan, "weights must be finite, but one is NaN or infinite"), (3e38, "its outputs for x are NaN or infinite")],
 )
 def test_a_diverged_model_is_not_published(weight: float, message: str, tmp_path: Path) -> None:
     model = built_model()

@@ -117,5 +117,5 @@ def test_a_server_without_models_is_not_ready(models: Path) -> None:
 def test_load_and_unload_are_rejected(action: str, client: FlaskClient) -> None:
     answer = client.post(f"/v2/repository/models/iris/{action}", json={})
     assert answer.status_code == 400
-    assert "the store decides what is served; use python -m store promote" in error(answer)
+    assert "the store decides what is served; use npserve promote" in error(answer)
     assert post(client, listed(tensor(ROWS))).status_code == 200
