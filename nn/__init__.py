@@ -3,7 +3,7 @@
 In reading order: `activations`, `network`, `numbers`, `columns` and `features` (from raw rows to inputs), `model`,
 `golden`, `artifact`.
 
-Axis letters used everywhere: B rows, K columns, I inputs, U units, C outputs.
+Axis letters used everywhere: B rows, K columns, T transforms, I inputs, U units, C outputs.
 """
 
 from nn.artifact import Artifact, ArtifactError, load, save

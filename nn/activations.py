@@ -1,8 +1,10 @@
-"""The elementwise functions between dense layers, and softmax: each function beside its gradient.
+"""The elementwise functions between dense layers, and softmax: each function next to its gradient.
 
-`forward(z)` overwrites the preactivations z (B, U) with the outputs y. `backward(g, y)` overwrites the gradient g with
-respect to y with the gradient with respect to z. If `from_input` is set, it is `backward(g, z)`, and the caller must
-keep z. Names, formulas and constants are those of Keras 3 (`keras/src/activations/activations.py`).
+`forward(z)` overwrites the preactivations z (B, U) with the outputs y. `backward(g, y)` takes the gradient g
+with respect to y, and overwrites it with the gradient with respect to z. If `from_input` is set, `backward` takes z
+instead of y, so the caller must keep a copy of z.
+
+Names, formulas and constants are those of Keras 3 (`keras/src/activations/activations.py`).
 """
 
 import math

@@ -27,7 +27,7 @@ Members = dict[str, npt.NDArray[Any]]
 
 
 class ArtifactError(Exception):
-    """A model file cannot be used: the path and the reason."""
+    """A model file cannot be used; the message gives its path and the reason."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
@@ -69,6 +69,8 @@ def from_bytes(raw: bytes, path: Path) -> Artifact:
     try:
         artifact = _build(_read_members(raw))
         failure = artifact.golden.failure(artifact.model)
+    except KeyError as error:
+        raise ArtifactError(path, f"not a model file: {error} is missing") from error
     # A damaged file may raise any of a dozen exceptions of zipfile, numpy, json and nn.
     except Exception as error:
         raise ArtifactError(path, f"not a model file: {error or type(error).__name__}") from error
@@ -99,7 +101,9 @@ def to_bytes(artifact: Artifact) -> bytes:
 def _build(members: Members) -> Artifact:
     config = _take_json(members, "config")
     if config["format"] != FORMAT:
-        raise ValueError(f"unsupported format {config['format']!r}: this npserve reads format {FORMAT}; upgrade it")
+        raise ValueError(
+            f"unsupported format {config['format']!r}: this npserve reads format {FORMAT}; upgrade npserve"
+        )
     layers = [
         Dense(_take(members, f"layer{number}.kernel"), _take(members, f"layer{number}.bias"), activation)
         for number, activation in enumerate(config["activations"])
@@ -119,7 +123,7 @@ def _build(members: Members) -> Artifact:
 def _take(members: Members, name: str, dtype: type[np.generic] = np.float32) -> npt.NDArray[Any]:
     array = members.pop(name)
     if array.dtype != dtype:
-        raise ValueError(f"expected {np.dtype(dtype)}, found {array.dtype}")
+        raise ValueError(f"member {name!r}: expected {np.dtype(dtype)}, found {array.dtype}")
     return array
 
 
@@ -146,9 +150,9 @@ def _read_members(raw: bytes) -> Members:
     members = {}
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         for info in archive.infolist():
-            # Uncompressed members do not grow when read: the file size bounds the memory, also for a hostile file.
+            # Uncompressed members do not grow when read: the file size bounds the memory, even for a malicious file.
             if info.compress_type != zipfile.ZIP_STORED or info.file_size > len(raw):
-                raise ValueError(f"member {info.filename!r} is compressed")
+                raise ValueError(f"member {info.filename!r} is compressed, or larger than the file")
             if info.filename in members:
                 raise ValueError(f"duplicate member {info.filename!r}")
             members[info.filename] = _read_array(archive.read(info))

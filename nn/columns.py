@@ -62,7 +62,7 @@ class Column:
         return 0
 
     def read(self, cells: Sequence[Cell]) -> ColumnCodes | None:
-        """Turn cells into codes (B,), or return None if this column does not accept one of them."""
+        """Turn cells into codes (B,), or return None if this column rejects any of them."""
         try:
             codes = np.array([math.nan if cell is None else self._code(cell) for cell in cells], np.float64)
         except (ValueError, OverflowError):
@@ -74,7 +74,7 @@ class Column:
         return None if math.isnan(code) else self._to_cell(code)
 
     def values(self, codes: ColumnCodes) -> ColumnCodes:
-        """Turn codes (B,), none of them missing, into values: (B, T), or (B, 1) if all transforms share one."""
+        """Turn codes (B,), none of them missing, into values: (B, T), or (B, 1) if all transforms share one value."""
         return codes[:, None]
 
     def _code(self, cell: Any) -> float:
@@ -107,7 +107,7 @@ class Number(Column):
 
     @property
     def transforms(self) -> list[LinearTransform]:
-        """The scaled value, then for each bin the share that lies below the value."""
+        """The scaled value, then for each bin the fraction of it that lies below the value."""
         limit = math.inf if self.limit is None else self.limit
         bins = pairwise(self.edges)
         scaled = LinearTransform(self.offset, self.scale, -limit, limit)
@@ -180,7 +180,7 @@ class Category(Column):
 
 
 def text(cell: Any) -> str:
-    """Return a cell as the text by which categories are compared: 3.0 as 3, true as true."""
+    """Return a cell as the text by which categories are compared: 3.0 as "3", true as "true"."""
     if type(cell) is bool:
         return str(cell).lower()
     if type(cell) is float:

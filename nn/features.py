@@ -80,7 +80,7 @@ class Features:
         return len(self.columns)
 
     def read(self, rows: Sequence[Sequence[Cell]]) -> Codes | None:
-        """Turn rows of K cells into codes (B, K), or return None if a column does not accept its cell."""
+        """Turn rows of K cells into codes (B, K), or return None if a column rejects a cell."""
         if self.only_numbers:
             if not set(map(type, chain.from_iterable(rows))) <= NUMBERS:
                 return None

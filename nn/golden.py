@@ -1,8 +1,8 @@
 """Golden rows: raw rows with known logits, so that a loaded model is a tested model.
 
-They verify that this machine computes the published model. They detect NaN, reordered layers, another activation, and a
-kernel that is transposed, negated, rescaled or zeroed. A change of a single weight or label is detected by the SHA-256
-in the manifest.
+They verify that this machine computes the published model. They detect NaN, reordered layers, a changed activation, and
+a kernel that is transposed, negated, rescaled or zeroed. A change of a single weight or label is detected by the
+SHA-256 in the manifest.
 """
 
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from nn.columns import Cell
 from nn.model import Model
 
 # Machines sum in different orders, so the float32 error of a few rows may differ between two of them by a factor of
-# some tens. A tolerance thousands of times larger than on this machine would let a wrong network pass.
+# a few tens. A tolerance thousands of times larger than on this machine would let a wrong network pass.
 MAX_TOLERANCE_RATIO = 1000
 
 
 @dataclass(frozen=True)
 class Golden:
-    """Raw rows, their logits (G, C) in float64 arithmetic, and the accepted deviation of float32 from them."""
+    """Raw rows, their logits (B, C) in float64 arithmetic, and the accepted deviation of float32 from them."""
 
     rows: list[list[Cell]]
     logits: npt.NDArray[np.float64]
@@ -39,7 +39,7 @@ class Golden:
         return cls(rows, exact, 4 * max(error, least))
 
     def failure(self, model: Model) -> str | None:
-        """Return why the model fails the rows or why their tolerance is too large; None if the model passes."""
+        """Return the reason if the model fails the rows or their tolerance is too large; None if it passes."""
         deviation = self.deviation(model)
         if not deviation <= self.tolerance:
             return f"golden rows deviate by {deviation:.3g}; the tolerance is {self.tolerance:.3g}"
@@ -49,7 +49,7 @@ class Golden:
         return None
 
     def deviation(self, model: Model) -> float:
-        """Return the largest distance between the model's logits and these; infinite if a logit is not finite."""
+        """Return the largest distance of the model's logits from the stored ones; infinite if one is not finite."""
         distance = np.abs(model.logits(_codes(model, self.rows)) - self.logits).max()
         return float(distance) if np.isfinite(distance) else float("inf")
 

@@ -23,7 +23,9 @@ class Model:
         if self.task not in TASKS:
             raise ValueError(f"unknown task {self.task!r}; expected {' or '.join(TASKS)}")
         if self.features.width != self.network.inputs:
-            raise ValueError(f"the features have {self.features.width} inputs, the network {self.network.inputs}")
+            raise ValueError(
+                f"the features have {self.features.width} inputs, but the network expects {self.network.inputs}"
+            )
         if self.task == "classification":
             self._check_classifier()
         elif self.labels:

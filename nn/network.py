@@ -14,7 +14,7 @@ from nn.activations import ACTIVATIONS, Activation, Array
 
 
 class NetworkError(ValueError):
-    """The layers do not form a network, or the rows have the wrong shape."""
+    """The layers do not form a network, or the inputs have the wrong shape."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def _frozen(array: npt.ArrayLike) -> npt.NDArray[np.float32]:
 
 
 class Network:
-    """A chain of dense layers. It computes in the precision of its rows, which is float32 in the service."""
+    """A chain of dense layers. It computes in the precision of its inputs, which is float32 in the service."""
 
     __slots__ = ("layers",)
 
@@ -63,7 +63,7 @@ class Network:
         for number, (left, right) in enumerate(pairwise(self.layers)):
             outputs, inputs = left.kernel.shape[1], right.kernel.shape[0]
             if outputs != inputs:
-                raise NetworkError(f"layer {number} has {outputs} outputs, layer {number + 1} has {inputs} inputs")
+                raise NetworkError(f"layer {number} has {outputs} outputs, but layer {number + 1} has {inputs} inputs")
 
     @property
     def inputs(self) -> int:
@@ -78,7 +78,7 @@ class Network:
     def logits(self, x: Array) -> Array:
         """Return the outputs before the last activation: x (B, I) -> (B, C)."""
         if x.ndim != 2 or x.shape[1] != self.inputs:
-            raise NetworkError(f"expected rows of shape (n, {self.inputs}), got {x.shape}")
+            raise NetworkError(f"expected inputs of shape (n, {self.inputs}), got {x.shape}")
         # Values near the limit of float32 may overflow; the caller checks the result.
         with np.errstate(over="ignore", invalid="ignore"):
             for layer in self.layers[:-1]:

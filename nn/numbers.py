@@ -1,11 +1,11 @@
-"""The rules for numbers that all readers share: they are rounded to float32, and must be finite there."""
+"""Rules that all readers of numbers share: numbers are rounded to float32, and must be finite after rounding."""
 
 import numpy as np
 import numpy.typing as npt
 
 Float32 = npt.NDArray[np.float32]
 
-# numpy reads true as 1 and "2.5" as 2.5, so the types of cells are checked; a set of types is fast.
+# numpy would read true as 1 and "2.5" as 2.5, so the types of cells are checked first; comparing sets is fast.
 NUMBERS = {int, float}
 
 

@@ -94,11 +94,11 @@ def _times(name: str, factor: float) -> Callable[[Members], None]:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (_config(format=2), "unsupported format 2: this npserve reads format 1; upgrade it"),
+        (_config(format=2), "unsupported format 2: this npserve reads format 1; upgrade npserve"),
         (_config(task="guess"), "unknown task"),
         (_config(labels=["a"]), "1 labels, but the network has 3"),
         (_config(activations=["relu", "quadratic"]), "unknown activation 'quadratic'"),
-        (_config(activations=["relu", "relu", "softmax"]), "layer2.kernel"),
+        (_config(activations=["relu", "relu", "softmax"]), "'layer2.kernel' is missing"),
         (_config(activations=["softmax"]), "3 labels, but the network has 8"),
         (_config(features={"columns": [{"name": "a", "kind": "colour"}], "dropped": []}), "unknown kind"),
         (_config(features={"columns": [{"name": "a", "kind": "number"}], "dropped": []}), "the features have 1 inputs"),
@@ -109,9 +109,9 @@ def _times(name: str, factor: float) -> Callable[[Members], None]:
         (_config(tolerance=0), "the tolerance must be positive and finite, not 0"),
         (_config(tolerance=1.0), r"the golden rows have a tolerance of 1; expected at most 0\.\d+"),
         (_config(tolerance=1e300), "expected at most"),
-        (_set("config", np.frombuffer(b"{}", np.uint8)), "format"),
+        (_set("config", np.frombuffer(b"{}", np.uint8)), "'format' is missing"),
         (_set("config", np.frombuffer(b"[" * 9999, np.uint8)), "not a model file"),
-        (_set("config", np.zeros(3)), "expected uint8, found float64"),
+        (_set("config", np.zeros(3)), "member 'config': expected uint8, found float64"),
         (_set("layer0.kernel", np.zeros((4, 8))), "expected float32, found float64"),
         (_set("layer0.kernel", np.full((4, 8), np.nan, np.float32)), "NaN or infinite"),
         (_set("layer0.kernel", np.zeros((4, 9), np.float32)), "kernel"),
@@ -162,7 +162,7 @@ def _npy(header: str, body: bytes = b"") -> bytes:
         _zip(("config.npy", b"0" * 10**6), compression=zipfile.ZIP_DEFLATED),
     ],
 )
-def test_hostile_files_are_rejected(raw: bytes) -> None:
+def test_malicious_files_are_rejected(raw: bytes) -> None:
     with pytest.raises(ArtifactError, match=r"model\.npz: not a model file: ."):
         from_bytes(raw, HERE)
 

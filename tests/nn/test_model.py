@@ -23,7 +23,7 @@ def test_rows_are_scaled_before_the_network(rng: np.random.Generator) -> None:
 @pytest.mark.parametrize(
     ("width", "task", "labels", "last", "message"),
     [
-        (5, "classification", ("a", "b", "c"), "softmax", "the features have 5 inputs, the network 4"),
+        (5, "classification", ("a", "b", "c"), "softmax", "the features have 5 inputs, but the network expects 4"),
         (4, "classification", ("a", "b"), "softmax", "2 labels, but the network has 3 outputs"),
         (4, "classification", ("a", "b", "b"), "softmax", "labels must be unique"),
         (4, "classification", ("a", "b", "c"), "relu", "the last activation of a classifier must be softmax, not relu"),

@@ -21,7 +21,7 @@ def test_a_network_computed_by_hand() -> None:
     np.testing.assert_array_equal(x, [[1, 1], [0, -4]])
 
 
-def test_the_precision_is_that_of_the_rows(rng: np.random.Generator) -> None:
+def test_the_precision_is_that_of_the_inputs(rng: np.random.Generator) -> None:
     network = make_network(rng, (4, 8, 3))
     x = rng.normal(size=(5, 4))
     assert network.logits(x.astype(np.float32)).dtype == np.float32
@@ -53,8 +53,8 @@ def test_threads_may_share_a_network(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("shape", [(4,), (2, 3), (2, 2, 2), (0, 5)])
-def test_rows_of_the_wrong_shape_are_rejected(shape: tuple[int, ...], rng: np.random.Generator) -> None:
-    with pytest.raises(NetworkError, match=r"expected rows of shape \(n, 4\), got"):
+def test_inputs_of_the_wrong_shape_are_rejected(shape: tuple[int, ...], rng: np.random.Generator) -> None:
+    with pytest.raises(NetworkError, match=r"expected inputs of shape \(n, 4\), got"):
         make_network(rng, (4, 3)).predict(np.zeros(shape, np.float32))
 
 
@@ -76,7 +76,7 @@ def test_invalid_layers_are_rejected(kernel: np.ndarray, bias: np.ndarray, activ
 
 def test_invalid_chains_are_rejected() -> None:
     wide, narrow = Dense(np.ones((2, 3)), np.ones(3), "relu"), Dense(np.ones((2, 1)), np.ones(1), "relu")
-    with pytest.raises(NetworkError, match="layer 0 has 3 outputs, layer 1 has 2 inputs"):
+    with pytest.raises(NetworkError, match="layer 0 has 3 outputs, but layer 1 has 2 inputs"):
         Network([wide, narrow])
     with pytest.raises(NetworkError, match="at least one layer"):
         Network([])
