@@ -15,7 +15,7 @@ from npserve import __version__
 
 
 class Command(NamedTuple):
-    """The package that runs a command, a line of help, and the extra that the package requires, if any."""
+    """The package that runs a command, a line of help, and the extra that installs its libraries, if any."""
 
     package: str
     help: str

@@ -19,7 +19,7 @@ DAMAGED = "damaged"
 
 
 def main(arguments: list[str] | None = None, program: str = "python -m store") -> int:
-    """Run one command, shown in its help as a command of `program`.
+    """Run one command; `program` is the name shown in help and messages.
 
     Returns 0 on success, 1 if a version is not promoted or does not verify, 2 on an error, 141 if stdout is closed.
     """
@@ -77,7 +77,7 @@ def _add_promote(commands: Any) -> None:
         "make a version stable, or roll back",
         "Make a version stable, that is, the one served by default. It must verify, and its test metric must not be"
         " worse than that of the stable version by more than two standard errors of the difference. A number below"
-        " stable is a rollback, which only has to verify. Running servers follow within two seconds.",
+        " stable is a rollback, which only has to verify. Running servers follow the change within two seconds.",
         "flowers 3",
         "flowers previous",
     )
@@ -148,7 +148,7 @@ def _list(options: argparse.Namespace) -> int:
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     for name in dict.fromkeys(row[0] for row in rows if row[3] == DAMAGED):
-        print(f"{name} has damaged versions; see {_command(options, 'verify', name)}", file=sys.stderr)
+        print(f"{name} has damaged versions; for details run {_command(options, 'verify', name)}", file=sys.stderr)
     return 0
 
 

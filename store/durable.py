@@ -40,7 +40,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def temporary_beside(path: Path) -> Path:
-    """Return a path on the same file system that readers ignore."""
+    """Return a temporary path in the same folder; readers ignore it."""
     return path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
 
 

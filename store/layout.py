@@ -9,7 +9,7 @@ NAME_RULE = "1 to 63 lowercase letters, digits, dots, dashes and underscores, st
 
 
 class StoreError(Exception):
-    """An operation of the store is not possible; the message says why and what to do."""
+    """An operation on the store failed; the message gives the reason and the next step."""
 
 
 def model_folder(models: Path, name: str) -> Path:
@@ -30,19 +30,19 @@ def find_model(models: Path, name: str) -> Path:
 
 
 def version_numbers(folder: Path) -> list[int]:
-    """Return the published versions in a model's folder in order; incomplete versions have no number."""
+    """Return the published versions in a model's folder, sorted; an incomplete version has no number yet."""
     if not folder.is_dir():
         return []
     return sorted(int(entry.name) for entry in folder.iterdir() if VERSION_NUMBER.fullmatch(entry.name))
 
 
 def published_models(models: Path) -> list[str]:
-    """Return the names of the models that have a published version, in order."""
+    """Return the names of the models that have a published version, sorted."""
     return [name for name in model_names(models) if version_numbers(models / name)]
 
 
 def model_names(models: Path) -> list[str]:
-    """Return the names of the models in a store, in order."""
+    """Return the names of the models in a store, sorted."""
     try:
         return sorted(entry.name for entry in models.iterdir() if NAME.fullmatch(entry.name) and entry.is_dir())
     except OSError as error:

@@ -61,7 +61,7 @@ def compare(new: dict[str, float], old: dict[str, float], stable: int) -> Verdic
         if metric in new and metric in old:
             margin = 2 * sqrt(variance(new) + variance(old))
             loss = sign * (old[metric] - new[metric])
-            was = f"version {stable} has {old[metric]:.4f}, the margin is {margin:.4f}"
+            was = f"version {stable} has {old[metric]:.4f}, and the margin is {margin:.4f}"
             return Verdict(loss <= margin, f"its test {metric} is {new[metric]:.4f}; {was}")
     return Verdict(False, f"it has no test metric in common with version {stable}")
 
@@ -87,6 +87,7 @@ def set_alias(models: Path, name: str, alias: str, number: int | None) -> None:
     if number is not None:
         read_version(models, name, number)
     elif alias not in (aliases := Serving.read(folder).aliases):
-        raise StoreError(f"unknown alias {alias!r} of {name}: expected one of {', '.join(aliases) or 'none'}")
+        known = f"expected one of {', '.join(aliases)}" if aliases else "it has no aliases"
+        raise StoreError(f"unknown alias {alias!r} of {name}: {known}")
     with locked(folder / LOCK):
         Serving.read(folder).with_alias(alias, number).write(folder)

@@ -1,4 +1,4 @@
-"""`serving.json`: the aliases of a model, each with a version, and the number of the next version.
+"""`serving.json`: the aliases of a model, each with its version, and the number of the next version.
 
 `stable` is the default version, `previous` was stable before it, `candidate` was published but not promoted. Other
 aliases are custom. Versions without an alias are not served.
@@ -55,7 +55,7 @@ class Serving:
 
 
 def find_number(models: Path, name: str, version: str) -> int:
-    """Return the version number for a number or an alias; a number need not exist."""
+    """Convert a number or an alias to a version number; a number is returned even if no such version exists."""
     if VERSION_NUMBER.fullmatch(version):
         return int(version)
     aliases = Serving.read(find_model(models, name)).aliases

@@ -36,7 +36,7 @@ class Version:
 
 
 def fingerprint(content: bytes) -> dict[str, Any]:
-    """Return the manifest entry of a file."""
+    """Return the manifest entry of a file with this content."""
     return {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
 
 

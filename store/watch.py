@@ -15,12 +15,12 @@ from store.serving import SERVING, Serving
 from store.version import Version, read_version
 
 MAX_WAIT_SECONDS = 60.0
-WHOLE_STORE = ""  # the key of a problem that concerns no single model
+WHOLE_STORE = ""  # the key of a problem that concerns all models
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A snapshot of one model: aliases, loaded versions, and for each version that failed to load the reason."""
+    """A snapshot of one model: aliases, loaded versions, and the reason for each version that failed to load."""
 
     aliases: Mapping[str, int] = field(default_factory=dict)
     versions: Mapping[int, Version] = field(default_factory=dict)

@@ -155,7 +155,7 @@ def test_the_store_requires_no_extra(tmp_path: Path) -> None:
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
-    """A folder with a store in `models`, and packages with the names of those of npserve."""
+    """A folder with a store in `models`, and packages with the same names as those of npserve."""
     publish(tmp_path / "models", "iris", make_artifact(np.random.default_rng(0)), {}, {})
     for name in ("nn", "store", "service", "training"):
         (tmp_path / name).mkdir()

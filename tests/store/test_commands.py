@@ -25,7 +25,9 @@ def test_list_shows_every_version_and_its_aliases(
     (tmp_path / "iris/3/manifest.json").unlink()
     assert main(["list"]) == 0
     printed = capsys.readouterr()
-    assert printed.err == f"iris has damaged versions; see python -m store verify iris --models {tmp_path}\n"
+    assert (
+        printed.err == f"iris has damaged versions; for details run python -m store verify iris --models {tmp_path}\n"
+    )
     head, *lines = printed.out.splitlines()
     assert head.split() == ["MODEL", "VERSION", "ALIASES", "TEST", "PUBLISHED", "SIZE"]
     assert [line.split()[:5] for line in lines] == [

@@ -26,7 +26,7 @@ def test_a_refusal_changes_nothing(tmp_path: Path, publish_one: Publish) -> None
     publish_one(0.8)
     verdict = promote(tmp_path, "iris", 2)
     assert not verdict.promoted
-    assert verdict.reason.startswith("its test accuracy is 0.8000; version 1 has 0.9000, the margin is 0.0316")
+    assert verdict.reason.startswith("its test accuracy is 0.8000; version 1 has 0.9000, and the margin is 0.0316")
     assert aliases(tmp_path) == {"stable": 1, "candidate": 2}
     assert promote(tmp_path, "iris", 2, force=True).promoted
     assert aliases(tmp_path) == {"stable": 2, "previous": 1}
@@ -73,6 +73,9 @@ def test_custom_aliases_are_set_and_removed(tmp_path: Path, publish_one: Publish
     assert aliases(tmp_path) == {"stable": 2, "previous": 1}
     with pytest.raises(StoreError, match="unknown alias 'berlin' of iris: expected one of stable, previous"):
         set_alias(tmp_path, "iris", "berlin", None)
+    (tmp_path / "rose").mkdir()
+    with pytest.raises(StoreError, match="unknown alias 'berlin' of rose: it has no aliases"):
+        set_alias(tmp_path, "rose", "berlin", None)
     with pytest.raises(StoreError, match="stable is set by promotion: use npserve promote iris VERSION"):
         set_alias(tmp_path, "iris", "stable", 1)
     with pytest.raises(StoreError, match="invalid alias 'a/b': expected 1 to 63 lowercase letters"):
