@@ -1,10 +1,10 @@
 """A prediction in four steps, independent of the adapter: decode, compute, respond, count.
 
-`decode` converts requests to calls; a request that fails there gets its error response at once, and no call. `compute`
-runs calls to one version through its network, in any thread. `respond` encodes and sends their responses. `counter`
-holds the completed calls until they are counted. `answer` is compute and respond for calls that need not wait, and
-`handle` runs all four steps for one request. This module depends on no web framework; an adapter only reads the body,
-at most one byte above `body_limit`.
+`decode` converts requests to calls; a request that fails there gets its error response at once, and yields no call.
+`compute` runs calls to one version through its network, in any thread. `respond` encodes and sends their responses.
+`counter` holds the completed calls until they are counted. `answer` is compute and respond for calls that need not
+wait, and `handle` runs all four steps for one request. This module depends on no web framework; an adapter only reads
+the body, at most one byte above `body_limit`.
 """
 
 import logging
@@ -148,5 +148,5 @@ def _overflow_error(call: PredictionCall, own: Predictions) -> InvalidInput:
     """Return the error for rows with numbers so large that their sums overflow float32."""
     location, rows = call.pending.route.codec.location, np.flatnonzero(~own.finite)[: MAX_DETAILS + 1].tolist()
     return InvalidInput(
-        [Problem(location(row), "numbers that the model can add up", "numbers too large") for row in rows]
+        [Problem(location(row), "numbers whose sums fit in float32", "numbers that are too large") for row in rows]
     )

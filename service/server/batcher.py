@@ -9,10 +9,10 @@ A request is in one place at a time:
     submit -> _ready -> decode -> short pass: computed in this iteration, one pass per version
                                -> long pass:  _waiting -> computed in the thread, one pass at a time
 
-- `_ready` has the requests whose bodies were completed in this iteration of the loop. If there are several, the loop
+- `_ready` holds the requests whose bodies were completed in this iteration of the loop. If there are several, the loop
   polls the sockets once more, because others may have arrived while these were read. The poll does not block, and a
   single request is computed at once. One iteration decodes at most MAX_READY_BYTES; the next one continues.
-- `_waiting` has the decoded calls whose forward pass would block the loop, the oldest first. It is limited to
+- `_waiting` holds the decoded calls whose forward pass would block the loop, the oldest first. It is limited to
   `max_waiting` calls; further ones are shed. The next pass takes the oldest call and all other calls to the same
   version, up to MAX_PASS_ROWS.
 - `_computing` is true while the thread runs a pass. The end of a pass starts the next one, so either `_waiting` is
@@ -37,7 +37,7 @@ from service.prediction.pipeline import PredictionPipeline
 
 LONG_PASS_SECONDS = 0.002  # a longer pass costs more than handing it to a thread
 MAX_PASS_ROWS = 4096  # of a shared pass in the thread; bounds the wait for the next pass
-# A longer iteration reads no sockets, and senders with a closed TCP window back off for a long time.
+# Bounds an iteration, during which no socket is read: senders with a closed TCP window back off for a long time.
 MAX_READY_BYTES = 2**18
 COUNT_BATCH, COUNT_SECONDS = 64, 0.05
 
@@ -93,7 +93,9 @@ class Batcher:
         if len(self._waiting) < self._max_waiting:
             self._waiting.append(call)
         else:
-            self._pipeline.respond([call], [Overloaded("too many requests wait for this model: try again later")])
+            self._pipeline.respond(
+                [call], [Overloaded("too many requests wait for a long forward pass: try again later")]
+            )
 
     def _compute_next(self) -> None:
         """Hand the oldest waiting call to the thread, together with others to the same version."""

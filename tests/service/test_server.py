@@ -92,7 +92,7 @@ def test_requests_beyond_the_queue_limit_get_a_503(models: Path, rng: np.random.
         refused = [answer for answer in answers if answer.status_code == 503]
         assert {answer.headers["Retry-After"] for answer in refused} == {"1"}
         assert {answer.json()["error"] for answer in refused} == {
-            "too many requests wait for this model: try again later"
+            "too many requests wait for a long forward pass: try again later"
         }
         assert total(server.scrape(), "npserve_request_seconds_count", outcome="shed") == 3
 

@@ -76,7 +76,7 @@ class Trap:
         (write_npy(ROWS[None]), 422, "got one of shape (1, 2, 4)"),
         (write_npy([[1, 2, 3, np.nan]]), 422, "/instances/0/3: expected a number within"),
         (write_npy([[1, 2, 3, 4], [1, np.inf, 1e39, 4]]), 422, "/instances/1/1: expected a number within"),
-        (write_npy(np.full((1, 4), 3e38, "f4")), 422, "numbers that the model can add up"),
+        (write_npy(np.full((1, 4), 3e38, "f4")), 422, "numbers whose sums fit in float32"),
         (write_npy(np.zeros((51, 4), "u1")), 413, "51 rows; at most 50"),
         (write_npy(np.zeros((1000, 4))), 413, "larger than 20000 bytes"),
     ],
