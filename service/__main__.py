@@ -1,4 +1,4 @@
-"""The command line of the service: writes options into the environment and becomes gunicorn."""
+"""The command line of the service: writes options into the environment, then runs gunicorn in this process."""
 
 import argparse
 import os
@@ -12,7 +12,7 @@ from service.settings import Settings, SettingsError, option, variable
 
 
 def main(arguments: list[str] | None = None, program: str = "python -m service") -> NoReturn:
-    """Check the settings, then become gunicorn. Exits with 2 if a setting is invalid. The help names `program`."""
+    """Check the settings, then run gunicorn. Exits with 2 if a setting is invalid. The help shows `program`."""
     options = vars(_parser(program).parse_args(arguments))
     os.environ.update({variable(name): text for name, text in options.items() if text is not None})
     try:

@@ -39,7 +39,7 @@ class PathSegment(BaseConverter):
     part_isolating = True
 
 
-# The version that predicts, by the last segment of a template.
+# The version that a route predicts with, by the last segment of its template.
 TARGETS = {
     "<version>": "a version by its number",
     "<alias>": "a version by its alias",
@@ -128,7 +128,7 @@ def _add_routes(app: Flask, service: Service) -> None:
     for view in service.views:
         app.add_url_rule(
             view.template,
-            f"{view.method} {view.template.replace('.', ' ')}",  # Flask reads a dot as a blueprint
+            f"{view.method} {view.template.replace('.', ' ')}",  # Flask reads a dot as the end of a blueprint's name
             partial(_call, view, service),
             methods=[view.method],
             strict_slashes=not view.template[1:].endswith("/"),  # /v2 matches /v2/ too

@@ -1,7 +1,7 @@
 """The errors of a request: status, JSON body and metric labels of each.
 
-Details give the location (a JSON pointer, RFC 6901), what was expected and the type that was received, never the value
-itself: it may be confidential.
+Details give the location (a JSON pointer, RFC 6901), the expected value and the type of the received one, never the
+received value itself: it may be confidential.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 MAX_DETAILS = 20
 MAX_POINTER_LENGTH = 200
-UNKNOWN_PATH = "unknown path: GET /docs lists the available ones"
+UNKNOWN_PATH = "unknown path: GET /docs lists all paths"
 
 
 class Problem(NamedTuple):
-    """One error in a body: its location, what was expected, what was received."""
+    """One error in a body: its location, the expected value, and the type of the received one."""
 
     pointer: str
     expected: str
@@ -92,7 +92,7 @@ class Overloaded(RequestError, status=503, reason="overloaded", outcome="shed", 
 
 
 class ClientGone(RequestError, status=499, reason="client_gone", outcome="expired"):
-    """The client has disconnected. The status, nginx's, is counted but never sent."""
+    """The client has disconnected. The status, which nginx introduced, is counted but never sent."""
 
 
 class Unexpected(RequestError, outcome="error"):

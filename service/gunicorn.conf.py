@@ -17,8 +17,8 @@ if not Path(__file__).parents[1].samefile(os.curdir):
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
-# Set before anything imports prometheus_client, which reads it once. A temporary folder is removed on exit;
-# a folder that the user names is emptied at startup and kept.
+# Set before anything imports prometheus_client, which reads it once. A temporary folder is removed on exit.
+# If the variable is set by the user, the folder is kept, and only the metrics of an earlier server are removed from it.
 _own_metrics = "PROMETHEUS_MULTIPROC_DIR" not in os.environ
 if _own_metrics:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = f"{tempfile.gettempdir()}/npserve-metrics-{uuid.uuid4().hex}"

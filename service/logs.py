@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 
 class JSONFormatter(logging.Formatter):
-    """Formats time, level and message of a record, with the request ID and the traceback if there are any."""
+    """Formats time, level, process and message of a record, with the request ID and the traceback if there are any."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 
 class SettingsError(Exception):
-    """A setting has an invalid value; the message names the variable, the value and what was expected."""
+    """A setting has an invalid value; the message gives the variable, its value and the accepted values."""
 
 
 def _setting(default: Any, read: Callable[[str], Any], metavar: str, meaning: str) -> Any:
@@ -50,7 +50,7 @@ class Settings:
     max_binary_bytes: int = _setting(64 * 2**20, _positive, "BYTES", "largest binary request body, in bytes")
     max_binary_rows: int = _setting(1_000_000, _positive, "N", "largest number of rows in a binary request")
     max_waiting: int = _setting(
-        512, _positive, "N", "requests per worker that may wait for a long forward pass; more get a 503"
+        512, _positive, "N", "requests per worker that may wait for a long forward pass; further ones get a 503"
     )
     max_held_bytes: int = _setting(
         256 * 2**20,

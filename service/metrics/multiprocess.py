@@ -20,8 +20,8 @@ A file is in one of these states:
 Invariants:
 
 - A counter never decreases. The counts of a dead worker stay in the archive.
-- Nothing is counted twice. Between the update of the archive and the removal of the file, both have each value. So the
-  master holds the lock exclusively for both steps, and a scrape holds it shared while it lists and reads the files.
+- Nothing is counted twice. Between the update of the archive and the removal of the file, both contain its values. So
+  the master holds the lock exclusively for both steps, and a scrape holds it shared while it lists and reads files.
 - The number of files depends on the living workers only: there is one archive per kind.
 - `mark_process_dead` removes the live gauges of a dead worker. Maximum gauges are archived as a maximum.
 - The operating system reuses process IDs, so `reset` removes the files of an earlier server before the first worker
@@ -82,7 +82,7 @@ class AllProcessesCollector(Collector):
         self._folder = folder
 
     def collect(self) -> list[Metric]:
-        """Return the metrics, each summed over the processes."""
+        """Return the metrics, each combined over all processes."""
         with locked(self._folder / LOCK_FILE, shared=True, mode=0o600):
             # A new file is empty until its worker has set its size.
             files = [str(file) for file in self._folder.glob("*.db") if file.stat().st_size]

@@ -35,7 +35,7 @@ REQUEST_BUCKETS = [5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0
 STAGE_BUCKETS = [5e-6, 1e-5, 2e-5, *REQUEST_BUCKETS[:-3]]
 STAGES = ("decode", "queue", "forward", "encode")
 
-# prometheus_client compares versions without validating them, and repeats them in the Content-Type.
+# prometheus_client does not validate the version in an Accept header, and repeats it in the Content-Type.
 _ODD_VERSION = re.compile(r"version=(?!\d{1,3}(\.\d{1,3})*\s*([,;]|$))", re.ASCII)
 
 

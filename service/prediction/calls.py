@@ -65,7 +65,7 @@ class PredictionCall:
 
 
 class CallLabels(NamedTuple):
-    """The labels by which calls are grouped and counted; `endpoint` is None if the model is unknown."""
+    """The labels by which calls are grouped and counted; `endpoint` is None if none was found."""
 
     endpoint: Endpoint | None
     protocol: str

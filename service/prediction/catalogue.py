@@ -13,7 +13,7 @@ from store.layout import VERSION_NUMBER
 from store.watch import WHOLE_STORE, ServedModel
 
 NO_STABLE_VERSION = "{0} has no stable version: run npserve promote {0} VERSION"
-NUMBER_BYTES = 12  # of a number in JSON; a binary one has 4
+NUMBER_BYTES = 12  # estimate for a number in JSON; a binary one has 4
 
 
 @dataclass(frozen=True, eq=False)

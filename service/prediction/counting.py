@@ -1,4 +1,4 @@
-"""Counts completed calls in batches: writes to the shared memory of the metrics are the most expensive part."""
+"""Counts completed calls in batches, because writes to the shared memory of the metrics are expensive."""
 
 from collections import defaultdict, deque
 from collections.abc import Sequence

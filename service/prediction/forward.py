@@ -17,14 +17,14 @@ TILE = 4
 CHUNK = 1024
 # The cost model of a pass. PER_UNIT: other work per input and unit (scaling, activations, softmax, the check for
 # finite values), in multiplications of a matrix product. ROW_UNITS: other work per row, in units. READING_ROWS: reading
-# the weights, in rows; it dominates for few rows. Measured on 15 networks of numbers from 1-2 to 784-2048-2048-10: at
-# most 1.5 times the estimate, and a sixth of it for wide networks; with dates up to 2.6 times.
+# the weights, in rows; it dominates for few rows. Measured on 15 networks from 1-2 to 784-2048-2048-10: with columns
+# of numbers a pass takes from a sixth of the estimate (wide networks) to 1.5 times; with dates up to 2.6 times.
 PER_UNIT, ROW_UNITS, READING_ROWS = 128, 16, 8
 MULTIPLICATION_SECONDS = 2e-3 / 2**25  # on one core
 
 
 class Predictions(NamedTuple):
-    """Probabilities or values (B, C), the most probable class of each row (B,), and if its logits are finite (B,)."""
+    """Probabilities or values (B, C); per row, the most probable class (B,) and whether its logits are finite (B,)."""
 
     outputs: Array
     classes: npt.NDArray[np.intp]

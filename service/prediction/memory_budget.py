@@ -38,7 +38,7 @@ class Reservation:
         self._budget, self._counted, self._released = budget, 0, False
 
     def resize(self, size: int, refusal: str = SENDING) -> None:
-        """Change the size. Raises Overloaded, with this message, if it grows while the other clients hold too much."""
+        """Change the size. Raises Overloaded(refusal) if it grows while the other reservations hold too much."""
         if size > max(self._counted, SMALL) and self._budget.held - self._counted > self._budget.max_bytes:
             raise Overloaded(refusal)
         self.settle(size)
@@ -52,6 +52,6 @@ class Reservation:
             self._counted = counted
 
     def release(self) -> None:
-        """Hold nothing from now on. May be called more than once."""
+        """Release all bytes; later changes of the size are ignored. May be called more than once."""
         self.settle(0)
         self._released = True

@@ -46,7 +46,7 @@ MAX_DISCARDED = 2**24  # bytes read after a rejection, so that the client receiv
 
 
 class HTTPConnection(asyncio.Protocol):
-    """The protocol of one connection."""
+    """The asyncio protocol of one HTTP connection."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class HTTPConnection(asyncio.Protocol):
         self._parser.close()
         self._unsent.release()
         if not self._server.connections:
-            self._service.pipeline.counter.count()  # a worker that stops waits for nothing but its connections
+            self._service.pipeline.counter.count()  # a stopping worker waits only for its connections
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser. A rejected request gets an error response."""
@@ -238,7 +238,7 @@ class HTTPConnection(asyncio.Protocol):
         self._advance()
 
     def _expire(self) -> None:
-        """Close. A client that has begun a request gets a 408 first."""
+        """Close. A client that has not sent the expected headers or body gets a 408 first."""
         reading = self._state.reading
         if reading in (Reading.HEAD, Reading.BODY):
             self._reject(RequestRejected(408, f"the {reading} did not arrive within {self._timeouts.limit:g} seconds"))

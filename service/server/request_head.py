@@ -28,7 +28,7 @@ class RequestRejected(RequestError):
 class HeaderFields(dict[str, str]):
     """Header fields by lower-case name. Values of a repeated field are joined, as in WSGI.
 
-    Names with an underscore are dropped, as in gunicorn: WSGI cannot distinguish `X_Y` from `X-Y`.
+    Fields with an underscore in the name are dropped, as in gunicorn: WSGI cannot distinguish `X_Y` from `X-Y`.
     """
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]] = ()) -> None:
@@ -40,7 +40,7 @@ class HeaderFields(dict[str, str]):
 
 @dataclass(slots=True)
 class RequestHead:
-    """Method, unescaped path, query and header fields of a request, and the expectations of its client."""
+    """Method, unescaped path, query and header fields of a request; whether to keep the connection and send a 100."""
 
     method: str
     path: str

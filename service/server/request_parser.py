@@ -117,7 +117,7 @@ class RequestParser:
 
 
 def _cause(error: httptools.HttpParserError) -> RequestError:
-    """Return the reason why the parser stopped."""
+    """Return the error that stopped the parser."""
     if not isinstance(error, httptools.HttpParserCallbackError):
         return RequestRejected(400, "the request is not valid HTTP/1.1 (RFC 9112)")
     cause = error.__context__

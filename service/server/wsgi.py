@@ -54,7 +54,7 @@ def call_app(app: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> Re
         finally:
             getattr(parts, "close", lambda: None)()
         return Response(int(started[0][:3]), dict(started[1]), body)
-    except Exception:  # Flask handles its own errors; this one is outside of it
+    except Exception:  # Flask handles its own errors; this one was raised outside of it
         log.exception("request failed: the WSGI application raised an error")
         return Response(500, {"Content-Type": "application/json"}, orjson.dumps(Unexpected().body()))
 
