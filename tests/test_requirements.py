@@ -1,4 +1,4 @@
-"""The lock files: what is installed anywhere is what the tests run with."""
+"""The lock files: every installation has the versions that the tests run with."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ def _pins(name: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", ["setup", "service", "training"])
-def test_what_is_installed_is_what_is_tested(name: str) -> None:
+def test_installed_versions_are_the_tested_ones(name: str) -> None:
     assert _pins(name).items() <= _pins("dev").items()
 
 

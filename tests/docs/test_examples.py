@@ -1,4 +1,4 @@
-"""The examples of the pages run, in order, in a fresh copy of the project; responses are those that are shown."""
+"""The examples of the pages run, in order, in a fresh copy of the project; responses match the pages."""
 
 import json
 import os
@@ -21,7 +21,7 @@ EXAMPLES = [page for page in DOCS if any(block.note not in NOT_RUN for block in 
 
 
 class Reader:
-    """A reader who follows pages from top to bottom in a folder."""
+    """Follows pages from top to bottom in a folder, as a reader would."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
@@ -31,7 +31,7 @@ class Reader:
         self._environment = {**os.environ, "PATH": path, "PYTHONPATH": str(folder)}
 
     def follow(self, page: Page) -> None:
-        """Run every block, and compare what is shown as JSON with the output of the block before."""
+        """Run every block, and compare each block of JSON with the output of the previous block."""
         printed = ""
         for block in page.blocks:
             if block.language == "json":
@@ -54,7 +54,7 @@ class Reader:
         return run.stdout
 
     def serve(self, command: str) -> None:
-        """Start a server in place of the one that runs."""
+        """Stop the running server, if any, and start another one."""
         self.close()
         with (self.folder / "server.log").open("wb") as log:
             self._server = subprocess.Popen(
@@ -77,7 +77,7 @@ class Reader:
             time.sleep(0.1)
 
     def _wait_until_served(self) -> None:
-        """Wait, as a reader would, until the server has followed the store."""
+        """Wait, as a reader would, until the server serves the aliases of the store."""
         stored = {
             file.parent.name: json.loads(file.read_text())["aliases"]
             for file in self.folder.glob("models/*/serving.json")
@@ -86,7 +86,7 @@ class Reader:
         while self._server and self.served() != stored:
             assert time.monotonic() < deadline, (self.served(), stored)
             time.sleep(0.1)
-        # Each worker follows by itself, and another one may respond next.
+        # Each worker polls the store independently, and another one may respond next.
         time.sleep(1.2 if self._server else 0)
 
     def served(self) -> dict[str, dict[str, int]]:
@@ -117,7 +117,7 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
 
 
 def _install(environment: Path) -> None:
-    """Give make the environment of the tests as one that is ready: it must not install anything there."""
+    """Link the environment of the tests and mark it as complete, so that make installs nothing there."""
     environment.mkdir()
     for path in Path(sys.prefix).iterdir():
         if not path.name.startswith("."):
@@ -135,7 +135,7 @@ def test_the_readme_can_be_followed(reader: Reader) -> None:
 
 @pytest.fixture(scope="session")
 def tour(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what the tour of the README leaves: a CSV file, and two versions of a model."""
+    """A folder with the results of the tour of the README: a CSV file, and two versions of a model."""
     reader = Reader(tmp_path_factory.mktemp("tour"))
     blocks = [block for block in README.blocks if block.code.startswith(("import csv", "npserve train"))]
     assert len(blocks) == 3
@@ -153,7 +153,7 @@ def test_the_examples_of_a_page_run(page: Page, reader: Reader, tour: Path) -> N
 
 
 def _assert_alike(found: Any, shown: Any) -> None:
-    """Assert that a response is what the page shows, numbers to one decimal."""
+    """Assert that a response matches the page; numbers may differ by 0.1."""
     if isinstance(shown, dict):
         assert list(found) == list(shown)
         for key in shown:

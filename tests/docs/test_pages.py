@@ -14,7 +14,7 @@ def test_the_first_pages_are_short(name: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
-def test_links_lead_to_files_and_headings(page: Page) -> None:
+def test_links_resolve_to_files_and_headings(page: Page) -> None:
     folder = (ROOT / page.name).parent
     for link in page.links:
         if link.startswith("https://"):
@@ -25,7 +25,7 @@ def test_links_lead_to_files_and_headings(page: Page) -> None:
         assert not anchor or anchor in Page(str(target.relative_to(ROOT))).anchors, link
 
 
-def test_the_readme_leads_to_every_page() -> None:
+def test_the_readme_links_to_every_page() -> None:
     assert {*README.links} >= {page.name for page in PAGES} - {README.name}
 
 
@@ -39,7 +39,7 @@ def test_every_block_is_run_or_says_why_not(page: Page) -> None:
         )
 
 
-def test_pictures_are_pictures() -> None:
+def test_pictures_are_small_png_files() -> None:
     pictures = [ROOT / link for link in README.links if link.endswith(".png")]
     assert len(pictures) == 2
     for picture in pictures:
@@ -55,14 +55,14 @@ def test_the_version_is_the_same_everywhere(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"])
-def test_files_that_are_named_exist(name: str) -> None:
+def test_named_files_exist(name: str) -> None:
     paths = re.findall(r"`([\w./*-]+/[\w.*-]*)`", Page(name).text)
     assert paths
     for path in paths:
         assert any(any(folder.glob(path)) for folder in (ROOT, ROOT / "service", ROOT / "training")), path
 
 
-def test_the_core_is_read_in_an_evening() -> None:
+def test_the_stated_size_of_the_core_is_correct() -> None:
     rows = Page("ARCHITECTURE.md").table("file", "what to see there")
     files = [ROOT / row[0].strip("`") for row in rows]
     lines = sum(len(file.read_text().splitlines()) for file in files)

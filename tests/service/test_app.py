@@ -81,7 +81,7 @@ def test_labels_keep_their_type(labels: tuple[Any, ...], models: Path, rng: np.r
 
 
 @pytest.mark.parametrize("outputs", [1, 2])
-def test_a_regression_has_predictions_alone(outputs: int, models: Path, rng: np.random.Generator) -> None:
+def test_a_regression_has_only_predictions(outputs: int, models: Path, rng: np.random.Generator) -> None:
     artifact = make_artifact(rng, (4, 8, outputs), labels=())
     publish(models, "price", artifact, {}, {})
     body = _post(create_app(Settings(models=models)).test_client()).get_json()
@@ -188,7 +188,7 @@ def test_a_safe_request_id_is_repeated(client: FlaskClient) -> None:
     assert _post(client).headers["X-Request-ID"] != _post(client).headers["X-Request-ID"]
 
 
-def test_default_model(models: Path, artifact: Artifact) -> None:
+def test_the_default_model_is_the_configured_or_the_only_one(models: Path, artifact: Artifact) -> None:
     app = create_app(Settings(models=models))
     answer = _post(app.test_client())
     assert answer.status_code == 404
@@ -419,7 +419,7 @@ def test_metrics_count_each_request_once(client: FlaskClient) -> None:
     assert len(info["sha256"]) == 64
 
 
-def test_no_text_of_a_client_becomes_a_label(client: FlaskClient) -> None:
+def test_no_text_from_a_client_becomes_a_label(client: FlaskClient) -> None:
     before = len(parse(client.get("/metrics").text))
     for i in range(50):
         _post(client, f"/models/m{i}/predict")

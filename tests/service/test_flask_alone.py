@@ -56,7 +56,7 @@ def test_malformed_chunks_are_a_400(body: bytes, path: str, alone: Server) -> No
         assert answer is not None
         assert (answer.status, answer.headers["content-type"]) == (400, JSON)
         assert "its chunked encoding is malformed" in json.loads(answer.body)["error"]
-        # Where a next request would begin is unknown.
+        # The start of the next request is unknown, so the connection is closed.
         assert wire.answer() is None
     assert _answers(alone)
 

@@ -46,7 +46,7 @@ def test_valid_addresses_are_accepted(bind: str) -> None:
         ("NPSERVE_WORKERS", "9" * 13),
     ],
 )
-def test_an_error_names_variable_and_value_and_expectation(name: str, value: str) -> None:
+def test_an_error_names_the_variable_and_gives_the_value_and_the_accepted_values(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=re.escape(f"{name}={value}: expected")):
         Settings.from_environment({name: value})
 

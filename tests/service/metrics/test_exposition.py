@@ -1,4 +1,4 @@
-"""The Prometheus client and the parser of the tests read the exposition alike."""
+"""The Prometheus client and the parser of the tests read the exposition identically."""
 
 from pathlib import Path
 

@@ -359,7 +359,7 @@ def test_the_memory_of_waiting_requests_is_bounded(
     async def run() -> Harness:
         harness = Harness(models, max_held=1_500_000)
         await harness.occupy(passes, "large", _rows(rng, 1))
-        # Each has a body of 340 kB, and an array and a response of 520 kB: two fit, of three only the bodies.
+        # Each has a body of 340 kB, and an array and a response of 520 kB: two fit, but of three only the bodies.
         for number, count in enumerate((10_000, 10_000, 10_000, 1), 1):
             harness.submit(number, "large", _rows(rng, count))
         await asyncio.sleep(0.2)

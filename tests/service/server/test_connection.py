@@ -275,7 +275,7 @@ def test_a_half_closed_connection_gets_its_responses(server: Server) -> None:
 
 
 def test_slow_bodies_for_the_app_do_not_block_others(server: Server) -> None:
-    """A blocked request takes at least a second in both attempts; on a busy machine another one may in one of them."""
+    """A blocked request takes at least a second in both attempts; on a busy machine, any may take as long in one."""
     half = message("POST", "/v2/repository/index", b"{" + b" " * 99)[:-99]
     for _ in range(2):
         slow_clients = [Wire(server.port).send(half) for _ in range(20)]

@@ -49,7 +49,7 @@ def test_an_event_without_a_transition_raises() -> None:
 
 
 class Transport:
-    """A transport to a client that reads only at times."""
+    """A transport to a client that reads intermittently."""
 
     def __init__(self) -> None:
         self.unsent, self.sent, self.closing, self.paused = 0, bytearray(), False, False
