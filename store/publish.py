@@ -42,8 +42,8 @@ def publish(
 
     `metrics` are grouped by split, `provenance` describes how the model was made (command, seed, data, libraries,
     commit), `files` are stored beside the model. The version becomes `stable` if it passes the gate, otherwise
-    `candidate`; `force` bypasses the gate, and `promote=False` keeps the current stable version. Raises StoreError, or
-    ArtifactError if the written version does not verify; in both cases nothing is published.
+    `candidate`; `force` bypasses the gate, and `promote=False` keeps the current stable version. Raises ArtifactError
+    if the written version does not verify, and removes it; StoreError if the name is invalid or the store unusable.
     """
     folder = model_folder(models, name)
     contents = {MODEL: to_bytes(artifact), **(files or {})}
