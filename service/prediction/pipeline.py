@@ -20,7 +20,7 @@ from service.prediction.calls import CallLabels, CallRecord, PendingRequest, Pre
 from service.prediction.catalogue import Catalogue, Endpoint
 from service.prediction.counting import CallCounter
 from service.prediction.forward import Predictions, forward
-from service.prediction.memory_budget import ASKING, SMALL
+from service.prediction.memory_budget import ROWS_REFUSAL, SMALL
 from service.prediction.messages import Headers, Request, Response
 from service.protocols import Route
 from service.protocols.codec import error_response
@@ -65,7 +65,7 @@ class PredictionPipeline:
             timings, rows = Timings(request.began, request.completed, began, perf_counter()), len(decoded.codes)
             # A small body may have a large response.
             if (held := decoded.codes.nbytes + rows * endpoint.row_bytes) > SMALL:
-                request.reservation.resize(len(request.body) + held, ASKING)
+                request.reservation.resize(len(request.body) + held, ROWS_REFUSAL)
         except Exception as error:
             self._reject(pending, endpoint, error)
             return None

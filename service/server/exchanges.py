@@ -33,7 +33,7 @@ class ExchangeQueue(deque[Exchange]):
         self._pipeline, self._budget = pipeline, budget
 
     def receive(self, head: RequestHead) -> None:
-        """Append a request whose body is not received yet. Raises RequestRejected if there are too many."""
+        """Append a request whose body has not been received yet. Raises RequestRejected if there are too many."""
         if len(self) >= MAX_PIPELINED:
             raise RequestRejected(429, f"more than {MAX_PIPELINED} requests are pending: wait for the responses")
         route = find_route(head.path)
