@@ -49,7 +49,7 @@ def openapi(catalogue: Catalogue, views: Sequence[View]) -> dict[str, Any]:
         schemas[f"{codec.name}.error"] = codec.error
         for endpoint in catalogue.endpoints.values():
             described, name = endpoint.codecs[codec].describe(), _component(codec, endpoint)
-            # Clients generated from the document have "answer" in their type names.
+            # Generated clients derive type names from these names, so the suffix "answer" must not change.
             schemas |= {f"{name}.request": described.request, f"{name}.answer": described.response}
             examples[name] = {"value": described.example}
     codecs: list[type[Codec]] = [*CODECS, Codec]

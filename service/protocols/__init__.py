@@ -1,11 +1,11 @@
-"""The protocols: one sub-package each with the format of its requests and responses, and the table of routes.
+"""The table of prediction routes, and one sub-package per protocol with the format of its requests and responses.
 
 Shared modules, in reading order: `codec` (the interface), `body` (decompression, content types, JSON), `rows`
-(validation), `fast_json` (numbers parsed directly into an array), `npy` (NumPy's file format), `json_schema`. Codecs
-interpret requests and do not depend on the catalogue; `views` modules present the catalogue, and so are a layer above
-`service.prediction`.
+(validation), `fast_json` (numbers parsed directly into an array), `npy` (NumPy's file format), `json_schema`. The
+codecs of the protocols do not depend on the catalogue; their `views` present the catalogue, and therefore belong to a
+layer above `service.prediction`.
 
-To add a protocol, add a sub-package with a `Codec`, and a row for each of its routes.
+To add a protocol, add a sub-package with a `Codec`, and a row in `ROUTES` for each of its routes.
 """
 
 import re
@@ -19,7 +19,7 @@ from service.protocols.tensorflow.codec import TensorFlowCodec
 
 __all__ = ["CODECS", "ROUTES", "Codec", "DecodedRequest", "EncodedResponse", "Route", "find_route"]
 
-# The metrics label routes with these templates; segments in brackets are looked up in the catalogue.
+# The templates are the values of the metrics label `route`; the catalogue resolves the segments in brackets.
 ROUTES: dict[str, type[Codec]] = {
     "/predict": NativeCodec,
     "/invocations": NativeCodec,  # SageMaker's name for /predict

@@ -10,7 +10,7 @@ from service.prediction.messages import Headers, Request, content_type
 
 # The `wbits` argument of zlib for each format; HTTP's "deflate" is the zlib format (RFC 9110, 8.4.1.2).
 ENCODINGS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
-MAX_MEMBERS = 16  # of a gzip body (RFC 1952, 2.2): each member copies all bytes after it
+MAX_MEMBERS = 16  # of a gzip body (RFC 1952, 2.2); decompressing a member copies all bytes after it
 
 
 def read_stream(stream: IO[bytes], max_bytes: int) -> bytes:
@@ -23,7 +23,7 @@ def read_stream(stream: IO[bytes], max_bytes: int) -> bytes:
 
 
 def unpack(request: Request, limit: int) -> bytes | bytearray:
-    """Return the decompressed body; `limit` applies to its size before and after. Raises RequestError."""
+    """Return the decompressed body. `limit` is the maximum size before and after decompression. Raises RequestError."""
     body = request.body
     encoding = (request.headers.get("content-encoding") or "identity").strip().lower()
     if len(body) <= limit and encoding != "identity":

@@ -25,7 +25,7 @@ STATUSES = {
     408: "The request body was not received in time.",
     413: "The request has too many bytes or rows.",
     415: "The Content-Type or Content-Encoding is not supported.",
-    503: "No version of the model is loaded, too many requests wait for it, or too much is requested at once; "
+    503: "No version of the model is loaded, too many requests wait for it, or large bodies hold too much memory; "
     "see Retry-After.",
 }
 
@@ -40,7 +40,7 @@ class DecodedRequest:
 
 @dataclass(slots=True)
 class EncodedResponse:
-    """The body of a response, and its headers in addition to those of every response."""
+    """The body of a response, and the headers that describe the body."""
 
     body: bytes
     headers: Mapping[str, str] = field(default_factory=lambda: JSON_HEADERS)
@@ -86,7 +86,7 @@ class Codec:
 
     @staticmethod
     def location(row: int) -> str:
-        """Return how an error refers to a row: a JSON pointer, unless the rows may have been sent as columns."""
+        """Return the location of a row for an error: not a JSON pointer here, because rows may be sent as columns."""
         return f"row {row}"
 
     @staticmethod

@@ -57,7 +57,7 @@ def parse(body: bytes | bytearray) -> Any:
 
 
 def count_brackets(body: bytes | bytearray) -> int:
-    """Count the opening brackets: an upper bound of the number of lists, since strings may contain brackets."""
+    """Count the opening brackets: an upper bound on the number of lists, since strings may contain brackets."""
     if len(body) < SHORT:
         return body.count(b"[")
     return int(np.count_nonzero(np.frombuffer(body, np.uint8) == ord("[")))

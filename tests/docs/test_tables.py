@@ -64,7 +64,7 @@ def test_every_status_is_in_its_table() -> None:
     for meaning in (named[503], STATUSES[503]):
         assert "loaded" in meaning
         assert "too many requests wait" in meaning
-        assert "too much is" in meaning
+        assert "large bodies hold too much memory" in meaning
 
 
 def test_every_metric_is_in_its_table() -> None:

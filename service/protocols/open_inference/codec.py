@@ -45,7 +45,7 @@ class OpenInferenceCodec(Codec):
         return headers.get(LENGTH_HEADER.lower()) is not None
 
     def decode(self, request: Request) -> DecodedRequest:
-        """Decode JSON and the binary tensors after it; a body without JSON is the only input, of a single row."""
+        """Decode JSON and the binary tensors after it; a body without JSON is one row of the only input."""
         check_json(request.headers, BYTES_TYPE)
         if not self.is_binary(request.headers):
             return self._read(request, unpack(request, self.settings.max_body_bytes), memoryview(b""))

@@ -1,4 +1,4 @@
-"""The fast path for a single tensor of numbers: JSON is parsed directly into an array, without a Python object each.
+"""The fast path for one tensor of numbers: JSON is parsed directly into an array, without a Python object per number.
 
 Any other content, and any error, is left to the slow path, which reports what is wrong and where.
 """
@@ -13,12 +13,12 @@ from service.protocols.open_inference.request import INPUTS, OUTPUTS
 from service.protocols.open_inference.tensor import FLOATS, INTEGERS, NUMERIC_DATATYPES
 
 DATA = "data"
-# The types that simdjson writes numbers as, by its own codes.
+# The types of the buffers that simdjson returns, by its type codes.
 BUFFERS = {"d": np.dtype(np.float64), "i": np.dtype(np.int64), "u": np.dtype(np.uint64)}
 
 
 def parse_tensor(text: bytes | bytearray) -> dict[str, Any] | None:
-    """Parse a request, with its data as an array (N,), or (B, K) if nested. None means: use the slow path."""
+    """Parse a request, with its data as an array (N,), or (B, K) if nested. None means: fall back to the slow path."""
     try:
         return _read(text)
     except UNEXPECTED:
@@ -37,7 +37,7 @@ def _read(text: bytes | bytearray) -> dict[str, Any] | None:
     integer = INTEGERS.get(datatype)
     kind = integer.kind if integer else "d"
     flat = np.frombuffer(data.as_buffer(of_type=kind), BUFFERS[kind])
-    with np.errstate(over="ignore"):  # numbers beyond the datatype become infinite, as in binary
+    with np.errstate(over="ignore"):  # numbers beyond the range of the datatype become infinite, as in binary
         numbers = flat.astype(integer or FLOATS.get(datatype, BUFFERS["d"]), copy=False)
     if integer and (numbers != flat).any():
         return None
@@ -46,7 +46,10 @@ def _read(text: bytes | bytearray) -> dict[str, Any] | None:
 
 
 def _others(found: Any, key: str) -> dict[str, Any]:
-    """Return all keys but one as Python objects. Raises ValueError for duplicates, as simdjson takes the first."""
+    """Return the values of all other keys as Python objects. Raises ValueError for a duplicate key.
+
+    Of duplicate keys, simdjson returns the first, and the slow path the last.
+    """
     keys = [*found.keys()]
     if len(set(keys)) != len(keys):
         raise ValueError("duplicate key")

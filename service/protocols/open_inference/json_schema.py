@@ -29,7 +29,7 @@ def describe_request(version: Version) -> JsonSchema:
 
 
 def describe_response(version: Version) -> JsonSchema:
-    """Describe a response in JSON; for a binary output it holds only the number of bytes."""
+    """Describe a response in JSON; a binary output has the number of its bytes instead of its data."""
     specs = output_specs(version.artifact.model)
     output = record(
         *("data", "parameters"),

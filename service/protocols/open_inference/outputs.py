@@ -16,7 +16,7 @@ from service.protocols.open_inference.request import RequestedOutput
 from service.protocols.open_inference.tensor import BOOL, BYTES, FLOATS, pack_texts, quote
 
 PROBABILITIES, PREDICTIONS = "probabilities", "predictions"
-# Labels keep their type if all have the same one of these; otherwise they are encoded as strings.
+# Labels keep their type if all have the same type and it is listed here; otherwise they are encoded as strings.
 LABELS: dict[type, tuple[str, np.dtype[Any]]] = {
     int: ("INT64", np.dtype("<i8")),
     float: ("FP64", np.dtype("<f8")),
@@ -49,7 +49,10 @@ class OutputWriter:
         self._all = {binary: [RequestedOutput(name, binary) for name in self.specs] for binary in (False, True)}
 
     def choose(self, requested: Iterable[RequestedOutput], binary: bool) -> list[RequestedOutput]:
-        """Return the outputs to encode, by default all; `binary` is the default of each. Raises BadRequest."""
+        """Return the requested outputs, or all if none is requested. Raises BadRequest.
+
+        `binary` applies to the outputs that do not specify a format.
+        """
         chosen: dict[str, RequestedOutput] = {}
         for output in requested:
             if output.name not in self.specs:

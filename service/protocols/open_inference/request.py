@@ -15,7 +15,7 @@ INPUTS, OUTPUTS, PARAMETERS = "inputs", "outputs", "parameters"
 
 
 class RequestedOutput(NamedTuple):
-    """A requested output; if given, whether it is binary and the number of top labels to return instead."""
+    """A requested output: whether it is binary, and the number of top labels to return instead; None if unspecified."""
 
     name: str
     binary: bool | None = None
@@ -60,7 +60,7 @@ def attach(tensors: Iterable[Tensor], raw: memoryview) -> Iterator[Tensor]:
                 raise BadRequest(f"unexpected size for input {name}, expecting {lacking} additional bytes")
         yield tensor
     if raw:
-        raise BadRequest(f"unexpected additional input data: {len(raw)} bytes after those of the inputs")
+        raise BadRequest(f"unexpected additional input data: {len(raw)} bytes after the data of the inputs")
 
 
 def _tensor(record: Any, *location: str | int) -> Tensor:

@@ -30,7 +30,7 @@ MAX_SHOWN = 100
 
 @dataclass(slots=True)
 class Tensor:
-    """Elements (N,) in row-major order: `data`, a list or an array, flat or nested by the shape; or `raw`, bytes."""
+    """Elements (N,) in row-major order: a list or array in `data`, flat or nested like `shape`, or bytes in `raw`."""
 
     name: str
     datatype: str
@@ -95,7 +95,7 @@ class Tensor:
             flat = self._listed({bool}, "true or false")
         else:
             flat = self._listed(NUMBERS, "a number")
-        with np.errstate(over="ignore"):  # numbers beyond the datatype become infinite, as in binary
+        with np.errstate(over="ignore"):  # numbers beyond the range of the datatype become infinite, as in binary
             return np.array(flat, FLOATS.get(self.datatype, np.float64))  # None becomes NaN
 
     def _check_range(self, flat: list[Any]) -> None:
@@ -141,7 +141,7 @@ class Tensor:
 
 
 def pack_texts(texts: Sequence[str]) -> bytes:
-    """Encode strings as elements of BYTES. Each distinct string is encoded once, as most are labels."""
+    """Encode strings as elements of BYTES. Each distinct string is encoded once, because labels are often repeated."""
     packed = {text: pack(text.encode()) for text in set(texts)}
     return b"".join([packed[text] for text in texts])
 

@@ -22,7 +22,7 @@ INPUT_KEY = "input"
 
 
 class InstancesField(RowsField):
-    """Rows; a model of numbers also accepts `{"input": row}`, any other model also cells as lists of one value."""
+    """Rows. A model of numbers also accepts `{"input": row}`; any other model also accepts a cell as a list of one."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Codes:
         if type(value) is list and value and type(value[0]) is dict:
@@ -33,7 +33,7 @@ class InstancesField(RowsField):
 
 
 class InputsField(RowsField):
-    """An object of columns by name, each a list of cells, or for a model of numbers also rows -> codes (B, K)."""
+    """An object of columns by name, each a list of cells; a model of numbers also accepts rows -> codes (B, K)."""
 
     def __init__(self, features: Features, max_rows: int) -> None:
         super().__init__(features, max_rows, partial(pointer, INPUTS_KEY))
@@ -50,7 +50,7 @@ class InputsField(RowsField):
         return super()._deserialize(value, attr, data, **kwargs)
 
     def _rows(self, columns: dict[str, Any]) -> list[list[Cell]]:
-        """Turn columns into rows. An absent column is missing in every row, where the model allows it."""
+        """Turn columns into rows. A column that may be missing may be absent: its value is then null in every row."""
         count = next((len(cells) for cells in columns.values() if type(cells) is list), 0)
         if problems := first_problems(self._column_problems(columns, count)):
             raise ValidationError(problems)

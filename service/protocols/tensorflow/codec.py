@@ -35,7 +35,7 @@ class TensorFlowCodec(Codec):
         self._schema = predict_schema(self.model.features, settings.max_rows)
 
     def decode(self, request: Request) -> DecodedRequest:
-        """Decode JSON, also when it is sent with curl's default content type; the last of duplicate keys counts."""
+        """Decode JSON, which may have curl's default content type; of duplicate keys, the last is used."""
         body = unpack(request, self.settings.max_body_bytes)
         check_json(request.headers, FORM)
         codes = parse_rows(body, self.model.features, self.settings.max_rows)
