@@ -1,6 +1,6 @@
 # Build the service:  docker build -t npserve:0.1.0 .
 # Build training:     docker build -t npserve-training:0.1.0 --target training .
-# The tests run on Python 3.11.
+# Python 3.11 is the version that the tests run on.
 FROM python:3.11-slim-bookworm AS dependencies
 WORKDIR /build
 COPY requirements/service.lock ./

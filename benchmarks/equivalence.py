@@ -5,8 +5,8 @@
 FOLDER must contain mnist.npz. Keras needs an environment that `python -m benchmarks.training --set-up` creates.
 
 Two one-sided t-tests (Schuirmann 1987) decide whether the mean accuracies differ by less than 0.2 percentage points:
-they do if the 90 % confidence interval of the difference lies within that margin. A test of difference would not
-prove equivalence. The exit status is 1 if equivalence is not shown.
+they do if the 90 % confidence interval of the difference lies within that margin. A test for a difference cannot show
+equivalence. The exit status is 1 if equivalence is not shown.
 """
 
 import sys

@@ -1,7 +1,8 @@
 """Run one training job with one library, and print its measurements as a line of JSON.
 
 The measurements are the seconds of each epoch, the test accuracy, the seconds of the import and the peak memory.
-`python -m benchmarks.training` runs this file in the environment of each library, which does not have npserve.
+`python -m benchmarks.training` runs this file in the environment of each library. Other libraries' environments do not
+contain npserve, so every function imports the library that it needs.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
     .peers/keras/bin/python -m benchmarks.keras_fixtures
 
-It needs an environment with Keras and TensorFlow, which `python -m benchmarks.training --set-up` creates, and does not
-import npserve.
+The environment must contain Keras and TensorFlow; `python -m benchmarks.training --set-up` creates it. npserve is not
+imported.
 """
 
 import argparse

@@ -27,7 +27,7 @@ end
 
 @dataclass(frozen=True)
 class Load:
-    """Requests per second, latencies in milliseconds, and errors: of sockets, timeouts, and statuses from 400."""
+    """Requests per second, latencies in milliseconds, and the number of socket errors, timeouts and statuses >= 400."""
 
     per_second: float
     p50: float
@@ -36,7 +36,7 @@ class Load:
 
     @classmethod
     def measure(cls, url: str, body: Written, connections: int, seconds: int) -> Self:
-        """Send requests for some seconds, each as soon as the previous response of its connection has arrived."""
+        """Send requests for `seconds`: each connection sends the next one as soon as a response has arrived."""
         with tempfile.TemporaryDirectory() as folder:
             script = Path(folder) / "post.lua"
             content = script.with_name("content")

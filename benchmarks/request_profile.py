@@ -2,9 +2,9 @@
 
     python -m benchmarks.request_profile
 
-It has no options and needs no other programs. Requests go directly to `PredictionPipeline` in this process, with
-multi-process metrics as in production. Measurements are medians; the timers themselves cost about 2 microseconds, which
-are part of "other". HTTP, the socket and the event loop are not included: the server `hello` in
+There are no options, and no other programs are needed. Requests go directly to `PredictionPipeline` in this process,
+with multi-process metrics as in production. Measurements are medians; the timers themselves cost about 2 microseconds,
+which are part of "other". HTTP, the socket and the event loop are not included: the server `hello` in
 `python -m benchmarks.serving` measures their cost.
 
 Related measurements: parsing into lists of Python objects takes twice as long as `fast_json`; without

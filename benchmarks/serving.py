@@ -2,12 +2,12 @@
 
     python -m benchmarks.serving
 
-It needs two CPU cores, the programs wrk and taskset, and for the other servers a virtual environment each, which
---set-up creates (with network access). The server runs on core 0 with one worker and one BLAS thread, and wrk sends the
-load from core 1. All servers have the same weights; the others run them in ONNX Runtime. Before the load, the response
-to each body is compared with the output of the network. Every round restarts every server; results are medians over
-the rounds, and a ratio is the median of the ratios within each round. A comparison takes about 20 minutes, with --full
-an hour. The exit status is 1 if requests to npserve failed.
+Prerequisites: two CPU cores, the programs wrk and taskset, and a virtual environment for each of the other servers,
+which --set-up creates (with network access). The server runs on core 0 with one worker and one BLAS thread, and wrk
+sends the load from core 1. All servers have the same weights; the others run them in ONNX Runtime. Before the load, the
+response to each body is compared with the output of the network. Every round restarts every server; results are medians
+over the rounds, and a ratio is the median of the ratios within each round. A comparison takes about 20 minutes, with
+--full an hour. The exit status is 1 if requests to npserve failed.
 
 The options --slow-clients, --sharing, --deterministic and --scale measure npserve only, instead of the comparison.
 """
@@ -122,7 +122,7 @@ def _set_up(servers: list[Server], peers: Path) -> None:
 
 def _write_onnx(python: Path, stores: Mapping[str, Path]) -> None:
     if not python.exists():
-        sys.exit(f"{python} is missing, which converts the networks to ONNX: run with --set-up once")
+        sys.exit(f"{python}, which converts the networks to ONNX, is missing: run once with --set-up to create it")
     for network, store in stores.items():
         write_onnx(python, store, network)
 

@@ -2,7 +2,7 @@
 
     NPSERVE_DATA=FOLDER python -m benchmarks.training
 
-FOLDER must contain mnist.npz (in the format of Keras). Each other library needs a virtual environment, which --set-up
+FOLDER must contain mnist.npz (in the format of Keras). Every other library needs a virtual environment, which --set-up
 creates (with network access); libraries without one are skipped. Every run is a separate process. The libraries
 alternate within a round, so that changes in the speed of the machine affect all of them; results are medians over all
 epochs of all rounds.
@@ -125,7 +125,7 @@ def _print_profile(job: str, data: str, results: dict[str, list[dict[str, Any]]]
     total = 0.0
     statistic = pstats.Stats(profile).stats  # type: ignore[attr-defined]  # documented, but not in the stubs
     for (file, _, name), (_, _, own, _, callers) in statistic.items():
-        if file == "~":  # built-in functions count for their callers
+        if file == "~":  # the time of a built-in function is added to its callers
             for (caller_file, _, caller_name), (_, _, spent, _) in callers.items():
                 times[_part(caller_file, caller_name)] += spent
                 total += spent
