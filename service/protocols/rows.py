@@ -1,7 +1,7 @@
 """The body of a prediction request: marshmallow validates the envelope, and one field converts the rows to an array.
 
 The field checks the types of all cells at once, and checks cell by cell only to locate an error. Only a few problems
-are reported, and the search stops after them: rejecting a body full of errors costs little more than parsing it.
+are reported, and the search stops after them: rejecting a body full of errors takes little longer than parsing it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

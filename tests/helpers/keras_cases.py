@@ -181,7 +181,7 @@ LAYERS: dict[str, Make] = {
     "l1 and l2": lambda keras: [
         keras.layers.Dense(HIDDEN, "tanh", kernel_regularizer=keras.regularizers.L1L2(l1=0.003, l2=0.02))
     ],
-    # Without a bias, which would have no effect and consist only of rounding errors.
+    # Without a bias, which would have no effect and would contain only rounding errors.
     "batch normalization": lambda keras: [
         keras.layers.Dense(HIDDEN, use_bias=False),
         keras.layers.BatchNormalization(),

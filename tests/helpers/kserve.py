@@ -8,12 +8,12 @@ import pytest
 
 
 def kserve(module: str = "") -> Any:
-    """Import KServe only where it is used, because the import takes two seconds in each test process."""
+    """Import KServe only in the tests that use it, because the import takes two seconds in each test process."""
     return pytest.importorskip(f"kserve{module}")
 
 
 def ask(protocol: str, call: Callable[[Any], Awaitable[Any]]) -> Any:
-    """Return the result of a call with a client of this protocol."""
+    """Return the result of a call, which receives a client for this protocol."""
 
     async def session() -> Any:
         async with kserve().InferenceRESTClient(kserve().RESTConfig(protocol=protocol)) as client:

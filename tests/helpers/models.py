@@ -36,10 +36,10 @@ def make_artifact(
     return Artifact(model, Golden.measure(model, rows.tolist()))
 
 
-def make_constant(answer: int, labels: tuple[Label, ...] = ("a", "b", "c"), inputs: int = 4) -> Artifact:
+def make_constant(predicted: int, labels: tuple[Label, ...] = ("a", "b", "c"), inputs: int = 4) -> Artifact:
     """Return a model that predicts the same label for every row, so that responses identify the version."""
     bias = np.zeros(len(labels))
-    bias[answer] = 10
+    bias[predicted] = 10
     network = Network([Dense(np.full((inputs, len(labels)), 1e-3), bias, "softmax")])
     model = Model(Features.plain(inputs), network, "classification", labels)
     return Artifact(model, Golden.measure(model, [[1.0] * inputs]))

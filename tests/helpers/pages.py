@@ -1,4 +1,4 @@
-"""A page in Markdown, as the tests read it: its code blocks, tables, links and sections."""
+"""A Markdown page, parsed for the tests: its code blocks, tables, links and headings."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ NOT_RUN = (
 
 @dataclass(frozen=True)
 class Block:
-    """A code block; a comment on the line before it says how it is run, or why it is not."""
+    """A code block; a comment on the line before it states how the tests run it, or why they do not."""
 
     note: str
     language: str
@@ -51,20 +51,20 @@ class Page:
 
     @cached_property
     def tables(self) -> list[list[list[str]]]:
-        """The rows of each table, without the two lines of its head; a cell may hold an escaped bar."""
+        """The rows of each table, without its two header lines; a cell may contain an escaped bar."""
         found = re.findall(r"(?:^\|.*\n)+", self.text, re.MULTILINE)
         return [[_cells(line) for line in table.splitlines()[2:]] for table in found]
 
-    def table(self, *head: str) -> list[list[str]]:
-        """Return the rows of the only table with this head."""
-        line = f"| {' | '.join(head)} |"
-        heads = re.findall(r"(?:^\|.*\n)+", self.text, re.MULTILINE)
-        (rows,) = [rows for rows, table in zip(self.tables, heads, strict=True) if table.startswith(f"{line}\n")]
+    def table(self, *header: str) -> list[list[str]]:
+        """Return the rows of the only table with this header."""
+        line = f"| {' | '.join(header)} |"
+        texts = re.findall(r"(?:^\|.*\n)+", self.text, re.MULTILINE)
+        (rows,) = [rows for rows, table in zip(self.tables, texts, strict=True) if table.startswith(f"{line}\n")]
         return rows
 
     @cached_property
     def anchors(self) -> set[str]:
-        """The anchors of the headings, as GitHub makes them."""
+        """The anchors of the headings, as GitHub generates them."""
         headings = re.findall(r"^#+ (.+)$", self.text, re.MULTILINE)
         return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 

@@ -8,7 +8,7 @@ from service.protocols import find_route
 
 
 def make_request(headers: Headers, body: bytes | bytearray, **clock: float) -> Request:
-    """Return a request without a memory limit; `clock` may contain `began`, the perf_counter after its headers."""
+    """Return a request with a memory limit of 1 GiB; `clock` may contain `began`, when its headers were received."""
     return Request(headers, MemoryBudget(2**30).reserve(), body, **clock)
 
 

@@ -1,4 +1,4 @@
-"""The server in its own process, started as a user starts it."""
+"""The server in its own process, started as a user starts it, and a parser for its metrics."""
 
 import json
 import os
@@ -21,8 +21,8 @@ from service.server.batcher import COUNT_SECONDS
 from tests.helpers.models import ROW
 from tests.helpers.wire import JSON
 
-# The memory for one body, in multiples of its size: the body, decompressed, copied by NumPy's reader, float32 of each
-# byte (4), the check for finite values, and the forward pass. The memory limit in k8s/ is based on it.
+# The memory for one body, in multiples of its size: the body, its decompressed copy, the copy by NumPy's reader, the
+# float32 of each byte (4), the check for finite values, and the forward pass. The memory limit in k8s/ is based on it.
 TIMES_A_BODY = 9
 
 BODY = json.dumps({"instances": [ROW]})
@@ -37,7 +37,7 @@ def free_port() -> int:
 
 
 class Server:
-    """`python -m service` on a free port, or gunicorn with another worker class; stops all processes on exit."""
+    """`python -m service` on a free port, or gunicorn with another worker class; the server is stopped on exit."""
 
     def __init__(
         self, models: Path, metrics: Path | None = None, workers: int = 2, worker_class: str = "", **environment: str

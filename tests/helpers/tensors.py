@@ -51,17 +51,17 @@ def post(client: FlaskClient, sent: Sent, path: str = INFER, **headers: str) -> 
     return client.post(path, data=sent[1], headers={**sent[0], **headers})
 
 
-def head(answer: TestResponse) -> dict[str, Any]:
+def head(response: TestResponse) -> dict[str, Any]:
     """Return the JSON of a response."""
-    assert answer.status_code == 200, answer.text
-    body: dict[str, Any] = json.loads(answer.data[: int(answer.headers.get(LENGTH, len(answer.data)))])
+    assert response.status_code == 200, response.text
+    body: dict[str, Any] = json.loads(response.data[: int(response.headers.get(LENGTH, len(response.data)))])
     assert list(body) == ["model_name", "model_version", "id", "outputs"]
     return body
 
 
-def read(answer: TestResponse) -> dict[str, Any]:
+def read(response: TestResponse) -> dict[str, Any]:
     """Return the outputs of a response by name, from the JSON or the binary data after it; all data must be used."""
-    body, raw = head(answer), answer.data[int(answer.headers.get(LENGTH, len(answer.data))) :]
+    body, raw = head(response), response.data[int(response.headers.get(LENGTH, len(response.data))) :]
     found = {}
     for output in body["outputs"]:
         values = output.get("data")
@@ -70,7 +70,7 @@ def read(answer: TestResponse) -> dict[str, Any]:
             values, raw = _unpack(raw[:size], output["datatype"]), raw[size:]
         found[output["name"]] = np.array(values).reshape(output["shape"])
     assert raw == b""
-    assert answer.content_type == ("application/octet-stream" if LENGTH in answer.headers else JSON)
+    assert response.content_type == ("application/octet-stream" if LENGTH in response.headers else JSON)
     return found
 
 
@@ -85,10 +85,10 @@ def _unpack(raw: bytes, datatype: str) -> Any:
     return texts
 
 
-def error(answer: TestResponse) -> str:
+def error(response: TestResponse) -> str:
     """Assert the format of an error response, and return the message."""
-    assert answer.content_type == JSON
-    assert answer.headers["X-Request-ID"]
-    body = answer.get_json()
+    assert response.content_type == JSON
+    assert response.headers["X-Request-ID"]
+    body = response.get_json()
     assert list(body) == ["error"]
     return str(body["error"])

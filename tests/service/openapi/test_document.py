@@ -24,13 +24,13 @@ from tests.helpers.models import MakeRng, make_artifact, make_constant, make_net
 from tests.helpers.server import Server
 
 JSON = "application/json"
-EVIL = '"><script>alert(1)</script>'
+SCRIPT = '"><script>alert(1)</script>'
 
 
 def _people(rng: np.random.Generator) -> Artifact:
     columns = [
         Number("age"),
-        Category("work", missing=True, categories=("private", EVIL)),
+        Category("work", missing=True, categories=("private", SCRIPT)),
         Boolean("member"),
         Date("since", missing=True),
     ]
@@ -41,15 +41,15 @@ def _people(rng: np.random.Generator) -> Artifact:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory, make_rng: MakeRng) -> Path:
-    """Return a store with every kind of model: two versions of iris, mixed columns, two regressions, plain arrays."""
-    iris, rng = tmp_path_factory.mktemp("document") / "models", make_rng()
-    publish(iris, "iris", make_artifact(rng), {"test": {"accuracy": 0.9, "rows": 100}}, {})
-    publish(iris, "iris", make_artifact(rng, labels=("setosa", "versicolor", "another")), {}, {}, force=True)
-    publish(iris, "people", _people(rng), {}, {})
-    publish(iris, "price", make_artifact(rng, (4, 8, 1), labels=()), {}, {})
-    publish(iris, "prices.2", make_artifact(rng, (4, 8, 2), labels=()), {}, {})
-    publish(iris, "arrays", make_constant(1, labels=(0, 1.5)), {}, {})
-    return iris
+    """Return a store with every kind of model: two versions of iris, mixed columns, two regressions, arrays."""
+    models, rng = tmp_path_factory.mktemp("document") / "models", make_rng()
+    publish(models, "iris", make_artifact(rng), {"test": {"accuracy": 0.9, "rows": 100}}, {})
+    publish(models, "iris", make_artifact(rng, labels=("setosa", "versicolor", "another")), {}, {}, force=True)
+    publish(models, "people", _people(rng), {}, {})
+    publish(models, "price", make_artifact(rng, (4, 8, 1), labels=()), {}, {})
+    publish(models, "prices.2", make_artifact(rng, (4, 8, 2), labels=()), {}, {})
+    publish(models, "arrays", make_constant(1, labels=(0, 1.5)), {}, {})
+    return models
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +65,9 @@ def document(app: Flask) -> dict[str, Any]:
 
 
 def _document(client: FlaskClient) -> dict[str, Any]:
-    answer = client.get("/openapi.json")
-    assert (answer.status_code, answer.content_type) == (200, JSON)
-    document: dict[str, Any] = answer.get_json()
+    response = client.get("/openapi.json")
+    assert (response.status_code, response.content_type) == (200, JSON)
+    document: dict[str, Any] = response.get_json()
     return document
 
 
@@ -124,11 +124,11 @@ def test_every_example_returns_the_described_response(client: FlaskClient, docum
             body = document["components"]["examples"][reference["$ref"].rpartition("/")[2]]["value"]
             _check(document, content["schema"], body)
             words = label.split(" ") if "{" in path else []
-            answer = client.post(re.sub(r"{\w+}", "{}", path).format(*words), json=body)
-            assert answer.status_code == 200, (path, label, answer.text)
-            _check(document, described, answer.get_json())
+            response = client.post(re.sub(r"{\w+}", "{}", path).format(*words), json=body)
+            assert response.status_code == 200, (path, label, response.text)
+            _check(document, described, response.get_json())
             if path.endswith("/predict") and not label.startswith("price"):
-                _check(document, described, client.post(answer.request.path, json={**body, "top": 2}).get_json())
+                _check(document, described, client.post(response.request.path, json={**body, "top": 2}).get_json())
             tried += 1
     # Two routes of the default model; each stable version and each version in three protocols, each alias in two.
     assert tried == 2 + 3 * (5 + 6) + 2 * 6
@@ -138,12 +138,12 @@ def test_every_get_returns_the_described_response(client: FlaskClient, document:
     words = {"name": "iris", "version": "1", "alias": "previous"}
     for path, item in document["paths"].items():
         if "get" in item:
-            answer = client.get(path.format(**words))
-            assert answer.status_code == 200, path
+            response = client.get(path.format(**words))
+            assert response.status_code == 200, path
             content = item["get"]["responses"]["200"]["content"]
-            assert answer.mimetype in content
-            if answer.is_json:
-                _check(document, content[JSON]["schema"], answer.get_json())
+            assert response.mimetype in content
+            if response.is_json:
+                _check(document, content[JSON]["schema"], response.get_json())
 
 
 def test_every_error_matches_its_description(client: FlaskClient, document: dict[str, Any]) -> None:
@@ -161,10 +161,10 @@ def test_every_error_matches_its_description(client: FlaskClient, document: dict
             paths += [path.format(name="iris", version="1", alias="stable")]
             for address in paths:
                 for body, kind in bodies if method == "post" else [(b"", JSON)]:
-                    answer = client.open(address, method=method.upper(), data=body, content_type=kind)
-                    described = operation["responses"][str(answer.status_code)]
-                    if answer.status_code != 200:
-                        _check(document, described["content"][JSON]["schema"], answer.get_json())
+                    response = client.open(address, method=method.upper(), data=body, content_type=kind)
+                    described = operation["responses"][str(response.status_code)]
+                    if response.status_code != 200:
+                        _check(document, described["content"][JSON]["schema"], response.get_json())
 
 
 GOOD = {"age": 39, "work": "private", "member": True, "since": "2024-05-31"}
@@ -199,7 +199,7 @@ GOOD = {"age": 39, "work": "private", "member": True, "since": "2024-05-31"}
 def test_the_schema_accepts_the_rows_that_the_service_accepts(
     row: Any, accepted: bool, client: FlaskClient, document: dict[str, Any]
 ) -> None:
-    """The schema of a model has the types of its columns and which may be missing, but no enum of categories."""
+    """The schema has the type of each column and whether it may be missing, but no enum of categories."""
     for protocol, path in (("native", "/models/people/predict"), ("tensorflow", "/v1/models/people:predict")):
         assert (client.post(path, json={"instances": [row]}).status_code == 200) == accepted
         schema = {"$ref": f"#/components/schemas/{protocol}.people.1.request"}
@@ -276,12 +276,12 @@ WORK = {"name": "work", "shape": [2], "datatype": "BYTES", "data": ["private", N
 def test_the_schema_accepts_the_tensors_that_the_service_accepts(
     body: Any, accepted: bool, client: FlaskClient, document: dict[str, Any]
 ) -> None:
-    answer = client.post("/v2/models/people/infer", json=body)
-    assert (answer.status_code == 200) == accepted, answer.text
+    response = client.post("/v2/models/people/infer", json=body)
+    assert (response.status_code == 200) == accepted, response.text
     schema = {"$ref": "#/components/schemas/inference.people.1.request"}
     if accepted:
         _check(document, schema, body)
-        _check(document, {"$ref": "#/components/schemas/inference.people.1.answer"}, answer.get_json())
+        _check(document, {"$ref": "#/components/schemas/inference.people.1.answer"}, response.get_json())
     else:
         with pytest.raises(ValidationError):
             _check(document, schema, body)
@@ -294,9 +294,9 @@ def test_the_status_of_every_path_is_described(word: str, client: FlaskClient, d
         for method, operation in item.items():
             if "{" not in path:
                 continue
-            answer = client.open(re.sub(r"{\w+}", word, path), method=method, data=b"", content_type=JSON)
-            assert str(answer.status_code) in operation["responses"], (method, path)
-            assert answer.get_json()["error"]
+            response = client.open(re.sub(r"{\w+}", word, path), method=method, data=b"", content_type=JSON)
+            assert str(response.status_code) in operation["responses"], (method, path)
+            assert response.get_json()["error"]
             tried += 1
     assert tried > 20
 
@@ -315,13 +315,13 @@ def test_the_document_follows_the_catalogue(store: Path, tmp_path: Path, artifac
 
 
 def test_the_page_has_every_route_and_is_self_contained(app: Flask, client: FlaskClient) -> None:
-    answer = client.get("/docs")
-    assert answer.content_type.startswith("text/html")
+    response = client.get("/docs")
+    assert response.content_type.startswith("text/html")
     for method, path in _routes(app):
         route = path.replace("{", "&lt;").replace("}", "&gt;")
-        assert f'<details id="{method.upper()}-{route}"' in answer.text
-    assert re.findall(r"https?://|//\w|<link|<img|@import|url\(|src=", answer.text) == []
-    assert "<script>alert" not in answer.text
+        assert f'<details id="{method.upper()}-{route}"' in response.text
+    assert re.findall(r"https?://|//\w|<link|<img|@import|url\(|src=", response.text) == []
+    assert "<script>alert" not in response.text
 
 
 def test_the_index_page_links_to_the_reference(client: FlaskClient) -> None:
@@ -339,11 +339,11 @@ def test_schemathesis_finds_no_failures(phases: str, examples: int, store: Path,
     )
     with Server(store, NPSERVE_DEFAULT_MODEL="people", NPSERVE_MAX_ROWS="20") as server:
         server.wait_until_ready()
-        tool = str(Path(sys.executable).with_name("schemathesis"))
-        what = [f"{server.url}/openapi.json", "--phases", phases, "--max-examples", str(examples), "--checks", checks]
+        schemathesis = str(Path(sys.executable).with_name("schemathesis"))
+        options = ["--phases", phases, "--max-examples", str(examples), "--checks", checks]
         run = subprocess.run(
-            [tool, "run", *what, "--generation-database", "none"],
-            cwd=tmp_path,  # it creates files in the working directory
+            [schemathesis, "run", f"{server.url}/openapi.json", *options, "--generation-database", "none"],
+            cwd=tmp_path,  # schemathesis creates files in the working directory
             capture_output=True,
             text=True,
             check=False,

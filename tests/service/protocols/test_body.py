@@ -69,14 +69,14 @@ def test_gzip_may_have_several_members() -> None:
         _unpack(zlib.compress(PLAIN) * 2, "deflate")
 
 
-def test_bombs_of_many_members_are_not_expanded() -> None:
+def test_a_decompression_bomb_of_many_members_is_not_expanded() -> None:
     with pytest.raises(TooLarge):
         _unpack(gzip.compress(b" " * 150_000) * 10, "gzip", limit=200_000)
     with pytest.raises(Malformed, match="unexpected bytes after"):
         _unpack(gzip.compress(b"") * 100_000, "gzip", limit=3_000_000)
 
 
-def test_a_bomb_is_not_expanded() -> None:
+def test_a_decompression_bomb_is_not_expanded() -> None:
     bomb = gzip.compress(b" " * 100_000_000)
     with pytest.raises(TooLarge, match="larger than 200000 bytes"):
         _unpack(bomb, "gzip", limit=200_000)

@@ -13,7 +13,7 @@ NUMBERS = [*("u1", "i1", "<u2", ">i2", "<i4", ">u4", "<i8", ">u8", "<f2", ">f2",
 HEADER = b"{'descr': '<f8', 'fortran_order': False, 'shape': (2,), }"
 
 
-def _headed(header: bytes, data: bytes = b"\0" * 16) -> bytes:
+def _with_header(header: bytes, data: bytes = b"\0" * 16) -> bytes:
     return b"\x93NUMPY\2\0" + struct.pack("<I", len(header)) + header + data
 
 
@@ -39,39 +39,45 @@ def test_arrays_written_by_numpy_are_read(dtype: str, version: tuple[int, int], 
     ],
 )
 def test_header_layouts_of_other_writers_are_read(header: bytes) -> None:
-    np.testing.assert_array_equal(read_npy(_headed(header)), [0.0, 0.0])
+    np.testing.assert_array_equal(read_npy(_with_header(header)), [0.0, 0.0])
 
 
 SECRET = "my secret"
-DESCR, ORDER, SIZES, FIT = "'<f4' as descr", "True or False", "sizes such as", "as many bytes after the header"
-ROOM = "a shape that NumPy can represent"
+DESCR, ORDER, SIZES, DATA_LENGTH = "'<f4' as descr", "True or False", "sizes such as", "as many bytes after the header"
+REPRESENTABLE = "a shape that NumPy can represent"
 REJECTED = [
     (b"", "a header of version"),
     (SECRET.encode(), "a header of version"),
     (b"\x93NUMPY\1\0\1", "a header of version"),
-    (_headed(HEADER).replace(b"Y\2\0", b"Y\3\0"), "a header of version"),
+    (_with_header(HEADER).replace(b"Y\2\0", b"Y\3\0"), "a header of version"),
     (write_npy([1.0])[:20], DESCR),
-    (write_npy([1.0])[:-1], FIT),
-    (write_npy([1.0]) + b"0", FIT),
-    (b"\x93NUMPY\2\0\xff\xff\xff\xff" + HEADER, FIT),
-    (_headed(b""), DESCR),
-    (_headed(b" " * 10_000 + HEADER), DESCR),
+    (write_npy([1.0])[:-1], DATA_LENGTH),
+    (write_npy([1.0]) + b"0", DATA_LENGTH),
+    (b"\x93NUMPY\2\0\xff\xff\xff\xff" + HEADER, DATA_LENGTH),
+    (_with_header(b""), DESCR),
+    (_with_header(b" " * 10_000 + HEADER), DESCR),
     (write_npy([SECRET]), DESCR),
     (write_npy([True]), DESCR),
     (write_npy([1j]), DESCR),
     (write_npy(np.zeros(2, [(SECRET, "<f8")])), DESCR),
-    *((_headed(HEADER.replace(b"'<f8'", other)), DESCR) for other in (b"f8", b"'O'", b"'<f3'", b"'<f8,<f8'", b"''")),
-    *((_headed(HEADER.replace(b"False", other)), ORDER) for other in (b"0", b"None", b"my secret")),
-    *((_headed(HEADER.replace(b"2", other)), SIZES) for other in (b"-2", b"2L", b"'my secret'", b"1," * 40)),
-    (_headed(HEADER.replace(b"2", b"9" * 5000)), SIZES),
-    *((_headed(HEADER.replace(b"2,", b"0, " + other), b""), ROOM) for other in (b"9" * 50, b"999999999, " * 3)),
-    (_headed(HEADER.replace(b"2,", b"9" * 50)), FIT),
-    (_headed(HEADER.replace(b"2,", b"0, " + b"9" * 50)), FIT),
+    *(
+        (_with_header(HEADER.replace(b"'<f8'", other)), DESCR)
+        for other in (b"f8", b"'O'", b"'<f3'", b"'<f8,<f8'", b"''")
+    ),
+    *((_with_header(HEADER.replace(b"False", other)), ORDER) for other in (b"0", b"None", b"my secret")),
+    *((_with_header(HEADER.replace(b"2", other)), SIZES) for other in (b"-2", b"2L", b"'my secret'", b"1," * 40)),
+    (_with_header(HEADER.replace(b"2", b"9" * 5000)), SIZES),
+    *(
+        (_with_header(HEADER.replace(b"2,", b"0, " + other), b""), REPRESENTABLE)
+        for other in (b"9" * 50, b"999999999, " * 3)
+    ),
+    (_with_header(HEADER.replace(b"2,", b"9" * 50)), DATA_LENGTH),
+    (_with_header(HEADER.replace(b"2,", b"0, " + b"9" * 50)), DATA_LENGTH),
     # Python's parser would emit a warning or overflow the stack.
-    (_headed(rb"{'\d': '\m'}"), DESCR),
-    (_headed(b"1if 2else 3"), DESCR),
-    (_headed(b"(" * 9000), DESCR),
-    (_headed(b"-" * 9000 + b"1"), DESCR),
+    (_with_header(rb"{'\d': '\m'}"), DESCR),
+    (_with_header(b"1if 2else 3"), DESCR),
+    (_with_header(b"(" * 9000), DESCR),
+    (_with_header(b"-" * 9000 + b"1"), DESCR),
 ]
 
 

@@ -1,3 +1,5 @@
+"""The rows of a request: bit-identical to training, and a location and an expected value for each problem."""
+
 from typing import Any
 
 import numpy as np
@@ -71,12 +73,12 @@ def test_a_problem_has_a_location(body: Any, problem: Problem) -> None:
     assert _problems(body) == (problem,)
 
 
-def test_a_row_must_be_in_a_list() -> None:
+def test_a_single_row_must_be_in_a_list() -> None:
     assert _problems({"instances": ROW})[0] == Problem("/instances/0", LIST, "a number")
 
 
 def test_every_ragged_row_is_reported() -> None:
-    """Rows of 3 and 5 values have the right total."""
+    """Rows of 3 and 5 values have the expected total, so the error is found only row by row."""
     assert _problems({"instances": [ROW[:3], [*ROW, 1]]}) == (
         Problem("/instances/0", "4 values", "3 values"),
         Problem("/instances/1", "4 values", "5 values"),
@@ -190,7 +192,7 @@ def test_lists_and_objects_may_not_be_mixed(rows: list[Any], problem: Problem) -
     assert caught.value.problems == (problem,)
 
 
-def test_a_wrong_row_after_many_valid_ones_is_located() -> None:
+def test_an_invalid_row_after_many_valid_rows_is_located() -> None:
     schema = request_schema(Features.plain(784), 10_000, labels=3)
     rows = [[0.5] * 784 for _ in range(2000)] + [[0.5] * 783 + ["x"]]
     with pytest.raises(InvalidInput, match="/instances/2000/783: expected a number, got a string"):

@@ -31,25 +31,25 @@ def _expected(models: Path, rows: np.ndarray = ROWS) -> np.ndarray:
 @pytest.mark.parametrize("version", [(1, 0), (2, 0)])
 def test_an_array_returns_an_array(dtype: str, version: tuple[int, int], client: FlaskClient, iris: Path) -> None:
     rows = ROWS.astype(dtype)
-    answer = _post(client, write_npy(np.asfortranarray(rows), version))
-    assert (answer.status_code, answer.content_type) == (200, NPY)
-    assert (answer.headers["X-Model-Name"], answer.headers["X-Model-Version"]) == ("iris", "1")
-    found = np.load(io.BytesIO(answer.data), allow_pickle=False)
+    response = _post(client, write_npy(np.asfortranarray(rows), version))
+    assert (response.status_code, response.content_type) == (200, NPY)
+    assert (response.headers["X-Model-Name"], response.headers["X-Model-Version"]) == ("iris", "1")
+    found = np.load(io.BytesIO(response.data), allow_pickle=False)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, _expected(iris, rows), atol=1e-6)
 
 
 def test_integer_arrays_are_accepted(client: FlaskClient) -> None:
-    answers = [_post(client, write_npy(np.array([[5, 3, 1, 0]], dtype))).data for dtype in ("u1", "<i8", "<f4")]
-    assert len(set(answers)) == 1
+    responses = [_post(client, write_npy(np.array([[5, 3, 1, 0]], dtype))).data for dtype in ("u1", "<i8", "<f4")]
+    assert len(set(responses)) == 1
 
 
 def test_accept_selects_the_response_format(client: FlaskClient, iris: Path) -> None:
-    answer = _post(client, write_npy(ROWS), "application/json")
-    assert answer.content_type == "application/json"
-    np.testing.assert_allclose(answer.get_json()["probabilities"], _expected(iris), atol=1e-6)
-    answer = _post(client, b'{"instances": [[5.1, 3.5, 1.4, 0.2]]}', NPY, "application/json")
-    np.testing.assert_allclose(np.load(io.BytesIO(answer.data)), _expected(iris)[:1], atol=1e-6)
+    response = _post(client, write_npy(ROWS), "application/json")
+    assert response.content_type == "application/json"
+    np.testing.assert_allclose(response.get_json()["probabilities"], _expected(iris), atol=1e-6)
+    response = _post(client, b'{"instances": [[5.1, 3.5, 1.4, 0.2]]}', NPY, "application/json")
+    np.testing.assert_allclose(np.load(io.BytesIO(response.data)), _expected(iris)[:1], atol=1e-6)
 
 
 class Trap:
@@ -83,36 +83,36 @@ class Trap:
 )
 def test_invalid_arrays_are_rejected(body: bytes, status: int, message: str, iris: Path) -> None:
     client = create_app(Settings(models=iris, max_binary_bytes=20_000, max_binary_rows=50)).test_client()
-    answer = _post(client, body)
-    assert (answer.status_code, message in answer.get_json()["error"]) == (status, True), answer.text
+    response = _post(client, body)
+    assert (response.status_code, message in response.get_json()["error"]) == (status, True), response.text
     assert not Path("/tmp/npserve-was-here").exists()
     assert _post(client, write_npy(ROWS)).status_code == 200
 
 
 def test_the_response_for_many_rows_must_be_an_array(iris: Path) -> None:
-    """Otherwise a few compressed kB could request hundreds of MB of JSON."""
+    """As JSON, the response to a few compressed kB could take hundreds of MB."""
     client = create_app(Settings(models=iris, max_rows=50)).test_client()
     for rows, accept, status in ((50, "application/json", 200), (51, "application/json", 413), (51, NPY, 200)):
-        answer = _post(client, write_npy(np.zeros((rows, 4))), accept)
-        assert answer.status_code == status
+        response = _post(client, write_npy(np.zeros((rows, 4))), accept)
+        assert response.status_code == status
         if status == 413:
-            assert answer.get_json()["error"] == f"51 rows; at most 50 are returned as JSON: send Accept: {NPY}"
+            assert response.get_json()["error"] == f"51 rows; at most 50 are returned as JSON: send Accept: {NPY}"
 
 
-def test_a_model_with_other_columns_rejects_arrays(models: Path, rng: np.random.Generator) -> None:
+def test_a_model_with_non_numeric_columns_rejects_arrays(models: Path, rng: np.random.Generator) -> None:
     model = Model(Features([Boolean("b")]), make_network(rng, (1, 2)), "classification", (0, 1))
     publish(models, "m", Artifact(model, Golden.measure(model, [[True]])), {}, {})
-    answer = _post(create_app(Settings(models=models)).test_client(), write_npy([[1.0]]))
-    assert answer.status_code == 415
-    assert "send JSON" in answer.get_json()["error"]
+    response = _post(create_app(Settings(models=models)).test_client(), write_npy([[1.0]]))
+    assert response.status_code == 415
+    assert "send JSON" in response.get_json()["error"]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 9])
-def test_the_top_labels(count: int, client: FlaskClient, iris: Path) -> None:
-    answer = client.post("/predict", json={"instances": ROWS.tolist(), "top": count}).get_json()
-    assert list(answer) == ["model", "version", "predictions", "top"]
+def test_top_returns_the_most_probable_labels(count: int, client: FlaskClient, iris: Path) -> None:
+    response = client.post("/predict", json={"instances": ROWS.tolist(), "top": count}).get_json()
+    assert list(response) == ["model", "version", "predictions", "top"]
     labels = read_version(iris, "iris", 1).artifact.model.labels
-    for best, row, prediction in zip(answer["top"], _expected(iris), answer["predictions"], strict=True):
+    for best, row, prediction in zip(response["top"], _expected(iris), response["predictions"], strict=True):
         order = np.argsort(-row, kind="stable")[:count]
         assert [entry["label"] for entry in best] == [labels[place] for place in order]
         np.testing.assert_allclose([entry["probability"] for entry in best], row[order], atol=1e-6)
@@ -121,9 +121,9 @@ def test_the_top_labels(count: int, client: FlaskClient, iris: Path) -> None:
 
 @pytest.mark.parametrize("top", [0, -1, 1.5, True, "2", None, [1]])
 def test_top_must_be_a_positive_integer(top: Any, client: FlaskClient) -> None:
-    answer = client.post("/predict", json={"instances": ROWS.tolist(), "top": top})
-    assert answer.status_code == 422
-    (problem,) = answer.get_json()["details"]
+    response = client.post("/predict", json={"instances": ROWS.tolist(), "top": top})
+    assert response.status_code == 422
+    (problem,) = response.get_json()["details"]
     assert (problem["pointer"], problem["expected"]) == ("/top", "a positive integer")
 
 
@@ -131,6 +131,6 @@ def test_top_must_be_a_positive_integer(top: Any, client: FlaskClient) -> None:
 def test_a_regression_rejects_top(top: Any, models: Path, rng: np.random.Generator) -> None:
     publish(models, "price", make_artifact(rng, (4, 1), labels=()), {}, {})
     client = create_app(Settings(models=models)).test_client()
-    answer = client.post("/predict", json={"instances": [[1] * 4], "top": top})
-    assert answer.status_code == 422
-    assert "a regression has no labels" in answer.get_json()["error"]
+    response = client.post("/predict", json={"instances": [[1] * 4], "top": top})
+    assert response.status_code == 422
+    assert "a regression has no labels" in response.get_json()["error"]

@@ -35,10 +35,10 @@ def test_json_tensors_return_json_tensors(
     content_type: str | None, data: Any, path: str, client: FlaskClient, iris: Path
 ) -> None:
     headers, body = listed(tensor(data), id="7")
-    answer = client.post(path, data=body, headers=headers, content_type=content_type)
-    outputs = read(answer)
-    assert (answer.headers["X-Model-Name"], answer.headers["X-Model-Version"]) == ("iris", "1")
-    body = answer.get_json()
+    response = client.post(path, data=body, headers=headers, content_type=content_type)
+    outputs = read(response)
+    assert (response.headers["X-Model-Name"], response.headers["X-Model-Version"]) == ("iris", "1")
+    body = response.get_json()
     assert (body["model_name"], body["model_version"], body["id"]) == ("iris", "1", "7")
     assert [output["datatype"] for output in body["outputs"]] == ["FP32", "BYTES"]
     assert list(outputs) == ["probabilities", "predictions"]
@@ -48,8 +48,8 @@ def test_json_tensors_return_json_tensors(
 
 def test_the_id_defaults_to_the_request_id(client: FlaskClient) -> None:
     for request, expected in ((listed(tensor(ROWS)), "r-1"), (listed(tensor(ROWS), id="<7>"), "<7>")):
-        answer = post(client, request, **{"X-Request-ID": "r-1"})
-        assert (answer.get_json()["id"], answer.headers["X-Request-ID"]) == (expected, "r-1")
+        response = post(client, request, **{"X-Request-ID": "r-1"})
+        assert (response.get_json()["id"], response.headers["X-Request-ID"]) == (expected, "r-1")
 
 
 DTYPES = {f"{'U' * (kind == 'u')}INT{8 * size}": f"<{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)}
@@ -73,8 +73,8 @@ def test_bfloat16_is_accepted(client: FlaskClient, iris: Path) -> None:
 
 @pytest.mark.parametrize("padding", range(4))
 def test_binary_tensors_may_be_unaligned(padding: int, client: FlaskClient, iris: Path) -> None:
-    answer = post(client, array(ROWS, id="x" * padding, parameters=ALL_BINARY))
-    np.testing.assert_array_equal(read(answer)["probabilities"], _expected(iris))
+    response = post(client, array(ROWS, id="x" * padding, parameters=ALL_BINARY))
+    np.testing.assert_array_equal(read(response)["probabilities"], _expected(iris))
 
 
 @pytest.mark.parametrize(
@@ -100,11 +100,11 @@ def test_binary_tensors_may_be_unaligned(padding: int, client: FlaskClient, iris
 def test_requested_outputs_are_returned_in_the_requested_format(
     more: Any, binary: set[str], client: FlaskClient, iris: Path
 ) -> None:
-    answer = post(client, listed(tensor(ROWS), **more))
+    response = post(client, listed(tensor(ROWS), **more))
     names = [output["name"] for output in more.get("outputs") or []] or ["probabilities", "predictions"]
-    outputs = read(answer)
+    outputs = read(response)
     assert list(outputs) == names
-    assert {output["name"] for output in head(answer)["outputs"] if "data" not in output} == binary
+    assert {output["name"] for output in head(response)["outputs"] if "data" not in output} == binary
     if "probabilities" in names:
         np.testing.assert_array_equal(outputs["probabilities"].astype(np.float32), _expected(iris))
 
@@ -122,7 +122,7 @@ def test_unknown_keys_and_parameters_are_ignored(client: FlaskClient) -> None:
     assert post(client, request).data == plain.data
 
 
-def test_the_last_of_duplicate_keys_counts(client: FlaskClient) -> None:
+def test_the_last_of_duplicate_keys_is_used(client: FlaskClient) -> None:
     once = post(client, listed(tensor(ROWS), id="1"))
     body = listed(tensor(ROWS), id="1")[1].replace(b'{"inputs"', b'{"inputs": 3, "inputs"')
     body = body.replace(b'"shape"', b'"shape": [9], "shape"')
@@ -141,17 +141,17 @@ def test_the_last_of_duplicate_keys_counts(client: FlaskClient) -> None:
     ],
 )
 @pytest.mark.parametrize("binary", [False, True])
-def test_labels_have_a_datatype(
+def test_labels_keep_their_type_or_become_strings(
     binary: bool, labels: tuple[Any, ...], datatype: str, models: Path, rng: np.random.Generator
 ) -> None:
     for place, label in enumerate(labels):
         client = _client(models, f"m{place}", make_constant(place, labels))
-        answer = post(
+        response = post(
             client, listed(tensor(ROWS), parameters={"binary_data_output": binary}), f"/v2/models/m{place}/infer"
         )
         text = {True: "true", 2.0: "2", "maybe": "maybe"}.get(label, str(label)) if datatype == "BYTES" else label
-        assert read(answer)["predictions"].tolist() == [text, text]
-        assert head(answer)["outputs"][1]["datatype"] == datatype
+        assert read(response)["predictions"].tolist() == [text, text]
+        assert head(response)["outputs"][1]["datatype"] == datatype
 
 
 @pytest.mark.parametrize("outputs", [1, 2])
@@ -181,10 +181,10 @@ def test_classifications_are_strings(binary: bool, count: int, client: FlaskClie
 
 
 def test_a_raw_binary_request_is_one_row(client: FlaskClient, iris: Path) -> None:
-    answer = post(client, ({LENGTH: "0"}, np.array(ROW, "<f4").tobytes()), **{"X-Request-ID": "r-1"})
-    np.testing.assert_array_equal(read(answer)["probabilities"], _expected(iris, [ROW]))
-    assert head(answer)["id"] == "r-1"
-    assert all("data" not in output for output in head(answer)["outputs"])
+    response = post(client, ({LENGTH: "0"}, np.array(ROW, "<f4").tobytes()), **{"X-Request-ID": "r-1"})
+    np.testing.assert_array_equal(read(response)["probabilities"], _expected(iris, [ROW]))
+    assert head(response)["id"] == "r-1"
+    assert all("data" not in output for output in head(response)["outputs"])
 
 
 def test_a_raw_binary_request_may_be_a_string(models: Path, rng: np.random.Generator) -> None:
@@ -200,5 +200,5 @@ def test_a_raw_binary_request_may_be_a_string(models: Path, rng: np.random.Gener
 def test_bodies_may_be_compressed(request_: Sent, client: FlaskClient, iris: Path) -> None:
     headers, body = request_
     for encoding, compress in (("gzip", gzip.compress), ("deflate", zlib.compress)):
-        answer = post(client, (headers, compress(body)), **{"Content-Encoding": encoding})
-        np.testing.assert_array_equal(read(answer)["probabilities"].astype(np.float32), _expected(iris))
+        response = post(client, (headers, compress(body)), **{"Content-Encoding": encoding})
+        np.testing.assert_array_equal(read(response)["probabilities"].astype(np.float32), _expected(iris))

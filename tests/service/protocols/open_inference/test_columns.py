@@ -77,10 +77,10 @@ def test_json_columns_are_equivalent_to_rows(width: tuple[int, ...], people: Fla
     tensors = _columns(rows, width)
     for order in (tensors, tensors[::-1]):
         np.testing.assert_array_equal(_codes(people, OpenInferenceCodec, listed(*order)), expected)
-    answer = post(people, listed(*tensors), INFER)
+    response = post(people, listed(*tensors), INFER)
     native = people.post("/models/people/predict", json={"instances": rows}).get_json()
-    assert answer.get_json()["outputs"][0]["data"] == [*chain(*native["probabilities"])]
-    assert answer.get_json()["outputs"][1]["data"] == native["predictions"]
+    assert response.get_json()["outputs"][0]["data"] == [*chain(*native["probabilities"])]
+    assert response.get_json()["outputs"][1]["data"] == native["predictions"]
 
 
 def test_binary_columns_are_equivalent_to_rows(people: FlaskClient, rng: np.random.Generator) -> None:
@@ -207,8 +207,8 @@ BAD_COLUMNS: list[tuple[Sent, int, str]] = [
 
 @pytest.mark.parametrize(("sent", "status", "message"), BAD_COLUMNS)
 def test_errors_name_the_bad_column(sent: Sent, status: int, message: str, people: FlaskClient) -> None:
-    answer = post(people, sent, INFER)
-    assert (answer.status_code, message in error(answer)) == (status, True), answer.text
+    response = post(people, sent, INFER)
+    assert (response.status_code, message in error(response)) == (status, True), response.text
     assert total(parse(people.get("/metrics").text), "npserve_rejected_inputs_total", model="people") == 1
     assert post(people, listed(*_columns([PERSON])), INFER).status_code == 200
 
@@ -221,7 +221,7 @@ def test_the_row_limit_of_json_applies_to_binary_strings(people: FlaskClient) ->
     assert "at most 50" in error(post(people, packed(raw, *columns), INFER))
 
 
-def test_each_mixed_column_is_an_input(people: FlaskClient) -> None:
+def test_the_metadata_has_one_input_per_column(people: FlaskClient) -> None:
     inputs = people.get("/v2/models/people").get_json()["inputs"]
     assert [one["name"] for one in inputs] == NAMES
     assert [one["datatype"] for one in inputs] == [DATATYPES[column.kind] for column in PEOPLE.columns]

@@ -1,4 +1,4 @@
-"""Errors of the Open Inference Protocol: each has the protocol's format, is counted, and leaves the server working."""
+"""Errors of the Open Inference Protocol have its format and are counted; the next request succeeds."""
 
 import json
 from collections.abc import Iterator
@@ -32,8 +32,8 @@ def test_bad_input_is_rejected_and_the_next_request_succeeds(
     sent: Sent, status: int, reason: str, message: str, client: FlaskClient
 ) -> None:
     before = parse(client.get("/metrics").text)
-    answer = post(client, sent)
-    assert (answer.status_code, message in (reported := error(answer))) == (status, True), answer.text
+    response = post(client, sent)
+    assert (response.status_code, message in (reported := error(response))) == (status, True), response.text
     assert len(reported) < 400
     assert "secret" not in reported
     after = parse(client.get("/metrics").text)
@@ -57,21 +57,24 @@ def test_bad_input_is_rejected_and_the_next_request_succeeds(
     ],
 )
 def test_unknown_models_versions_and_paths_are_404(path: str, message: str, client: FlaskClient) -> None:
-    answer = post(client, listed(tensor(ROWS)), path)
-    assert (answer.status_code, message in error(answer)) == (404, True), answer.text
+    response = post(client, listed(tensor(ROWS)), path)
+    assert (response.status_code, message in error(response)) == (404, True), response.text
 
 
 def test_other_methods_are_405(client: FlaskClient) -> None:
     for method in ("GET", "PUT", "DELETE"):
-        answer = client.open(INFER, method=method)
-        assert (answer.status_code, error(answer)) == (405, f"{method} is not allowed for {INFER}: use OPTIONS, POST")
+        response = client.open(INFER, method=method)
+        assert (response.status_code, error(response)) == (
+            405,
+            f"{method} is not allowed for {INFER}: use OPTIONS, POST",
+        )
 
 
 def test_a_model_without_a_loaded_version_is_503(iris: Path) -> None:
     (iris / "iris/1/model.npz").unlink()
-    answer = post(create_app(Settings(models=iris)).test_client(), listed(tensor(ROWS)))
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
-    assert "stable version of iris could not be loaded" in error(answer)
+    response = post(create_app(Settings(models=iris)).test_client(), listed(tensor(ROWS)))
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    assert "stable version of iris could not be loaded" in error(response)
 
 
 def test_outputs_of_many_rows_must_be_binary(client: FlaskClient) -> None:

@@ -1,4 +1,4 @@
-"""KServe's client uses the Open Inference Protocol with a running server."""
+"""KServe's client works with a running server over the Open Inference Protocol (V2)."""
 
 from functools import partial
 from pathlib import Path
@@ -35,9 +35,9 @@ def _expected(models: Path) -> np.ndarray:
 @pytest.mark.parametrize("binary_out", [True, False])
 def test_the_client_predicts(binary_out: bool, binary_in: bool, shared_server: Server) -> None:
     request = _request(binary_in, parameters={"binary_data_output": binary_out})
-    answer = _ask(lambda client: client.infer(shared_server.url, request, model_name="iris"))
-    assert (answer.model_name, answer.id) == ("iris", "7")
-    probabilities, predictions = answer.outputs
+    response = _ask(lambda client: client.infer(shared_server.url, request, model_name="iris"))
+    assert (response.model_name, response.id) == ("iris", "7")
+    probabilities, predictions = response.outputs
     np.testing.assert_allclose(probabilities.as_numpy(), _expected(shared_server.models), atol=1e-6)
     labels = read_version(shared_server.models, "iris", 1).artifact.model.best_labels(_expected(shared_server.models))
     found = predictions.as_numpy().tolist()
@@ -47,9 +47,9 @@ def test_the_client_predicts(binary_out: bool, binary_in: bool, shared_server: S
 def test_the_client_sends_half_precision_and_selects_outputs(shared_server: Server) -> None:
     wanted = [kserve(".protocol.infer_type").RequestedOutput("probabilities", {"binary_data": True})]
     request = _request(True, ROWS.astype(np.float16), "FP16", request_outputs=wanted)
-    answer = _ask(lambda client: client.infer(shared_server.url, request, model_name="iris"))
-    assert [output.name for output in answer.outputs] == ["probabilities"]
-    np.testing.assert_allclose(answer.outputs[0].as_numpy(), _expected(shared_server.models), atol=2e-3)
+    response = _ask(lambda client: client.infer(shared_server.url, request, model_name="iris"))
+    assert [output.name for output in response.outputs] == ["probabilities"]
+    np.testing.assert_allclose(response.outputs[0].as_numpy(), _expected(shared_server.models), atol=2e-3)
 
 
 def test_the_client_checks_liveness_and_readiness(shared_server: Server) -> None:

@@ -1,4 +1,4 @@
-"""NVIDIA's client uses the Open Inference Protocol with a running server; by default it sends and requests binary."""
+"""Triton's client works with a running server; by default it sends and requests binary tensors."""
 
 import asyncio
 from collections.abc import Iterator
@@ -110,7 +110,7 @@ def test_the_client_sends_numbers_of_other_datatypes(dtype: str, client: Any, st
     np.testing.assert_allclose(result.as_numpy("probabilities"), expected, atol=1e-6)
 
 
-def test_the_client_predicts_with_a_regression(client: Any, store: Path) -> None:
+def test_the_client_predicts_with_a_regression_model(client: Any, store: Path) -> None:
     result = client.infer("price", [_tensor(ROWS)])
     np.testing.assert_allclose(result.as_numpy("predictions"), _expected(store, "price"), rtol=1e-5)
     assert result.as_numpy("probabilities") is None
@@ -164,7 +164,7 @@ def test_concurrent_requests_receive_their_own_responses(server: Server, store: 
             np.testing.assert_allclose(found, model.predict(batch), atol=1e-5)
 
 
-def test_the_client_reads_health_metadata_and_index(client: Any) -> None:
+def test_the_client_reads_the_health_the_metadata_and_the_index(client: Any) -> None:
     assert client.is_server_live()
     assert client.is_server_ready()
     assert client.is_model_ready("iris")

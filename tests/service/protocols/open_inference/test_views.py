@@ -18,8 +18,8 @@ from tests.helpers.tensors import ROWS, error, listed, post, tensor
 
 @pytest.mark.parametrize("path", ["/v2", "/v2/"])
 def test_server_metadata(path: str, client: FlaskClient) -> None:
-    answer = client.get(path)
-    assert answer.get_json() == {
+    response = client.get(path)
+    assert response.get_json() == {
         "name": "npserve",
         "version": __version__,
         "extensions": ["binary_tensor_data", "classification", "model_repository"],
@@ -59,9 +59,9 @@ def test_a_regression_outputs_only_predictions(outputs: int, models: Path, rng: 
 
 @pytest.mark.parametrize("path", ["rose", "rose/ready", "iris/versions/2", "iris/versions/2/ready"])
 def test_unknown_models_are_404(path: str, client: FlaskClient) -> None:
-    answer = client.get(f"/v2/models/{path}")
-    assert answer.status_code == 404
-    assert error(answer).startswith("Request for unknown model: ")
+    response = client.get(f"/v2/models/{path}")
+    assert response.status_code == 404
+    assert error(response).startswith("Request for unknown model: ")
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"ready": false}', b'{"ready": true, "other": 1}'])
@@ -72,8 +72,8 @@ def test_the_index_lists_loaded_versions(body: bytes, client: FlaskClient) -> No
 
 @pytest.mark.parametrize("body", [b"x", b"[]", b'{"ready": 1}', b'{"ready": null}', b" " * 20_000 + b"{}"])
 def test_an_invalid_index_request_is_400(body: bytes, client: FlaskClient) -> None:
-    answer = client.post("/v2/repository/index", data=body)
-    assert (answer.status_code, len(error(answer)) < 200) == (400, True)
+    response = client.post("/v2/repository/index", data=body)
+    assert (response.status_code, len(error(response)) < 200) == (400, True)
 
 
 def test_versions_that_fail_to_load_are_reported(iris: Path, artifact: Artifact) -> None:
@@ -93,17 +93,17 @@ def test_versions_that_fail_to_load_are_reported(iris: Path, artifact: Artifact)
     assert client.post("/v2/repository/index", json={"ready": True}).get_json() == entries[:1]
     assert client.get("/v2/health/ready").status_code == 200
     for path in ("iris/versions/1", "iris/versions/1/ready", "rose", "rose/ready"):
-        answer = client.get(f"/v2/models/{path}")
-        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
-        assert answer.get_json()["error"]
-        assert answer.get_json().get("ready", False) is False
+        response = client.get(f"/v2/models/{path}")
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+        assert response.get_json()["error"]
+        assert response.get_json().get("ready", False) is False
 
 
 def test_a_server_without_models_is_not_ready(models: Path) -> None:
     client = create_app(Settings(models=models)).test_client()
-    answer = client.get("/v2/health/ready")
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
-    assert answer.get_json() == {
+    response = client.get("/v2/health/ready")
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    assert response.get_json() == {
         "ready": False,
         "live": True,
         "error": "not ready: the store has no published model",
@@ -115,7 +115,7 @@ def test_a_server_without_models_is_not_ready(models: Path) -> None:
 
 @pytest.mark.parametrize("action", ["load", "unload"])
 def test_load_and_unload_are_rejected(action: str, client: FlaskClient) -> None:
-    answer = client.post(f"/v2/repository/models/iris/{action}", json={})
-    assert answer.status_code == 400
-    assert "the store decides what is served; use npserve promote" in error(answer)
+    response = client.post(f"/v2/repository/models/iris/{action}", json={})
+    assert response.status_code == 400
+    assert "the store decides what is served; use npserve promote" in error(response)
     assert post(client, listed(tensor(ROWS))).status_code == 200

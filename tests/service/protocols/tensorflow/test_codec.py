@@ -52,11 +52,11 @@ def _post(client: FlaskClient, body: Any, path: str = PREDICT, **options: Any) -
     return client.post(path, data=raw, content_type=options.pop("content_type", JSON), **options)
 
 
-def _error(answer: TestResponse) -> str:
+def _error(response: TestResponse) -> str:
     """Assert the format of an error, and return its message."""
-    assert answer.content_type == JSON
-    assert answer.headers["X-Request-ID"]
-    body = answer.get_json()
+    assert response.content_type == JSON
+    assert response.headers["X-Request-ID"]
+    body = response.get_json()
     assert list(body) == ["error"]
     return str(body["error"])
 
@@ -69,11 +69,11 @@ def _expected(models: Path) -> np.ndarray:
     "path", [PREDICT, "/v1/models/iris/versions/1:predict", "/v1/models/iris/labels/stable:predict"]
 )
 def test_rows_return_predictions(path: str, client: FlaskClient, iris: Path) -> None:
-    answer = _post(client, {"instances": ROWS}, path)
-    assert answer.status_code == 200
-    assert (answer.headers["X-Model-Name"], answer.headers["X-Model-Version"]) == ("iris", "1")
-    assert list(answer.get_json()) == ["predictions"]
-    np.testing.assert_array_equal(np.array(answer.get_json()["predictions"], np.float32), _expected(iris))
+    response = _post(client, {"instances": ROWS}, path)
+    assert response.status_code == 200
+    assert (response.headers["X-Model-Name"], response.headers["X-Model-Version"]) == ("iris", "1")
+    assert list(response.get_json()) == ["predictions"]
+    np.testing.assert_array_equal(np.array(response.get_json()["predictions"], np.float32), _expected(iris))
 
 
 @pytest.mark.parametrize(
@@ -89,10 +89,10 @@ def test_rows_return_predictions(path: str, client: FlaskClient, iris: Path) -> 
         ({"signature_name": "", "instances": ROWS, "context": {"a": [1]}}, "predictions"),
     ],
 )
-def test_every_input_format_returns_the_same(body: Any, key: str, client: FlaskClient, iris: Path) -> None:
-    answer = _post(client, body).get_json()
-    assert list(answer) == [key]
-    np.testing.assert_array_equal(np.array(answer[key], np.float32), _expected(iris))
+def test_every_input_format_returns_the_same_outputs(body: Any, key: str, client: FlaskClient, iris: Path) -> None:
+    response = _post(client, body).get_json()
+    assert list(response) == [key]
+    np.testing.assert_array_equal(np.array(response[key], np.float32), _expected(iris))
 
 
 @pytest.mark.parametrize(
@@ -124,16 +124,16 @@ def test_columns_that_may_be_missing_may_be_absent(people: FlaskClient) -> None:
 def test_a_regression_returns_lists_of_values_like_keras(outputs: int, models: Path, rng: np.random.Generator) -> None:
     artifact = make_artifact(rng, (4, 8, outputs), labels=())
     publish(models, "price", artifact, {}, {})
-    answer = _post(create_app(Settings(models=models)).test_client(), {"inputs": ROWS}, "/v1/models/price:predict")
+    response = _post(create_app(Settings(models=models)).test_client(), {"inputs": ROWS}, "/v1/models/price:predict")
     expected = artifact.model.predict(np.array(ROWS, np.float32))
     assert expected.shape == (2, outputs)
-    np.testing.assert_allclose(answer.get_json()["outputs"], expected, rtol=1e-6)
+    np.testing.assert_allclose(response.get_json()["outputs"], expected, rtol=1e-6)
 
 
-def test_outputs_are_always_encoded_as_floats(models: Path) -> None:
+def test_integral_outputs_are_encoded_as_floats(models: Path) -> None:
     publish(models, "sure", make_constant(0, labels=("a",)), {}, {})
-    answer = _post(create_app(Settings(models=models)).test_client(), {"inputs": ROWS}, "/v1/models/sure:predict")
-    assert answer.data == b'{"outputs":[[1.0],[1.0]]}'
+    response = _post(create_app(Settings(models=models)).test_client(), {"inputs": ROWS}, "/v1/models/sure:predict")
+    assert response.data == b'{"outputs":[[1.0],[1.0]]}'
 
 
 def test_a_feature_may_be_named_input(models: Path, rng: np.random.Generator) -> None:
@@ -141,13 +141,15 @@ def test_a_feature_may_be_named_input(models: Path, rng: np.random.Generator) ->
     publish(models, "m", Artifact(model, Golden.measure(model, [[1]])), {}, {})
     client, path = create_app(Settings(models=models)).test_client(), "/v1/models/m:predict"
     bodies = [{"input": [1, 2]}, {"input": [[1], [2]]}, [[1], [2]]]
-    answers = [_post(client, {"inputs": body}, path).get_json() for body in bodies]
-    answers += [{"outputs": _post(client, {"instances": [{"input": 1}, {"input": 2}]}, path).get_json()["predictions"]}]
-    assert np.shape(answers[0]["outputs"]) == (2, 2)
-    assert answers.count(answers[0]) == 4
+    responses = [_post(client, {"inputs": body}, path).get_json() for body in bodies]
+    responses += [
+        {"outputs": _post(client, {"instances": [{"input": 1}, {"input": 2}]}, path).get_json()["predictions"]}
+    ]
+    assert np.shape(responses[0]["outputs"]) == (2, 2)
+    assert responses.count(responses[0]) == 4
 
 
-def test_the_last_of_duplicate_keys_counts(client: FlaskClient) -> None:
+def test_the_last_of_duplicate_keys_is_used(client: FlaskClient) -> None:
     once = _post(client, {"instances": [ROW]}).data
     assert _post(client, b'{"instances": [[1]], "instances": [[5.1, 3.5, 1.4, 0.2]]}').data == once
     named = (
@@ -168,17 +170,17 @@ def test_the_last_of_duplicate_keys_counts(client: FlaskClient) -> None:
         ("application/x-npy", 415),
     ],
 )
-def test_content_types(content_type: str, status: int, client: FlaskClient) -> None:
-    answer = _post(client, {"instances": ROWS}, content_type=content_type)
-    assert answer.status_code == status
+def test_unsupported_content_types_are_415(content_type: str, status: int, client: FlaskClient) -> None:
+    response = _post(client, {"instances": ROWS}, content_type=content_type)
+    assert response.status_code == status
     if status == 415:
-        assert "send the header Content-Type: application/json" in _error(answer)
+        assert "send the header Content-Type: application/json" in _error(response)
 
 
 def test_bodies_may_be_compressed(client: FlaskClient, iris: Path) -> None:
     packed = gzip.compress(json.dumps({"inputs": ROWS}).encode())
-    answer = _post(client, packed, headers={"Content-Encoding": "gzip"})
-    np.testing.assert_array_equal(np.array(answer.get_json()["outputs"], np.float32), _expected(iris))
+    response = _post(client, packed, headers={"Content-Encoding": "gzip"})
+    np.testing.assert_array_equal(np.array(response.get_json()["outputs"], np.float32), _expected(iris))
     bomb = _post(client, gzip.compress(b" " * 10_000_000), headers={"Content-Encoding": "gzip"})
     assert (bomb.status_code, _error(bomb)) == (
         413,
@@ -188,9 +190,9 @@ def test_bodies_may_be_compressed(client: FlaskClient, iris: Path) -> None:
 
 
 @pytest.mark.parametrize(("body", "status", "message"), BAD_TENSORFLOW)
-def test_bad_bodies(body: bytes, status: int, message: str, client: FlaskClient) -> None:
-    answer = _post(client, body)
-    assert (answer.status_code, message in _error(answer)) == (status, True), answer.text
+def test_bad_bodies_are_rejected(body: bytes, status: int, message: str, client: FlaskClient) -> None:
+    response = _post(client, body)
+    assert (response.status_code, message in _error(response)) == (status, True), response.text
     series = parse(client.get("/metrics").text)
     assert total(series, "npserve_rejected_inputs_total", model="iris") == 1
     assert total(series, "npserve_request_seconds_count", protocol="tensorflow", outcome="invalid") == 1
@@ -212,9 +214,9 @@ def test_bad_bodies(body: bytes, status: int, message: str, client: FlaskClient)
         ({name: [] for name in COLUMNS}, "/inputs: expected a list of at least one row, got an empty list"),
     ],
 )
-def test_bad_columns(columns: Any, message: str, client: FlaskClient) -> None:
-    answer = _post(client, {"inputs": {**COLUMNS, **columns}})
-    assert (answer.status_code, message in _error(answer)) == (400, True), answer.text
+def test_bad_columns_are_rejected(columns: Any, message: str, client: FlaskClient) -> None:
+    response = _post(client, {"inputs": {**COLUMNS, **columns}})
+    assert (response.status_code, message in _error(response)) == (400, True), response.text
     assert _post(client, {"inputs": COLUMNS}).status_code == 200
 
 
@@ -230,14 +232,14 @@ def test_bad_columns(columns: Any, message: str, client: FlaskClient) -> None:
         ({"inputs": {"age": [1], "member": [1]}}, "/inputs/member/0: expected true or false, got a number"),
     ],
 )
-def test_bad_mixed_columns(body: Any, message: str, people: FlaskClient) -> None:
-    answer = _post(people, body, "/v1/models/people:predict")
-    assert (answer.status_code, message in _error(answer)) == (400, True), answer.text
+def test_bad_mixed_columns_are_rejected(body: Any, message: str, people: FlaskClient) -> None:
+    response = _post(people, body, "/v1/models/people:predict")
+    assert (response.status_code, message in _error(response)) == (400, True), response.text
 
 
 @pytest.mark.parametrize("body", [{"inputs": {"n0": [1] * 50_000}}, {"instances": [{}] * 50_000}])
-def test_too_many_rows_are_rejected_before_they_are_created(body: Any) -> None:
-    """A million of these rows compress to four kilobytes."""
+def test_too_many_rows_are_rejected_before_they_are_converted(body: Any) -> None:
+    """A million of these rows compress to four kilobytes, but take far more memory when converted."""
     schema = predict_schema(Features([Number(f"n{i}", missing=True) for i in range(30)]), 100)
     tracemalloc.start()
     with pytest.raises(TooLarge, match="50000 rows; at most 100 are accepted"):
@@ -255,8 +257,8 @@ def test_a_single_boolean_among_thousands_of_numbers_is_located(
     client = create_app(Settings(models=models)).test_client()
     rows: list[list[Any]] = [[0.5] * 64 for _ in range(100)]
     rows[61][7] = True
-    answer = _post(client, {key: rows}, "/v1/models/wide:predict")
-    assert (answer.status_code, _error(answer)) == (400, f"/{key}/61/7: expected a number, got a boolean")
+    response = _post(client, {key: rows}, "/v1/models/wide:predict")
+    assert (response.status_code, _error(response)) == (400, f"/{key}/61/7: expected a number, got a boolean")
 
 
 @pytest.mark.parametrize(
@@ -275,9 +277,11 @@ def test_a_single_boolean_among_thousands_of_numbers_is_located(
         ("/v1/models", 405, "Malformed request: POST /v1/models"),
     ],
 )
-def test_unknown_models_versions_labels_and_paths(path: str, status: int, message: str, client: FlaskClient) -> None:
-    answer = _post(client, {"instances": ROWS}, path)
-    assert (answer.status_code, _error(answer)) == (status, message)
+def test_unknown_models_versions_labels_and_paths_are_rejected(
+    path: str, status: int, message: str, client: FlaskClient
+) -> None:
+    response = _post(client, {"instances": ROWS}, path)
+    assert (response.status_code, _error(response)) == (status, message)
 
 
 @pytest.mark.parametrize(
@@ -295,15 +299,15 @@ def test_unknown_models_versions_labels_and_paths(path: str, status: int, messag
     ],
 )
 def test_errors_of_read_only_routes(path: str, status: int, message: str, client: FlaskClient) -> None:
-    answer = client.get(path)
-    assert (answer.status_code, _error(answer)) == (status, message)
-    assert ("Allow" in answer.headers) == (status == 405)
+    response = client.get(path)
+    assert (response.status_code, _error(response)) == (status, message)
+    assert ("Allow" in response.headers) == (status == 405)
 
 
 AVAILABLE = {"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
 
 
-def test_the_status_of_versions(app: Flask, client: FlaskClient, iris: Path) -> None:
+def test_the_status_lists_the_versions_newest_first(app: Flask, client: FlaskClient, iris: Path) -> None:
     assert client.get("/v1/models").get_json() == {"models": ["iris"]}
     assert client.get("/v1/models/iris").get_json() == {
         "name": "iris",
@@ -331,18 +335,18 @@ def test_a_model_without_a_loaded_version_is_not_ready(models: Path, artifact: A
     client = create_app(Settings(models=models)).test_client()
     described = client.get("/v1/models/iris")
     assert (described.status_code, described.get_json()["ready"]) == (200, False)
-    for answer in (_post(client, {"instances": ROWS}), client.get("/v1/models/iris/metadata")):
-        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
-        assert "stable version of iris could not be loaded" in _error(answer)
+    for response in (_post(client, {"instances": ROWS}), client.get("/v1/models/iris/metadata")):
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+        assert "stable version of iris could not be loaded" in _error(response)
 
 
 def test_a_broken_store_is_503(models: Path) -> None:
     models.rmdir()
     client = create_app(Settings(models=models)).test_client()
     for path in ("/v1/models/iris", "/v1/models/iris/versions/1", "/v1/models/iris/metadata"):
-        answer = client.get(path)
-        assert answer.status_code == 503
-        assert "can't be read" in _error(answer)
+        response = client.get(path)
+        assert response.status_code == 503
+        assert "can't be read" in _error(response)
     assert client.get("/v1/models").get_json() == {"models": []}
 
 
@@ -352,7 +356,7 @@ def _tensor(dtype: str, width: int, name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", ["", "/versions/1", "/labels/stable"])
-def test_the_metadata_of_numbers(path: str, client: FlaskClient) -> None:
+def test_the_metadata_of_a_model_of_numbers(path: str, client: FlaskClient) -> None:
     assert client.get(f"/v1/models/iris{path}/metadata").get_json() == {
         "model_spec": {"name": "iris", "signature_name": "", "version": "1"},
         "metadata": {
@@ -370,7 +374,7 @@ def test_the_metadata_of_numbers(path: str, client: FlaskClient) -> None:
     }
 
 
-def test_the_metadata_of_mixed_columns(people: FlaskClient) -> None:
+def test_the_metadata_of_a_model_of_mixed_columns(people: FlaskClient) -> None:
     described = people.get("/v1/models/people/metadata").get_json()
     signature = described["metadata"]["signature_def"]["signature_def"]["serving_default"]
     dtypes = zip(NAMES, ("DT_FLOAT", "DT_STRING", "DT_BOOL", "DT_STRING"), strict=True)
@@ -382,11 +386,11 @@ def test_an_internal_error_is_not_disclosed(client: FlaskClient, monkeypatch: py
         raise RuntimeError("an internal secret")
 
     monkeypatch.setattr("service.protocols.tensorflow.codec.parse_rows", broken)
-    answer = _post(client, {"instances": ROWS})
-    assert (answer.status_code, _error(answer)) == (500, "internal error")
+    response = _post(client, {"instances": ROWS})
+    assert (response.status_code, _error(response)) == (500, "internal error")
 
 
-def test_a_session_with_a_running_server(shared_server: Server) -> None:
+def test_a_client_session_with_a_running_server(shared_server: Server) -> None:
     """A TensorFlow Serving client reads the status and the metadata, predicts, and receives an error."""
     with requests.Session() as session:
         url = f"{shared_server.url}/v1/models/iris"
@@ -400,9 +404,9 @@ def test_a_session_with_a_running_server(shared_server: Server) -> None:
             ({"instances": [{name: row} for row in ROWS]}, "predictions"),
             ({"signature_name": "serving_default", "inputs": {name: ROWS}}, "outputs"),
         ):
-            answer = session.post(f"{url}:predict", data=json.dumps(body))
-            assert answer.status_code == 200
-            np.testing.assert_allclose(answer.json()[key], _expected(shared_server.models), atol=1e-6)
+            response = session.post(f"{url}:predict", data=json.dumps(body))
+            assert response.status_code == 200
+            np.testing.assert_allclose(response.json()[key], _expected(shared_server.models), atol=1e-6)
         rejected = session.post(f"{url}/versions/7:predict", json={"instances": ROWS})
         assert (rejected.status_code, rejected.json()) == (
             404,

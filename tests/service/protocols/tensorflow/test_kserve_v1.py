@@ -1,4 +1,4 @@
-"""KServe's client uses the V1 protocol with a running server."""
+"""KServe's client works with a running server over the V1 protocol."""
 
 from functools import partial
 from pathlib import Path
@@ -19,9 +19,9 @@ _ask = partial(ask, "v1")
 
 
 def test_the_client_predicts(shared_server: Server) -> None:
-    answer = _ask(lambda client: client.infer(shared_server.url, {"instances": [ROW]}, model_name="iris"))
+    response = _ask(lambda client: client.infer(shared_server.url, {"instances": [ROW]}, model_name="iris"))
     expected = read_version(shared_server.models, "iris", 1).artifact.model.predict(np.array([ROW], np.float32))
-    np.testing.assert_allclose(answer["predictions"], expected, atol=1e-6)
+    np.testing.assert_allclose(response["predictions"], expected, atol=1e-6)
 
 
 def test_the_client_checks_liveness_and_readiness(shared_server: Server) -> None:
