@@ -23,7 +23,7 @@ from tests.helpers.wire import JSON
 
 # The memory for one body, in multiples of its size: the body, its decompressed copy, the copy by NumPy's reader, the
 # float32 of each byte (4), the check for finite values, and the forward pass. The memory limit in k8s/ is based on it.
-TIMES_A_BODY = 9
+BODY_MEMORY_FACTOR = 9
 
 BODY = json.dumps({"instances": [ROW]})
 
@@ -110,10 +110,10 @@ class Server:
             time.sleep(2 * COUNT_SECONDS)
         response = requests.get(f"{self.url}/metrics", timeout=5)
         assert response.status_code == 200, response.text
-        return parse(response.text)
+        return parse_metrics(response.text)
 
 
-def parse(exposition: str) -> Series:
+def parse_metrics(exposition: str) -> Series:
     """Return every series: (name, labels) -> value. This is 20 times faster than the parser of prometheus_client."""
     lines = (line.rpartition(" ") for line in exposition.splitlines() if line and line[0] != "#")
     return {_series(series): float(value) for series, _, value in lines}

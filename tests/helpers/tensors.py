@@ -16,7 +16,7 @@ LENGTH = "Inference-Header-Content-Length"
 ROWS = [ROW, [6.0, 2.0, 5.0, 1.5]]
 ALL_BINARY = {"binary_data_output": True}
 
-Sent = tuple[dict[str, str], bytes]
+RawRequest = tuple[dict[str, str], bytes]
 
 
 def tensor(data: Any = None, shape: Any = (2, 4), name: Any = "input", datatype: Any = "FP32", **more: Any) -> Any:
@@ -26,32 +26,34 @@ def tensor(data: Any = None, shape: Any = (2, 4), name: Any = "input", datatype:
     return {"name": name, "shape": shape, "datatype": datatype, **given, **parameters, **more}
 
 
-def listed(*inputs: Any, **more: Any) -> Sent:
+def in_json(*inputs: Any, **more: Any) -> RawRequest:
     """Return a request in JSON only."""
     return {}, json.dumps({"inputs": inputs, **more}).encode()
 
 
-def packed(raw: bytes, *inputs: Any, length: Any = None, **more: Any) -> Sent:
+def in_binary(raw: bytes, *inputs: Any, length: Any = None, **more: Any) -> RawRequest:
     """Return a request with binary data after its JSON."""
     head = json.dumps({"inputs": inputs, **more}).encode()
     return {LENGTH: str(len(head) if length is None else length)}, head + raw
 
 
-def array(values: Any, datatype: str = "FP32", dtype: str = "<f4", name: str = "input", **more: Any) -> Sent:
+def array_request(
+    values: Any, datatype: str = "FP32", dtype: str = "<f4", name: str = "input", **more: Any
+) -> RawRequest:
     """Return a request with one binary tensor."""
     raw = np.asarray(values, dtype)
-    return packed(raw.tobytes(), tensor(shape=raw.shape, size=raw.nbytes, name=name, datatype=datatype), **more)
+    return in_binary(raw.tobytes(), tensor(shape=raw.shape, size=raw.nbytes, name=name, datatype=datatype), **more)
 
 
-def elements(*texts: str) -> bytes:
+def pack_strings(*texts: str) -> bytes:
     return b"".join(struct.pack("<I", len(raw)) + raw for raw in (text.encode() for text in texts))
 
 
-def post(client: FlaskClient, sent: Sent, path: str = INFER, **headers: str) -> TestResponse:
+def post(client: FlaskClient, sent: RawRequest, path: str = INFER, **headers: str) -> TestResponse:
     return client.post(path, data=sent[1], headers={**sent[0], **headers})
 
 
-def head(response: TestResponse) -> dict[str, Any]:
+def response_json(response: TestResponse) -> dict[str, Any]:
     """Return the JSON of a response."""
     assert response.status_code == 200, response.text
     body: dict[str, Any] = json.loads(response.data[: int(response.headers.get(LENGTH, len(response.data)))])
@@ -59,9 +61,9 @@ def head(response: TestResponse) -> dict[str, Any]:
     return body
 
 
-def read(response: TestResponse) -> dict[str, Any]:
+def read_outputs(response: TestResponse) -> dict[str, Any]:
     """Return the outputs of a response by name, from the JSON or the binary data after it; all data must be used."""
-    body, raw = head(response), response.data[int(response.headers.get(LENGTH, len(response.data))) :]
+    body, raw = response_json(response), response.data[int(response.headers.get(LENGTH, len(response.data))) :]
     found = {}
     for output in body["outputs"]:
         values = output.get("data")
@@ -85,7 +87,7 @@ def _unpack(raw: bytes, datatype: str) -> Any:
     return texts
 
 
-def error(response: TestResponse) -> str:
+def error_message(response: TestResponse) -> str:
     """Assert the format of an error response, and return the message."""
     assert response.content_type == JSON
     assert response.headers["X-Request-ID"]

@@ -9,7 +9,7 @@ JSON = "application/json"
 
 
 @dataclass(frozen=True)
-class Received:
+class WireResponse:
     """A response: status, header fields by their lowercase names, body."""
 
     status: int
@@ -35,7 +35,7 @@ class Wire:
         self._socket.sendall(data)
         return self
 
-    def shut(self) -> None:
+    def shutdown_write(self) -> None:
         """Close the sending direction; responses can still be read."""
         self._socket.shutdown(socket.SHUT_WR)
 
@@ -45,7 +45,7 @@ class Wire:
         self._file.close()
         self._socket.close()
 
-    def answer(self, method: str = "POST") -> Received | None:
+    def read_response(self, method: str = "POST") -> WireResponse | None:
         """Read a response; return None if the server has closed the connection."""
         try:
             line = self._file.readline()
@@ -56,16 +56,16 @@ class Wire:
         status = int(line.split()[1])
         if status == 100:
             self._file.readline()
-            return self.answer(method)
+            return self.read_response(method)
         headers = {}
         while (field := self._file.readline().strip()) != b"":
             name, _, value = field.decode("latin1").partition(":")
             headers[name.lower()] = value.strip()
         if method == "HEAD":
-            return Received(status, headers, b"")
+            return WireResponse(status, headers, b"")
         if headers.get("transfer-encoding") == "chunked":
-            return Received(status, headers, b"".join(iter(self._chunk, b"")))
-        return Received(status, headers, self._file.read(int(headers.get("content-length", 0))))
+            return WireResponse(status, headers, b"".join(iter(self._chunk, b"")))
+        return WireResponse(status, headers, self._file.read(int(headers.get("content-length", 0))))
 
     def _chunk(self) -> bytes:
         data = self._file.read(int(self._file.readline(), 16))
@@ -73,7 +73,7 @@ class Wire:
         return data
 
 
-def message(method: str, path: str, body: bytes | None = None, **fields: str) -> bytes:
+def http_request(method: str, path: str, body: bytes | None = None, **fields: str) -> bytes:
     """Return a request; the keyword `content_type` is the field Content-Type."""
     given = {name.replace("_", "-"): value for name, value in fields.items()}
     length = {} if body is None else {"Content-Length": str(len(body))}
@@ -81,8 +81,8 @@ def message(method: str, path: str, body: bytes | None = None, **fields: str) ->
     return "\r\n".join([*lines, "", ""]).encode() + (body or b"")
 
 
-def chunked(method: str, path: str, body: bytes, size: int = 7, **fields: str) -> bytes:
+def chunked_request(method: str, path: str, body: bytes, size: int = 7, **fields: str) -> bytes:
     """Return a request with a chunked body."""
-    head = message(method, path, None, Transfer_Encoding="chunked", **fields)
+    head = http_request(method, path, None, Transfer_Encoding="chunked", **fields)
     parts = [body[start : start + size] for start in range(0, len(body), size)]
     return head + b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"

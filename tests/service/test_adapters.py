@@ -14,8 +14,8 @@ from tests.helpers.bad_requests import BAD_NATIVE, BAD_TENSORFLOW, BAD_TENSORS
 from tests.helpers.models import ROW, make_artifact
 from tests.helpers.npy import NPY, write_npy
 from tests.helpers.server import Series, Server
-from tests.helpers.tensors import ALL_BINARY, INFER, ROWS, Sent, array, listed, tensor
-from tests.helpers.wire import JSON, Received, Wire, chunked, message
+from tests.helpers.tensors import ALL_BINARY, INFER, ROWS, RawRequest, array_request, in_json, tensor
+from tests.helpers.wire import JSON, Wire, WireResponse, chunked_request, http_request
 
 BODY = json.dumps({"instances": [ROW, [6.0, 2.0, 5.0, 1.5]]}).encode()
 # Headers that may differ between the adapters.
@@ -42,12 +42,14 @@ MISSING = (
 
 def _tensors() -> dict[str, bytes]:
     """Requests of the Open Inference Protocol. X-Request-ID is set because its responses repeat the ID in the body."""
-    sent: dict[str, Sent] = {f"bad tensors {number}": bad for number, (bad, *_) in enumerate(BAD_TENSORS)}
-    sent |= {"tensors": listed(tensor(ROWS)), "bytes": array(ROWS, parameters=ALL_BINARY)}
-    posts = {name: message("POST", INFER, body, **headers, X_Request_ID="1") for name, (headers, body) in sent.items()}
+    sent: dict[str, RawRequest] = {f"bad tensors {number}": bad for number, (bad, *_) in enumerate(BAD_TENSORS)}
+    sent |= {"tensors": in_json(tensor(ROWS)), "bytes": array_request(ROWS, parameters=ALL_BINARY)}
+    posts = {
+        name: http_request("POST", INFER, body, **headers, X_Request_ID="1") for name, (headers, body) in sent.items()
+    }
     headers, body = sent["bytes"]
-    posts["chunked bytes"] = chunked("POST", INFER, body, 7, **headers, X_Request_ID="1")
-    posts["compressed bytes"] = message(
+    posts["chunked bytes"] = chunked_request("POST", INFER, body, 7, **headers, X_Request_ID="1")
+    posts["compressed bytes"] = http_request(
         "POST", INFER, gzip.compress(body), **headers, Content_Encoding="gzip", X_Request_ID="1"
     )
     for path in (
@@ -60,55 +62,57 @@ def _tensors() -> dict[str, bytes]:
         "/models/rose",
         "/models/iris/ready",
     ):
-        posts[f"/v2{path}"] = message("GET", f"/v2{path}")
+        posts[f"/v2{path}"] = http_request("GET", f"/v2{path}")
     for path in ("index", "models/iris/load"):
-        posts[path] = message("POST", f"/v2/repository/{path}", b"")
+        posts[path] = http_request("POST", f"/v2/repository/{path}", b"")
     return posts
 
 
 def _corpus() -> dict[str, bytes]:
     """Requests, named by their special property."""
     posts = {
-        f"bad body {number} to {path}": message("POST", path, body, Content_Type=JSON)
+        f"bad body {number} to {path}": http_request("POST", path, body, Content_Type=JSON)
         for path, bad in (("/predict", BAD_NATIVE), (PREDICT, BAD_TENSORFLOW))
         for number, (body, *_) in enumerate(bad)
     }
-    posts |= {path: message("POST", path, BODY, Content_Type=JSON) for path in (*PATHS, *MISSING)}
+    posts |= {path: http_request("POST", path, BODY, Content_Type=JSON) for path in (*PATHS, *MISSING)}
     for method in ("GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"):
         for path in ("/predict", "/models/iris/predict", PREDICT, "/livez", "/models/iris", "/nowhere", "/v1/nowhere"):
-            posts[f"{method} {path}"] = message(method, path, BODY if method == "PUT" else None)
+            posts[f"{method} {path}"] = http_request(method, path, BODY if method == "PUT" else None)
     return posts | {
-        "query": message("POST", "/predict?a=1&b=%20", BODY, Content_Type=JSON),
-        "absolute": message("POST", "http://x/predict", BODY, Content_Type=JSON),
-        "no content type": message("POST", "/predict", BODY),
-        "form": message("POST", "/predict", BODY, Content_Type="application/x-www-form-urlencoded"),
-        "text": message("POST", "/predict", BODY, Content_Type="text/plain"),
-        "chunked": chunked("POST", "/predict", BODY, Content_Type=JSON),
-        "chunked and too large": chunked("POST", "/predict", b" " * 30_000, 4096, Content_Type=JSON),
-        "chunked to an unknown path": chunked("POST", "/nowhere", BODY, Content_Type=JSON),
-        "no body": message("POST", "/predict", Content_Type=JSON),
-        "gzip": message("POST", "/predict", gzip.compress(BODY), Content_Type=JSON, Content_Encoding="gzip"),
-        "invalid gzip": message("POST", "/predict", BODY, Content_Type=JSON, Content_Encoding="gzip"),
-        "brotli": message("POST", "/predict", BODY, Content_Type=JSON, Content_Encoding="br"),
-        "bomb": message("POST", "/predict", gzip.compress(b" " * 10**6), Content_Type=JSON, Content_Encoding="gzip"),
-        "array": message("POST", "/predict", write_npy([ROW]), Content_Type=NPY),
-        "array with a JSON response": message("POST", "/predict", write_npy([ROW]), Content_Type=NPY, Accept=JSON),
-        "truncated array": message("POST", "/predict", write_npy([ROW])[:-4], Content_Type=NPY),
-        "top": message("POST", "/predict", BODY[:-1] + b', "top": 2}', Content_Type=JSON),
-        "invalid id": message("POST", "/predict", BODY, Content_Type=JSON, X_Request_ID="<script>"),
-        "expect": message("POST", "/predict", BODY, Content_Type=JSON, Expect="100-continue"),
-        "index": message("GET", "/", Accept=JSON),
-        "index for browsers": message("GET", "/", Accept="text/html"),
-        "models": message("GET", "/models"),
-        "ready": message("GET", "/readyz"),
-        "status": message("GET", "/v1/models/iris"),
-        "metadata": message("GET", "/v1/models/iris/metadata"),
-        "metadata of an unknown model": message("GET", "/v1/models/rose/metadata"),
-        "openapi": message("GET", "/openapi.json"),
-        "docs": message("GET", "/docs"),
-        "ping": message("GET", "/ping"),
-        "form to TensorFlow": message("POST", PREDICT, BODY, Content_Type="application/x-www-form-urlencoded"),
-        "unknown version": message("GET", "/models/iris/versions/9"),
+        "query": http_request("POST", "/predict?a=1&b=%20", BODY, Content_Type=JSON),
+        "absolute": http_request("POST", "http://x/predict", BODY, Content_Type=JSON),
+        "no content type": http_request("POST", "/predict", BODY),
+        "form": http_request("POST", "/predict", BODY, Content_Type="application/x-www-form-urlencoded"),
+        "text": http_request("POST", "/predict", BODY, Content_Type="text/plain"),
+        "chunked": chunked_request("POST", "/predict", BODY, Content_Type=JSON),
+        "chunked and too large": chunked_request("POST", "/predict", b" " * 30_000, 4096, Content_Type=JSON),
+        "chunked to an unknown path": chunked_request("POST", "/nowhere", BODY, Content_Type=JSON),
+        "no body": http_request("POST", "/predict", Content_Type=JSON),
+        "gzip": http_request("POST", "/predict", gzip.compress(BODY), Content_Type=JSON, Content_Encoding="gzip"),
+        "invalid gzip": http_request("POST", "/predict", BODY, Content_Type=JSON, Content_Encoding="gzip"),
+        "brotli": http_request("POST", "/predict", BODY, Content_Type=JSON, Content_Encoding="br"),
+        "bomb": http_request(
+            "POST", "/predict", gzip.compress(b" " * 10**6), Content_Type=JSON, Content_Encoding="gzip"
+        ),
+        "array": http_request("POST", "/predict", write_npy([ROW]), Content_Type=NPY),
+        "array with a JSON response": http_request("POST", "/predict", write_npy([ROW]), Content_Type=NPY, Accept=JSON),
+        "truncated array": http_request("POST", "/predict", write_npy([ROW])[:-4], Content_Type=NPY),
+        "top": http_request("POST", "/predict", BODY[:-1] + b', "top": 2}', Content_Type=JSON),
+        "invalid id": http_request("POST", "/predict", BODY, Content_Type=JSON, X_Request_ID="<script>"),
+        "expect": http_request("POST", "/predict", BODY, Content_Type=JSON, Expect="100-continue"),
+        "index": http_request("GET", "/", Accept=JSON),
+        "index for browsers": http_request("GET", "/", Accept="text/html"),
+        "models": http_request("GET", "/models"),
+        "ready": http_request("GET", "/readyz"),
+        "status": http_request("GET", "/v1/models/iris"),
+        "metadata": http_request("GET", "/v1/models/iris/metadata"),
+        "metadata of an unknown model": http_request("GET", "/v1/models/rose/metadata"),
+        "openapi": http_request("GET", "/openapi.json"),
+        "docs": http_request("GET", "/docs"),
+        "ping": http_request("GET", "/ping"),
+        "form to TensorFlow": http_request("POST", PREDICT, BODY, Content_Type="application/x-www-form-urlencoded"),
+        "unknown version": http_request("GET", "/models/iris/versions/9"),
     }
 
 
@@ -140,10 +144,10 @@ def _counts(before: Series, after: Series) -> dict[str, float]:
     return changes
 
 
-def _ask(server: Server, request: bytes) -> tuple[Received, dict[str, float]]:
+def _ask(server: Server, request: bytes) -> tuple[WireResponse, dict[str, float]]:
     before = server.scrape()
     with Wire(server.port) as wire:
-        answer = wire.send(request).answer(request.split()[0].decode())
+        answer = wire.send(request).read_response(request.split()[0].decode())
     assert answer is not None
     return answer, _counts(before, server.scrape())
 
@@ -170,10 +174,14 @@ def test_request_ids_are_generated_or_accepted(adapters: dict[str, Server]) -> N
     for server in adapters.values():
         for path in ("/predict", "/nowhere"):
             with Wire(server.port) as wire:
-                answer = wire.send(message("POST", path, BODY, Content_Type=JSON, X_Request_ID="mine-1")).answer()
+                answer = wire.send(
+                    http_request("POST", path, BODY, Content_Type=JSON, X_Request_ID="mine-1")
+                ).read_response()
                 assert answer is not None
                 assert answer.headers["x-request-id"] == "mine-1"
-                answers = [wire.send(message("POST", path, BODY, Content_Type=JSON)).answer() for _ in range(2)]
+                answers = [
+                    wire.send(http_request("POST", path, BODY, Content_Type=JSON)).read_response() for _ in range(2)
+                ]
                 ids = {answer.headers["x-request-id"] for answer in answers if answer}
                 assert len(ids) == 2
 
@@ -181,7 +189,7 @@ def test_request_ids_are_generated_or_accepted(adapters: dict[str, Server]) -> N
 def test_the_app_reads_a_chunked_body(adapters: dict[str, Server]) -> None:
     """The body is optional for this route, so a lost body would give a 200."""
     for server in adapters.values():
-        answer, _ = _ask(server, chunked("POST", "/v2/repository/index", b'{"ready": 5}'))
+        answer, _ = _ask(server, chunked_request("POST", "/v2/repository/index", b'{"ready": 5}'))
         assert answer.status == 400
         assert "expected no body, or an object" in json.loads(answer.body)["error"]
 
@@ -196,7 +204,7 @@ def test_no_request_changes_the_store(adapters: dict[str, Server]) -> None:
         before = _contents(server.models)
         for request in CORPUS.values():
             with Wire(server.port) as wire:
-                assert wire.send(request).answer(request.split()[0].decode())
+                assert wire.send(request).read_response(request.split()[0].decode())
         assert _contents(server.models) == before != {}
-        answer, _ = _ask(server, message("POST", "/predict", BODY, Content_Type=JSON))
+        answer, _ = _ask(server, http_request("POST", "/predict", BODY, Content_Type=JSON))
         assert answer.status == 200

@@ -23,7 +23,7 @@ from store import promote, publish, read_version, set_alias
 from tests.helpers.bad_requests import BAD_NATIVE
 from tests.helpers.models import ROW, make_artifact, make_constant
 from tests.helpers.predictions import predict
-from tests.helpers.server import parse, total
+from tests.helpers.server import parse_metrics, total
 from tests.helpers.wire import JSON
 
 
@@ -113,7 +113,7 @@ def test_a_truncated_body_is_rejected(client: FlaskClient) -> None:
     answer = client.post("/predict", input_stream=io.BytesIO(b'{"instances"'), content_type=JSON, content_length=1000)
     assert answer.status_code == 400
     assert _error(answer)
-    series = parse(client.get("/metrics").text)
+    series = parse_metrics(client.get("/metrics").text)
     assert total(series, "npserve_http_requests_total", route="/predict", code="400") == 1
 
 
@@ -237,7 +237,7 @@ def test_a_version_that_fails_to_load_is_a_503(app: Flask, client: FlaskClient, 
     assert "version 2 of iris could not be loaded" in _error(answer)
     assert client.get("/models/iris/versions/2").status_code == 503
     assert "size or SHA-256 differs" in client.get("/models/iris").get_json()["missing"]["2"]
-    series = parse(client.get("/metrics").text)
+    series = parse_metrics(client.get("/metrics").text)
     assert total(series, "npserve_model_loads_total", model="iris", outcome="failed") == 1
     assert total(series, "npserve_model_loads_total", model="iris", outcome="loaded") == 1
 
@@ -363,7 +363,7 @@ def test_upload_time_does_not_count_as_queue_time(app: Flask) -> None:
     uploading = 1000
     answer = predict(app, "/predict", body, began=time.perf_counter() - uploading)
     assert answer.status == 200
-    series = parse(app.test_client().get("/metrics").text)
+    series = parse_metrics(app.test_client().get("/metrics").text)
     assert total(series, "npserve_request_seconds_sum", outcome="ok") >= uploading
     assert 0 < total(series, "npserve_stage_seconds_sum", stage="queue") < uploading / 2
 
@@ -396,7 +396,7 @@ def test_metrics_count_each_request_once(client: FlaskClient) -> None:
     _post(client, "/nowhere")
     client.get("/livez")
     client.open("/livez", method="BREW")
-    series = parse(client.get("/metrics").text)
+    series = parse_metrics(client.get("/metrics").text)
     of_iris = {"model": "iris", "version": "1"}
     assert total(series, "npserve_request_seconds_count", **of_iris, outcome="ok", protocol="native") == 3
     assert total(series, "npserve_request_seconds_count", **of_iris, outcome="invalid") == 3
@@ -420,13 +420,13 @@ def test_metrics_count_each_request_once(client: FlaskClient) -> None:
 
 
 def test_no_text_from_a_client_becomes_a_label(client: FlaskClient) -> None:
-    before = len(parse(client.get("/metrics").text))
+    before = len(parse_metrics(client.get("/metrics").text))
     for i in range(50):
         _post(client, f"/models/m{i}/predict")
         _post(client, f"/models/iris/versions/{i + 2}/predict")
         client.get(f"/nowhere/{i}")
         client.open("/livez", method=f"BREW{i}")
-    added = set(parse(client.get("/metrics").text))
+    added = set(parse_metrics(client.get("/metrics").text))
     # One series and its creation time for each new (method, route, code), regardless of the number of requests.
     assert len(added) - before <= 2 * 5
 
@@ -445,7 +445,7 @@ def test_an_internal_error_is_logged_and_not_disclosed(
             assert _error(answer) == "internal error"
     assert [record.__dict__["request_id"] for record in caplog.records] == ["r1", "r2"]
     assert "secret details" in caplog.text
-    series = parse(client.get("/metrics").text)
+    series = parse_metrics(client.get("/metrics").text)
     assert total(series, "npserve_request_seconds_count", outcome="error") == 1
 
 
@@ -456,7 +456,7 @@ def test_predictions_are_counted_for_at_most_fifty_labels(models: Path, rng: np.
     client = create_app(Settings(models=models)).test_client()
     for name in ("low", "high"):
         _post(client, f"/models/{name}/predict")
-    series = parse(client.get("/metrics").text)
+    series = parse_metrics(client.get("/metrics").text)
     assert total(series, "npserve_predictions_total", model="low", label="49") == 1
     assert total(series, "npserve_predictions_total", model="high", label="other") == 1
     assert len([1 for name, labels in series if name == "npserve_predictions_total"]) == 2 * 51
@@ -468,7 +468,7 @@ def test_the_series_of_the_twenty_latest_versions_are_kept(app: Flask, client: F
         publish(iris, "iris", make_constant(1), {}, {}, force=True)
         _poll(app)
         _post(client)
-    series = parse(client.get("/metrics").text)
+    series = parse_metrics(client.get("/metrics").text)
     versions = {dict(labels)["version"] for name, labels in series if name == "npserve_rows_total"}
     # Version 1 is still served; of the others, the most recent are kept.
     assert versions == {"1", *(str(number) for number in range(7, 26))}

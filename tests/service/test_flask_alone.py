@@ -12,7 +12,7 @@ import requests
 from store import publish
 from tests.helpers.models import ROW, make_artifact
 from tests.helpers.server import Server
-from tests.helpers.wire import JSON, Wire, message
+from tests.helpers.wire import JSON, Wire, http_request
 
 PATHS = ("/models/iris/predict", "/v1/models/iris:predict", "/v2/models/iris/infer", "/v2/repository/index")
 BODY = b'{"instances": '
@@ -40,7 +40,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def _head(path: str) -> bytes:
-    return message("POST", path, None, Transfer_Encoding="chunked", Content_Type=JSON)
+    return http_request("POST", path, None, Transfer_Encoding="chunked", Content_Type=JSON)
 
 
 def _answers(server: Server) -> bool:
@@ -52,20 +52,20 @@ def _answers(server: Server) -> bool:
 @pytest.mark.parametrize("body", BROKEN.values(), ids=[*BROKEN])
 def test_malformed_chunks_are_a_400(body: bytes, path: str, alone: Server) -> None:
     with Wire(alone.port) as wire:
-        answer = wire.send(_head(path) + body).answer()
+        answer = wire.send(_head(path) + body).read_response()
         assert answer is not None
         assert (answer.status, answer.headers["content-type"]) == (400, JSON)
         assert "its chunked encoding is malformed" in json.loads(answer.body)["error"]
         # The start of the next request is unknown, so the connection is closed.
-        assert wire.answer() is None
+        assert wire.read_response() is None
     assert _answers(alone)
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_client_that_disconnects_within_a_body_is_a_400(path: str, alone: Server) -> None:
     with Wire(alone.port) as wire:
-        wire.send(_head(path) + b"e\r\n" + BODY).shut()
-        answer = wire.answer()
+        wire.send(_head(path) + b"e\r\n" + BODY).shutdown_write()
+        answer = wire.read_response()
     assert answer is not None
     assert (answer.status, "the body is incomplete" in json.loads(answer.body)["error"]) == (400, True)
     with socket.create_connection(("127.0.0.1", alone.port)) as connection:

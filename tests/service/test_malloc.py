@@ -16,7 +16,7 @@ from service.malloc import keep_freed_memory
 from store import publish
 from tests.helpers.models import make_artifact
 from tests.helpers.npy import NPY, write_npy
-from tests.helpers.server import TIMES_A_BODY, Server
+from tests.helpers.server import BODY_MEMORY_FACTOR, Server
 
 FAULTS = """
 import resource, sys
@@ -71,11 +71,11 @@ def test_peak_memory_of_the_most_expensive_bodies_is_bounded(models: Path, rng: 
         server.wait_until_ready()
         before, answer = _peak(server), ask()
         assert (answer.status_code, len(np.load(io.BytesIO(answer.content)))) == (200, size // 256 - 1)
-        assert _peak(server) - before < TIMES_A_BODY * size
+        assert _peak(server) - before < BODY_MEMORY_FACTOR * size
         statuses = [answer.status_code for answer in pool.map(ask, range(36))]
         assert {*statuses} <= {200, 503}
         assert statuses.count(200) > 1
-        assert _peak(server) - before < 2 * TIMES_A_BODY * size + held
+        assert _peak(server) - before < 2 * BODY_MEMORY_FACTOR * size + held
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process from /proc")

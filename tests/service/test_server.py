@@ -25,7 +25,7 @@ from store import promote, publish, read_version
 from tests.helpers.bad_requests import BAD_NATIVE
 from tests.helpers.models import ROW, make_artifact, make_constant
 from tests.helpers.server import BODY, Server, total
-from tests.helpers.wire import JSON, Wire, message
+from tests.helpers.wire import JSON, Wire, http_request
 from training.__main__ import main as train
 
 METRICS = {"test": {"accuracy": 0.9, "rows": 100}}
@@ -253,12 +253,12 @@ def test_the_last_response_before_a_shutdown_is_counted(iris: Path, tmp_path: Pa
     with Server(iris, tmp_path / "metrics", workers=1) as server:
         server.wait_until_ready()
         with Wire(server.port) as wire:
-            sent = message("POST", "/predict", BODY.encode(), Content_Type=JSON)
+            sent = http_request("POST", "/predict", BODY.encode(), Content_Type=JSON)
             wire.send(sent[:-10])
             time.sleep(0.1)
             server.process.send_signal(signal.SIGTERM)
             time.sleep(0.35)
-            answer = wire.send(sent[-10:]).answer()
+            answer = wire.send(sent[-10:]).read_response()
             assert answer is not None
             assert answer.status == 200
         server.process.communicate(timeout=20)

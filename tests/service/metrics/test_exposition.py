@@ -8,7 +8,7 @@ from service.app import create_app
 from service.settings import Settings
 from store import publish
 from tests.helpers.models import ROW, make_constant
-from tests.helpers.server import parse
+from tests.helpers.server import parse_metrics
 
 ODD = 'a "quote", a back\\slash, {a=b} and\na new line'
 
@@ -24,5 +24,5 @@ def test_both_parsers_agree(models: Path) -> None:
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
-    assert parse(text) == expected
+    assert parse_metrics(text) == expected
     assert ("npserve_predictions_total", (("label", ODD), ("model", "odd"), ("version", "1"))) in expected

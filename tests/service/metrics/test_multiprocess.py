@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from service.metrics.multiprocess import AllProcessesCollector, merge_dead_worker, reset
-from tests.helpers.server import Series, parse, total
+from tests.helpers.server import Series, parse_metrics, total
 
 WORKER = """
 import sys
@@ -39,7 +39,7 @@ def _work(folder: Path, count: int) -> int:
 def _scrape(folder: Path) -> Series:
     registry = CollectorRegistry()
     registry.register(AllProcessesCollector(folder))
-    return parse(generate_latest(registry).decode())
+    return parse_metrics(generate_latest(registry).decode())
 
 
 def test_the_counts_of_dead_workers_are_kept(folder: Path) -> None:

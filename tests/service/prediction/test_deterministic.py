@@ -17,7 +17,7 @@ from store import publish
 from tests.helpers.models import make_network
 from tests.helpers.npy import NPY, write_npy
 from tests.helpers.server import Server
-from tests.helpers.tensors import ALL_BINARY, LENGTH, array
+from tests.helpers.tensors import ALL_BINARY, LENGTH, array_request
 from tests.helpers.wire import JSON
 
 Rows = npt.NDArray[np.float32]
@@ -48,7 +48,7 @@ def _npy(url: str, rows: Rows) -> Any:
 
 
 def _v2(url: str, rows: Rows) -> Any:
-    headers, body = array(rows, parameters=ALL_BINARY, outputs=[{"name": "probabilities"}])
+    headers, body = array_request(rows, parameters=ALL_BINARY, outputs=[{"name": "probabilities"}])
     answer = _post(f"{url}/v2/models/digits/infer", body, headers)
     return np.frombuffer(answer.content[int(answer.headers[LENGTH]) :], "<f4").reshape(-1, OUTPUTS)
 

@@ -21,7 +21,7 @@ from service.server.batcher import COUNT_BATCH, COUNT_SECONDS, LONG_PASS_SECONDS
 from service.settings import Settings
 from store import publish
 from tests.helpers.models import make_artifact, make_network
-from tests.helpers.server import parse, total
+from tests.helpers.server import parse_metrics, total
 
 Responses = dict[int, tuple[int, Any]]  # status and body by the number of the request
 
@@ -110,7 +110,7 @@ class Harness:
 
     def seen(self, **labels: str) -> float:
         text = self.app.test_client().get("/metrics").text
-        return total(parse(text), "npserve_request_seconds_count", **labels)
+        return total(parse_metrics(text), "npserve_request_seconds_count", **labels)
 
 
 def _check(outcome: tuple[int, Any], model: Model, rows: np.ndarray) -> None:

@@ -21,10 +21,10 @@ from store import publish
 from tests.helpers.models import ROW, make_artifact
 from tests.helpers.npy import NPY, write_npy
 from tests.helpers.server import Server, total
-from tests.helpers.wire import JSON, Received, Wire, chunked, message
+from tests.helpers.wire import JSON, Wire, WireResponse, chunked_request, http_request
 
 BODY = json.dumps({"instances": [ROW]}).encode()
-GOOD = message("POST", "/predict", BODY, Content_Type=JSON)
+GOOD = http_request("POST", "/predict", BODY, Content_Type=JSON)
 SECONDS = 1
 
 
@@ -57,7 +57,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def _check_error(answer: Received | None, status: int, message: str) -> None:
+def _check_error(answer: WireResponse | None, status: int, message: str) -> None:
     assert answer is not None
     assert answer.status == status, answer
     assert answer.headers["content-type"] == JSON
@@ -94,8 +94,8 @@ HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\n"
 def test_invalid_requests_are_rejected(sent: bytes, status: int, message: str, server: Server) -> None:
     before = total(server.scrape(), "npserve_http_requests_total", code=str(status))
     with Wire(server.port) as wire:
-        _check_error(wire.send(sent).answer(), status, message)
-        assert wire.answer() is None
+        _check_error(wire.send(sent).read_response(), status, message)
+        assert wire.read_response() is None
     assert total(server.scrape(), "npserve_http_requests_total", code=str(status)) == before + 1
     assert requests.post(f"{server.url}/predict", data=BODY, timeout=5).status_code == 200
 
@@ -115,22 +115,22 @@ def test_invalid_requests_are_rejected(sent: bytes, status: int, message: str, s
 def test_slow_requests_time_out(path: str, sent: bytes, message: str, server: Server) -> None:
     began = time.monotonic()
     with Wire(server.port) as wire:
-        answer = wire.send(sent.replace(b"PATH", path.encode())).answer()
+        answer = wire.send(sent.replace(b"PATH", path.encode())).read_response()
         if path == "/nowhere" and "body" in message and answer is not None and answer.status == 404:
             answer = None  # the app did not need the body
         else:
             _check_error(answer, 408, message)
-        assert wire.answer() is None
+        assert wire.read_response() is None
     assert time.monotonic() - began < SECONDS + 2
 
 
 def test_the_error_response_to_a_head_request_has_no_body(server: Server) -> None:
     with Wire(server.port) as wire:
-        answer = wire.send(message("HEAD", "/livez", b"12345")[:-1]).answer("HEAD")
+        answer = wire.send(http_request("HEAD", "/livez", b"12345")[:-1]).read_response("HEAD")
         assert answer is not None
         assert (answer.status, answer.headers["connection"]) == (408, "close")
         assert int(answer.headers["content-length"]) > 0
-        assert wire.answer("HEAD") is None
+        assert wire.read_response("HEAD") is None
 
 
 @pytest.mark.parametrize("part", ["head", "body"])
@@ -153,7 +153,7 @@ def test_an_idle_keep_alive_connection_stays_open(server: Server) -> None:
     with Wire(server.port) as wire:
         for pause in (0, SECONDS + 0.5, 0):
             time.sleep(pause)
-            answer = wire.send(GOOD).answer()
+            answer = wire.send(GOOD).read_response()
             assert answer is not None
             assert answer.status == 200
 
@@ -161,12 +161,12 @@ def test_an_idle_keep_alive_connection_stays_open(server: Server) -> None:
 def test_pipelined_responses_are_in_request_order(server: Server) -> None:
     sent = [
         GOOD,
-        message("GET", "/livez"),
+        http_request("GET", "/livez"),
         GOOD,
-        message("POST", "/predict", b"hello", Content_Type=JSON),
-        chunked("POST", "/predict", BODY, Content_Type=JSON),
-        message("GET", "/nowhere"),
-        message("POST", "/models/iris/predict", BODY, Content_Type=JSON),
+        http_request("POST", "/predict", b"hello", Content_Type=JSON),
+        chunked_request("POST", "/predict", BODY, Content_Type=JSON),
+        http_request("GET", "/nowhere"),
+        http_request("POST", "/models/iris/predict", BODY, Content_Type=JSON),
     ]
     expected = [200, 200, 200, 400, 200, 404, 200]
     for cut in (None, 10, 700):
@@ -174,7 +174,7 @@ def test_pipelined_responses_are_in_request_order(server: Server) -> None:
         with Wire(server.port) as wire:
             for start in range(0, len(whole), cut or len(whole)):
                 wire.send(whole[start : start + (cut or len(whole))])
-            answers = [wire.answer() for _ in expected * 5]
+            answers = [wire.read_response() for _ in expected * 5]
         assert [answer.status if answer else None for answer in answers] == expected * 5
         kinds = [sorted(json.loads(answer.body)) for answer in answers if answer]
         assert kinds[:4] == [["model", "predictions", "probabilities", "version"], ["status"], kinds[0], ["error"]]
@@ -182,28 +182,40 @@ def test_pipelined_responses_are_in_request_order(server: Server) -> None:
 
 @pytest.mark.parametrize("refused", [b"hello\r\n\r\n", HEAD + b"Host: y\r\n\r\n"])
 def test_a_rejection_is_sent_after_the_responses_to_earlier_requests(refused: bytes, server: Server) -> None:
-    sent = GOOD + message("POST", "/predict", b"hello", Content_Type=JSON) + message("GET", "/models") + refused + GOOD
+    sent = (
+        GOOD
+        + http_request("POST", "/predict", b"hello", Content_Type=JSON)
+        + http_request("GET", "/models")
+        + refused
+        + GOOD
+    )
     with Wire(server.port) as wire:
         wire.send(sent)
-        assert [answer and answer.status for answer in (wire.answer() for _ in range(5))] == [200, 400, 200, 400, None]
+        assert [answer and answer.status for answer in (wire.read_response() for _ in range(5))] == [
+            200,
+            400,
+            200,
+            400,
+            None,
+        ]
 
 
 def test_data_after_a_body_that_is_too_large_is_ignored(server: Server) -> None:
-    large = message("POST", "/predict", b" " * 5_000_000, Content_Type=JSON)
+    large = http_request("POST", "/predict", b" " * 5_000_000, Content_Type=JSON)
     for rest in (b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", b"garbage\r\n\r\n", GOOD):
         with Wire(server.port) as wire:
             wire.send(large + rest)
-            answers = wire.answer(), wire.answer()
+            answers = wire.read_response(), wire.read_response()
         assert [answer and answer.status for answer in answers] == [413, None]
 
 
 def test_the_number_of_pipelined_requests_is_limited(server: Server) -> None:
     with Wire(server.port) as wire:
-        wire.send(message("GET", "/livez") * 2000)
-        answers = [wire.answer() for _ in range(MAX_PIPELINED)]
+        wire.send(http_request("GET", "/livez") * 2000)
+        answers = [wire.read_response() for _ in range(MAX_PIPELINED)]
         assert {answer and answer.status for answer in answers} == {200}
-        _check_error(wire.answer(), 429, "more than 100 requests are pending: wait for the responses")
-        assert wire.answer() is None
+        _check_error(wire.read_response(), 429, "more than 100 requests are pending: wait for the responses")
+        assert wire.read_response() is None
 
 
 OFFER = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2_Settings": "AAMAAABkAAQCAAAAAAIAAAAA"}
@@ -212,41 +224,43 @@ OFFER = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2_Setti
 @pytest.mark.parametrize("cut", [0, 20, len(BODY)])
 @pytest.mark.parametrize("upgrade", ["h2c", "websocket", "TLS/1.3"])
 def test_an_upgrade_to_another_protocol_is_ignored(upgrade: str, cut: int, server: Server) -> None:
-    offered = message("POST", "/predict", BODY, Content_Type=JSON, Connection="Upgrade", Upgrade=upgrade)
-    sent = offered + message("GET", "/livez", None, **OFFER)
-    sent += chunked("POST", "/predict", BODY, 7, Content_Type=JSON, **OFFER)
+    offered = http_request("POST", "/predict", BODY, Content_Type=JSON, Connection="Upgrade", Upgrade=upgrade)
+    sent = offered + http_request("GET", "/livez", None, **OFFER)
+    sent += chunked_request("POST", "/predict", BODY, 7, Content_Type=JSON, **OFFER)
     with Wire(server.port) as wire:
         wire.send(sent[: len(offered) - cut])
         time.sleep(0.1)
         wire.send(sent[len(offered) - cut :] + GOOD)
-        assert [answer and answer.status for answer in (wire.answer() for _ in range(4))] == [200] * 4
+        assert [answer and answer.status for answer in (wire.read_response() for _ in range(4))] == [200] * 4
 
 
 def test_a_body_is_never_parsed_as_a_request(server: Server) -> None:
-    smuggled = message("GET", "/livez")
+    smuggled = http_request("GET", "/livez")
     with Wire(server.port) as wire:
-        wire.send(message("POST", "/predict", smuggled, Content_Type=JSON, **OFFER)[: -len(smuggled)])
+        wire.send(http_request("POST", "/predict", smuggled, Content_Type=JSON, **OFFER)[: -len(smuggled)])
         time.sleep(0.1)
-        answer = wire.send(smuggled + GOOD).answer()
+        answer = wire.send(smuggled + GOOD).read_response()
         assert answer is not None
         assert (answer.status, json.loads(answer.body)["error"][:20]) == (400, "the body is not JSON")
-        answer = wire.answer()
+        answer = wire.read_response()
         assert answer is not None
         assert "predictions" in json.loads(answer.body)
 
 
 def test_connect_and_other_http_versions_are_rejected(server: Server) -> None:
     with Wire(server.port) as wire:
-        _check_error(wire.send(b"CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n").answer(), 405, "not a proxy")
+        _check_error(
+            wire.send(b"CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n").read_response(), 405, "not a proxy"
+        )
     with Wire(server.port) as wire:
-        _check_error(wire.send(b"GET /livez HTTP/2.0\r\nHost: x\r\n\r\n").answer(), 505, "use HTTP/1.1")
+        _check_error(wire.send(b"GET /livez HTTP/2.0\r\nHost: x\r\n\r\n").read_response(), 505, "use HTTP/1.1")
 
 
 def test_trailers_are_ignored(server: Server) -> None:
-    sent = chunked("POST", "/predict", BODY, Content_Type=JSON, X_Request_ID="mine")
+    sent = chunked_request("POST", "/predict", BODY, Content_Type=JSON, X_Request_ID="mine")
     trailed = sent[:-2] + b"Content-Type: text/plain\r\nContent-Encoding: gzip\r\nX-Request-ID: theirs\r\n\r\n"
     with Wire(server.port) as wire:
-        for answer in [wire.send(GOOD + trailed * 2).answer() for _ in range(3)][1:]:
+        for answer in [wire.send(GOOD + trailed * 2).read_response() for _ in range(3)][1:]:
             assert answer is not None
             assert (answer.status, answer.headers["x-request-id"]) == (200, "mine")
 
@@ -259,24 +273,24 @@ def test_endless_trailers_and_chunk_extensions_are_rejected(endless: bytes, serv
             for _ in range(20):
                 wire.send(b"a" * 2**14)
                 time.sleep(0.01)
-        _check_error(wire.answer(), 431, "larger than 65536 bytes")
+        _check_error(wire.read_response(), 431, "larger than 65536 bytes")
 
 
 def test_a_half_closed_connection_gets_its_responses(server: Server) -> None:
-    large = message("POST", "/models/large/predict", BODY, Content_Type=JSON)
-    for sent, statuses in ((GOOD, [200]), (large + message("GET", "/livez") + GOOD[:-5], [200, 200]), (b"", [])):
+    large = http_request("POST", "/models/large/predict", BODY, Content_Type=JSON)
+    for sent, statuses in ((GOOD, [200]), (large + http_request("GET", "/livez") + GOOD[:-5], [200, 200]), (b"", [])):
         with Wire(server.port) as wire:
-            wire.send(sent).shut()
+            wire.send(sent).shutdown_write()
             for status in statuses:
-                answer = wire.answer()
+                answer = wire.read_response()
                 assert answer is not None
                 assert answer.status == status
-            assert wire.answer() is None
+            assert wire.read_response() is None
 
 
 def test_slow_bodies_for_the_app_do_not_block_others(server: Server) -> None:
     """A blocked request takes at least a second in both attempts; on a busy machine, any may take as long in one."""
-    half = message("POST", "/v2/repository/index", b"{" + b" " * 99)[:-99]
+    half = http_request("POST", "/v2/repository/index", b"{" + b" " * 99)[:-99]
     for _ in range(2):
         slow_clients = [Wire(server.port).send(half) for _ in range(20)]
         began = time.monotonic()
@@ -285,7 +299,7 @@ def test_slow_bodies_for_the_app_do_not_block_others(server: Server) -> None:
         took = time.monotonic() - began
         for client in slow_clients:
             with client:
-                _check_error(client.answer(), 408, "the body did not arrive")
+                _check_error(client.read_response(), 408, "the body did not arrive")
         if took < SECONDS:
             break
     assert took < SECONDS
@@ -298,12 +312,12 @@ def test_each_request_has_its_own_header_timeout(server: Server) -> None:
         for start in range(0, len(stream), step):
             wire.send(stream[start : start + step])
             time.sleep(SECONDS / 8)
-        assert {answer and answer.status for answer in (wire.answer() for _ in range(8))} == {200}
+        assert {answer and answer.status for answer in (wire.read_response() for _ in range(8))} == {200}
 
 
 def test_100_continue_is_sent_to_http_1_1_clients_only(server: Server) -> None:
     for version, expected in (("1.1", b"HTTP/1.1 100 Continue"), ("1.0", b"HTTP/1.1 200 OK")):
-        sent = message("POST", "/predict", BODY, Content_Type=JSON, Expect="100-continue")
+        sent = http_request("POST", "/predict", BODY, Content_Type=JSON, Expect="100-continue")
         with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
             connection.sendall(sent[: -len(BODY)].replace(b"HTTP/1.1", f"HTTP/{version}".encode()))
             time.sleep(0.1)
@@ -315,7 +329,7 @@ def test_headers_with_underscores_are_ignored(server: Server) -> None:
     for path in (b"/predict", b"/livez"):
         sent = GOOD.replace(b"/predict", path).replace(b"Host: x", b"Host: x\r\nX_Request_ID: mine")
         with Wire(server.port) as wire:
-            answer = wire.send(sent).answer()
+            answer = wire.send(sent).read_response()
             assert answer is not None
             assert len(answer.headers["x-request-id"]) == 32
 
@@ -323,7 +337,7 @@ def test_headers_with_underscores_are_ignored(server: Server) -> None:
 def test_unused_bodies_do_not_accumulate(server: Server) -> None:
     with Wire(server.port) as wire:
         for _ in range(30):
-            answer = wire.send(message("POST", "/nowhere", b" " * 2**20)).answer()
+            answer = wire.send(http_request("POST", "/nowhere", b" " * 2**20)).read_response()
             assert answer is not None
             assert answer.status == 404
 
@@ -334,22 +348,24 @@ def test_an_idle_connection_is_closed_after_the_keep_alive_time(models: Path) ->
         server.wait_until_ready()
         for more in (b"", b"\r\n"):
             with Wire(server.port) as wire:
-                answer = wire.send(GOOD).answer()
+                answer = wire.send(GOOD).read_response()
                 assert answer is not None
                 wire.send(more)
                 began = time.monotonic()
-                assert wire.answer() is None
+                assert wire.read_response() is None
                 assert 0.5 < time.monotonic() - began < 4
 
 
 @pytest.mark.parametrize("size", [4 * 2**20 + 1, 9 * 2**20])
-@pytest.mark.parametrize("how", [message, chunked])
+@pytest.mark.parametrize("how", [http_request, chunked_request])
 def test_a_body_that_is_too_large_is_a_413_and_closes_the_connection(how: object, size: int, server: Server) -> None:
     assert callable(how)
-    options = {"size": 2**16} if how is chunked else {}
+    options = {"size": 2**16} if how is chunked_request else {}
     with Wire(server.port) as wire:
-        _check_error(wire.send(how("POST", "/predict", b" " * size, **options)).answer(), 413, "larger than 4194304")
-        assert wire.answer() is None
+        _check_error(
+            wire.send(how("POST", "/predict", b" " * size, **options)).read_response(), 413, "larger than 4194304"
+        )
+        assert wire.read_response() is None
 
 
 def test_requests_of_disconnected_clients_leave_no_trace(server: Server) -> None:
@@ -367,7 +383,7 @@ def test_clients_that_disconnect_early_cause_no_errors(models: Path) -> None:
         server.wait_until_ready()
         for _ in range(10):
             with Wire(server.port) as wire:
-                wire.send(message("GET", "/openapi.json") * 50 + GOOD * 20)
+                wire.send(http_request("GET", "/openapi.json") * 50 + GOOD * 20)
         assert requests.post(f"{server.url}/predict", data=BODY, timeout=5).status_code == 200
         _, errors = server.stop()
     assert errors == ""
@@ -375,15 +391,15 @@ def test_clients_that_disconnect_early_cause_no_errors(models: Path) -> None:
 
 def test_a_request_begun_after_a_body_that_is_too_large_is_ignored(models: Path) -> None:
     publish(models, "iris", _artifact("iris"), {}, {})
-    large, half = message("POST", "/predict", b" " * (4 * 2**20 + 1), Content_Type=JSON), GOOD[:-5]
+    large, half = http_request("POST", "/predict", b" " * (4 * 2**20 + 1), Content_Type=JSON), GOOD[:-5]
     with Server(models, workers=1) as server:
         server.wait_until_ready()
         with Wire(server.port) as wire:
             wire.send(large[:-1])
             time.sleep(0.3)
-            _check_error(wire.send(large[-1:] + half).answer(), 413, "larger than 4194304")
-            wire.shut()
-            assert wire.answer() is None
+            _check_error(wire.send(large[-1:] + half).read_response(), 413, "larger than 4194304")
+            wire.shutdown_write()
+            assert wire.read_response() is None
         _, errors = server.stop()
     assert errors == ""
 
@@ -394,9 +410,10 @@ MANY = json.dumps({"instances": [[1, 2, 3, 4]] * 10_000}).encode()
 @pytest.mark.parametrize(
     "sent",
     [
-        message("POST", "/predict", MANY, Content_Type=JSON) * 90,
-        message("POST", "/predict", MANY, Content_Type=JSON) * 20 + message("GET", "/models", Connection="close"),
-        message("GET", "/openapi.json") * 99,
+        http_request("POST", "/predict", MANY, Content_Type=JSON) * 90,
+        http_request("POST", "/predict", MANY, Content_Type=JSON) * 20
+        + http_request("GET", "/models", Connection="close"),
+        http_request("GET", "/openapi.json") * 99,
     ],
     ids=["predictions", "Connection: close", "pages"],
 )
@@ -423,8 +440,8 @@ def test_a_slow_reader_gets_complete_responses(server: Server) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", server.port))
         for _ in range(9):
-            connection.sendall(message("POST", "/predict", MANY, Content_Type=JSON))
-        connection.sendall(message("GET", "/livez", Connection="close"))
+            connection.sendall(http_request("POST", "/predict", MANY, Content_Type=JSON))
+        connection.sendall(http_request("GET", "/livez", Connection="close"))
         received = bytearray()
         while part := connection.recv(2**16):
             received += part
@@ -438,7 +455,7 @@ def test_bodies_of_disconnected_clients_are_freed(server: Server) -> None:
         (worker,) = server.workers()
         return int(Path(f"/proc/{worker}/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
 
-    half = message("POST", "/predict", b" " * 2**25, Content_Type=NPY)[:-1]
+    half = http_request("POST", "/predict", b" " * 2**25, Content_Type=NPY)[:-1]
     for _ in range(2):
         with Wire(server.port) as wire:
             wire.send(half)
@@ -529,9 +546,9 @@ def test_large_binary_requests_beside_single_rows(name: str, server: Server, rng
 
 def test_the_app_reads_a_chunked_body(server: Server) -> None:
     with Wire(server.port) as wire:
-        answer = wire.send(chunked("POST", "/v2/repository/index", b'{"ready": 5}')).answer()
+        answer = wire.send(chunked_request("POST", "/v2/repository/index", b'{"ready": 5}')).read_response()
         assert answer is not None
         assert answer.status == 400
-        answer = wire.send(GOOD).answer()
+        answer = wire.send(GOOD).read_response()
         assert answer is not None
         assert answer.status == 200

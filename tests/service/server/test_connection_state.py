@@ -20,7 +20,7 @@ from service.server.exchanges import MAX_PIPELINED
 from service.server.wsgi import WSGIBridge
 from service.settings import Settings
 from tests.helpers.models import ROW
-from tests.helpers.wire import JSON, chunked, message
+from tests.helpers.wire import JSON, chunked_request, http_request
 
 
 def _values(owner: type) -> set[str]:
@@ -99,20 +99,20 @@ class Transport:
 
 
 REQUESTS = [
-    message("POST", "/predict", json.dumps({"instances": [ROW]}).encode(), Content_Type=JSON),
-    message("POST", "/predict", json.dumps({"instances": [ROW] * 3000}).encode(), Content_Type=JSON),
-    chunked("POST", "/predict", json.dumps({"instances": [ROW] * 100}).encode(), 500, Content_Type=JSON),
-    message("POST", "/predict", b"not JSON", Content_Type=JSON),
-    message("POST", "/predict", b"x" * 300_000, Content_Type=JSON),  # above the limit
-    message("POST", "/predict", b"{}", Expect="100-continue"),
-    message("POST", "/predict", b"{}", Connection="Upgrade", Upgrade="h2c"),
-    message("GET", "/livez"),
-    message("GET", "/docs"),
-    message("HEAD", "/livez"),
-    message("GET", "/livez", Connection="close"),
+    http_request("POST", "/predict", json.dumps({"instances": [ROW]}).encode(), Content_Type=JSON),
+    http_request("POST", "/predict", json.dumps({"instances": [ROW] * 3000}).encode(), Content_Type=JSON),
+    chunked_request("POST", "/predict", json.dumps({"instances": [ROW] * 100}).encode(), 500, Content_Type=JSON),
+    http_request("POST", "/predict", b"not JSON", Content_Type=JSON),
+    http_request("POST", "/predict", b"x" * 300_000, Content_Type=JSON),  # above the limit
+    http_request("POST", "/predict", b"{}", Expect="100-continue"),
+    http_request("POST", "/predict", b"{}", Connection="Upgrade", Upgrade="h2c"),
+    http_request("GET", "/livez"),
+    http_request("GET", "/docs"),
+    http_request("HEAD", "/livez"),
+    http_request("GET", "/livez", Connection="close"),
     b"garbage\r\n\r\n",
-    message("GET", "/livez") * (MAX_PIPELINED + 1),
-    message("CONNECT", "x:80"),
+    http_request("GET", "/livez") * (MAX_PIPELINED + 1),
+    http_request("CONNECT", "x:80"),
 ]
 
 

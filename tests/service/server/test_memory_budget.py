@@ -13,7 +13,7 @@ from store import publish
 from tests.helpers.models import ROW, make_artifact
 from tests.helpers.npy import NPY, write_npy
 from tests.helpers.server import Server, total
-from tests.helpers.wire import JSON, Received, Wire, chunked, message
+from tests.helpers.wire import JSON, Wire, WireResponse, chunked_request, http_request
 
 MOST, LARGEST = 8_000_000, 24_000_000
 
@@ -36,12 +36,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def _rows(size: int, path: str = "/predict") -> bytes:
     """A request with an array of about `size` bytes."""
-    return message("POST", path, write_npy(np.ones((size // 16, 4), np.float32)), Content_Type=NPY)
+    return http_request("POST", path, write_npy(np.ones((size // 16, 4), np.float32)), Content_Type=NPY)
 
 
-def _ask(server: Server, sent: bytes) -> Received:
+def _ask(server: Server, sent: bytes) -> WireResponse:
     with Wire(server.port) as wire:
-        answer = wire.send(sent).answer()
+        answer = wire.send(sent).read_response()
         assert answer is not None
         return answer
 
@@ -64,9 +64,9 @@ def test_a_large_body_is_shed_while_others_hold_too_much(server: Server) -> None
         offered = _ask(server, _rows(100_000).replace(b"Host: x", b"Host: x\r\nConnection: Upgrade\r\nUpgrade: h2c"))
         assert (offered.status, offered.headers["retry-after"]) == (503, "1")
         assert total(server.scrape(), "npserve_http_requests_total", route="/predict", code="503") >= 2
-        assert _ask(server, message("POST", "/predict", few, Content_Type=JSON)).status == 200
+        assert _ask(server, http_request("POST", "/predict", few, Content_Type=JSON)).status == 200
         for wire in (one, other):
-            answer = wire.send(large[-1:]).answer()
+            answer = wire.send(large[-1:]).read_response()
             assert answer is not None
             assert answer.status == 200
     assert _is_accepted(server)
@@ -77,8 +77,8 @@ def test_a_single_body_may_be_larger_than_the_budget(server: Server) -> None:
 
 
 WHOLE = _rows(MOST * 2 // 3)
-LAST = message("GET", "/livez", Connection="close")
-BROKEN = chunked("POST", "/predict", b"x" * 1_000_000, 100_000, Content_Type=NPY)[:-5] + b"xyz\r\n"
+LAST = http_request("GET", "/livez", Connection="close")
+BROKEN = chunked_request("POST", "/predict", b"x" * 1_000_000, 100_000, Content_Type=NPY)[:-5] + b"xyz\r\n"
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ BROKEN = chunked("POST", "/predict", b"x" * 1_000_000, 100_000, Content_Type=NPY
         pytest.param(BROKEN, 400, id="malformed chunks"),
         pytest.param(_rows(LARGEST + 100), 413, id="too large"),
         pytest.param(WHOLE.replace(b"/predict", b"/nowhere"), 404, id="binary to an unknown path"),
-        pytest.param(message("POST", "/nowhere", b" " * 3_000_000), 404, id="unknown path"),
+        pytest.param(http_request("POST", "/nowhere", b" " * 3_000_000), 404, id="unknown path"),
         pytest.param(WHOLE[:-1] + b"!" + BROKEN, 200, id="rejected after another"),
     ],
 )
@@ -99,7 +99,7 @@ def test_completed_requests_hold_nothing(sent: bytes, status: int | None, server
         with Wire(server.port) as wire:
             wire.send(sent)
             if status:
-                answer = wire.answer()
+                answer = wire.read_response()
                 assert answer is not None
                 assert answer.status == status
     server.wait_for(lambda: _is_accepted(server))
@@ -118,19 +118,19 @@ def test_a_half_closed_connection_holds_nothing(server: Server) -> None:
     with ExitStack() as wires:
         for _ in range(3):
             wire = wires.enter_context(Wire(server.port))
-            wire.send(WHOLE[:-1]).shut()
-            assert wire.answer() is None
+            wire.send(WHOLE[:-1]).shutdown_write()
+            assert wire.read_response() is None
         assert _is_accepted(server)
 
 
 def test_large_responses_to_small_bodies_count_against_the_budget(server: Server) -> None:
     body = gzip.compress(write_npy(np.zeros((60_000, 4), np.int8)))
     fields = {"Content_Type": NPY, "Content_Encoding": "gzip"}
-    asked = message("POST", "/models/wide/predict", body, **fields)
+    asked = http_request("POST", "/models/wide/predict", body, **fields)
     assert len(asked) < 2000
     with ExitStack() as stack:
         wires = [stack.enter_context(Wire(server.port)).send(asked) for _ in range(12)]
-        answers = [wire.answer() for wire in wires]
+        answers = [wire.read_response() for wire in wires]
     assert {answer.status for answer in answers if answer} == {200, 503}
     shed = [json.loads(answer.body)["error"] for answer in answers if answer and answer.status == 503]
     assert {*shed} == {"the server is busy with other large requests: try again later"}
@@ -144,7 +144,7 @@ def test_an_unread_response_counts_against_the_budget(read: bool, server: Server
         wire.send(_rows(MOST // 3, "/models/wide/predict"))  # the response is eight times as large
         server.wait_for(lambda: not _is_accepted(server))
         if read:
-            answer = wire.answer()
+            answer = wire.read_response()
             assert answer is not None
             assert answer.status == 200
             server.wait_for(lambda: _is_accepted(server))

@@ -19,8 +19,8 @@ from service.settings import Settings
 from store import publish
 from tests.helpers.models import make_network
 from tests.helpers.predictions import make_request
-from tests.helpers.server import parse, total
-from tests.helpers.tensors import LENGTH, Sent, elements, error, listed, packed, post, tensor
+from tests.helpers.server import parse_metrics, total
+from tests.helpers.tensors import LENGTH, RawRequest, error_message, in_binary, in_json, pack_strings, post, tensor
 
 INFER = "/v2/models/people/infer"
 PEOPLE = Features(
@@ -58,7 +58,7 @@ def _columns(rows: list[list[Any]], width: tuple[int, ...] = (), **changes: Any)
     return [changed for name, plain in tensors.items() if (changed := changes.get(name, plain)) is not None]
 
 
-def _codes(client: FlaskClient, codec: type[Codec], sent: Sent) -> np.ndarray:
+def _codes(client: FlaskClient, codec: type[Codec], sent: RawRequest) -> np.ndarray:
     """Return the decoded codes: equal codes give bit-identical network inputs."""
     headers = {name.lower(): value for name, value in sent[0].items()}
     endpoint = client.application.extensions["npserve"].reloader.catalogue.find("people")
@@ -76,8 +76,8 @@ def test_json_columns_are_equivalent_to_rows(width: tuple[int, ...], people: Fla
     assert np.isnan(expected).sum() == 4
     tensors = _columns(rows, width)
     for order in (tensors, tensors[::-1]):
-        np.testing.assert_array_equal(_codes(people, OpenInferenceCodec, listed(*order)), expected)
-    response = post(people, listed(*tensors), INFER)
+        np.testing.assert_array_equal(_codes(people, OpenInferenceCodec, in_json(*order)), expected)
+    response = post(people, in_json(*tensors), INFER)
     native = people.post("/models/people/predict", json={"instances": rows}).get_json()
     assert response.get_json()["outputs"][0]["data"] == [*chain(*native["probabilities"])]
     assert response.get_json()["outputs"][1]["data"] == native["predictions"]
@@ -90,21 +90,21 @@ def test_binary_columns_are_equivalent_to_rows(people: FlaskClient, rng: np.rand
     home = rng.choice(["", "grün", "1970", "red"], 50).tolist()
     flags = rng.random(50) < 0.5
     cells = [*numbers.astype(float).T.tolist(), work, home, flags.tolist(), (~flags).tolist(), times, times[::-1]]
-    raws = [*(column.tobytes() for column in numbers.T), elements(*work), elements(*home)]
-    raws += [flags.tobytes(), (~flags).tobytes(), elements(*times), elements(*times[::-1])]
+    raws = [*(column.tobytes() for column in numbers.T), pack_strings(*work), pack_strings(*home)]
+    raws += [flags.tobytes(), (~flags).tobytes(), pack_strings(*times), pack_strings(*times[::-1])]
     tensors = [
         tensor(shape=[50], name=column.name, datatype=DATATYPES[column.kind], size=len(raw))
         for column, raw in zip(PEOPLE.columns, raws, strict=True)
     ]
     expected = _native(people, [list(row) for row in zip(*cells, strict=True)])
-    np.testing.assert_array_equal(_codes(people, OpenInferenceCodec, packed(b"".join(raws), *tensors)), expected)
+    np.testing.assert_array_equal(_codes(people, OpenInferenceCodec, in_binary(b"".join(raws), *tensors)), expected)
     # Some columns in JSON, some in binary, one dropped in training.
     for place in (0, 3, 6):
         tensors[place] = tensor(cells[place], [50], NAMES[place], tensors[place]["datatype"])
         raws[place] = b""
     tensors.insert(2, tensor(shape=[3], name="id", datatype="UINT8", size=3))
     raws.insert(2, b"abc")
-    np.testing.assert_array_equal(_codes(people, OpenInferenceCodec, packed(b"".join(raws), *tensors)), expected)
+    np.testing.assert_array_equal(_codes(people, OpenInferenceCodec, in_binary(b"".join(raws), *tensors)), expected)
 
 
 @pytest.mark.parametrize(
@@ -125,12 +125,12 @@ def test_categories_accept_numbers_and_booleans(
     expected = _native(people, [[*PERSON[:2], cell, *PERSON[3:]] for cell in cells])
     listed_ = tensor(cells, [2], "work", datatype)
     np.testing.assert_array_equal(
-        _codes(people, OpenInferenceCodec, listed(*_columns([PERSON] * 2, work=listed_))), expected
+        _codes(people, OpenInferenceCodec, in_json(*_columns([PERSON] * 2, work=listed_))), expected
     )
     raw = np.array(cells, dtype).tobytes()
     packed_ = tensor(shape=[2], name="work", datatype=datatype, size=len(raw))
     np.testing.assert_array_equal(
-        _codes(people, OpenInferenceCodec, packed(raw, *_columns([PERSON] * 2, work=packed_))), expected
+        _codes(people, OpenInferenceCodec, in_binary(raw, *_columns([PERSON] * 2, work=packed_))), expected
     )
 
 
@@ -139,34 +139,38 @@ def test_missing_values_may_be_absent_null_or_nan(people: FlaskClient) -> None:
     row = [39, None, None, "grün", True, None, None, "1985-02-03"]
     absent = _columns([row], income=None, work=None, active=None, since=None)
     assert len(absent) == 4
-    np.testing.assert_array_equal(_codes(people, OpenInferenceCodec, listed(*absent)), expected)
-    np.testing.assert_array_equal(_codes(people, OpenInferenceCodec, listed(*_columns([row]))), expected)
+    np.testing.assert_array_equal(_codes(people, OpenInferenceCodec, in_json(*absent)), expected)
+    np.testing.assert_array_equal(_codes(people, OpenInferenceCodec, in_json(*_columns([row]))), expected)
     nan = np.array([np.nan], "<f4").tobytes()
     both = [tensor(shape=[1], name=name, datatype="FP32", size=4) for name in ("income", "work")]
     mixed = _columns([row], income=both[0], work=both[1])
-    np.testing.assert_array_equal(_codes(people, OpenInferenceCodec, packed(nan * 2, *mixed)), expected)
+    np.testing.assert_array_equal(_codes(people, OpenInferenceCodec, in_binary(nan * 2, *mixed)), expected)
     whole = _columns([row], income=tensor([None], [1], "income", "UINT8"), work=tensor([None], [1], "work", "INT8"))
-    np.testing.assert_array_equal(_codes(people, OpenInferenceCodec, listed(*whole)), expected)
+    np.testing.assert_array_equal(_codes(people, OpenInferenceCodec, in_json(*whole)), expected)
 
 
 _DATE = "expected an ISO 8601 date such as"
 
 
-def _two(name: str, datatype: str, data: list[Any], shape: Any = (2,)) -> Sent:
+def _two(name: str, datatype: str, data: list[Any], shape: Any = (2,)) -> RawRequest:
     """Return two rows in JSON with the given column."""
-    return listed(*_columns([PERSON] * 2, **{name: tensor(data, shape, name, datatype)}))
+    return in_json(*_columns([PERSON] * 2, **{name: tensor(data, shape, name, datatype)}))
 
 
-def _raw(name: str, datatype: str, raw: bytes) -> Sent:
-    return packed(
+def _raw(name: str, datatype: str, raw: bytes) -> RawRequest:
+    return in_binary(
         raw, *_columns([PERSON] * 2, **{name: tensor(shape=[2], name=name, datatype=datatype, size=len(raw))})
     )
 
 
-BAD_COLUMNS: list[tuple[Sent, int, str]] = [
-    (listed(*_columns([PERSON], age=None, born=None)), 400, "missing inputs for model 'people': 'age', 'born'"),
-    (listed(tensor([1], [1], "id", "INT8")), 400, "missing inputs for model 'people': 'age', 'home', 'member', 'born'"),
-    (listed(tensor([1], [1], "input")), 400, "unexpected inference input 'input' for model 'people'"),
+BAD_COLUMNS: list[tuple[RawRequest, int, str]] = [
+    (in_json(*_columns([PERSON], age=None, born=None)), 400, "missing inputs for model 'people': 'age', 'born'"),
+    (
+        in_json(tensor([1], [1], "id", "INT8")),
+        400,
+        "missing inputs for model 'people': 'age', 'home', 'member', 'born'",
+    ),
+    (in_json(tensor([1], [1], "input")), 400, "unexpected inference input 'input' for model 'people'"),
     (_two("age", "FP32", [1.0, None]), 400, "input 'age', row 1: expected a number, got NaN or null"),
     (_two("age", "FP32", [1.0, True]), 400, "input 'age', row 1: expected a number, got a boolean"),
     (_two("age", "FP32", [1.0, 2.0, 3.0], [3]), 400, "different numbers of rows, such as 2 and 3"),
@@ -189,36 +193,36 @@ BAD_COLUMNS: list[tuple[Sent, int, str]] = [
     (_raw("home", "FP32", struct.pack("<2f", 1, np.inf)), 400, "input 'home', row 1: expected a string, a number"),
     (_two("home", "FP32", [1.0, 1e39]), 400, "input 'home', row 1: expected a string, a number or a boolean, got a"),
     (_two("home", "FP16", [1.0, 1e5]), 400, "input 'home', row 1: expected a string, a number or a boolean, got a"),
-    (_raw("home", "BYTES", elements("a", "b")[:-1]), 400, "the bytes of input 'home' are not 2 elements"),
-    (_raw("home", "BYTES", elements("a", "b") + b"0"), 400, "the bytes of input 'home' are not 2 elements"),
-    (_raw("home", "BYTES", elements("a")), 400, "the bytes of input 'home' are not 2 elements"),
-    (_raw("home", "BYTES", elements("a", "b", "c")), 400, "the bytes of input 'home' are not 2 elements"),
+    (_raw("home", "BYTES", pack_strings("a", "b")[:-1]), 400, "the bytes of input 'home' are not 2 elements"),
+    (_raw("home", "BYTES", pack_strings("a", "b") + b"0"), 400, "the bytes of input 'home' are not 2 elements"),
+    (_raw("home", "BYTES", pack_strings("a")), 400, "the bytes of input 'home' are not 2 elements"),
+    (_raw("home", "BYTES", pack_strings("a", "b", "c")), 400, "the bytes of input 'home' are not 2 elements"),
     (_raw("home", "BYTES", b"\xff" * 4), 400, "the bytes of input 'home' are not 2 elements"),
-    (_raw("home", "BYTES", elements("a") + b"\1\0\0\0\xff"), 400, "input 'home', row 1: expected UTF-8"),
+    (_raw("home", "BYTES", pack_strings("a") + b"\1\0\0\0\xff"), 400, "input 'home', row 1: expected UTF-8"),
     (_two("born", "BYTES", ["1985-02-03", "May"]), 400, f"input 'born', row 1: {_DATE}"),
     (_two("born", "BYTES", ["1985-02-03", "9999-99-99"], [2, 1]), 400, f"input 'born', row 1: {_DATE}"),
     (_two("born", "BYTES", ["1985-02-03", None]), 400, f"input 'born', row 1: {_DATE}"),
     (_two("born", "INT64", [1, 2]), 400, "'born' data-type is 'INT64', but model 'people' expects 'BYTES'"),
-    (_raw("born", "BYTES", elements("1985-02-03", "")), 400, f"input 'born', row 1: {_DATE}"),
+    (_raw("born", "BYTES", pack_strings("1985-02-03", "")), 400, f"input 'born', row 1: {_DATE}"),
     (({LENGTH: "0"}, b"abc"), 400, "model 'people' has several inputs"),
-    (listed(*_columns([PERSON] * 51)), 413, "51 rows; at most 50"),
+    (in_json(*_columns([PERSON] * 51)), 413, "51 rows; at most 50"),
 ]
 
 
 @pytest.mark.parametrize(("sent", "status", "message"), BAD_COLUMNS)
-def test_errors_name_the_bad_column(sent: Sent, status: int, message: str, people: FlaskClient) -> None:
+def test_errors_name_the_bad_column(sent: RawRequest, status: int, message: str, people: FlaskClient) -> None:
     response = post(people, sent, INFER)
-    assert (response.status_code, message in error(response)) == (status, True), response.text
-    assert total(parse(people.get("/metrics").text), "npserve_rejected_inputs_total", model="people") == 1
-    assert post(people, listed(*_columns([PERSON])), INFER).status_code == 200
+    assert (response.status_code, message in error_message(response)) == (status, True), response.text
+    assert total(parse_metrics(people.get("/metrics").text), "npserve_rejected_inputs_total", model="people") == 1
+    assert post(people, in_json(*_columns([PERSON])), INFER).status_code == 200
 
 
 def test_the_row_limit_of_json_applies_to_binary_strings(people: FlaskClient) -> None:
     """Each string becomes a Python object while the interpreter lock is held."""
     columns = _columns([PERSON] * 51)
-    raw = elements(*[PERSON[-1]] * 51)
+    raw = pack_strings(*[PERSON[-1]] * 51)
     columns[-1] = tensor(shape=[51], name="born", datatype="BYTES", size=len(raw))
-    assert "at most 50" in error(post(people, packed(raw, *columns), INFER))
+    assert "at most 50" in error_message(post(people, in_binary(raw, *columns), INFER))
 
 
 def test_the_metadata_has_one_input_per_column(people: FlaskClient) -> None:

@@ -11,10 +11,20 @@ from flask.testing import FlaskClient
 from service.app import create_app
 from service.settings import Settings
 from store import publish
-from tests.helpers.bad_requests import BAD_TENSORS, BYTES, PLAIN, with_one
+from tests.helpers.bad_requests import AS_BINARY, BAD_TENSORS, PROBABILITIES, with_element
 from tests.helpers.models import MakeRng, make_artifact
-from tests.helpers.server import parse, total
-from tests.helpers.tensors import ALL_BINARY, INFER, ROWS, Sent, array, error, listed, post, tensor
+from tests.helpers.server import parse_metrics, total
+from tests.helpers.tensors import (
+    ALL_BINARY,
+    INFER,
+    ROWS,
+    RawRequest,
+    array_request,
+    error_message,
+    in_json,
+    post,
+    tensor,
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,21 +39,21 @@ def client(tmp_path_factory: pytest.TempPathFactory, make_rng: MakeRng) -> Itera
 
 @pytest.mark.parametrize(("sent", "status", "reason", "message"), BAD_TENSORS)
 def test_bad_input_is_rejected_and_the_next_request_succeeds(
-    sent: Sent, status: int, reason: str, message: str, client: FlaskClient
+    sent: RawRequest, status: int, reason: str, message: str, client: FlaskClient
 ) -> None:
-    before = parse(client.get("/metrics").text)
+    before = parse_metrics(client.get("/metrics").text)
     response = post(client, sent)
-    assert (response.status_code, message in (reported := error(response))) == (status, True), response.text
+    assert (response.status_code, message in (reported := error_message(response))) == (status, True), response.text
     assert len(reported) < 400
     assert "secret" not in reported
-    after = parse(client.get("/metrics").text)
+    after = parse_metrics(client.get("/metrics").text)
     for name, labels in (
         ("npserve_rejected_inputs_total", {"model": "iris", "reason": reason}),
         ("npserve_rejected_inputs_total", {}),
         ("npserve_request_seconds_count", {"protocol": "inference", "outcome": "invalid"}),
     ):
         assert total(after, name, **labels) == total(before, name, **labels) + 1
-    assert post(client, array(ROWS)).status_code == 200
+    assert post(client, array_request(ROWS)).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -57,14 +67,14 @@ def test_bad_input_is_rejected_and_the_next_request_succeeds(
     ],
 )
 def test_unknown_models_versions_and_paths_are_404(path: str, message: str, client: FlaskClient) -> None:
-    response = post(client, listed(tensor(ROWS)), path)
-    assert (response.status_code, message in error(response)) == (404, True), response.text
+    response = post(client, in_json(tensor(ROWS)), path)
+    assert (response.status_code, message in error_message(response)) == (404, True), response.text
 
 
 def test_other_methods_are_405(client: FlaskClient) -> None:
     for method in ("GET", "PUT", "DELETE"):
         response = client.open(INFER, method=method)
-        assert (response.status_code, error(response)) == (
+        assert (response.status_code, error_message(response)) == (
             405,
             f"{method} is not allowed for {INFER}: use OPTIONS, POST",
         )
@@ -72,18 +82,18 @@ def test_other_methods_are_405(client: FlaskClient) -> None:
 
 def test_a_model_without_a_loaded_version_is_503(iris: Path) -> None:
     (iris / "iris/1/model.npz").unlink()
-    response = post(create_app(Settings(models=iris)).test_client(), listed(tensor(ROWS)))
+    response = post(create_app(Settings(models=iris)).test_client(), in_json(tensor(ROWS)))
     assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
-    assert "stable version of iris could not be loaded" in error(response)
+    assert "stable version of iris could not be loaded" in error_message(response)
 
 
 def test_outputs_of_many_rows_must_be_binary(client: FlaskClient) -> None:
-    for more in ({"parameters": ALL_BINARY}, {"outputs": [PLAIN | BYTES]}):
-        assert post(client, array(np.zeros((51, 4)), **more)).status_code == 200
-    assert post(client, array(np.zeros((50, 4)))).status_code == 200
+    for more in ({"parameters": ALL_BINARY}, {"outputs": [PROBABILITIES | AS_BINARY]}):
+        assert post(client, array_request(np.zeros((51, 4)), **more)).status_code == 200
+    assert post(client, array_request(np.zeros((50, 4)))).status_code == 200
 
 
 def test_a_single_boolean_among_thousands_of_numbers_is_located(iris: Path) -> None:
     client = create_app(Settings(models=iris)).test_client()
-    body = json.dumps({"inputs": [tensor(with_one(True, 31_005, 40_000), [10_000, 4])]}).encode()
-    assert "row 7751, column 1: expected a number, got a boolean" in error(post(client, ({}, body)))
+    body = json.dumps({"inputs": [tensor(with_element(True, 31_005, 40_000), [10_000, 4])]}).encode()
+    assert "row 7751, column 1: expected a number, got a boolean" in error_message(post(client, ({}, body)))

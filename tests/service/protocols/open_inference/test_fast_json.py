@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from service.protocols.open_inference import codec
 from service.protocols.open_inference.fast_json import parse_tensor
 from service.protocols.open_inference.request import read_request
-from tests.helpers.tensors import ROWS, listed, post, read, tensor
+from tests.helpers.tensors import ROWS, in_json, post, read_outputs, tensor
 
 LIMITS = {
     "INT8": [-(2**7), 2**7 - 1],
@@ -35,7 +35,7 @@ def test_the_fast_path_is_bit_identical(datatype: str, nested: bool, rng: np.ran
     values = LIMITS.get(datatype, [0, -0.0, 1e-45, 2**24 + 1, 2**63 + 1, *rng.lognormal(sigma=10, size=5).tolist()])
     rows = [rng.permutation(np.array(values, object)).tolist() for _ in range(4)]
     data = rows if nested else [value for row in rows for value in row]
-    _, raw = listed(tensor(data, (4, len(values)), datatype=datatype), id="[", outputs=[{"name": "predictions"}])
+    _, raw = in_json(tensor(data, (4, len(values)), datatype=datatype), id="[", outputs=[{"name": "predictions"}])
     assert parse_tensor(raw) is None  # a bracket in a string is ambiguous
     raw = raw.replace(b'"["', b'"a"')
     parsed = parse_tensor(raw)
@@ -76,12 +76,12 @@ def test_the_fast_path_is_bit_identical(datatype: str, nested: bool, rng: np.ran
 )
 def test_other_content_falls_back_to_the_slow_path(body: str) -> None:
     assert parse_tensor(body.encode()) is None
-    assert parse_tensor(listed(tensor(ROWS))[1]) is not None
+    assert parse_tensor(in_json(tensor(ROWS))[1]) is not None
 
 
 def test_a_plain_request_does_not_use_the_slow_path(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = read(post(client, listed(tensor(ROWS), more={"a": []})))
+    expected = read_outputs(post(client, in_json(tensor(ROWS), more={"a": []})))
     monkeypatch.setattr(codec, "parse_json", None)
     for data in (ROWS, [*ROWS[0], *ROWS[1]]):
-        found = read(post(client, listed(tensor(data))))
+        found = read_outputs(post(client, in_json(tensor(data))))
         np.testing.assert_array_equal(found["probabilities"], expected["probabilities"])

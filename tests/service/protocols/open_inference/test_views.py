@@ -13,7 +13,7 @@ from service.app import create_app
 from service.settings import Settings
 from store import publish
 from tests.helpers.models import make_artifact
-from tests.helpers.tensors import ROWS, error, listed, post, tensor
+from tests.helpers.tensors import ROWS, error_message, in_json, post, tensor
 
 
 @pytest.mark.parametrize("path", ["/v2", "/v2/"])
@@ -61,7 +61,7 @@ def test_a_regression_outputs_only_predictions(outputs: int, models: Path, rng: 
 def test_unknown_models_are_404(path: str, client: FlaskClient) -> None:
     response = client.get(f"/v2/models/{path}")
     assert response.status_code == 404
-    assert error(response).startswith("Request for unknown model: ")
+    assert error_message(response).startswith("Request for unknown model: ")
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"ready": false}', b'{"ready": true, "other": 1}'])
@@ -73,7 +73,7 @@ def test_the_index_lists_loaded_versions(body: bytes, client: FlaskClient) -> No
 @pytest.mark.parametrize("body", [b"x", b"[]", b'{"ready": 1}', b'{"ready": null}', b" " * 20_000 + b"{}"])
 def test_an_invalid_index_request_is_400(body: bytes, client: FlaskClient) -> None:
     response = client.post("/v2/repository/index", data=body)
-    assert (response.status_code, len(error(response)) < 200) == (400, True)
+    assert (response.status_code, len(error_message(response)) < 200) == (400, True)
 
 
 def test_versions_that_fail_to_load_are_reported(iris: Path, artifact: Artifact) -> None:
@@ -117,5 +117,5 @@ def test_a_server_without_models_is_not_ready(models: Path) -> None:
 def test_load_and_unload_are_rejected(action: str, client: FlaskClient) -> None:
     response = client.post(f"/v2/repository/models/iris/{action}", json={})
     assert response.status_code == 400
-    assert "the store decides what is served; use npserve promote" in error(response)
-    assert post(client, listed(tensor(ROWS))).status_code == 200
+    assert "the store decides what is served; use npserve promote" in error_message(response)
+    assert post(client, in_json(tensor(ROWS))).status_code == 200

@@ -22,7 +22,7 @@ from service.settings import Settings
 from store import publish, read_version, set_alias
 from tests.helpers.bad_requests import BAD_TENSORFLOW
 from tests.helpers.models import ROW, make_artifact, make_constant, make_network
-from tests.helpers.server import Server, parse, total
+from tests.helpers.server import Server, parse_metrics, total
 from tests.helpers.wire import JSON
 
 PREDICT = "/v1/models/iris:predict"
@@ -193,7 +193,7 @@ def test_bodies_may_be_compressed(client: FlaskClient, iris: Path) -> None:
 def test_bad_bodies_are_rejected(body: bytes, status: int, message: str, client: FlaskClient) -> None:
     response = _post(client, body)
     assert (response.status_code, message in _error(response)) == (status, True), response.text
-    series = parse(client.get("/metrics").text)
+    series = parse_metrics(client.get("/metrics").text)
     assert total(series, "npserve_rejected_inputs_total", model="iris") == 1
     assert total(series, "npserve_request_seconds_count", protocol="tensorflow", outcome="invalid") == 1
     assert _post(client, {"instances": ROWS}).status_code == 200
