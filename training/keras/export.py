@@ -63,7 +63,7 @@ def to_network(stack: LayerStack, of_logits: str | None = None) -> Network:
             pending = _scale(layer, folded, pending)
         previous = layer.name
     if pending is not None:
-        raise TrainingError(f"{previous} can't be published: no Dense layer follows, into which it could be folded")
+        raise TrainingError(f"{previous} can't be published: no Dense layer follows that it could be folded into")
     if not folded:
         raise TrainingError("a model without a Dense layer can't be published")
     if of_logits and folded[-1].activation == "linear":

@@ -28,7 +28,7 @@ class VarianceScaling:
         scale: Scaling factor.
         fan: "in" divides by the number of inputs, "avg" by the mean of the numbers of inputs and units.
         law: "uniform", or "normal" for a normal distribution truncated at two standard deviations.
-        seed: Seed of a separate random generator; by default the generator of the model is used.
+        seed: Seed of the initializer's random generator; by default the generator of the model is used.
     """
 
     scale: float

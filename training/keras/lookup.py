@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def look_up(kind: str, identifier: Any, known: Mapping[str, T]) -> T:
-    """Return the value of a name, given in snake_case as Keras's strings are, or in the CamelCase of its classes."""
+    """Return the value of a name: in snake_case as in Keras's string identifiers, or in CamelCase as in class names."""
     if isinstance(identifier, str):
         name = identifier if identifier in known else snake_case(identifier)
         if name in known:
@@ -28,11 +28,11 @@ def unknown_name(kind: str, identifier: Any, known: Iterable[str]) -> TrainingEr
 
 
 def module_getattr(kind: str, known: Iterable[str]) -> Callable[[str], Any]:
-    """Return the `__getattr__` of a module that implements only these of Keras's names."""
-    names = list(known)
+    """Return the `__getattr__` of a module that implements a part of Keras's: its error lists the available names."""
+    names = ", ".join(known)
 
     def __getattr__(name: str) -> Any:
-        raise AttributeError(str(unknown_name(kind, name, names)))
+        raise AttributeError(f"`training.keras` has no {kind} named {name!r}. Available: {names}")
 
     return __getattr__
 

@@ -15,8 +15,8 @@ __getattr__ = module_getattr("model", __all__)
 def load_model(filepath: str | Path) -> Sequential:
     """Loads a model saved via `model.save()`.
 
-    A model that was compiled resumes training where it was saved: the state of the optimizer and of the random
-    generators is restored.
+    If the saved model was compiled, training continues as if it had not been interrupted: the states of the optimizer
+    and of the random generators are restored.
 
     Args:
         filepath: Path to the `.npz` file.

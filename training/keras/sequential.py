@@ -1,4 +1,7 @@
-"""The Sequential model: Keras's public methods, implemented by `engine`."""
+"""The Sequential model: Keras's public methods, implemented by `engine`.
+
+A model holds a layer stack, a compiled model once `compile` has been called, and the state of the latest `fit`.
+"""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,7 +32,7 @@ Callbacks = Callback | Sequence[Callback] | None
 class Sequential(AlwaysTrainable):
     """`Sequential` groups a linear stack of layers into a model.
 
-    It consists of a layer stack, a compiled model once `compile` has been called, and the state of the latest `fit`.
+    A typical script calls `compile`, `fit` and `evaluate`, then `publish` or `save`.
 
     Args:
         layers: Optional list of layers to add to the model.
@@ -73,7 +76,7 @@ class Sequential(AlwaysTrainable):
         Args:
             optimizer: Name of an optimizer, or an optimizer instance.
             loss: Name of a loss, or a loss instance.
-            metrics: List of names of metrics, or metric instances.
+            metrics: List of metric names or metric instances.
         """
         self._compiled_model = CompiledModel(self.stack, optimizer, loss, metrics)
 
@@ -117,11 +120,11 @@ class Sequential(AlwaysTrainable):
         validation_batch_size: int | None = None,
         validation_freq: int = 1,
     ) -> History:
-        """Trains the model on samples x (B, …), an array or a data adapter, and targets y.
+        """Trains the model on samples x (B, …), an array or a data adapter, and targets y; returns the history.
 
-        As in Keras, `epochs` is the index of the final epoch: training runs from `initial_epoch` up to it. With
-        `steps_per_epoch`, an epoch continues with the samples after those of the previous epoch, and ends early at the
-        end of the data. `batch_size` is 32 by default. Returns the history of the loss and the metrics.
+        All arguments have the meaning and the defaults that they have in Keras; `batch_size` is 32 by default. `epochs`
+        is the index of the final epoch: training runs from `initial_epoch` up to it. With `steps_per_epoch`, an epoch
+        continues with the samples after those of the previous epoch, and ends early at the end of the data.
         """
         model, batch_size = self.compiled_model, 32 if batch_size is None else batch_size
         if validation_split and validation_data is None:
@@ -163,7 +166,7 @@ class Sequential(AlwaysTrainable):
     def train_on_batch(
         self, x: Any, y: Any, sample_weight: Any = None, class_weight: ClassWeight = None, return_dict: bool = False
     ) -> Results:
-        """Runs a single gradient update on one batch; returns the loss and the metrics before the update."""
+        """Runs a single gradient update on one batch; returns the loss and the metrics as they were before it."""
         samples = read_samples(self.compiled_model, x, y, sample_weight, class_weight)
         return self.compiled_model.results(train_on_samples(self.compiled_model, samples), return_dict)
 
@@ -184,7 +187,7 @@ class Sequential(AlwaysTrainable):
     predict_on_batch = predict
 
     def summary(self, print_fn: Callable[[str], Any] = print) -> None:
-        """Prints a summary of the model: its layers, their output shapes and their numbers of parameters."""
+        """Prints a summary of the model: each layer with its output shape and its number of parameters."""
         print_fn(summary_table(self.stack, self._compiled_model if self.history else None))
 
     def save(self, filepath: str | Path) -> None:
@@ -196,7 +199,7 @@ class Sequential(AlwaysTrainable):
         write_archive(Path(filepath), {"weights": self.get_weights()})
 
     def load_weights(self, filepath: str | Path) -> None:
-        """Loads the weights from a file that was saved by a model with the same layers."""
+        """Loads the weights from a file that `save_weights` or `save` wrote for a model with the same layers."""
         self.set_weights(read_archive(Path(filepath), "weights")["weights"])
 
     def network(self) -> Network:

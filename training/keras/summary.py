@@ -25,6 +25,7 @@ def summary_table(stack: LayerStack, trained_model: CompiledModel | None) -> str
     lines.append(_rule("└─┴─┘"))
     trainable = stack.parameters.values.size if stack.built else 0
     statistics = sum(part.size for layer in stack.layers for part in layer.statistics) if stack.built else 0
+    # Keras also counts the number of steps and the learning rate.
     optimizer = sum(slot.size for slot in trained_model.optimizer.slots) + 2 if trained_model else 0
     size = stack.parameters.values.itemsize if stack.built else 4
     counts = [("Total", trainable + statistics + optimizer), ("Trainable", trainable), ("Non-trainable", statistics)]

@@ -95,8 +95,7 @@ class MonitorCallback(Callback):
 
     Args:
         monitor: Name of the metric to monitor.
-        mode: One of "min", "max" and "auto": whether a smaller or a larger value is an improvement. "auto" takes the
-            direction of the metric.
+        mode: "min" or "max" if a smaller or a larger value is an improvement, "auto" for the direction of the metric.
         min_delta: Minimum change that counts as an improvement.
     """
 

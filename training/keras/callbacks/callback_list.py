@@ -28,7 +28,7 @@ class CallbackList:
 
 
 def as_callbacks(given: Any) -> list[Callback]:
-    """Return the argument `callbacks`, one callback, several or None, as a list."""
+    """Return the argument `callbacks` (one callback, several or None) as a list."""
     callbacks = [given] if isinstance(given, Callback) else list(given or [])
     for callback in callbacks:
         if not isinstance(callback, Callback):

@@ -1,4 +1,4 @@
-"""The callbacks that stop training: when a metric has stopped improving, or when the loss is NaN."""
+"""The callbacks that stop training: when a metric has stopped improving, or when the loss is NaN or infinite."""
 
 from typing import Any
 

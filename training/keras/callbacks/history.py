@@ -27,7 +27,7 @@ class History(Callback):
 
 
 class CSVLogger(Callback):
-    """A callback that streams epoch results to a CSV file; metrics of epochs without validation are "NA".
+    """A callback that streams epoch results to a CSV file; in epochs without validation, its metrics are "NA".
 
     Args:
         filename: Path of the CSV file.

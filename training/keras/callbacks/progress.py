@@ -15,8 +15,8 @@ class ProgressLogger(Callback):
 
     Args:
         bars: Whether to draw progress bars instead of lines.
-        every: Whether to keep the bar or line of every epoch. Otherwise those of at most one epoch per second are kept,
-            and always those of the last epoch.
+        every: Whether to keep the bar or line of every epoch. Otherwise at most one per second is kept, and always
+            that of the last epoch.
     """
 
     SECONDS_PER_LINE = 1.0
@@ -58,7 +58,11 @@ def format_logs(logs: Mapping[str, float]) -> str:
 
 
 def progress_callbacks(verbose: str | int) -> list[Callback]:
-    """Return the callbacks for Keras's `verbose`: 0 is silent, 1 or "auto" a progress bar, 2 one line per epoch."""
+    """Return the callbacks for Keras's `verbose`.
+
+    0 prints nothing, 2 prints one line per epoch; 1 and "auto" show progress bars in a terminal, and otherwise print
+    at most one line per second.
+    """
     if verbose == 0:
         return []
     return [ProgressLogger(bars=verbose != 2 and sys.stdout.isatty(), every=verbose == 2)]

@@ -87,7 +87,10 @@ def _check_finite(array: npt.NDArray[Any]) -> None:
 def _read_weights(y: TargetArray, sample_weight: Any, class_weight: ClassWeight) -> npt.NDArray[np.float32] | None:
     if class_weight is not None:
         if sample_weight is not None:
-            raise TrainingError("You cannot `class_weight` and `sample_weight` at the same time.")
+            raise TrainingError(
+                "You cannot pass `class_weight` and `sample_weight` at the same time: multiply each sample weight by"
+                " the weight of its class, and pass only `sample_weight`."
+            )
         classes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.ravel()
         weights: npt.NDArray[np.float32] = np.ones(len(y), np.float32)
         for label, weight in class_weight.items():

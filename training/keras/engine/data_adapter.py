@@ -10,7 +10,7 @@ import numpy.typing as npt
 from nn.activations import Array
 
 Indices = npt.NDArray[np.intp]
-TargetArray = npt.NDArray[Any]  # class numbers (B,), or values (B, C)
+TargetArray = npt.NDArray[Any]  # class indices (B,), or values (B, C)
 
 
 class DataAdapter(Protocol):
@@ -29,7 +29,7 @@ class DataAdapter(Protocol):
 
 
 class ArrayDataAdapter:
-    """Adapter of an array (N, I) of any numeric type. Rows are converted batch by batch: bytes are kept as bytes."""
+    """Adapter of an array (N, I) of any numeric type. Only gathered rows are converted: a uint8 array stays uint8."""
 
     block = 1
 

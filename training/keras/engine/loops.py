@@ -12,7 +12,7 @@ from training.keras.engine.layer_stack import LayerStack
 from training.keras.engine.running_metrics import RunningMetrics
 
 EVALUATION_ROWS = 1024  # per batch: small enough to stay in the cache
-# The number of multiplications in a matrix product above which more BLAS threads outweigh their synchronisation.
+# The number of multiplications in a matrix product above which several BLAS threads are faster than one.
 LARGE_PRODUCT = 2**24
 
 
@@ -39,7 +39,7 @@ def fit_loop(model: CompiledModel, plan: FitPlan, state: FitState, callbacks: Ca
 
 
 def _blas_threads(model: CompiledModel, batch_size: int) -> int | None:
-    """Return the number of BLAS threads that is fastest for the largest matrix product; None means all of them."""
+    """Return the number of BLAS threads that suits the largest matrix product: 1, or None for no limit."""
     largest = max((parameter.values.size for parameter in model.parameters.tensors), default=0)
     return 1 if largest * batch_size < LARGE_PRODUCT else None
 

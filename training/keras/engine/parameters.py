@@ -18,8 +18,9 @@ States of a `Parameter`: *declared* (a name and a shape, but no arrays), then *a
 created from the tensors of all layers. It never returns to an earlier state: a model that is built again declares new
 tensors and creates new vectors, and the compiled model resets its optimizer.
 
-One step: in the backward pass every operation writes the gradients of its tensors and regularizers add theirs; then the
-optimizer clips the gradient, decays the values and updates them. Afterwards the content of `gradient` is undefined.
+One step: in the backward pass every operation writes the gradients of its tensors; then regularizers add theirs, and
+the optimizer applies weight decay, clips the gradient and updates the values. Afterwards the content of `gradient` is
+undefined.
 
 Invariants:
 - The vectors are written in place, and never replaced or resized: a view stays valid until its model is built again.

@@ -12,7 +12,7 @@ BATCHES_PER_UPDATE = 64  # small batches are aggregated faster in groups
 
 
 class RunningMetrics(Mapping[str, float]):
-    """A mapping of the loss and the metrics over the samples seen so far, which are computed when they are read.
+    """A mapping of the loss and the metrics over the samples seen so far; each value is computed when it is read.
 
     `diverged_at` is the index of the first batch whose loss is infinite or NaN, set when that batch is aggregated.
     """
@@ -25,7 +25,7 @@ class RunningMetrics(Mapping[str, float]):
         self.diverged_at: int | None = None
 
     def update(self, losses: Array, penalty: float, batch: Batch, outputs: Array) -> None:
-        """Add a batch: its losses (B,), the penalty to add to each of them, and its outputs (B, C)."""
+        """Add a batch: its losses (B,), the regularization penalty to add to each of them, and its outputs (B, C)."""
         self._pending.append((losses + penalty if penalty else losses, outputs.copy(), batch.y))
         if len(self._pending) == BATCHES_PER_UPDATE:
             self._aggregate()

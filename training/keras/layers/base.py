@@ -115,11 +115,13 @@ def assign_weights(name: str, own: Sequence[Array], given: Sequence[npt.ArrayLik
     """Overwrite the weights of the layer or model `name`. Raises TrainingError if their number or shapes differ."""
     if len(own) != len(given):
         raise TrainingError(
-            f"You called `set_weights(weights)` on layer '{name}' with a weight list of length"
-            f" {len(given)}, but the layer was expecting {len(own)} weights."
+            f"Cannot set the weights of '{name}': expected a list of {len(own)} arrays. Received: {len(given)} arrays"
         )
-    for part, values in zip(own, given, strict=True):
+    for number, (part, values) in enumerate(zip(own, given, strict=True)):
         if part.shape != np.shape(values):
-            raise TrainingError(f"Layer weight shape {part.shape} not compatible with {np.shape(values)}")
+            raise TrainingError(
+                f"Cannot set the weights of '{name}': expected shape {part.shape} for weights[{number}]."
+                f" Received: shape {np.shape(values)}"
+            )
     for part, values in zip(own, given, strict=True):
         part[...] = values

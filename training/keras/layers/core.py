@@ -99,7 +99,7 @@ class Dense(Layer):
 
 
 class Activation(Layer):
-    """Applies an activation function to an output.
+    """Applies an activation function to its input.
 
     Args:
         activation: Name of the activation function.
@@ -123,7 +123,7 @@ class Dropout(Layer):
 
     Args:
         rate: Float in [0, 1]. Fraction of the inputs to drop.
-        seed: Seed of a separate random generator; by default it is derived from that of the model.
+        seed: Seed of the layer's random generator; by default the generator is derived from that of the model.
         base: `name`, `input_shape` and `input_dim`.
     """
 

@@ -40,7 +40,7 @@ class Normalization(Layer):
     """A preprocessing layer that normalizes continuous features: y = (x - mean) / sqrt(variance).
 
     Args:
-        axis: -1 for a separate mean and variance for each feature, None for one of all values.
+        axis: -1 for a separate mean and variance for each feature, None for a single mean and variance of all values.
         mean: Mean to use; without it, call `adapt`.
         variance: Variance to use; without it, call `adapt`.
         base: `name`, `input_shape` and `input_dim`.
@@ -81,8 +81,9 @@ class Normalization(Layer):
             offset, scale = (np.broadcast_to(v, shape).ravel().astype(np.float32) for v in (self.mean, 1 / deviation))
         except ValueError as error:
             raise TrainingError(
-                f"{self.name} was adapted to samples of shape {np.shape(self.mean)!r}. Received: samples of shape"
-                f" {shape}"
+                f"{self.name} has a mean of shape {np.shape(self.mean)} and a variance of shape"
+                f" {np.shape(self.variance)}, which do not fit samples of shape {shape}. Call `adapt(data)` with such"
+                " samples."
             ) from error
         return offset, scale
 

@@ -42,7 +42,7 @@ class MeanSquaredError(RegressionLoss):
 
 
 class MeanAbsoluteError(RegressionLoss):
-    """Computes the mean of absolute difference between targets and predictions."""
+    """Computes the mean of absolute errors between targets and predictions."""
 
     def loss_of(self, e: Array) -> Array:
         return np.abs(e)

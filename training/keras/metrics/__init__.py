@@ -1,4 +1,4 @@
-"""Metrics, accumulated batch by batch and reported with the loss: `keras.metrics`.
+"""Metrics, which are accumulated batch by batch and reported with the loss: `keras.metrics`.
 
 Sample weights apply to the loss only, not to the metrics. Names, defaults and formulas are those of Keras 3
 (`keras/src/metrics/`). Read base, means, confusion.

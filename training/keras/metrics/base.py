@@ -50,7 +50,7 @@ class Mean(Metric):
         self.add(float(self.values(y, outputs).sum()), len(y))
 
     def add(self, total: float, rows: int) -> None:
-        """Add the sum of the values of some samples."""
+        """Adds `total`, the sum of the values of `rows` samples."""
         self._total += total
         self._rows += rows
 

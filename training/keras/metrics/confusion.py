@@ -68,13 +68,13 @@ class Recall(_AtThreshold):
 
 
 class AUC(_ConfusionMetric):
-    """Approximates the AUC (area under the curve) of the ROC or PR curves.
+    """Approximates the AUC (area under the curve) of the ROC or PR curve.
 
     Between its points, the ROC curve is interpolated linearly, and the PR curve as in Davis & Goadrich 2006.
 
     Args:
         num_thresholds: Number of thresholds, which are the points of the curve.
-        curve: "ROC" for true over false positives, "PR" for precision over recall.
+        curve: "ROC" for the true positive rate over the false positive rate, "PR" for precision over recall.
         name: Optional name of the metric.
     """
 

@@ -14,7 +14,8 @@ from training.keras.metrics.base import Mean
 class Accuracy(Mean):
     """Calculates how often outputs equal targets.
 
-    The string "accuracy" does not select this class, but the accuracy that fits the model.
+    The string "accuracy" does not select this class, but the accuracy that fits the targets: sparse categorical,
+    categorical or binary.
     """
 
     def values(self, y: TargetArray, outputs: Array) -> npt.NDArray[Any]:

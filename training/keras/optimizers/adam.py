@@ -65,11 +65,11 @@ class AdamW(Adam):
 
     Args:
         learning_rate: A float or a learning rate schedule.
-        weight_decay: Weight decay.
+        weight_decay: Fraction of each weight, multiplied by the learning rate, that is subtracted in each step.
         beta_1: Decay rate of the 1st moment estimates.
         beta_2: Decay rate of the 2nd moment estimates.
         epsilon: Small constant for numerical stability.
-        exclude_from_weight_decay: As `var_names` of the method with the same name.
+        exclude_from_weight_decay: Names of variables to exclude, as for the method `exclude_from_weight_decay`.
         options: One of `clipnorm`, `global_clipnorm` and `clipvalue`.
     """
 

@@ -17,8 +17,8 @@ class RMSprop(Optimizer):
 
     Args:
         learning_rate: A float or a learning rate schedule.
-        rho: Discounting factor for the old gradients.
-        momentum: Float in [0, 1].
+        rho: Decay rate of the moving average of squared gradients.
+        momentum: Float in [0, 1]; 0 disables momentum.
         epsilon: Small constant for numerical stability.
         options: One of `clipnorm`, `global_clipnorm` and `clipvalue`.
     """

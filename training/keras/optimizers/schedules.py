@@ -58,8 +58,8 @@ class ExponentialDecay(_Decay):
 
     Args:
         initial_learning_rate: The initial learning rate.
-        decay_steps: Number of steps over which the learning rate decays by `decay_rate`.
-        decay_rate: The decay rate.
+        decay_steps: Number of steps after which the learning rate has decayed by the factor `decay_rate`.
+        decay_rate: Factor by which the learning rate is multiplied every `decay_steps` steps.
         staircase: Whether to decay at discrete intervals: the exponent is rounded down.
     """
 
@@ -78,7 +78,7 @@ class PiecewiseConstantDecay:
     Args:
         boundaries: Increasing step numbers. The learning rate is values[0] up to and including step boundaries[0],
             then values[1] up to and including step boundaries[1], and so on.
-        values: Learning rates for the intervals; one more than there are boundaries.
+        values: Learning rates of the intervals: one value more than `boundaries` has.
     """
 
     boundaries: Sequence[int]

@@ -14,7 +14,7 @@ class SGD(Optimizer):
 
     Args:
         learning_rate: A float or a learning rate schedule.
-        momentum: Float in [0, 1] that accelerates gradient descent in the relevant direction.
+        momentum: Float in [0, 1]; 0 disables momentum.
         nesterov: Whether to apply Nesterov momentum.
         options: One of `clipnorm`, `global_clipnorm` and `clipvalue`.
     """

@@ -49,7 +49,7 @@ def save_model(stack: LayerStack, compiled_model: CompiledModel | None, path: Pa
 
 
 def get_checkpoint(model: CompiledModel) -> dict[str, Any]:
-    """Return all that the next step depends on: weights, optimizer variables and the state of random generators."""
+    """Return the state that determines the next step: weights, optimizer variables and random generators."""
     return {
         "weights": model.stack.get_weights(),
         "iterations": model.optimizer.iterations,
@@ -95,7 +95,7 @@ def serialize(value: Any) -> Any:
 
 
 def deserialize(description: Any) -> Any:
-    """Return the value that `serialize` was given."""
+    """Return the value from which `serialize` made this description."""
     if isinstance(description, list):
         return [deserialize(item) for item in description]
     if not isinstance(description, dict):
@@ -104,5 +104,7 @@ def deserialize(description: Any) -> Any:
         return {key: deserialize(item) for key, item in description.items()}
     name = description["class"]
     if name not in CLASSES:
-        raise TrainingError(f"Unknown class: {name!r}. Expected one of: {', '.join(sorted(CLASSES))}")
+        raise TrainingError(
+            f"The saved model contains an unknown class: {name!r}. Expected one of: {', '.join(sorted(CLASSES))}"
+        )
     return CLASSES[name](**deserialize(description["arguments"]))

@@ -133,7 +133,7 @@ def test_backups_that_cannot_be_restored(tmp_path: Path) -> None:
         _small().fit(X, Y, epochs=3, verbose=0, callbacks=[Crash(1), BackupAndRestore(tmp_path)])
     with pytest.raises(TrainingError, match="belongs to a run with different callbacks"):
         _small().fit(X, Y, epochs=3, verbose=0, callbacks=[EarlyStopping("loss"), BackupAndRestore(tmp_path)])
-    with pytest.raises(TrainingError, match="Layer weight shape"):
+    with pytest.raises(TrainingError, match=r"Cannot set the weights of .sequential.: expected shape \(4, 5\)"):
         _small(5).fit(X, Y, epochs=3, verbose=0, callbacks=[Crash(9), BackupAndRestore(tmp_path)])
     (tmp_path / "backup.npz").write_bytes(b"PK damaged")
     with pytest.raises(TrainingError, match=r"backup\.npz is damaged"):

@@ -82,7 +82,7 @@ def test_a_class_weight_equals_sample_weights(rng: np.random.Generator) -> None:
         model.fit(x, y, verbose=0, **options)
         weights.append(model.stack.parameters.values)
     np.testing.assert_array_equal(weights[0], weights[1])
-    with pytest.raises(TrainingError, match="You cannot `class_weight` and `sample_weight` at the same time"):
+    with pytest.raises(TrainingError, match="You cannot pass `class_weight` and `sample_weight` at the same time"):
         model.fit(x, y, class_weight={0: 1.0}, sample_weight=np.ones(300), verbose=0)
     for bad in (-np.ones(300), np.full(300, np.nan), np.ones((300, 2))):
         with pytest.raises(TrainingError, match=r"`sample_weight`\. Expected a finite, non-negative weight for each"):
