@@ -3,8 +3,9 @@
 `import training as tf` runs Keras code for dense networks. `from training import SimpleNeuralNetwork` is the
 two-layer network of the article, written out on one page.
 
-In reading order: `__main__` (the options), `commands`, `run` (one training run from data to publication) and `fit`;
-then the sub-packages `files`, `data`, `keras`, `evaluation`, `report`, `publishing` and `scoring`.
+In reading order: `__main__` (the command line), `config` (the settings), `commands`, `run` (one training run from data
+to publication), `fit`, `interrupts`, `console` (the output); then the sub-packages `files`, `data`, `keras`,
+`evaluation`, `report`, `publishing` and `scoring`.
 """
 
 from training import keras

@@ -16,19 +16,21 @@ from training.interrupts import Interrupted
 
 
 def main(arguments: list[str] | None = None, program: str = "python -m training") -> int:
-    """Run one command; its help shows it as a command of `program`.
+    """Run one command, and return its exit code; `program` is the name of the program in the help.
 
-    Returns 0 on success, 1 if the version was not promoted, 2 on invalid input or data, 130 if interrupted.
+    Returns 0 on success, 1 if the version was not promoted, 2 on invalid input or data, 130 if interrupted, and 141 if
+    the reader of the output closed the pipe.
     """
     options = _parser(program).parse_args(arguments)
+    unpublished = "; nothing was published" if options.run is run_train else ""
     try:
         code = int(options.run(options))
         sys.stdout.flush()
     except (Interrupted, KeyboardInterrupt) as error:
-        print(f"\nInterrupted{f': {error}' if str(error) else '; nothing was published'}.", file=sys.stderr)
+        print(f"\nInterrupted{f': {error}' if str(error) else unpublished}.", file=sys.stderr)
         return 130
     except (TrainingError, StoreError, ArtifactError, MemoryError) as error:
-        no_memory = "out of memory; nothing was published. Use fewer rows or columns, or a machine with more memory"
+        no_memory = f"out of memory{unpublished}. Use fewer rows or columns, or a machine with more memory"
         print(f"Error: {no_memory if isinstance(error, MemoryError) else error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
@@ -150,7 +152,7 @@ def _add_models(group: Any) -> None:
 
 
 def _add_data(command: argparse.ArgumentParser, *, scored: bool) -> None:
-    """Add the options of a file of rows, and of the true values that its predictions are scored against."""
+    """Add the options for a file of rows and, if `scored`, for its column with the true values."""
     group = command.add_argument_group("data")
     group.add_argument(
         "--data", type=Path, required=True, metavar="FILE", help=".csv, .parquet or .npz file to read (required)"
@@ -169,7 +171,7 @@ def _add_json(group: Any, description: str) -> None:
 
 
 def _add_setting(group: Any, setting: Field[Any]) -> None:
-    """Add the option of a setting. It is None if it is not given: the TOML file or the default then applies."""
+    """Add the option of a setting. If it is not given, its value is None: the TOML file or the default then applies."""
     metadata, default = setting.metadata, setting.default
 
     def parse(text: str) -> Any:

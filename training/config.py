@@ -97,9 +97,9 @@ GROUPS = {
 
 @dataclass(frozen=True)
 class Config:
-    """The settings of a training run.
+    """The settings of a training run, checked on creation.
 
-    On one machine, the same settings and data give a bit-identical version.
+    On the same machine, the same settings and data give a bit-identical `model.npz`.
     """
 
     data: str = _string("PATH", "training data: a .csv, .parquet or .npz file, or digits (built in)")
@@ -108,7 +108,9 @@ class Config:
         None, ("classification", "regression"), "kind of prediction (default: detected from the target)"
     )
     delimiter: str | None = _character("delimiter of a CSV file, such as ';' (default: detected)")
-    header: bool | None = _flag(None, "whether the first line of a CSV file has the column names (default: detected)")
+    header: bool | None = _flag(
+        None, "whether the first line of a CSV file contains the column names (default: detected)"
+    )
     test_share: float = _float(
         0.2, 1, "fraction of the rows held out for testing, if the data have no test set", positive=True
     )
@@ -170,4 +172,4 @@ def _read_toml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise TrainingError(f"{path} can't be read: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TrainingError(f"{path} is not TOML: {error}") from error
+        raise TrainingError(f"{path} is not a valid TOML file: {error}") from error

@@ -19,7 +19,7 @@ from training.keras.callbacks import BackupAndRestore, Callback, EarlyStopping, 
 from training.keras.losses import Huber, SparseCategoricalCrossentropy
 
 MIN_BATCH_SIZE, MAX_BATCH_SIZE = 32, 256
-DEFAULT_STEPS = 6000  # of a run without a number of epochs
+DEFAULT_STEPS = 6000  # of a run for which `epochs` is not set
 MIN_EPOCHS, MAX_EPOCHS = 10, 200
 WARMUP_SHARE = 0.05  # of the steps
 

@@ -16,7 +16,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(TrainingError):
-    """The run was interrupted; the message names what was saved."""
+    """The run was interrupted; the message states what was saved or published, and how to resume if possible."""
 
 
 @contextmanager
@@ -42,9 +42,9 @@ class Divergence(Callback):
         self._steps_before = epoch * self.params["steps"]
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Check the losses computed so far; the last batch of an epoch computes all of them."""
+        """Check the losses aggregated so far; at the last batch of an epoch, all of them."""
         if batch + 1 == self.params["steps"]:
-            logs["loss"]
+            logs["loss"]  # reading the loss aggregates the batches that are pending
         if logs.diverged_at is not None:
             self._fail("loss", self._steps_before + logs.diverged_at + 1)
 

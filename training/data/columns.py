@@ -24,7 +24,7 @@ MAX_CATEGORIES_PER_COLUMN = 500
 RARE_SHARE = 1e-4  # of the rows: rarer categories are encoded as unseen values
 MAX_DISTINCT_SHARE = 0.5  # of the rows: a text column with more distinct values is an identifier
 MIN_IDENTIFIER_ROWS = 20
-MAX_COUNTER_STEP = 4  # of a column of row numbers, on average; other splits hold the rows in between
+MAX_COUNTER_STEP = 4  # mean step in a column of row numbers; more than 1, because other splits hold rows in between
 MIN_ROWS_PER_BIN = 20
 MAX_TOTAL_BINS = 1024  # of all columns together
 NORMAL_IQR = 1.349  # interquartile range of the standard normal distribution
@@ -109,7 +109,7 @@ def _fit_category(name: str, cells: pyarrow.ChunkedArray, missing: bool, notes: 
 
 
 def fit_number(name: str, values: Float32, missing: bool = False, bins: int = 0) -> Number:
-    """Centre at the median, scale by the interquartile range, and cut into quantile bins."""
+    """Fit the centre (the median), the scale (from the interquartile range) and the edges of quantile bins."""
     low, first, median, third, high = (float(q) for q in np.quantile(values, [0, 0.25, 0.5, 0.75, 1]))
     spread = (third - first) / NORMAL_IQR or (high - low) / 2
     centre = float(np.float32(median))
@@ -135,7 +135,7 @@ def _quantile_edges(values: Float32, bins: int) -> tuple[float, ...]:
 
 
 def finite_numbers(name: str, values: npt.NDArray[np.generic]) -> Float32:
-    """Round to float32. Raises TrainingError for infinite values, also those that overflow."""
+    """Round to float32. Raises TrainingError for infinite values, including those that overflow."""
     numbers = read_numbers(values)
     if wrong := find_nonfinite(numbers):
         value = values[wrong[0][0]]

@@ -19,7 +19,7 @@ RowIndex = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Split:
-    """A subset of the rows of an array of codes (N, K); `Sequential.fit` reads its inputs, encoded batch by batch."""
+    """A subset of the rows of an array of codes (N, K), and the data adapter that encodes them for `Sequential.fit`."""
 
     features: Features
     codes: NDArray[Any]
@@ -33,7 +33,7 @@ class Split:
 
     @property
     def y(self) -> NDArray[Any]:
-        """The targets (N,): class numbers, or values of a regression."""
+        """The targets (N,): class indices, or values of a regression."""
         return np.asarray(self.targets[self.rows])
 
     @property

@@ -1,4 +1,4 @@
-"""From plain arrays to a data set: numbers only; images are scaled as a whole, other rows column by column."""
+"""From plain arrays of numbers to a data set: images are scaled as a whole, other rows column by column."""
 
 from collections.abc import Iterator
 from typing import Any

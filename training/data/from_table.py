@@ -88,7 +88,11 @@ def _table_codes(table: Table, features: Features, has_target: NDArray[np.bool_]
 
 
 def encode_columns(features: Features, columns: list[pyarrow.ChunkedArray]) -> NDArray[np.float64]:
-    """Encode typed columns as codes (B, K), each distinct value once, with the same code as the service."""
+    """Encode typed columns as codes (B, K).
+
+    Numbers and dates are converted as whole arrays. Categories and booleans are encoded once per distinct value, by the
+    method that the service calls.
+    """
     return np.stack([_column_codes(*pair) for pair in zip(features.columns, columns, strict=True)], axis=1)
 
 

@@ -47,7 +47,7 @@ def _duplicates(data: DataSet) -> Iterator[str]:
     train, test = (_hashes(split, multipliers) for split in (data.train, data.test))
     values, group_of = np.unique(train, return_inverse=True)
     if repeated := len(train) - len(values):
-        yield f"{repeated:,} training rows are duplicates of others"
+        yield f"{repeated:,} training rows are duplicates of other training rows"
         if classes := len(data.targets.labels):
             pairs = np.unique(group_of * classes + data.train.y)
             has_several = np.bincount(pairs // classes) > 1

@@ -15,13 +15,13 @@ MAX_INTEGER_CLASSES = 20  # integers with more distinct values are the target of
 
 @dataclass(frozen=True)
 class Targets:
-    """The task, and for a classification the labels in the order of the class numbers."""
+    """The task, and for a classification the labels in the order of the class indices."""
 
     task: str
     labels: tuple[Label, ...] = ()
 
     def encode(self, y: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Convert targets (B,) to class numbers (B,), or to float32 values (B,) for a regression."""
+        """Convert targets (B,) to class indices (B,), or to float32 values (B,) for a regression."""
         if self.task == "regression":
             values = read_numbers(y)
             if wrong := find_nonfinite(values):

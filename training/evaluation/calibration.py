@@ -14,8 +14,8 @@ from scipy.special import log_softmax
 from nn import Dense, Model, Network
 
 LOG_TEMPERATURE_BOUNDS = (-3.0, 3.0)
-# A few rows, all predicted correctly, would give a temperature of 0. A prior with its peak at 1, which weighs as much
-# as this many rows, prevents it.
+# A few rows, all predicted correctly, would give a temperature near 0. A prior with its peak at 1, which has the weight
+# of this many rows, prevents it.
 PRIOR_ROWS = 5
 
 
@@ -31,7 +31,7 @@ def fit_temperature(logits: npt.NDArray[np.float64], classes: npt.NDArray[np.int
 
 
 def scale_outputs(model: Model, factor: float, offset: float = 0.0) -> Model:
-    """Return the model with the outputs of its last layer before activation multiplied by a factor, then shifted."""
+    """Return the model with its logits (before the last activation) multiplied by a factor, plus an offset."""
     *layers, last = model.network.layers
     kernel, bias = last.kernel.astype(np.float64) * factor, last.bias.astype(np.float64) * factor + offset
     return dataclasses.replace(model, network=Network([*layers, Dense(kernel, bias, last.activation)]))

@@ -14,8 +14,8 @@ from training.evaluation.scores import EvaluationResult
 class Comparison:
     """The metric of the second model minus that of the first, on the same rows.
 
-    `metric` is the accuracy or the mean absolute error. `only_first` and `only_second` count the rows that only this
-    model predicts correctly, or that it predicts more closely than the other.
+    `metric` is "accuracy" or "mae". `only_first` counts the rows that only the first model predicts correctly or, for a
+    regression, that it predicts more closely than the second; `only_second` is the converse.
     """
 
     metric: str

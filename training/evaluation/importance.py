@@ -26,7 +26,10 @@ class Importance:
 
 
 def importance(model: Model, data: DataSet) -> Importance:
-    """Shuffle each group of columns among the test rows: each column, or each patch of an image."""
+    """Measure the increase of the loss on test rows when a group of columns is shuffled: a column, or an image patch.
+
+    Each group is shuffled several times; the number of rows and repeats is limited.
+    """
     group_of, image = _column_groups(data)
     groups = range(int(group_of.max()) + 1)
     work = len(groups) * model.features.width

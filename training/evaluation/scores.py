@@ -51,7 +51,7 @@ def _evaluate_chunk(model: Model, codes: NDArray[Any], y: NDArray[Any]) -> tuple
 
 
 def _classification(result: EvaluationResult) -> dict[str, float]:
-    """The expected calibration error (ece) is |accuracy - mean confidence| over 15 equal bins, weighted by rows.
+    """The expected calibration error (ece) is the mean of |accuracy - mean confidence| over 15 bins, weighted by rows.
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks".
     """
@@ -78,7 +78,7 @@ def _regression(result: EvaluationResult) -> dict[str, float]:
 
 
 def format_metric(value: float, sign: str = "") -> str:
-    """Return a metric with at least four significant digits, and no exponent for large values."""
+    """Return a metric rounded to four significant digits, or to a whole number from 10,000 up to 1e15."""
     return f"{value:{sign},.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:{sign}.4g}"
 
 

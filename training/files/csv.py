@@ -71,7 +71,7 @@ def _first_record(path: Path, file: IO[str], delimiter: str) -> tuple[list[str],
 
 
 def _detect_delimiter(file: IO[str]) -> str:
-    """Return the delimiter that splits the most lines into as many cells (at least two) as the first line."""
+    """Return the delimiter that splits the most lines into as many cells as the first line, which has at least two."""
     lines = [line for line in islice(file, SNIFFED_LINES) if line.strip()]
     best, best_count = ",", 0
     for delimiter in DELIMITERS:
@@ -85,7 +85,7 @@ def _detect_delimiter(file: IO[str]) -> str:
 
 
 def _is_header(first: list[str], known_names: Collection[str]) -> bool:
-    """Return whether a record is a header: it holds a known name, or no numbers and at most one empty cell."""
+    """Return whether a record is a header: it contains a known name, or no numbers and at most one empty cell."""
     if not set(known_names).isdisjoint(first):
         return True
     return first.count("") <= 1 and not any(_can_cast(pyarrow.scalar(cell), FLOAT) for cell in first)

@@ -1,6 +1,6 @@
 """Arrays larger than memory: rows are written block by block to an unnamed file, which is then memory-mapped.
 
-The file is in the folder for temporary files (TMPDIR) and is removed when the process ends.
+The file is in the folder for temporary files (TMPDIR). Its space is freed when the array is no longer used.
 """
 
 import tempfile

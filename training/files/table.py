@@ -14,9 +14,9 @@ NA_VALUES = ["", "?", "NA", "N/A", "NaN", "nan", "null", "NULL"]
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """Which columns are needed, and the format of a CSV file; a format option that is None is detected.
+    """The needed columns, and the format of a CSV file; `delimiter` and `header` are detected if they are None.
 
-    A first line that holds one of the names in `columns` is a header. If `others` is true, all columns are needed.
+    A first line that contains one of the names in `columns` is a header. If `others` is true, all columns are needed.
     """
 
     columns: Collection[str] = ()
@@ -40,7 +40,7 @@ class Table:
     stored_as_text: bool = False
 
     def as_text(self, names: Iterable[str]) -> "Table":
-        """Return the table with these columns typed as text if they are stored as text, whichever type was inferred."""
+        """Return the table with these columns typed as text if they are stored as text."""
         texts = {name: TEXT for name in names if self.stored_as_text and name in self.types}
         return replace(self, types=self.types | texts)
 

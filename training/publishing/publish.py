@@ -30,7 +30,9 @@ def publish_arrays(models: Path, name: str, model: Model, x: npt.NDArray[Any], y
         raise TrainingError(f"x must hold numbers, got {x.dtype}")
     rows = read_numbers(x)
     if find_nonfinite(rows):
-        raise TrainingError("x holds NaN, infinity or numbers too large for float32")
+        raise TrainingError(
+            "x holds NaN, infinity or numbers too large for float32: replace them, or remove these rows"
+        )
     with np.errstate(over="ignore", invalid="ignore"):
         if not all(np.isfinite(model.logits(chunk)).all() for chunk, _ in _chunks(rows, rows)):
             raise TrainingError("the model cannot be published: its outputs for x are NaN or infinite")
@@ -44,7 +46,7 @@ def publish_arrays(models: Path, name: str, model: Model, x: npt.NDArray[Any], y
 
 
 def class_labels(labels: Collection[Any] | None, classes: int) -> tuple[Label, ...]:
-    """Return labels as JSON values; without labels, the class numbers."""
+    """Return labels as JSON values; without labels, the class indices."""
     if labels is None:
         return tuple(range(classes))
     if not isinstance(labels, Collection) or isinstance(labels, str | bytes):
@@ -74,8 +76,8 @@ def _check_classes(y: npt.NDArray[Any], rows: Codes, model: Model) -> npt.NDArra
     classes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] == model.network.outputs > 1 else y.ravel()
     whole = classes.dtype.kind in "biuf" and np.array_equal(classes, np.floor(classes))
     if classes.shape != (len(rows),) or not whole:
-        raise TrainingError(f"y must hold {len(rows)} class numbers, got {y.dtype} of shape {y.shape}")
+        raise TrainingError(f"y must hold {len(rows)} class indices, got {y.dtype} of shape {y.shape}")
     if classes.min() < 0 or classes.max() >= model.network.outputs:
         last = model.network.outputs - 1
-        raise TrainingError(f"class numbers must be from 0 to {last}, got {classes.min()} to {classes.max()}")
+        raise TrainingError(f"class indices must be from 0 to {last}, got {classes.min()} to {classes.max()}")
     return classes.astype(np.intp)

@@ -42,12 +42,12 @@ def wait_for(url: str, publication: Publication, models: Path, seconds: float) -
         time.sleep(POLL_INTERVAL)
     version = f"{publication.name} {publication.version}"
     raise TrainingError(
-        f"{url} does not serve {version} after {seconds:g} seconds: {state}. The version remains published"
+        f"{url} did not serve {version} within {seconds:g} seconds: {state}. The version remains published"
     )
 
 
 def _wrong_alias(model_url: str, publication: Publication) -> str | None:
-    """Return why the service does not serve the version under its alias yet, including failed requests; or None."""
+    """Return the reason why the service does not serve the version under its alias yet, or None if it does."""
     try:
         response = requests.get(model_url, timeout=REQUEST_TIMEOUT)
         description = response.json()
@@ -60,9 +60,9 @@ def _wrong_alias(model_url: str, publication: Publication) -> str | None:
 
 
 def _wrong_prediction(model_url: str, publication: Publication, models: Path) -> str | None:
-    """Send a golden row; return why a worker does not have the version yet, or None.
+    """Send a golden row; return the reason why a worker does not serve the version yet, or None.
 
-    Raises TrainingError for a wrong prediction.
+    Raises TrainingError for a failed request or a wrong prediction.
     """
     url = f"{model_url}/aliases/{publication.alias}/predict"
     artifact = read_version(models, publication.name, publication.version).artifact

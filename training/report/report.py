@@ -101,7 +101,7 @@ def _regression(run: TrainingRun) -> dict[str, Any]:
 
 
 def _add_cells(run: TrainingRun, rows: NDArray[np.intp], errors: list[dict[str, Any]]) -> dict[str, Any]:
-    """Add the first cells of each row by column name, in the form of a request."""
+    """Add the first cells of each row with their column names; the cells are in the form that requests have."""
     names = [column.name for column in run.data.features.columns[:MAX_CELLS]]
     for error, cells in zip(errors, run.data.features.to_cells(run.data.test.take(rows)[0]), strict=True):
         error["cells"] = list(zip(names, cells, strict=False))

@@ -45,7 +45,7 @@ def _array_blocks(arrays: Arrays, features: Features) -> Blocks:
 
 
 def _table_blocks(table: Table, features: Features, kept: list[str]) -> Blocks:
-    # A file may hold only those categories that look like numbers or dates: read them as text, as in training.
+    # In this file, all values of a category may look like numbers or dates. Read them as text, as in training.
     table = table.as_text(column.name for column in features.columns if isinstance(column, Category))
     for column in features.columns:
         _check_column(table, column)

@@ -22,10 +22,10 @@ WRITERS = {".csv": pyarrow.csv.CSVWriter, ".parquet": pyarrow.parquet.ParquetWri
 
 
 def predict_file(model: Model, data: Path, out: Path, delimiter: str | None, header: bool | None) -> int:
-    """Write the rows of a file unchanged, followed by their predictions; return the number of rows.
+    """Write the columns of a table unchanged, followed by the predictions; return the number of rows.
 
     A classification adds the columns `prediction` and `probability LABEL` for each class, a regression only
-    `prediction`. If TrainingError is raised, nothing is written.
+    `prediction`. For a `.npz` file, only these columns are written. If TrainingError is raised, nothing is written.
     """
     if out.suffix.lower() not in WRITERS:
         raise TrainingError(f"{out}: unknown file type; expected {' or '.join(WRITERS)}")

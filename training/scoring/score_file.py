@@ -44,7 +44,7 @@ def _chunks(data: Arrays | Table, model: Model, target: str | None) -> Iterator[
 
 
 def _encode_targets(values: list[Any], model: Model) -> NDArray[Any]:
-    """Return class numbers, or the values of a regression."""
+    """Return class indices, or the values of a regression."""
     if model.task == "regression":
         if not all(isinstance(value, int | float) for value in values):
             raise TrainingError("the target column holds values that are not numbers; the model is a regression")

@@ -61,7 +61,7 @@ def test_binary_and_regression_models_are_published(rng: np.random.Generator, tm
         ({"x": np.zeros((0, 4))}, r"x must have the shape \(n, 4\) with at least one row, got \(0, 4\)"),
         ({"x": 5}, r"with at least one row, got \(\)"),
         ({"x": [["a"] * 4]}, "x must hold numbers, got <U1"),
-        ({"y": ["a", "b"]}, "y must hold 2 class numbers, got <U1"),
+        ({"y": ["a", "b"]}, "y must hold 2 class indices, got <U1"),
     ],
 )
 def test_invalid_arguments_of_publish_are_rejected(arguments: Any, message: str, tmp_path: Path) -> None:

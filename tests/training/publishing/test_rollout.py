@@ -32,7 +32,7 @@ def test_a_service_that_does_not_respond(tmp_path: Path, capsys: pytest.CaptureF
     url = f"http://127.0.0.1:{free_port()}"
     assert _train(tmp_path, "--wait-for", url, "--timeout", "0.5") == 2
     printed = capsys.readouterr().err
-    assert f"{url} does not serve digits 1 after 0.5 seconds: no npserve service responds there (Conn" in printed
+    assert f"{url} did not serve digits 1 within 0.5 seconds: no npserve service responds there (Conn" in printed
     assert "The version remains published" in printed
     assert (tmp_path / "digits/1").exists()
 
@@ -59,6 +59,18 @@ def test_a_service_of_another_store(tmp_path: Path, capsys: pytest.CaptureFixtur
         _train(tmp_path / "mine", "--name", "digits", "--force")
         assert _train(tmp_path / "mine", "--name", "digits", "--force", "--wait-for", server.url, "--timeout", "1") == 2
         assert "its stable version is 1" in capsys.readouterr().err
+
+
+def test_an_interrupted_wait_reports_that_the_version_remains_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object) -> float:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("training.commands.wait_for", interrupt)
+    assert _train(tmp_path, "--wait-for", "http://localhost:8000") == 130
+    assert "Interrupted: digits 1 remains published as stable." in capsys.readouterr().err
+    assert (tmp_path / "digits/1").exists()
 
 
 class _WrongService(BaseHTTPRequestHandler):
@@ -106,4 +118,4 @@ def test_polling_continues_while_workers_lack_the_version(
     worker: str, state: str, wrong_service: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _train(tmp_path, "--name", "digits", "--wait-for", f"{wrong_service}/{worker}", "--timeout", "0.5") == 2
-    assert f"after 0.5 seconds: one of its workers responds with {state}" in capsys.readouterr().err
+    assert f"within 0.5 seconds: one of its workers responds with {state}" in capsys.readouterr().err
