@@ -124,7 +124,9 @@ class Config:
     label_smoothing: float = _float(0.0, 1, "fraction of each label spread evenly over all classes")
     optimizer: str = _choice("adamw", ("adam", "adamw", "sgd", "rmsprop"), "algorithm that updates the weights")
     learning_rate: float = _float(1e-3, 10, "peak learning rate of the optimizer", positive=True)
-    weight_decay: float = _float(0.02, 10, "weight decay; used by adamw only")
+    weight_decay: float = _float(
+        0.02, 10, "fraction of each weight, times the learning rate, subtracted per step; used by adamw only"
+    )
     schedule: str = _choice("cosine", ("cosine", "constant"), "learning rate schedule")
     epochs: int | None = _integer(
         None, 1, "maximum number of passes over the training set (default: 10 to 200, fewer for more rows)"

@@ -62,7 +62,7 @@ def fit_model(
             verbose=0,
         )
     if model.fit_state.interrupted:
-        raise _interrupted(model, history, checkpoint)
+        raise _interrupted(model, history, checkpoint, "best" if stopping else "latest")
     fitted, temperature = _finalise(config, data, model, scaler)
     return FittedModel(fitted, history, temperature, stopping.best_epoch if stopping else history.epoch[-1])
 
@@ -112,14 +112,14 @@ class _TargetScaler:
         return ((y - self.mean) / self.deviation).astype(np.float32) if self.regression else y
 
 
-def _interrupted(model: Sequential, history: History, checkpoint: Path | None) -> Interrupted:
-    """Save the best weights, which the model holds after `fit`; return an error that says how to resume."""
+def _interrupted(model: Sequential, history: History, checkpoint: Path | None, weights: str) -> Interrupted:
+    """Save the best or the latest weights, which the model holds after `fit`; return an error that names the file."""
     stopped = f"stopped in epoch {model.fit_state.epoch + 1}; nothing was published"
     if checkpoint is None or not history.epoch:
         return Interrupted(stopped)
-    best = checkpoint / "best.npz"
-    model.save(best)
-    return Interrupted(f"{stopped}. The best weights so far are in {best}; run the same command again to resume")
+    file = checkpoint / "best.npz"
+    model.save(file)
+    return Interrupted(f"{stopped}. The {weights} weights so far are in {file}; run the same command again to resume")
 
 
 def _finalise(config: Config, data: DataSet, network: Sequential, scaler: _TargetScaler) -> tuple[Model, float | None]:

@@ -25,4 +25,4 @@ __all__ = [
     "utils",
 ]
 
-__getattr__ = module_getattr("module", __all__)
+__getattr__ = module_getattr(__name__, __all__)

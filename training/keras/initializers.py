@@ -77,7 +77,7 @@ INITIALIZERS: dict[str, Callable[..., Initializer]] = {
     "ones": Ones,
 }
 
-__getattr__ = module_getattr("initializer", ["Constant", *(name.title().replace("_", "") for name in INITIALIZERS)])
+__getattr__ = module_getattr(__name__, ["Constant", *(name.title().replace("_", "") for name in INITIALIZERS)])
 
 
 def get(identifier: Any) -> Initializer:

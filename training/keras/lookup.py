@@ -27,12 +27,12 @@ def unknown_name(kind: str, identifier: Any, known: Iterable[str]) -> TrainingEr
     return TrainingError(f"Could not interpret {kind} identifier: {identifier!r}. Expected one of: {', '.join(known)}")
 
 
-def module_getattr(kind: str, known: Iterable[str]) -> Callable[[str], Any]:
-    """Return the `__getattr__` of a module that implements a part of Keras's: its error lists the available names."""
+def module_getattr(module: str, known: Iterable[str]) -> Callable[[str], Any]:
+    """Return a module-level `__getattr__`, whose error lists the names of Keras that the module implements."""
     names = ", ".join(known)
 
     def __getattr__(name: str) -> Any:
-        raise AttributeError(f"`training.keras` has no {kind} named {name!r}. Available: {names}")
+        raise AttributeError(f"module {module!r} has no attribute {name!r}. Available: {names}")
 
     return __getattr__
 

@@ -9,7 +9,7 @@ from training.keras.sequential import Sequential
 
 __all__ = ["Sequential", "load_model"]
 
-__getattr__ = module_getattr("model", __all__)
+__getattr__ = module_getattr(__name__, __all__)
 
 
 def load_model(filepath: str | Path) -> Sequential:

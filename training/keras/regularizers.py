@@ -56,7 +56,7 @@ def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
 
 L1, L2 = l1, l2
 REGULARIZERS = {"l1": l1, "l2": l2, "l1_l2": l1_l2}
-__getattr__ = module_getattr("regularizer", ["L1", "L2", "L1L2", *REGULARIZERS])
+__getattr__ = module_getattr(__name__, ["L1", "L2", "L1L2", *REGULARIZERS])
 
 
 def get(identifier: Any) -> L1L2 | None:

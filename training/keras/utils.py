@@ -10,9 +10,10 @@ _seed_sequence = np.random.SeedSequence()
 
 
 def set_random_seed(seed: int) -> None:
-    """Sets the seed of all random generators that are created afterwards.
+    """Sets the seed from which the random generators of models are derived.
 
-    Models that are built and trained after this call are reproducible on the same machine.
+    Models that are created after this call are initialized and trained reproducibly on the same machine. Unlike in
+    Keras, the global generators of Python and NumPy are not seeded.
 
     Args:
         seed: A non-negative integer.
@@ -49,4 +50,4 @@ def to_categorical(x: npt.ArrayLike, num_classes: int | None = None) -> npt.NDAr
     return np.eye(count)[classes]
 
 
-__getattr__ = module_getattr("utility", ["set_random_seed", "to_categorical"])
+__getattr__ = module_getattr(__name__, ["set_random_seed", "to_categorical"])

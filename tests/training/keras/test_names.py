@@ -8,30 +8,32 @@ from training import keras as tf_keras
 def test_the_modules_of_keras_exist() -> None:
     for name in ("Sequential", "Input", "layers", "optimizers", "losses", "metrics", "callbacks", "utils", "models"):
         assert hasattr(tf_keras, name)
-    with pytest.raises(AttributeError, match=r"`training\.keras` has no layer named 'Conv2D'\. Available: Activation"):
+    with pytest.raises(
+        AttributeError, match=r"module 'training\.keras\.layers' has no attribute 'Conv2D'\. Available: Activation"
+    ):
         tf_keras.layers.Conv2D  # noqa: B018
 
 
 @pytest.mark.parametrize(
     ("module", "name", "message"),
     [
-        (tf_keras, "Model", "`training.keras` has no module named 'Model'. Available: Input, Sequential"),
+        (tf_keras, "Model", "module 'training.keras' has no attribute 'Model'. Available: Input, Sequential"),
         (
             tf_keras.layers,
             "Conv2D",
-            "has no layer named 'Conv2D'. Available: Activation, BatchNormalization, Dense",
+            "has no attribute 'Conv2D'. Available: Activation, BatchNormalization, Dense",
         ),
-        (tf_keras.optimizers, "Adagrad", "has no optimizer named 'Adagrad'. Available: SGD, RMSprop, Adam, AdamW"),
+        (tf_keras.optimizers, "Adagrad", "has no attribute 'Adagrad'. Available: SGD, RMSprop, Adam, AdamW"),
         (tf_keras.optimizers.schedules, "CosineDecayRestarts", "Available: CosineDecay, ExponentialDecay"),
-        (tf_keras.losses, "Hinge", "has no loss named 'Hinge'. Available: SparseCategoricalCrossentropy"),
-        (tf_keras.metrics, "F1Score", "has no metric named 'F1Score'. Available: Accuracy"),
+        (tf_keras.losses, "Hinge", "has no attribute 'Hinge'. Available: SparseCategoricalCrossentropy"),
+        (tf_keras.metrics, "F1Score", "has no attribute 'F1Score'. Available: Accuracy"),
         (
             tf_keras.initializers,
             "Orthogonal",
-            "has no initializer named 'Orthogonal'. Available: Constant, GlorotUniform",
+            "has no attribute 'Orthogonal'. Available: Constant, GlorotUniform",
         ),
-        (tf_keras.regularizers, "OrthogonalRegularizer", "has no regularizer named .* Available: L1, L2, L1L2"),
-        (tf_keras.callbacks, "TensorBoard", "has no callback named 'TensorBoard'. Available: BackupAndRestore"),
+        (tf_keras.regularizers, "OrthogonalRegularizer", "has no attribute .* Available: L1, L2, L1L2"),
+        (tf_keras.callbacks, "TensorBoard", "has no attribute 'TensorBoard'. Available: BackupAndRestore"),
         (tf_keras.utils, "plot_model", "Available: set_random_seed, to_categorical"),
         (tf_keras.models, "clone_model", "Available: Sequential, load_model"),
     ],

@@ -24,4 +24,4 @@ __all__ = [
     "TerminateOnNaN",
 ]
 
-__getattr__ = module_getattr("callback", __all__)
+__getattr__ = module_getattr(__name__, __all__)

@@ -18,7 +18,7 @@ class ModelCheckpoint(MonitorCallback):
         save_best_only: Whether to save the model only when it is the best so far.
         save_weights_only: Whether to save only the weights.
         mode: One of "min", "max" and "auto": the direction of an improvement.
-        save_freq: "epoch" to save after each epoch, or an integer to save after that many batches.
+        save_freq: "epoch" to save after each epoch, or an integer N to save after every N batches.
         initial_value_threshold: Initial best value of the metric.
     """
 

@@ -29,7 +29,7 @@ class LayerStack:
     def add(self, layer: Layer) -> None:
         if not isinstance(layer, Layer):
             raise TrainingError(
-                f"Only instances of `keras.Layer` can be added to a Sequential model. Received: {layer!r}"
+                f"Only instances of `keras.layers.Layer` can be added to a Sequential model. Received: {layer!r}"
             )
         if isinstance(layer, Input):
             # As in Keras, an Input is not part of `layers`.
@@ -44,7 +44,7 @@ class LayerStack:
             self.layers.append(layer)
 
     def _add_to_built(self, layer: Layer) -> None:
-        """Build again with another layer. The existing layers keep their weights, even if the new one does not fit."""
+        """Rebuild with an added layer. The existing layers keep their weights, even if the new one does not fit."""
         kept, shape, dtype = self.get_weights(), (None, *self.input_shape), self.dtype
         self.layers.append(layer)
         try:

@@ -23,4 +23,4 @@ __all__ = [
 
 LAYERS = (Activation, BatchNormalization, Dense, Dropout, Flatten, Input, Normalization, Rescaling)
 
-__getattr__ = module_getattr("layer", [layer.__name__ for layer in LAYERS])
+__getattr__ = module_getattr(__name__, [layer.__name__ for layer in LAYERS])

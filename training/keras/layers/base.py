@@ -37,8 +37,8 @@ class AlwaysTrainable:
 class Layer(AlwaysTrainable):
     """The class from which all layers inherit.
 
-    `ops` are the operations of the layer, `parameters` its trainable weights, and `statistics` its non-trainable
-    weights, which are updated batch by batch.
+    `parameters` are the trainable weights of the layer, `statistics` its non-trainable weights, which are updated batch
+    by batch, and `ops` its operations. All three are empty until the model is built.
     """
 
     input_shape: Shape | None = None

@@ -47,4 +47,4 @@ def get(identifier: Any) -> Loss:
     return get_object("loss", identifier, LOSSES, Loss)
 
 
-__getattr__ = module_getattr("loss", dict.fromkeys(kind.__name__ for kind in LOSSES.values()))
+__getattr__ = module_getattr(__name__, dict.fromkeys(kind.__name__ for kind in LOSSES.values()))

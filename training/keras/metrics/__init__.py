@@ -69,4 +69,4 @@ def get_metric(identifier: Any, y: TargetArray, outputs: int) -> Metric:
     return kind(name=identifier)
 
 
-__getattr__ = module_getattr("metric", dict.fromkeys(kind.__name__ for kind in METRICS.values()))
+__getattr__ = module_getattr(__name__, dict.fromkeys(kind.__name__ for kind in METRICS.values()))

@@ -23,4 +23,4 @@ def get(identifier: Any) -> Optimizer:
     return get_object("optimizer", name, OPTIMIZERS, Optimizer)
 
 
-__getattr__ = module_getattr("optimizer", [kind.__name__ for kind in OPTIMIZERS.values()])
+__getattr__ = module_getattr(__name__, [kind.__name__ for kind in OPTIMIZERS.values()])

@@ -97,4 +97,4 @@ class PiecewiseConstantDecay:
 
 
 SCHEDULES = (CosineDecay, ExponentialDecay, PiecewiseConstantDecay)
-__getattr__ = module_getattr("schedule", [kind.__name__ for kind in SCHEDULES])
+__getattr__ = module_getattr(__name__, [kind.__name__ for kind in SCHEDULES])

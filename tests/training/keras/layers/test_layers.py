@@ -46,7 +46,7 @@ def _with_weights(weights: list[np.ndarray]) -> None:
             "`momentum`. Expected a number in the range [0, 1]. Received: momentum=2",
         ),
         (lambda: BatchNormalization(epsilon=-1), "`epsilon`. Expected a number >= 0. Received: epsilon=-1"),
-        (lambda: Sequential(["dense"]), "Only instances of `keras.Layer` can be added"),  # type: ignore[list-item]
+        (lambda: Sequential(["dense"]), "Only instances of `keras.layers.Layer` can be added"),  # type: ignore[list-item]
         (lambda: Sequential().build((None, 3)), "cannot be built because it has no layers. Call `model.add(layer)`"),
         (
             lambda: Sequential([Dense(2)]).build((None, 3, 3)),
