@@ -16,7 +16,7 @@ from training.run import run
 ARTICLE = Path(__file__).parents[2] / "training/article.toml"
 
 
-def test_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_digits_are_trained_and_published(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--data", "digits", "--models", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     assert "Published digits 1 as stable: there was no stable version." in printed
@@ -52,7 +52,9 @@ def test_the_same_seed_gives_the_same_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("without_report")
-def test_a_table(tmp_path: Path, rng: np.random.Generator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_worse_version_becomes_candidate_unless_forced(
+    tmp_path: Path, rng: np.random.Generator, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = rng.normal(size=(400, 2)) * [1000, 0.001] + [5e6, 0]
     lines = [f"{a},{b},{'high' if (a - 5e6) / 1000 + b * 1000 > 0 else 'low'}" for a, b in rows]
     (tmp_path / "levels.csv").write_text("\n".join(["a,b,level", *lines]))

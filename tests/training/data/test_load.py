@@ -10,7 +10,7 @@ from training.data.from_arrays import array_codes
 from training.data.load import load_dataset
 
 
-def test_digits() -> None:
+def test_digits_are_split_by_class_and_reproducibly() -> None:
     digits = load_dataset(Config(data="digits", seed=3))
     assert [len(split) for split in (digits.train, digits.validation, digits.test)] == [1222, 216, 359]
     assert digits.image == (8, 8)

@@ -1,4 +1,4 @@
-"""Statistical tests of the difference of two models."""
+"""Statistical tests of the difference between two models."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def test_equally_accurate_models_do_not_differ_significantly(rng: np.random.Gene
     assert few.interval[0] <= few.difference <= few.interval[1]
 
 
-def test_mcnemar_s_test_uses_the_rows_on_which_the_models_differ() -> None:
+def test_mcnemar_test_uses_only_the_rows_on_which_the_models_differ() -> None:
     first = np.array([True] * 100 + [False] * 25 + [True] * 9 + [False] * 10)
     second = np.array([True] * 100 + [True] * 25 + [False] * 9 + [False] * 10)
     result = compare_results(classification_result(first), classification_result(second), "classification")

@@ -13,7 +13,9 @@ from training.evaluation.scores import EvaluationResult
     # Newcombe 1998, "Two-sided confidence intervals for the single proportion", table I, method 3.
     [(81, 263, (0.2553, 0.3662)), (15, 148, (0.0624, 0.1605)), (0, 20, (0.0, 0.1611)), (1, 29, (0.0061, 0.1718))],
 )
-def test_wilson_s_interval(successes: int, trials: int, expected: tuple[float, float]) -> None:
+def test_the_wilson_interval_matches_published_values(
+    successes: int, trials: int, expected: tuple[float, float]
+) -> None:
     np.testing.assert_allclose(wilson_interval(successes, trials), expected, atol=5e-5)
 
 

@@ -13,7 +13,7 @@ from training.files.table import Table
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_csv(delimiter: str, tmp_path: Path) -> None:
+def test_csv_is_read_with_each_delimiter(delimiter: str, tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text(CSV.replace(",", delimiter))
     data = load_file(tmp_path / "data.csv")
     assert column_names(data) == ["width", "height"]

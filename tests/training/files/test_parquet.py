@@ -8,7 +8,7 @@ from tests.helpers.datasets import load_file
 from training import TrainingError
 
 
-def test_parquet(tmp_path: Path) -> None:
+def test_parquet_types_become_column_kinds(tmp_path: Path) -> None:
     table = pyarrow.table(
         {
             "a": pyarrow.array([1, 2, 3, 4] * 5, pyarrow.int8()),

@@ -1,4 +1,4 @@
-"""The exported network, with all layers folded into dense ones, has the same predictions as the model."""
+"""The exported network, with all layers folded into dense layers, gives the same predictions as the model."""
 
 import re
 from collections.abc import Sequence

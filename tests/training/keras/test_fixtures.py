@@ -1,4 +1,4 @@
-"""Compares training with Keras 3: its weights and histories, for every case in `keras_cases`, are stored in a file."""
+"""Compares training with Keras 3, whose weights and histories for every case in `keras_cases` are stored in a file."""
 
 import json
 from collections.abc import Iterator

@@ -8,7 +8,9 @@ from training.keras import Sequential
 from training.keras.layers import BatchNormalization, Dense
 
 
-def test_summary(capsys: pytest.CaptureFixture[str], rng: np.random.Generator) -> None:
+def test_summary_counts_the_parameters_as_in_keras(
+    capsys: pytest.CaptureFixture[str], rng: np.random.Generator
+) -> None:
     model = Sequential([Dense(64, "relu", name="hidden"), BatchNormalization(name="norm"), Dense(10, name="out")])
     model.summary()
     assert "0 (unbuilt)" in capsys.readouterr().out

@@ -23,7 +23,7 @@ Members = dict[str, np.ndarray]
 
 
 def _numbers(rng: np.random.Generator) -> tuple[Model, Codes]:
-    """Rows like those of digits: most columns are zero in most rows, and one is zero in all rows."""
+    """Rows like those of digits: most values are zero, and one column is zero in all rows."""
     rows = rng.integers(0, 16, (200, 20)) * (rng.random((200, 20)) < 0.2)
     rows[:, 7] = 0
     features = fit_grid(read_numbers(rows), np.arange(len(rows)))
@@ -177,7 +177,7 @@ def test_each_class_each_category_and_a_missing_value_are_covered(rng: np.random
     assert set(golden.logits.argmax(axis=1)) == set(model.logits(codes).argmax(axis=1))
 
 
-def test_more_categories_than_rows(rng: np.random.Generator) -> None:
+def test_more_categories_than_golden_rows(rng: np.random.Generator) -> None:
     model, codes = _table(rng, "".join(map(chr, range(97, 197))), rows=2000)
     chosen = _read(model, choose_golden_rows(model, codes, rng))
     assert len(np.unique(chosen[:, 1])) == len(chosen) == 32

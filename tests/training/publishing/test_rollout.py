@@ -28,7 +28,7 @@ def test_a_running_service_serves_the_new_version(tmp_path: Path, capsys: pytest
         assert '{"event": "serving", "url": "' in capsys.readouterr().out
 
 
-def test_a_service_that_does_not_respond(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_service_that_does_not_respond_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     assert _train(tmp_path, "--wait-for", url, "--timeout", "0.5") == 2
     printed = capsys.readouterr().err
@@ -50,7 +50,7 @@ def test_an_invalid_url_is_refused_before_training(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_service_of_another_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_service_of_another_store_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _train(tmp_path / "served") == 0
     with Server(tmp_path / "served") as server:
         server.wait_until_ready()

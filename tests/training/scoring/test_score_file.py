@@ -54,7 +54,7 @@ def models(table: Path, folder: Path) -> Path:
     return models
 
 
-def test_evaluate(models: Path, table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluate_prints_metrics_with_intervals(models: Path, table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     common = ["evaluate", "kinds", "--data", str(table), "--models", str(models)]
     capsys.readouterr()
     assert main([*common, "--version", "1", "--json"]) == 0
@@ -69,7 +69,9 @@ def test_evaluate(models: Path, table: Path, capsys: pytest.CaptureFixture[str])
     assert "r2 0." in capsys.readouterr().out
 
 
-def test_compare(models: Path, table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_compare_reports_a_significant_difference(
+    models: Path, table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     common = ["--data", str(table), "--models", str(models)]
     capsys.readouterr()
     assert main(["compare", "kinds", "stable", "1", *common]) == 0
@@ -245,7 +247,7 @@ def test_dates_are_refused_as_categories(
 
 
 def test_predict_writes_the_rows_unchanged(models: Path, table: Path, tmp_path: Path) -> None:
-    """This includes the columns of the model, surrounding spaces and markers of missing values."""
+    """Surrounding spaces and missing-value markers are kept, also in the columns that the model reads."""
     with table.open(newline="") as file:
         header, *rows = csv.reader(file)
     added = ["00001", "12345678901234567891", " a", "?"]

@@ -128,7 +128,7 @@ def test_a_complete_run_is_not_continued(tmp_path: Path) -> None:
     assert same == epochs
 
 
-def test_backups_that_cannot_be_restored(tmp_path: Path) -> None:
+def test_backups_that_cannot_be_restored_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         _small().fit(X, Y, epochs=3, verbose=0, callbacks=[Crash(1), BackupAndRestore(tmp_path)])
     with pytest.raises(TrainingError, match="belongs to a run with different callbacks"):

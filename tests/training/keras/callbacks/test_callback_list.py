@@ -52,7 +52,7 @@ def test_hooks_are_called_in_order() -> None:
     assert recorder.params == {"verbose": 0, "epochs": 1, "steps": 2, "do_validation": True}
 
 
-def test_lambda_callback() -> None:
+def test_lambda_callback_calls_the_given_functions() -> None:
     seen: list[Any] = []
     recorder = LambdaCallback(
         on_epoch_begin=lambda epoch, logs: seen.append(epoch),

@@ -11,7 +11,9 @@ from training.keras.callbacks import (
 )
 
 
-def test_model_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_model_checkpoint_saves_every_epoch_or_only_the_best(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     every = ModelCheckpoint(tmp_path / "{epoch:02d}-{score:.1f}.npz")
     best = ModelCheckpoint(tmp_path / "best.npz", "score", save_best_only=True, mode="min", verbose=1)
     weights = ModelCheckpoint(tmp_path / "weights.npz", save_weights_only=True, save_freq=3)

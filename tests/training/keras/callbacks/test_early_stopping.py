@@ -24,7 +24,9 @@ from training.keras.optimizers import SGD
         ((5, 6, 7, 8, 9), {"patience": 1, "mode": "min", "start_from_epoch": 2}, 4, 2),
     ],
 )
-def test_early_stopping(values: tuple[float, ...], options: Any, epochs: int, best: int) -> None:
+def test_early_stopping_stops_after_patience_epochs_without_improvement(
+    values: tuple[float, ...], options: Any, epochs: int, best: int
+) -> None:
     weights: list[Any] = []
     keep = LambdaCallback(on_epoch_end=lambda epoch, logs: weights.append(stopping.model.get_weights()))
     stopping = EarlyStopping("score", restore_best_weights=True, **options)
@@ -43,7 +45,7 @@ def test_early_stopping_prints_messages(capsys: pytest.CaptureFixture[str]) -> N
     assert "Restoring model weights from the end of the best epoch: 2." in printed
 
 
-def test_terminate_on_nan(capsys: pytest.CaptureFixture[str]) -> None:
+def test_terminate_on_nan_stops_at_the_first_invalid_loss(capsys: pytest.CaptureFixture[str]) -> None:
     model = one_layer(SGD(1e30))
     history = model.fit(X * 1e20, Y, epochs=5, batch_size=8, callbacks=[TerminateOnNaN()], verbose=0)
     assert re.search(r"Batch \d: Invalid loss, terminating training", capsys.readouterr().out)

@@ -10,7 +10,7 @@ from training.keras.callbacks import (
 )
 
 
-def test_csv_logger(tmp_path: Path) -> None:
+def test_csv_logger_overwrites_or_appends(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     one_layer().fit(X, Y, epochs=2, callbacks=[CSVLogger(path)], verbose=0)
     one_layer().fit(X, Y, epochs=1, callbacks=[CSVLogger(path, append=True)], verbose=0)

@@ -62,7 +62,7 @@ def test_adapt_takes_effect_after_the_model_is_built(rng: np.random.Generator) -
         np.testing.assert_allclose(model.predict(data), (x - x.mean(axis=0)) / x.std(axis=0), rtol=1e-3, atol=1e-5)
 
 
-def test_weights_of_one_layer(rng: np.random.Generator) -> None:
+def test_the_weights_of_one_layer_can_be_read_and_set(rng: np.random.Generator) -> None:
     model = built_model()
     kernel, bias = model.layers[0].get_weights()
     model.layers[0].set_weights([kernel * 0, bias + 1])

@@ -1,4 +1,4 @@
-"""Weights during training (of constant inputs, and as seen and set by callbacks), evaluation and prediction."""
+"""The training, evaluation and prediction loops: weights of constant inputs, and weights that callbacks read or set."""
 
 from pathlib import Path
 from typing import Any

@@ -102,7 +102,7 @@ def test_exclusions_from_weight_decay_are_saved(tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded.stack.parameters.values, model.stack.parameters.values)
 
 
-def test_save_weights(tmp_path: Path) -> None:
+def test_saved_weights_can_be_loaded_into_the_same_layers(tmp_path: Path) -> None:
     model = _trained()
     model.save_weights(tmp_path / "weights.npz")
     other = _trained()
