@@ -93,7 +93,7 @@ def test_invalid_arguments_of_publish_are_rejected(tmp_path: Path) -> None:
     for rows, classes, message in (
         (np.zeros((5, 7)), None, r"x must have the shape \(n, 8\) with at least one row, got \(5, 7\)"),
         (np.full((5, 8), np.nan), None, "NaN"),
-        (x, np.zeros(4, int), "y must hold 5 class indices"),
+        (x, np.zeros(4, int), "y must contain 5 class indices"),
         (x, np.full(5, 3), "class indices must be from 0 to 2, got 3 to 3"),
         (x, np.full(5, 0.5), "class indices"),
     ):

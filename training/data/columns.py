@@ -121,7 +121,7 @@ def fit_number(name: str, values: Float32, missing: bool = False, bins: int = 0)
 def _quantile_edges(values: Float32, bins: int) -> tuple[float, ...]:
     """Return the edges of quantile bins; a distinct value counts for at most half a bin.
 
-    Where most rows hold the same value (such as a capital gain of 0), plain quantiles would put all other values into
+    Where most rows have the same value (such as a capital gain of 0), plain quantiles would put all other values into
     one bin.
     """
     distinct, counts = np.unique(values, return_counts=True)
@@ -139,7 +139,7 @@ def finite_numbers(name: str, values: npt.NDArray[np.generic]) -> Float32:
     numbers = read_numbers(values)
     if wrong := find_nonfinite(numbers):
         value = values[wrong[0][0]]
-        raise TrainingError(f"column {name} holds {value}; expected finite numbers in the range of float32")
+        raise TrainingError(f"column {name} contains {value}; expected finite numbers in the range of float32")
     return numbers
 
 

@@ -45,7 +45,7 @@ def array_codes(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
     Raises TrainingError for other types, and for numbers that are not finite in float32.
     """
     if x.dtype.kind not in "iuf":
-        raise TrainingError(f"the data hold {x.dtype} values; expected integers or floats")
+        raise TrainingError(f"the data contain {x.dtype} values; expected integers or floats")
     if not x.size:
         raise TrainingError("the data have no rows")
     rows = x.reshape(len(x), -1)
@@ -58,7 +58,7 @@ def array_codes(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
             if wrong := find_nonfinite(block):
                 row, column = wrong[0]
                 place = f"first in row {start + row}, value {column}"
-                raise TrainingError(f"the data hold NaN, infinity or a number too large for float32; {place}")
+                raise TrainingError(f"the data contain NaN, infinity or a number too large for float32; {place}")
             yield block
 
     return spill(blocks(), rows.shape, np.float32)

@@ -49,7 +49,9 @@ def _read_targets(table: Table, target: str | None) -> tuple[NDArray[Any], NDArr
     if target not in table.types:
         raise TrainingError(f"{table.path} has no column {target!r}; the columns are {columns}")
     if table.types[target] in (TIME, TIME_UTC):
-        raise TrainingError(f"{table.path}: the target {target} holds dates; only classes and numbers can be predicted")
+        raise TrainingError(
+            f"{table.path}: the target {target} contains dates; only classes and numbers can be predicted"
+        )
     column = pyarrow.concat_tables(table.blocks([target])).column(0)
     has_target = column.is_valid().to_numpy()
     if not has_target.any():
@@ -108,7 +110,7 @@ def _column_codes(column: Column, cells: pyarrow.ChunkedArray) -> NDArray[np.flo
         encoded = values.combine_chunks().dictionary_encode()
         distinct = column.read(encoded.dictionary.to_pylist())
         if distinct is None:
-            raise TrainingError(f"column {column.name} holds an invalid value; expected {column.expected}")
+            raise TrainingError(f"column {column.name} contains an invalid value; expected {column.expected}")
         codes[present] = distinct[encoded.indices.to_numpy()]
     return codes
 

@@ -96,7 +96,7 @@ def _read_blocks(
 ) -> Iterator[pyarrow.Table]:
     """Yield columns as text, block by block (all columns if `columns` is empty).
 
-    Raises TrainingError for a row with a different number of values, instead of yielding the block that holds it.
+    Raises TrainingError for a row with a different number of values, instead of yielding the block that contains it.
     """
 
     def record_invalid(row: pyarrow.csv.InvalidRow) -> str:

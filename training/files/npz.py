@@ -61,7 +61,7 @@ def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any
         read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran_order, dtype = read_header(member)
         if dtype.hasobject:
-            raise TrainingError(f"{path} holds pickled objects, which are never loaded: save plain arrays")
+            raise TrainingError(f"{path} contains pickled objects, which are never loaded: save plain arrays")
         chunks = iter(partial(member.read, CHUNK_BYTES // max(dtype.itemsize, 1) * dtype.itemsize), b"")
         array = spill((np.frombuffer(chunk, dtype) for chunk in chunks), (int(np.prod(shape)),), dtype)
         return array.reshape(shape, order="F" if fortran_order else "C")

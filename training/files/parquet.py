@@ -51,5 +51,5 @@ def _column_type(path: Path, field: pyarrow.Field) -> pyarrow.DataType:
         if any(test(stored) for test in accepted):
             return column_type
     raise TrainingError(
-        f"{path}: column {field.name} holds {field.type} values; expected numbers, text, booleans or dates"
+        f"{path}: column {field.name} contains {field.type} values; expected numbers, text, booleans or dates"
     )

@@ -27,11 +27,11 @@ def publish_arrays(models: Path, name: str, model: Model, x: npt.NDArray[Any], y
     if x.ndim != 2 or x.shape[1] != width or not len(x):
         raise TrainingError(f"x must have the shape (n, {width}) with at least one row, got {x.shape}")
     if x.dtype.kind not in "biuf":
-        raise TrainingError(f"x must hold numbers, got {x.dtype}")
+        raise TrainingError(f"x must contain numbers, got {x.dtype}")
     rows = read_numbers(x)
     if find_nonfinite(rows):
         raise TrainingError(
-            "x holds NaN, infinity or numbers too large for float32: replace them, or remove these rows"
+            "x contains NaN, infinity or numbers too large for float32: replace them, or remove these rows"
         )
     with np.errstate(over="ignore", invalid="ignore"):
         if not all(np.isfinite(model.logits(chunk)).all() for chunk, _ in _chunks(rows, rows)):
@@ -68,7 +68,7 @@ def _chunks(rows: Codes, y: npt.NDArray[Any]) -> Iterator[tuple[Codes, npt.NDArr
 def _check_values(y: npt.NDArray[Any], rows: Codes) -> npt.NDArray[np.float64]:
     values = y.ravel()
     if values.shape != (len(rows),) or values.dtype.kind not in "iuf" or not np.isfinite(values).all():
-        raise TrainingError(f"y must hold {len(rows)} finite numbers, got {y.dtype} of shape {y.shape}")
+        raise TrainingError(f"y must contain {len(rows)} finite numbers, got {y.dtype} of shape {y.shape}")
     return values.astype(np.float64)
 
 
@@ -76,7 +76,7 @@ def _check_classes(y: npt.NDArray[Any], rows: Codes, model: Model) -> npt.NDArra
     classes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] == model.network.outputs > 1 else y.ravel()
     whole = classes.dtype.kind in "biuf" and np.array_equal(classes, np.floor(classes))
     if classes.shape != (len(rows),) or not whole:
-        raise TrainingError(f"y must hold {len(rows)} class indices, got {y.dtype} of shape {y.shape}")
+        raise TrainingError(f"y must contain {len(rows)} class indices, got {y.dtype} of shape {y.shape}")
     if classes.min() < 0 or classes.max() >= model.network.outputs:
         last = model.network.outputs - 1
         raise TrainingError(f"class indices must be from 0 to {last}, got {classes.min()} to {classes.max()}")

@@ -67,7 +67,9 @@ def _check_column(table: Table, column: Column) -> None:
                 f"{table.path} has no column {column.name!r}, which the model requires; the columns are {names}"
             )
     elif data_type not in ACCEPTED_TYPES[column.kind] and not pyarrow.types.is_null(data_type):
-        raise TrainingError(f"{table.path}: column {column.name} holds {data_type} values; expected {column.expected}")
+        raise TrainingError(
+            f"{table.path}: column {column.name} contains {data_type} values; expected {column.expected}"
+        )
 
 
 def _column_cells(table: Table, stored: pyarrow.Table, column: Column) -> pyarrow.ChunkedArray:

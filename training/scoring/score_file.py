@@ -47,7 +47,7 @@ def _encode_targets(values: list[Any], model: Model) -> NDArray[Any]:
     """Return class indices, or the values of a regression."""
     if model.task == "regression":
         if not all(isinstance(value, int | float) for value in values):
-            raise TrainingError("the target column holds values that are not numbers; the model is a regression")
+            raise TrainingError("the target column contains values that are not numbers; the model is a regression")
         return np.array(values, np.float32)
     classes = {text(label): number for number, label in enumerate(model.labels)}
     numbers = [classes.get(text(value)) if isinstance(value, str | int | float) else None for value in values]

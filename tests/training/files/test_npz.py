@@ -41,8 +41,8 @@ def test_npz_with_x_and_y(order: Any, tmp_path: Path) -> None:
         ({"X": X, "y": np.eye(4)}, "y has the shape (4, 4), but X has 4 rows"),
         ({"X": X[:, 0], "y": Y}, "X has the shape (4,); expected one row per example"),
         ({"X": np.full((4, 3), np.nan), "y": Y}, "NaN, infinity or a number too large for float32; first in row 0"),
-        ({"X": X.astype(str), "y": Y}, "the data hold <U32 values; expected integers or floats"),
-        ({"X": X.astype(complex), "y": Y}, "the data hold complex128 values"),
+        ({"X": X.astype(str), "y": Y}, "the data contain <U32 values; expected integers or floats"),
+        ({"X": X.astype(complex), "y": Y}, "the data contain complex128 values"),
         ({"X": X[:0], "y": Y[:0]}, "the data have no rows"),
         ({"X": X, "y": np.array([b"a", b"b"] * 2)}, "the targets are |S1 values"),
         ({"X": X, "y": np.zeros(4)}, "all targets are"),
@@ -51,8 +51,8 @@ def test_npz_with_x_and_y(order: Any, tmp_path: Path) -> None:
             "unknown class 2: it does not occur in the training set",
         ),
         ({"x_train": X, "y_train": Y, "x_test": X[:, :2], "y_test": Y}, "x_train has 3 values per row, x_test has 2"),
-        ({"X": X, "y": np.array([None, "a", None, "a"])}, "holds pickled objects, which are never loaded"),
-        ({"X": np.array([[1], [1, 2]], object), "y": Y[:2]}, "holds pickled objects"),
+        ({"X": X, "y": np.array([None, "a", None, "a"])}, "contains pickled objects, which are never loaded"),
+        ({"X": np.array([[1], [1, 2]], object), "y": Y[:2]}, "contains pickled objects"),
     ],
 )
 def test_invalid_arrays_are_refused(arrays: dict[str, np.ndarray], message: str, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_parquet_types_become_column_kinds(tmp_path: Path) -> None:
     assert data.targets.labels == (False, True)
     pyarrow.parquet.write_table(table.append_column("e", [[[1]] * 20]), tmp_path / "nested.parquet")
     with pytest.raises(
-        TrainingError, match=r"column e holds list<.*> values; expected numbers, text, booleans or dates"
+        TrainingError, match=r"column e contains list<.*> values; expected numbers, text, booleans or dates"
     ):
         load_file(tmp_path / "nested.parquet")
 

@@ -60,8 +60,8 @@ def test_binary_and_regression_models_are_published(rng: np.random.Generator, tm
         ({"x": [[1, 2, 3, 4], [1]]}, "x is ragged: its rows have different lengths"),
         ({"x": np.zeros((0, 4))}, r"x must have the shape \(n, 4\) with at least one row, got \(0, 4\)"),
         ({"x": 5}, r"with at least one row, got \(\)"),
-        ({"x": [["a"] * 4]}, "x must hold numbers, got <U1"),
-        ({"y": ["a", "b"]}, "y must hold 2 class indices, got <U1"),
+        ({"x": [["a"] * 4]}, "x must contain numbers, got <U1"),
+        ({"y": ["a", "b"]}, "y must contain 2 class indices, got <U1"),
     ],
 )
 def test_invalid_arguments_of_publish_are_rejected(arguments: Any, message: str, tmp_path: Path) -> None:

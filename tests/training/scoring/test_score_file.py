@@ -122,7 +122,7 @@ def _cell(text: str, column: str) -> str | float | bool | None:
     ("change", "message"),
     [
         (("size", "width"), "has no column 'size', which the model requires; the columns are width, weight"),
-        (("\n", "\nbig,1,red,true,2024-01-01,large,1\n"), "column size holds string values; expected a number"),
+        (("\n", "\nbig,1,red,true,2024-01-01,large,1\n"), "column size contains string values; expected a number"),
         (
             ("\n", "\n,1,red,true,2024-01-01,large,1\n"),
             "row 1: size is missing, but was never missing in training",
@@ -243,7 +243,7 @@ def test_dates_are_refused_as_categories(
     moved = whole.set_column(2, "color", whole.column("day"))
     pyarrow.parquet.write_table(moved, tmp_path / "bad.parquet")
     assert main(["evaluate", "kinds", "--data", str(tmp_path / "bad.parquet"), "--models", str(models)]) == 2
-    assert "column color holds timestamp[us] values; expected a string, a num" in capsys.readouterr().err
+    assert "column color contains timestamp[us] values; expected a string, a num" in capsys.readouterr().err
 
 
 def test_predict_writes_the_rows_unchanged(models: Path, table: Path, tmp_path: Path) -> None:
