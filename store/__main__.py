@@ -23,7 +23,9 @@ def main(arguments: list[str] | None = None, program: str = "python -m store") -
 
     Returns 0 on success, 1 if a version is not promoted or does not verify, 2 on an error, 141 if stdout is closed.
     """
-    options = _parser(program).parse_args(arguments)
+    options, unknown = _parser(program).parse_known_args(arguments)
+    if unknown:
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}; --help lists the options")
     try:
         code = int(options.run(options))
         sys.stdout.flush()
@@ -109,11 +111,11 @@ def _add_alias(commands: Any) -> None:
         "set or remove a custom alias",
         "Serve a version under a custom alias, at /models/NAME/aliases/ALIAS/predict, or remove the alias."
         " The version must verify. The aliases stable and previous are set by promote.",
-        "flowers berlin 3",
-        "flowers berlin",
+        "flowers baseline 3",
+        "flowers baseline",
     )
     command.add_argument("name", metavar="NAME", help="name of the model")
-    command.add_argument("alias", metavar="ALIAS", help="name of the alias, such as berlin")
+    command.add_argument("alias", metavar="ALIAS", help="name of the alias, such as baseline")
     explained = "a number or another alias (default: remove the alias)"
     command.add_argument("version", metavar="VERSION", nargs="?", help=explained)
 
@@ -128,7 +130,7 @@ def _add_command(
         epilog="\n  %(prog)s ".join(["example:" if len(examples) == 1 else "examples:", *examples]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.set_defaults(run=run)
+    command.set_defaults(run=run, parser=command)
     return command
 
 

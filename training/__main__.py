@@ -21,7 +21,9 @@ def main(arguments: list[str] | None = None, program: str = "python -m training"
     Returns 0 on success, 1 if the version was not promoted, 2 on invalid input or data, 130 if interrupted, and 141 if
     the reader of the output closed the pipe.
     """
-    options = _parser(program).parse_args(arguments)
+    options, unknown = _parser(program).parse_known_args(arguments)
+    if unknown:
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}; --help lists the options")
     unpublished = "; nothing was published" if options.run is run_train else ""
     try:
         code = int(options.run(options))
@@ -54,10 +56,10 @@ def _add_train(commands: Any) -> None:
         usage="%(prog)s --data PATH [--target COLUMN] [options]",
         help="train a network on a data set and publish it",
         description="Train a network on a data set, evaluate it on a held-out test set, and publish it as a new version"
-        " of a model. Settings come from options, then from a TOML file (--config), then from defaults.",
+        " of a model. Options override the settings of the TOML file (--config).",
         epilog="example: %(prog)s --data flowers.csv --target species --name flowers",
     )
-    command.set_defaults(run=run_train)
+    command.set_defaults(run=run_train, parser=command)
     command.add_argument("--config", type=Path, metavar="FILE", help="TOML file with settings, such as epochs = 20")
     settings = {setting.name: setting for setting in fields(Config)}
     for title, names in GROUPS.items():
@@ -96,7 +98,7 @@ def _add_evaluate(commands: Any) -> None:
         " confidence intervals.",
         epilog="example: %(prog)s flowers --data june.csv",
     )
-    command.set_defaults(run=run_evaluate)
+    command.set_defaults(run=run_evaluate, parser=command)
     _add_version(command)
     _add_data(command, scored=True)
     _add_json(command.add_argument_group("output"), "print the metrics as a JSON object")
@@ -111,7 +113,7 @@ def _add_compare(commands: Any) -> None:
         " error (bootstrap test).",
         epilog="example: %(prog)s flowers 1 2 --data june.csv",
     )
-    command.set_defaults(run=run_compare)
+    command.set_defaults(run=run_compare, parser=command)
     model = command.add_argument_group("model")
     model.add_argument("name", metavar="NAME", help="name of the model")
     model.add_argument("versions", metavar="VERSION", nargs=2, help="two version numbers or aliases")
@@ -128,7 +130,7 @@ def _add_predict(commands: Any) -> None:
         description="Write the rows of a file with their predictions to another file. Files may be larger than memory.",
         epilog="example: %(prog)s flowers --data new.csv --out predicted.parquet",
     )
-    command.set_defaults(run=run_predict)
+    command.set_defaults(run=run_predict, parser=command)
     _add_version(command)
     _add_data(command, scored=False)
     output = command.add_argument_group("output")

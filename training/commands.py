@@ -6,6 +6,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from store import Version, find_number, read_version
+from store.layout import NAME, NAME_RULE
 from training.config import Config
 from training.console import Console, JSONConsole, format_comparison, format_scores
 from training.errors import TrainingError
@@ -25,7 +26,7 @@ def run_train(options: argparse.Namespace) -> int:
     """Train and publish; return 1 if the version was meant to become stable and did not."""
     settings = {setting.name: getattr(options, setting.name) for setting in fields(Config)}
     config = Config.read(options.config, {name: value for name, value in settings.items() if value is not None})
-    name = options.name or Path(config.data).stem.lower()
+    name = options.name or _default_name(config.data)
     if options.wait_for:
         check_url(options.wait_for)
     console = JSONConsole() if options.json else Console()
@@ -39,6 +40,13 @@ def run_train(options: argparse.Namespace) -> int:
             raise Interrupted(f"{version} remains published as {publication.alias}") from error
         console.serving(options.wait_for, seconds)
     return 0 if publication.alias == "stable" or not promote else 1
+
+
+def _default_name(data: str) -> str:
+    name = Path(data).stem.lower()
+    if not NAME.fullmatch(name):
+        raise TrainingError(f"{data}: {name!r} is not a valid model name; set --name to {NAME_RULE}")
+    return name
 
 
 def run_evaluate(options: argparse.Namespace) -> int:

@@ -29,14 +29,15 @@ class Console:
     def scores(self, scores: dict[str, float], intervals: dict[str, Interval]) -> None:
         print(f"Test set: {format_scores(scores, intervals)}.")
 
-    def published(self, publication: Publication, models: Path) -> None:
+    def published(self, publication: Publication, models: Path, *, refused: bool) -> None:
         version = f"{publication.name} {publication.version}"
         print(f"Published {version} as {publication.alias}: {publication.reason}.")
         print(f"Report: {models / publication.name / str(publication.version) / 'report.html'}")
         if publication.alias == "stable":
             print(f"Serve it with: npserve serve --models {models}")
         else:
-            print(f"Make it stable with: npserve promote {version} --force --models {models}")
+            force = " --force" if refused else ""
+            print(f"Make it stable with: npserve promote {version}{force} --models {models}")
 
     def serving(self, url: str, seconds: float) -> None:
         print(f"{url} serves the new version; its prediction for a golden row is correct (after {seconds:.1f} s).")
@@ -57,7 +58,7 @@ class JSONConsole(Console):
     def scores(self, scores: dict[str, float], intervals: dict[str, Interval]) -> None:
         _print_event("test", metrics=scores, intervals=intervals)
 
-    def published(self, publication: Publication, models: Path) -> None:
+    def published(self, publication: Publication, models: Path, *, refused: bool) -> None:
         folder = models / publication.name / str(publication.version)
         _print_event("published", **asdict(publication), folder=str(folder))
 

@@ -54,7 +54,7 @@ def run(
         models, name, artifact, {"test": scores}, provenance, files=files, promote=promote, force=force
     )
     shutil.rmtree(checkpoint, ignore_errors=True)
-    console.published(publication, models)
+    console.published(publication, models, refused=promote and publication.alias != "stable")
     return publication
 
 

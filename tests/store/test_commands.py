@@ -109,6 +109,15 @@ def test_misuse_prints_the_usage(arguments: list[str], capsys: pytest.CaptureFix
     assert "usage: python -m store" in capsys.readouterr().err
 
 
+def test_an_unknown_option_prints_the_usage_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["verify", "iris", "--fast"])
+    assert stopped.value.code == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("usage: python -m store verify ")
+    assert printed.endswith("unrecognized arguments: --fast; --help lists the options\n")
+
+
 @pytest.mark.parametrize("name", ["list", "promote", "verify", "alias"])
 def test_the_help_names_the_module(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:

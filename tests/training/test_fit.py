@@ -66,9 +66,12 @@ def test_a_worse_version_becomes_candidate_unless_forced(
     assert [column.name for column in version.artifact.model.features.columns] == ["a", "b"]
     short = [*arguments, "--epochs", "1", "--batch-size", "400"]
     assert main(short) == 1
-    assert "Published levels 2 as candidate: its test accuracy is" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "Published levels 2 as candidate: its test accuracy is" in printed
+    assert f"Make it stable with: npserve promote levels 2 --force --models {models}" in printed
     assert main([*short, "--force"]) == 0
     assert main([*arguments, "--no-promote"]) == 0
+    assert f"Make it stable with: npserve promote levels 4 --models {models}" in capsys.readouterr().out
     assert json.loads((models / "levels/serving.json").read_text())["aliases"] == {
         "stable": 3,
         "previous": 1,
@@ -81,7 +84,8 @@ def test_a_worse_version_becomes_candidate_unless_forced(
     [
         (["--data", "nothing.csv", "--target", "x"], "nothing.csv can't be read: No such file or directory"),
         (["--data", "digits", "--name", "No Name"], "invalid model name 'No Name'"),
-        (["--data", "bad.csv", "--target", "kind"], "bad.csv, line 3: 1 values, but there are 2 columns"),
+        (["--data", "Data (1).csv"], "Data (1).csv: 'data (1)' is not a valid model name; set --name to 1 to 63 "),
+        (["--data", "bad.csv", "--target", "kind"], "bad.csv, line 3: expected 2 values, got 1"),
         (["--data", "good.csv"], "set --target to the column to predict; the columns are a, kind"),
     ],
 )
