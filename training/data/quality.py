@@ -31,7 +31,7 @@ def _rare_classes(data: DataSet) -> Iterator[str]:
         counts = np.bincount(data.train.y, minlength=len(data.targets.labels))
         for label, count in zip(data.targets.labels, counts.tolist(), strict=True):
             if count < MIN_CLASS_ROWS:
-                yield f"class {label!s} has only {count} training rows; its predictions may be unreliable"
+                yield f"class {label!s} has few rows in the training set ({count}); its predictions may be unreliable"
 
 
 def _missing_values(data: DataSet) -> Iterator[str]:
@@ -47,14 +47,14 @@ def _duplicates(data: DataSet) -> Iterator[str]:
     train, test = (_hashes(split, multipliers) for split in (data.train, data.test))
     values, group_of = np.unique(train, return_inverse=True)
     if repeated := len(train) - len(values):
-        yield f"{repeated:,} training rows are duplicates of other training rows"
+        yield f"duplicate rows in the training set: {repeated:,} of {len(train):,}"
         if classes := len(data.targets.labels):
             pairs = np.unique(group_of * classes + data.train.y)
             has_several = np.bincount(pairs // classes) > 1
             if conflicts := np.count_nonzero(has_several[group_of]):
-                yield f"{conflicts:,} training rows have the same values as another row but a different label"
+                yield f"training rows with equal values but different labels: {conflicts:,}"
     if leaked := int(np.isin(test, values).sum()):
-        yield f"test metrics may be too optimistic: {leaked:,} of {len(test):,} test rows are also in the training set"
+        yield f"test metrics may be too optimistic: the training set has {leaked:,} of the {len(test):,} test rows"
 
 
 def _hashes(split: Split, multipliers: NDArray[np.uint64]) -> NDArray[np.uint64]:

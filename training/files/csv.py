@@ -100,7 +100,7 @@ def _read_blocks(
     """
 
     def record_invalid(row: pyarrow.csv.InvalidRow) -> str:
-        invalid.append(f"line {row.number}: {row.actual_columns} values, but there are {row.expected_columns} columns")
+        invalid.append(f"line {row.number}: expected {row.expected_columns} values, got {row.actual_columns}")
         return "skip"
 
     invalid: list[str] = []
