@@ -125,7 +125,7 @@ def read_body(schema: Schema, body: Any) -> dict[str, Any]:
     return loaded
 
 
-def check_row_count(rows: int, max_rows: int, limit: str = "are accepted per request") -> None:
+def check_row_count(rows: int, max_rows: int, limit: str = "are accepted per request; send several requests") -> None:
     """Raise TooLarge if there are more than `max_rows`; `limit` completes the message."""
     if rows > max_rows:
         raise TooLarge(f"{rows} rows; at most {max_rows} {limit}")
