@@ -1,11 +1,11 @@
-# Everything happens in .venv; nothing else outside this folder is touched than the caches of pip and uv.
+# Everything is installed into .venv; outside this folder only the caches of pip and uv change.
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .PHONY: run setup setup-tests test test-slow pytest lint types lock pictures
 .DELETE_ON_ERROR:
-unexport PYTHONDONTWRITEBYTECODE  # some hundred processes start in the tests: each would compile the same modules
+unexport PYTHONDONTWRITEBYTECODE  # the tests start hundreds of processes: each would compile the same modules
 
 run:
 	@echo "npserve: http://$(HOST):$(PORT)"
@@ -15,11 +15,11 @@ run:
 	  .venv/bin/python -m training train --data digits --models models; }
 	@exec .venv/bin/python -m service --models models --bind $(HOST):$(PORT)
 
-# What running needs: the service and training. The checks need five times as much, which `make test` adds.
+# setup installs the service and training. The checks need five times as much, which `make test` installs.
 setup: .venv/.ready
 setup-tests: .venv/.ready-for-tests
 
-# uv installs in a tenth of pip's time; pip takes over where uv cannot, such as behind a mirror named in pip.conf.
+# uv installs in a tenth of pip's time; pip is the fallback, such as behind a mirror configured in pip.conf.
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 install = .venv/bin/uv pip install --python .venv/bin/python --no-deps --require-hashes -r $(1) || $(PIP) --require-hashes -r $(1)
 
@@ -30,7 +30,7 @@ install = .venv/bin/uv pip install --python .venv/bin/python --no-deps --require
 	  echo "Python's venv module is missing: install it (on Debian and Ubuntu: apt install python3-venv), then run make again." >&2; exit 2; }
 	@echo "Creating the Python environment .venv ..."
 	@$(PYTHON) -m venv .venv
-	@echo "Installing the installer ..."
+	@echo "Installing uv ..."
 	@$(PIP) --require-hashes -r requirements/setup.lock
 	@touch $@
 
@@ -45,7 +45,7 @@ install = .venv/bin/uv pip install --python .venv/bin/python --no-deps --require
 	@$(call install,requirements/dev.lock)
 	@touch $@
 
-# All three at once: lint and types say a line each while the tests run.
+# All three at once: lint and types print one line each while the tests run.
 test: setup-tests
 	@$(MAKE) --no-print-directory --jobs=3 --keep-going pytest lint types
 
@@ -73,7 +73,7 @@ lock: setup
 	$(LOCK) --output-file requirements/service.lock pyproject.toml --constraint requirements/dev.lock
 	$(LOCK) --output-file requirements/training.lock pyproject.toml --extra training --constraint requirements/dev.lock
 
-# The pictures of the README: the report of digits, and the page of the server that `make run` has started.
+# Screenshots for the README: the report of digits, and /docs of the server that `make run` has started.
 CHROMIUM = chromium --headless --no-sandbox --disable-gpu --disable-background-networking --hide-scrollbars
 pictures: setup
 	$(CHROMIUM) --window-size=1000,1250 --screenshot=docs/pictures/report.png file://$(CURDIR)/models/digits/1/report.html
