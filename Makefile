@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE  # the tests start hundreds of processes: each 
 
 run:
 	@echo "npserve: http://$(HOST):$(PORT)"
-	@$(MAKE) --no-print-directory setup
+	@$(MAKE) --no-print-directory --silent setup
 	@[ -e models/digits/serving.json ] || { \
 	  echo "Training on scikit-learn's handwritten digits, as models/digits has no version yet ..."; \
 	  .venv/bin/python -m training train --data digits --models models; }
