@@ -139,7 +139,7 @@ def missing_messages(expected: str, location: str) -> dict[str, Any]:
 def _cell_problem(column: Column, cell: Any, location: str) -> Problem:
     if column.kind == "number" and type(cell) in NUMBERS:
         return Problem(location, "a number within ±3.4e38 (float32)", "a larger one")
-    or_null = " or null" if column.missing else ""
+    or_null = ", or null" if column.missing else ""
     return Problem(location, column.expected + or_null, json_kind(cell))
 
 

@@ -18,6 +18,8 @@ from training.files.table import ReadOptions, Table
 def load_dataset(config: Config) -> DataSet:
     """Load `digits` or a file; hold out a test set if the file has none. Raises TrainingError."""
     if config.data == "digits":
+        if config.target is not None:
+            raise TrainingError("remove --target; digits is a data set of images with its own targets")
         digits = load_digits()
         return load_arrays(Arrays(digits.images, digits.target), config, {"source": "digits"})
     path = Path(config.data)

@@ -148,9 +148,9 @@ def test_objects_by_feature_name_are_equivalent_to_lists() -> None:
         ({"age": "39"}, [Problem("/instances/1/age", "a number", "a string")]),
         ({"age": None}, [Problem("/instances/1/age", "a number", "null")]),
         ({"age": 1e39}, [Problem("/instances/1/age", FLOAT32, "a larger one")]),
-        ({"work": ["private"]}, [Problem("/instances/1/work", "a string, a number or a boolean or null", "a list")]),
+        ({"work": ["private"]}, [Problem("/instances/1/work", "a string, a number or a boolean, or null", "a list")]),
         ({"member": 1}, [Problem("/instances/1/member", "true or false", "a number")]),
-        ({"since": "May"}, [Problem("/instances/1/since", f"{DATE} or null", "a string")]),
+        ({"since": "May"}, [Problem("/instances/1/since", f"{DATE}, or null", "a string")]),
         ({"Age": 39}, [Problem("/instances/1/Age", "the name of a feature", "an unknown key")]),
         (
             {"z/": 1, "y": 1, "age": {}},

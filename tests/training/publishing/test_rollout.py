@@ -37,18 +37,6 @@ def test_a_service_that_does_not_respond_is_reported(tmp_path: Path, capsys: pyt
     assert (tmp_path / "digits/1").exists()
 
 
-def test_ctrl_c_while_waiting_says_that_the_version_is_published(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def interrupt(*_: object) -> float:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("training.commands.wait_for", interrupt)
-    assert _train(tmp_path, "--wait-for", "http://127.0.0.1:9") == 130
-    assert capsys.readouterr().err == "\nInterrupted: digits 1 remains published.\n"
-    assert (tmp_path / "digits/1").exists()
-
-
 @pytest.mark.parametrize(
     "url", ["localhost:18733", "localhost", "http://", "http://localhost:port", "http://[::1", "ftp://localhost"]
 )

@@ -54,7 +54,12 @@ class ModelCheckpoint(MonitorCallback):
             self._save(epoch, logs)
 
     def _save(self, epoch: int, logs: Any) -> None:
-        path = Path(self.filepath.format(epoch=epoch + 1, **logs))
+        values = {"epoch": epoch + 1, **logs}
+        try:
+            path = Path(self.filepath.format(**values))
+        except KeyError as error:
+            reason = f"Unknown name {error}. Expected one of: {', '.join(values)}"
+            raise TrainingError(f"Failed to format the filepath {self.filepath!r}: {reason}") from error
         if self.save_best_only:
             if not self._improved(epoch, logs, path):
                 return

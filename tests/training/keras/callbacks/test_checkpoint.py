@@ -28,5 +28,7 @@ def test_model_checkpoint_saves_every_epoch_or_only_the_best(
     assert "Epoch 3: score did not improve from 1.00000" in printed
     with pytest.raises(TrainingError, match=r"Expected a `\.npz` file, such as model\.npz\. Received: filepath="):
         model.fit(X, Y, callbacks=[ModelCheckpoint(tmp_path / "model.h5")], verbose=0)
+    with pytest.raises(TrainingError, match=r"Unknown name 'val_loss'\. Expected one of: epoch, accuracy, loss"):
+        model.fit(X, Y, callbacks=[ModelCheckpoint(tmp_path / "{val_loss}.npz")], verbose=0)
     with pytest.raises(TrainingError, match="Unrecognized save_freq"):
         ModelCheckpoint("x.npz", save_freq="week")
