@@ -28,7 +28,9 @@ class Reader:
         self._server: subprocess.Popen[bytes] | None = None
         # The folder's own packages come first, as they do where npserve is installed from it.
         path = f"{Path(sys.prefix) / 'bin'}:{os.environ['PATH']}"
-        self._environment = {**os.environ, "PATH": path, "PYTHONPATH": str(folder)}
+        # Not that of a make which runs the tests: the make of the page would announce itself as its child.
+        outside = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+        self._environment = {**outside, "PATH": path, "PYTHONPATH": str(folder)}
 
     def follow(self, page: Page) -> None:
         """Run every block, and compare each block of JSON with the output of the previous block."""
