@@ -49,6 +49,7 @@ class Settings:
     max_rows: int = _setting(10_000, _positive, "N", "largest number of rows in a JSON request or response")
     max_binary_bytes: int = _setting(64 * 2**20, _positive, "BYTES", "largest binary request body, in bytes")
     max_binary_rows: int = _setting(1_000_000, _positive, "N", "largest number of rows in a binary request")
+    max_response_bytes: int = _setting(64 * 2**20, _positive, "BYTES", "largest response to a prediction, in bytes")
     max_waiting: int = _setting(
         512, _positive, "N", "requests per worker that may wait for a long forward pass; further ones get a 503"
     )

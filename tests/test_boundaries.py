@@ -43,7 +43,12 @@ LAYERS: dict[str, list[list[str]]] = {
         ["=service", "service.settings", "service.errors", "service.logs", "service.malloc"],
         ["service.address", "service.metrics", "service.prediction.memory_budget", "service.prediction.forward"],
         ["service.prediction.messages"],
-        ["service.protocols.json_schema", "service.protocols.body", "service.protocols.npy"],
+        [
+            "service.protocols.json_schema",
+            "service.protocols.json_cost",
+            "service.protocols.body",
+            "service.protocols.npy",
+        ],
         ["service.protocols.rows"],
         ["service.protocols.codec", "service.protocols.fast_json"],
         ["service.protocols.native", "service.protocols.tensorflow", "service.protocols.open_inference"],

@@ -13,7 +13,6 @@ from store.layout import VERSION_NUMBER
 from store.watch import WHOLE_STORE, ServedModel
 
 NO_STABLE_VERSION = "{0} has no stable version: run npserve promote {0} VERSION"
-NUMBER_BYTES = 12  # estimate for a number in JSON; a binary one has 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +23,6 @@ class Endpoint:
     codecs: Mapping[type[Codec], Codec]
     headers: Mapping[str, str]
     row_seconds: float  # estimate for the forward pass
-    row_bytes: int  # estimate for the response
     metrics: VersionMetrics
 
     @classmethod
@@ -32,9 +30,8 @@ class Endpoint:
         """Prepare a version once, when it is loaded."""
         codecs = {codec: codec(version, settings) for codec in CODECS}
         headers = {"X-Model-Name": version.name, "X-Model-Version": str(version.number)}
-        network = version.artifact.model.network
-        row = row_seconds(network), network.outputs * NUMBER_BYTES
-        return cls(version, codecs, headers, *row, VersionMetrics(metrics, version))
+        seconds = row_seconds(version.artifact.model.network)
+        return cls(version, codecs, headers, seconds, VersionMetrics(metrics, version))
 
     def pass_seconds(self, rows: int) -> float:
         """Return the estimated seconds of a forward pass."""

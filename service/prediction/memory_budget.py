@@ -11,8 +11,7 @@ from service.errors import Overloaded
 
 # Smaller reservations are neither counted nor refused: a few rows are accepted regardless of the other clients.
 SMALL = 2**16
-BODY_REFUSAL = "the server holds too many bytes of other requests: try again later"
-ROWS_REFUSAL = "the server is busy with other large requests: try again later"
+REFUSAL = "the server holds too many bytes of other requests: try again later"
 
 
 class MemoryBudget:
@@ -37,10 +36,10 @@ class Reservation:
     def __init__(self, budget: MemoryBudget) -> None:
         self._budget, self._counted, self._released = budget, 0, False
 
-    def resize(self, size: int, refusal: str = BODY_REFUSAL) -> None:
-        """Change the size. Raises Overloaded(refusal) if it grows while the other reservations hold too much."""
+    def resize(self, size: int) -> None:
+        """Change the size. Raises Overloaded if it grows while the other reservations hold too much."""
         if size > max(self._counted, SMALL) and self._budget.held - self._counted > self._budget.max_bytes:
-            raise Overloaded(refusal)
+            raise Overloaded(REFUSAL)
         self.settle(size)
 
     def settle(self, size: int) -> None:

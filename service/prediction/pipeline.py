@@ -7,6 +7,7 @@ wait, and `handle` runs all four steps for one request. This module depends on n
 the body, at most one byte above `body_limit`.
 """
 
+import gc
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -14,15 +15,15 @@ from time import perf_counter
 
 import numpy as np
 
-from service.errors import MAX_DETAILS, InvalidInput, Problem, RequestError, Unexpected
+from service.errors import MAX_DETAILS, InvalidInput, Problem, RequestError, TooLarge, Unexpected
 from service.metrics.registry import Metrics
 from service.prediction.calls import CallLabels, CallRecord, PendingRequest, PredictionCall, Result, Timings
 from service.prediction.catalogue import Catalogue, Endpoint
 from service.prediction.counting import CallCounter
 from service.prediction.forward import Predictions, forward
-from service.prediction.memory_budget import ROWS_REFUSAL, SMALL
+from service.prediction.memory_budget import SMALL
 from service.prediction.messages import Headers, Request, Response
-from service.protocols import Route
+from service.protocols import Codec, DecodedRequest, Route
 from service.protocols.codec import error_response
 from service.settings import Settings
 
@@ -61,15 +62,22 @@ class PredictionPipeline:
         try:
             endpoint = self._catalogue().find(**route.segments)
             began = perf_counter()
-            decoded = endpoint.codecs[route.codec].decode(request)
+            decoded = _decode(endpoint.codecs[route.codec], request)
             timings, rows = Timings(request.began, request.completed, began, perf_counter()), len(decoded.codes)
-            # A small body may have a large response.
-            if (held := decoded.codes.nbytes + rows * endpoint.row_bytes) > SMALL:
-                request.reservation.resize(len(request.body) + held, ROWS_REFUSAL)
+            self._reserve_response(request, decoded, endpoint.codecs[route.codec].response_bytes(decoded))
         except Exception as error:
             self._reject(pending, endpoint, error)
             return None
         return PredictionCall(pending, endpoint, decoded, endpoint.pass_seconds(rows), timings)
+
+    def _reserve_response(self, request: Request, decoded: DecodedRequest, size: int) -> None:
+        """Replace the memory for decoding by that for the rows and the response, which may be much larger."""
+        if size > self._settings.max_response_bytes:
+            limit = f"at most {self._settings.max_response_bytes} are sent"
+            advice = "send fewer rows per request, or request fewer or binary outputs"
+            raise TooLarge(f"the response would have about {size} bytes; {limit}: {advice}")
+        held = decoded.codes.nbytes + size
+        request.reservation.resize(len(request.body) + (held if held > SMALL else 0))
 
     def answer(self, calls: Sequence[PredictionCall]) -> None:
         """Compute calls, those to the same version in one batch, and respond."""
@@ -134,6 +142,17 @@ class PredictionPipeline:
         labels = CallLabels(endpoint, codec.name, pending.route.template, response.status, error.outcome, error.reason)
         self.counter.add(CallRecord(labels, timings, np.empty(0, np.intp)))
         pending.respond(response)
+
+
+def _decode(codec: Codec, request: Request) -> DecodedRequest:
+    """Decode a body. A garbage collection meanwhile would visit each of its values again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return codec.decode(request)
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _expected(error: Exception, request: Request) -> RequestError:

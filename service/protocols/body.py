@@ -10,6 +10,7 @@ from service.prediction.messages import Headers, Request, content_type
 
 # The `wbits` argument of zlib for each format; HTTP's "deflate" is the zlib format (RFC 9110, 8.4.1.2).
 ENCODINGS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+PART_BYTES = 2**20  # the most that is decompressed, or read by the decompressor, at once
 MAX_MEMBERS = 16  # of a gzip body (RFC 1952, 2.2); decompressing a member copies all bytes after it
 
 
@@ -29,28 +30,46 @@ def unpack(request: Request, limit: int) -> bytes | bytearray:
     if len(body) <= limit and encoding != "identity":
         if encoding not in ENCODINGS:
             raise WrongContentType(f"unsupported Content-Encoding {encoding[:100]}: use gzip, deflate or none")
-        body = _inflate(body, ENCODINGS[encoding], limit)
+        body = _inflate(request, ENCODINGS[encoding], limit)
     if len(body) > limit:
         raise TooLarge(f"the body is larger than {limit} bytes: send fewer rows per request")
     return body
 
 
-def _inflate(body: bytes | bytearray, window: int, limit: int) -> bytes:
-    """Decompress at most one byte more than the limit, so that a decompression bomb is never expanded."""
-    plain = b""
+def _inflate(request: Request, window: int, limit: int) -> bytearray:
+    """Decompress at most one byte more than the limit. Raises Malformed, Overloaded."""
+    plain, body = bytearray(), bytes(request.body)
     for _ in range(MAX_MEMBERS if window == ENCODINGS["gzip"] else 1):
         stream = zlib.decompressobj(window)
         try:
-            plain += stream.decompress(body, limit + 1 - len(plain))
+            rest = _inflate_member(request, stream, memoryview(body), plain, limit)
         except zlib.error as error:
             raise Malformed(f"the body cannot be decompressed: {error}") from error
         if len(plain) > limit:
             return plain
         if not stream.eof:
             raise Malformed("the compressed body is truncated")
-        if not (body := stream.unused_data):
+        if not (body := stream.unused_data + rest):
             return plain
     raise Malformed("unexpected bytes after the compressed body")
+
+
+def _inflate_member(request: Request, stream: Any, body: memoryview, plain: bytearray, limit: int) -> bytes:
+    """Append the decompressed bytes of a member to `plain`, and return the bytes that were not read.
+
+    Memory is reserved before it is used, and the interpreter is released after each part.
+    """
+    while body and not stream.eof and len(plain) <= limit:
+        part, body = body[:PART_BYTES], body[PART_BYTES:]
+        is_full = True
+        # Output may be pending inside the decompressor when it has consumed its input.
+        while (len(part) or is_full) and not stream.eof and len(plain) <= limit:
+            request.reservation.resize(len(request.body) + len(plain) + PART_BYTES)
+            size = min(PART_BYTES, limit + 1 - len(plain))
+            inflated = stream.decompress(part, size)
+            plain += inflated
+            part, is_full = stream.unconsumed_tail, len(inflated) == size
+    return bytes(body)
 
 
 def check_json(headers: Headers, *others: str) -> None:

@@ -17,13 +17,14 @@ from service.protocols.json_schema import STRING, JsonSchema, record
 from service.settings import Settings
 from store import Version
 
+NUMBER_BYTES, BINARY_BYTES, LABEL_BYTES = 12, 4, 64  # of an output: in JSON, in binary, as a label with its probability
 JSON_HEADERS = {"Content-Type": "application/json"}
 # The error responses of a prediction, in OpenAPI.
 STATUSES = {
     400: "The body is not valid JSON, or does not match its headers.",
     404: "Unknown model, version or alias.",
     408: "The request body was not received in time.",
-    413: "The request has too many bytes or rows.",
+    413: "The request has too many bytes, rows or values, or the response would be too large.",
     415: "The Content-Type or Content-Encoding is not supported.",
     503: "No version of the model is loaded, too many requests wait for a long forward pass, or large bodies hold too"
     " much memory; see Retry-After.",
@@ -77,6 +78,10 @@ class Codec:
     def decode(self, request: Request) -> DecodedRequest:
         """Decode and validate the body. Raises RequestError."""
         raise NotImplementedError
+
+    def response_bytes(self, decoded: DecodedRequest) -> int:
+        """Return the estimated size of the response, which is known before the forward pass."""
+        return len(decoded.codes) * self.model.network.outputs * NUMBER_BYTES
 
     def encode(self, decoded: DecodedRequest, predictions: Predictions) -> EncodedResponse:
         raise NotImplementedError

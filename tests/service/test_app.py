@@ -489,7 +489,7 @@ def test_many_rows_are_shed_while_other_requests_hold_too_much(iris: Path) -> No
     other = budget.reserve(200_000)
     refused = client.post("/predict", json={"instances": [ROW] * 5000})
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
-    assert refused.get_json() == {"error": "the server is busy with other large requests: try again later"}
+    assert refused.get_json() == {"error": "the server holds too many bytes of other requests: try again later"}
     assert _post(client).status_code == 200
     other.release()
     with client.post("/predict", json={"instances": [ROW] * 5000}) as answer:

@@ -13,8 +13,18 @@ from service.errors import MAX_DETAILS, InvalidInput, Problem, WrongContentType
 from service.prediction.forward import Predictions
 from service.prediction.messages import Headers, Request, content_type
 from service.protocols.body import check_json, parse_json, unpack
-from service.protocols.codec import Codec, CodecDescription, DecodedRequest, EncodedResponse, example_row, top_classes
+from service.protocols.codec import (
+    BINARY_BYTES,
+    LABEL_BYTES,
+    Codec,
+    CodecDescription,
+    DecodedRequest,
+    EncodedResponse,
+    example_row,
+    top_classes,
+)
 from service.protocols.fast_json import parse_rows
+from service.protocols.json_cost import reserve_parsing
 from service.protocols.json_schema import NUMBER, STRING, WHOLE, JsonSchema, array, describe_rows, matrix, record
 from service.protocols.npy import read_npy
 from service.protocols.rows import INSTANCES_KEY, TOP_KEY, check_row_count, read_body, request_schema, row_location
@@ -54,11 +64,20 @@ class NativeCodec(Codec):
             return DecodedRequest(codes)
         body = unpack(request, self.settings.max_body_bytes)
         check_json(request.headers)
+        reserve_parsing(request, body)
         plain = parse_rows(body, self.model.features, self.settings.max_rows)
         if plain is not None:
             return DecodedRequest(plain, NPY if accepted == NPY else None)
         loaded = read_body(self._schema, parse_json(body))
         return DecodedRequest(loaded[INSTANCES_KEY], NPY if accepted == NPY else loaded.get(TOP_KEY))
+
+    def response_bytes(self, decoded: DecodedRequest) -> int:
+        rows, outputs = len(decoded.codes), self.model.network.outputs
+        if decoded.options is None:
+            return super().response_bytes(decoded)
+        return rows * (
+            outputs * BINARY_BYTES if decoded.options == NPY else min(decoded.options, outputs) * LABEL_BYTES
+        )
 
     def encode(self, decoded: DecodedRequest, predictions: Predictions) -> EncodedResponse:
         """Encode an object, or only the outputs if the client requested an array."""

@@ -9,6 +9,7 @@ from service.prediction.forward import Predictions
 from service.prediction.messages import Headers, Request
 from service.protocols.body import check_json, parse_json, unpack
 from service.protocols.codec import Codec, CodecDescription, DecodedRequest, EncodedResponse
+from service.protocols.json_cost import reserve_parsing
 from service.protocols.json_schema import STRING, record
 from service.protocols.open_inference.fast_json import parse_tensor
 from service.protocols.open_inference.inputs import InputReader
@@ -59,6 +60,7 @@ class OpenInferenceCodec(Codec):
         return self._read(request, body[:length], memoryview(body)[length:])
 
     def _read(self, request: Request, text: bytes | bytearray, raw: memoryview) -> DecodedRequest:
+        reserve_parsing(request, text)
         plain = None if raw or not self.model.features.only_numbers else parse_tensor(text)
         parsed = read_request(_parse(request, text) if plain is None else plain)
         request_id = request.request_id if parsed.request_id is None else parsed.request_id
@@ -75,6 +77,10 @@ class OpenInferenceCodec(Codec):
         ((name, spec),) = self._inputs.specs.items()
         raw = memoryview(pack(body) if spec.datatype == BYTES else body)
         return Tensor(name, spec.datatype, [1, *spec.shape[1:]], raw=raw)
+
+    def response_bytes(self, decoded: DecodedRequest) -> int:
+        _, outputs = decoded.options
+        return len(decoded.codes) * sum(map(self._outputs.row_bytes, outputs))
 
     def encode(self, decoded: DecodedRequest, predictions: Predictions) -> EncodedResponse:
         """Encode the output tensors in the order in which they were requested."""

@@ -11,7 +11,7 @@ from nn.columns import text
 from nn.model import Label
 from service.errors import BadRequest
 from service.prediction.forward import Predictions
-from service.protocols.codec import top_classes
+from service.protocols.codec import BINARY_BYTES, LABEL_BYTES, NUMBER_BYTES, top_classes
 from service.protocols.open_inference.request import RequestedOutput
 from service.protocols.open_inference.tensor import BOOL, BYTES, FLOATS, pack_texts, quote
 
@@ -65,6 +65,13 @@ class OutputWriter:
                 )
             chosen[output.name] = output._replace(binary=binary) if output.binary is None else output
         return [*chosen.values()] or self._all[binary]
+
+    def row_bytes(self, output: RequestedOutput) -> int:
+        """Return the estimated size of a row of an output in the response."""
+        width = self.specs[output.name].shape[1:] or [1]
+        if output.top:
+            return min(output.top, width[0]) * LABEL_BYTES
+        return width[0] * (BINARY_BYTES if output.binary else NUMBER_BYTES)
 
     def write(self, output: RequestedOutput, predictions: Predictions) -> tuple[dict[str, Any], bytes]:
         """Return the JSON of a tensor, and its bytes if the output is binary."""

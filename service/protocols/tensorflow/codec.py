@@ -10,6 +10,7 @@ from service.prediction.messages import Request
 from service.protocols.body import check_json, parse_json, unpack
 from service.protocols.codec import Codec, CodecDescription, DecodedRequest, EncodedResponse, example_row
 from service.protocols.fast_json import parse_rows
+from service.protocols.json_cost import reserve_parsing
 from service.protocols.json_schema import JsonSchema, describe_rows, matrix, record
 from service.protocols.rows import INSTANCES_KEY, read_body
 from service.protocols.tensorflow.body import INPUTS_KEY, SIGNATURE_KEY, describe_inputs, predict_schema
@@ -38,6 +39,7 @@ class TensorFlowCodec(Codec):
         """Decode JSON, which may have curl's default content type; of duplicate keys, the last is used."""
         body = unpack(request, self.settings.max_body_bytes)
         check_json(request.headers, FORM)
+        reserve_parsing(request, body)
         codes = parse_rows(body, self.model.features, self.settings.max_rows)
         if codes is not None:
             return DecodedRequest(codes, RESPONSE_KEYS[INSTANCES_KEY])

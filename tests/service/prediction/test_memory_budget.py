@@ -45,8 +45,8 @@ def test_growth_is_refused_while_others_hold_too_much() -> None:
     second.settle(LARGE + 1)
     with pytest.raises(Overloaded):
         first.resize(LARGE + 2)
-    with pytest.raises(Overloaded, match="reason"):
-        budget.reserve().resize(SMALL + 1, "reason")
+    with pytest.raises(Overloaded, match="try again later"):
+        budget.reserve().resize(SMALL + 1)
     assert budget.held == 2 * LARGE + 2
     first.resize(LARGE)  # shrinking is never refused
     second.settle(3 * LARGE)  # bytes that exist already are never refused

@@ -133,7 +133,7 @@ def test_large_responses_to_small_bodies_count_against_the_budget(server: Server
         answers = [wire.read_response() for wire in wires]
     assert {answer.status for answer in answers if answer} == {200, 503}
     shed = [json.loads(answer.body)["error"] for answer in answers if answer and answer.status == 503]
-    assert {*shed} == {"the server is busy with other large requests: try again later"}
+    assert {*shed} == {"the server holds too many bytes of other requests: try again later"}
     assert total(server.scrape(), "npserve_request_seconds_count", model="wide", outcome="shed") == len(shed)
     server.wait_for(lambda: _is_accepted(server))
 

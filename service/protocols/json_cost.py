@@ -1,0 +1,45 @@
+"""The cost of parsing JSON, estimated from its bytes before it is parsed.
+
+orjson creates a Python object for every value, and holds the interpreter while it does: 4 MB of `[[[]]]`, which are 4 kB
+compressed, become two million lists in 0.2 seconds and 160 MB. The number of objects follows from the number of
+structural characters, which are counted at memory speed. Characters within strings count too, so the estimate is an
+upper bound.
+"""
+
+from typing import NamedTuple
+
+from service.errors import TooLarge
+from service.prediction.messages import Request
+
+# Smaller bodies are parsed in a few milliseconds, whatever they contain.
+SMALL_BODY = 2**16
+# A parse may hold the event loop for this long.
+MAX_PARSE_SECONDS = 0.05
+# Seconds and bytes to create and free an object by the character that it begins with or, for a value, that follows it.
+# Measured with orjson 3.11 and CPython 3.11 on bodies of 4 MB of one kind of value: estimates are from 0.9 to 1.4
+# times the time. A string has two quotes.
+COSTS = {b"[": (100e-9, 88), b"{": (150e-9, 256), b'"': (25e-9, 28), b",": (20e-9, 36)}
+
+
+class JsonCost(NamedTuple):
+    """The estimated seconds and bytes that parsing takes."""
+
+    seconds: float
+    bytes: int
+
+
+def json_cost(body: bytes | bytearray) -> JsonCost:
+    """Estimate the cost of parsing a body."""
+    counts = {character: body.count(character) for character in COSTS}
+    seconds = sum(count * COSTS[character][0] for character, count in counts.items())
+    return JsonCost(seconds, sum(count * COSTS[character][1] for character, count in counts.items()))
+
+
+def reserve_parsing(request: Request, body: bytes | bytearray) -> None:
+    """Reserve the memory that parsing a body of `request` takes. Raises TooLarge if that takes too long, Overloaded."""
+    if len(body) <= SMALL_BODY:
+        return
+    cost = json_cost(body)
+    if cost.seconds > MAX_PARSE_SECONDS:
+        raise TooLarge("the body has too many lists, objects and strings: send fewer rows per request")
+    request.reservation.resize(len(request.body) + len(body) + cost.bytes)
