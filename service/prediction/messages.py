@@ -38,6 +38,7 @@ class Request:
     began: float = field(default_factory=perf_counter)
     completed: float = field(default_factory=perf_counter)
     deadline: float = inf
+    half_closed: bool = field(default=False, init=False)  # the client sends nothing more, and may be gone
     request_id: str = field(init=False)
 
     def __post_init__(self) -> None:

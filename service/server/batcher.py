@@ -2,7 +2,7 @@
 
 Theory of operation
 -------------------
-Everything runs in the event loop, except the forward pass of `_compute_next`, which runs in a single thread.
+Everything runs in the event loop, except the forward pass of `_compute`, which runs in a single thread.
 
 A request is in one place at a time:
 
@@ -20,19 +20,22 @@ A request is in one place at a time:
 
 Every submitted request gets exactly one response, with one exception: a request whose client disconnects before it is
 decoded is dropped, and its reservation released. A waiting call whose client disconnects gets its response without a
-pass. All other reservations are released by the adapter that receives the response. Completed calls are counted
-COUNT_BATCH at a time, or after COUNT_SECONDS.
+pass. So does one whose client has closed its half of the connection, once another pass has run in the meantime: a
+client that hangs up sends the same FIN as one that still reads, and only a request that need not wait is computed. All
+other reservations are released by the adapter that receives the response. Completed calls are counted COUNT_BATCH at a
+time, or after COUNT_SECONDS.
 
 `python -m benchmarks.serving --sharing` measures the gain.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from service.errors import ClientGone, Overloaded
 from service.prediction.calls import PendingRequest, PredictionCall, Result
+from service.prediction.messages import Request
 from service.prediction.pipeline import PredictionPipeline
 
 LONG_PASS_SECONDS = 0.002  # a longer pass costs more than handing it to a thread
@@ -72,7 +75,7 @@ class Batcher:
             if call.work_seconds > LONG_PASS_SECONDS:
                 self._wait(call)
         if not self._computing:
-            self._compute_next()
+            self._compute(self._take_waiting())
         self._count_soon()
 
     def _take_ready(self) -> list[PendingRequest]:
@@ -97,20 +100,25 @@ class Batcher:
                 [call], [Overloaded("too many requests wait for a long forward pass: try again later")]
             )
 
-    def _compute_next(self) -> None:
-        """Hand the oldest waiting call to the thread, together with others to the same version."""
-        calls = self._take_waiting()
+    def _compute(self, calls: Sequence[PredictionCall]) -> None:
+        """Hand calls to one version to the thread."""
         self._computing = bool(calls)
         if calls:
             future = self._loop.run_in_executor(self._thread, self._pipeline.compute, calls)
             future.add_done_callback(lambda done: self._computed(calls, done.result()))
 
+    def _computed(self, calls: Sequence[PredictionCall], results: Sequence[Result]) -> None:
+        self._pipeline.respond(calls, results)
+        self._drop_waiting(lambda request: request.half_closed)
+        self._compute(self._take_waiting())
+        self._count_soon()
+
     def _take_waiting(self) -> list[PredictionCall]:
+        """Return the oldest waiting call with all others to the same version, up to MAX_PASS_ROWS."""
+        self._drop_waiting(lambda request: request.expired)
         taken, left, rows = list[PredictionCall](), deque[PredictionCall](), 0
         for call in self._waiting:
-            if call.pending.request.expired:
-                self._pipeline.respond([call], [ClientGone("the client has disconnected")])
-            elif not taken or (call.endpoint is taken[0].endpoint and rows + call.rows <= MAX_PASS_ROWS):
+            if not taken or (call.endpoint is taken[0].endpoint and rows + call.rows <= MAX_PASS_ROWS):
                 taken.append(call)
                 rows += call.rows
             else:
@@ -118,10 +126,13 @@ class Batcher:
         self._waiting = left
         return taken
 
-    def _computed(self, calls: Sequence[PredictionCall], results: Sequence[Result]) -> None:
-        self._pipeline.respond(calls, results)
-        self._compute_next()
-        self._count_soon()
+    def _drop_waiting(self, is_needless: Callable[[Request], bool]) -> None:
+        """Respond to the waiting calls whose response is no longer needed, without a pass."""
+        needless, needed = list[PredictionCall](), deque[PredictionCall]()
+        for call in self._waiting:
+            (needless if is_needless(call.pending.request) else needed).append(call)
+        self._waiting = needed
+        self._pipeline.respond(needless, [ClientGone("the client has disconnected")] * len(needless))
 
     def _count_soon(self) -> None:
         """Count a full batch now, or the pending calls after COUNT_SECONDS."""

@@ -28,7 +28,7 @@ from typing import Any
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from service.errors import RequestError
+from service.errors import ClientGone, RequestError
 from service.prediction.calls import PendingRequest
 from service.prediction.messages import Response
 from service.server.batcher import Batcher
@@ -105,6 +105,8 @@ class HTTPConnection(asyncio.Protocol):
         if self._state.reading is Reading.BODY:
             self._exchanges.drop_last()
         self._state.on_read(ReadEvent.END)
+        for exchange in self._exchanges:
+            exchange.request.half_closed = True
         self.shutdown()
         return bool(self._exchanges)
 
@@ -190,6 +192,8 @@ class HTTPConnection(asyncio.Protocol):
         """Send the response to the dispatched request."""
         if self._state.writing is Writing.CLOSED:
             self._exchanges.drop_behind(0)
+        elif response.status == ClientGone.status:
+            self._close()
         else:
             self._send(self._exchanges[0], response)
             self._advance()

@@ -395,6 +395,28 @@ def test_requests_of_disconnected_clients_are_not_computed(
     assert {number: status for number, (status, _) in harness.responses.items()} == {0: 200, 1: 499, 2: 200, 3: 499}
 
 
+def test_a_half_closed_client_is_served_only_without_waiting(
+    models: Path, large: Model, passes: Passes, rng: np.random.Generator
+) -> None:
+    """Its FIN may mean that it is gone: the first request needs no other pass, the second one waited for it."""
+
+    async def run() -> Harness:
+        harness = Harness(models)
+        passes.open.clear()
+        for number in range(3):
+            harness.submit(number, "large", _rows(rng, 1))
+            harness.requests[number].half_closed = number < 2
+            await asyncio.sleep(0.02)
+        passes.open.set()
+        await harness.wait_for(3)
+        return harness
+
+    harness = asyncio.run(run())
+    assert {number: status for number, (status, _) in harness.responses.items()} == {0: 200, 1: 499, 2: 200}
+    assert passes.rows == [1, 1]
+    assert harness.counted(outcome="expired") == 1
+
+
 def test_the_body_of_a_disconnected_client_is_released(models: Path, small: Model, rng: np.random.Generator) -> None:
     async def run() -> Harness:
         harness = Harness(models)

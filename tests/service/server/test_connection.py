@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -286,6 +286,21 @@ def test_a_half_closed_connection_gets_its_responses(server: Server) -> None:
                 assert answer is not None
                 assert answer.status == status
             assert wire.read_response() is None
+
+
+def test_half_closed_connections_that_would_wait_are_closed(server: Server) -> None:
+    """The first ones are served; those behind their passes may have hung up, and are neither computed nor answered."""
+    large = http_request(
+        "POST", "/models/large/predict", json.dumps({"instances": [ROW] * 2000}).encode(), Content_Type=JSON
+    )
+    with ExitStack() as stack:
+        wires = [stack.enter_context(Wire(server.port)).send(large) for _ in range(30)]
+        for wire in wires:
+            wire.shutdown_write()
+        responses = [wire.read_response() for wire in wires]
+    assert {response.status for response in responses if response} == {200}
+    assert None in responses
+    assert requests.post(f"{server.url}/predict", data=BODY, timeout=5).status_code == 200
 
 
 def test_slow_bodies_for_the_app_do_not_block_others(server: Server) -> None:
