@@ -95,6 +95,13 @@ class ClientGone(RequestError, status=499, reason="client_gone", outcome="expire
     """The client has disconnected. The status, which nginx introduced, is counted but never sent."""
 
 
+class DeadlineExceeded(RequestError, status=504, reason="deadline", outcome="expired"):
+    """The time that the client allowed for its request is over."""
+
+    def __init__(self) -> None:
+        super().__init__("the request was not computed within the time that it allows: allow more, or try again later")
+
+
 class Unexpected(RequestError, outcome="error"):
     """An internal error. The log has its traceback, with the ID of the request."""
 

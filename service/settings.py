@@ -21,6 +21,12 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) or not float(text):
+        raise ValueError("expected a positive number of seconds, such as 0.5")
+    return float(text)
+
+
 def _flag(text: str) -> int:
     if text not in ("0", "1"):
         raise ValueError("expected 0 or 1")
@@ -50,8 +56,8 @@ class Settings:
     max_binary_bytes: int = _setting(64 * 2**20, _positive, "BYTES", "largest binary request body, in bytes")
     max_binary_rows: int = _setting(1_000_000, _positive, "N", "largest number of rows in a binary request")
     max_response_bytes: int = _setting(64 * 2**20, _positive, "BYTES", "largest response to a prediction, in bytes")
-    max_waiting: int = _setting(
-        512, _positive, "N", "requests per worker that may wait for a long forward pass; further ones get a 503"
+    max_queue_seconds: float = _setting(
+        0.5, _seconds, "SECONDS", "work that may wait in a worker, in seconds; further predictions get a 503"
     )
     max_held_bytes: int = _setting(
         256 * 2**20,

@@ -42,6 +42,7 @@ LAYERS: dict[str, list[list[str]]] = {
     "service": [
         ["=service", "service.settings", "service.errors", "service.logs", "service.malloc"],
         ["service.address", "service.metrics", "service.prediction.memory_budget", "service.prediction.forward"],
+        ["service.prediction.work"],
         ["service.prediction.messages"],
         [
             "service.protocols.json_schema",

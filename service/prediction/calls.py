@@ -22,11 +22,15 @@ Result = Predictions | RequestError
 
 @dataclass(slots=True)
 class PendingRequest:
-    """A complete request, the route that its path matches, and the callback for its response."""
+    """A complete request, the route that its path matches, and the callback for its response.
+
+    `work_seconds` is the estimate for its decoding and its forward pass.
+    """
 
     request: Request
     route: Route
     respond: Callable[[Response], None]
+    work_seconds: float = 0.0
 
 
 @dataclass(slots=True)
@@ -62,6 +66,11 @@ class PredictionCall:
     @property
     def rows(self) -> int:
         return len(self.decoded.codes)
+
+    @property
+    def queued_seconds(self) -> float:
+        """The estimated seconds of the forward pass, at the measured pace."""
+        return self.work_seconds * self.endpoint.work.pace
 
 
 class CallLabels(NamedTuple):

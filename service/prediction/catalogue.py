@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from service.errors import NotFound, NotLoaded
 from service.metrics.registry import Metrics, VersionMetrics
 from service.prediction.forward import READING_ROWS, row_seconds
+from service.prediction.messages import Request
+from service.prediction.work import MeasuredWork
 from service.protocols import CODECS, Codec
 from service.settings import Settings
 from store import Version
@@ -24,6 +26,7 @@ class Endpoint:
     headers: Mapping[str, str]
     row_seconds: float  # estimate for the forward pass
     metrics: VersionMetrics
+    work: MeasuredWork = field(default_factory=MeasuredWork)
 
     @classmethod
     def make(cls, version: Version, settings: Settings, metrics: Metrics) -> "Endpoint":
@@ -33,9 +36,23 @@ class Endpoint:
         seconds = row_seconds(version.artifact.model.network)
         return cls(version, codecs, headers, seconds, VersionMetrics(metrics, version))
 
-    def pass_seconds(self, rows: int) -> float:
+    def pass_seconds(self, rows: float) -> float:
         """Return the estimated seconds of a forward pass."""
         return self.row_seconds * (rows + READING_ROWS)
+
+    def request_seconds(self, codec: type[Codec], request: Request) -> float:
+        """Return the estimated seconds to decode and compute a request, from the size of its body."""
+        kind, size = (codec, request.is_compressed), len(request.body)
+        rows = self.work.expected_rows(kind, size)
+        return self.work.decode_seconds(kind, size) + self.pass_seconds(rows) * self.work.pace
+
+    def observe_decoding(self, codec: type[Codec], request: Request, rows: int, seconds: float) -> None:
+        """Learn from a decoded request."""
+        self.work.observe_decoding((codec, request.is_compressed), len(request.body), rows, seconds)
+
+    def observe_pass(self, rows: int, seconds: float) -> None:
+        """Learn from a forward pass."""
+        self.work.observe_pass(self.pass_seconds(rows), seconds)
 
 
 @dataclass(frozen=True)

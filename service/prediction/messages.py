@@ -9,8 +9,11 @@ from math import inf
 from time import perf_counter
 from typing import Protocol
 
+from service.errors import DeadlineExceeded, Malformed
 from service.prediction.memory_budget import Reservation
 
+LARGE_BODY = 4096  # bytes
+_MILLISECONDS = re.compile(r"(?=.*[1-9])[0-9]{1,9}")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 # IDs must be unique, not unguessable; this is much cheaper than a UUID. The seed differs in each worker.
 _random = random.Random()
@@ -48,10 +51,28 @@ class Request:
         """Mark the request as expired because the client has disconnected."""
         self.deadline = -inf
 
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether the client has disconnected, or may have."""
+        return self.deadline == -inf or self.half_closed
+
+    def allow(self, seconds: float) -> None:
+        """Limit the time for the response, counted from the end of the headers."""
+        self.deadline = min(self.deadline, self.began + seconds)
+
     def release(self) -> None:
         """Drop the body and release the reservation."""
         self.body = b""
         self.reservation.release()
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the costs of this request are estimated and measured. A compressed body may become a large one."""
+        return len(self.body) > LARGE_BODY or self.headers.get("content-encoding") is not None
+
+    @property
+    def is_compressed(self) -> bool:
+        return (self.headers.get("content-encoding") or "identity") != "identity"
 
     @property
     def expired(self) -> bool:
@@ -72,6 +93,22 @@ def read_request_id(headers: Headers) -> str:
     """Return the X-Request-ID of the client if it is safe to repeat, else a new ID."""
     given = headers.get("x-request-id")
     return given if given and _ID.fullmatch(given) else f"{_random.getrandbits(128):032x}"
+
+
+def read_timeout(headers: Headers) -> float | None:
+    """Return the seconds that a client allows for its request, or None. Raises Malformed."""
+    given = headers.get("x-request-timeout-ms")
+    if given is None:
+        return None
+    if not _MILLISECONDS.fullmatch(given):
+        raise Malformed("the header X-Request-Timeout-Ms must be a positive integer of milliseconds")
+    return int(given) / 1000
+
+
+def check_deadline(request: Request) -> None:
+    """Raise DeadlineExceeded if the time that the client allows is over."""
+    if request.expired:
+        raise DeadlineExceeded
 
 
 def content_type(headers: Headers) -> str:

@@ -11,6 +11,8 @@ import gc
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from math import inf
 from time import perf_counter
 
 import numpy as np
@@ -22,7 +24,8 @@ from service.prediction.catalogue import Catalogue, Endpoint
 from service.prediction.counting import CallCounter
 from service.prediction.forward import Predictions, forward
 from service.prediction.memory_budget import SMALL
-from service.prediction.messages import Headers, Request, Response
+from service.prediction.messages import Headers, Request, Response, check_deadline, read_timeout
+from service.prediction.work import MIN_PASS_SECONDS, SMALL_SECONDS
 from service.protocols import Codec, DecodedRequest, Route
 from service.protocols.codec import error_response
 from service.settings import Settings
@@ -36,6 +39,7 @@ class PredictionPipeline:
     def __init__(self, settings: Settings, catalogue: Callable[[], Catalogue], metrics: Metrics) -> None:
         self._settings, self._catalogue, self._metrics = settings, catalogue, metrics
         self.counter = CallCounter(metrics)
+        self._small_response = min(SMALL, settings.max_response_bytes)
 
     def handle(self, request: Request, route: Route) -> Response:
         """Process and count one request. Never raises."""
@@ -49,6 +53,22 @@ class PredictionPipeline:
         binary = route is not None and route.codec.is_binary(headers)
         return self._settings.max_binary_bytes if binary else self._settings.max_body_bytes
 
+    def estimate(self, pending: PendingRequest) -> float:
+        """Return the estimated seconds of work of a request, before it is decoded."""
+        if not pending.request.is_large:
+            return SMALL_SECONDS
+        endpoint = self._endpoint(pending.route)
+        return endpoint.request_seconds(pending.route.codec, pending.request) if endpoint else 0.0
+
+    def reject(self, pending: PendingRequest, error: RequestError) -> None:
+        """Respond with an error to a request that is not decoded."""
+        self._reject(pending, self._endpoint(pending.route), error)
+
+    def _endpoint(self, route: Route) -> Endpoint | None:
+        with suppress(RequestError):
+            return self._catalogue().find(**route.segments)
+        return None
+
     def decode(self, pending: Sequence[PendingRequest]) -> list[PredictionCall]:
         """Find the endpoints and decode the bodies. Return the calls; requests that fail get an error response."""
         self._metrics.in_flight.inc(len(pending))
@@ -61,10 +81,19 @@ class PredictionPipeline:
         route, request, endpoint = pending.route, pending.request, None
         try:
             endpoint = self._catalogue().find(**route.segments)
-            began = perf_counter()
-            decoded = _decode(endpoint.codecs[route.codec], request)
+            codec, began = endpoint.codecs[route.codec], perf_counter()
+            if (timeout := read_timeout(request.headers)) is not None:
+                request.allow(timeout)
+                check_deadline(request)
+            large = request.is_large
+            decoded = _decode(codec, request) if large else codec.decode(request)
+            if request.deadline != inf:  # a protocol may set it
+                check_deadline(request)
             timings, rows = Timings(request.began, request.completed, began, perf_counter()), len(decoded.codes)
-            self._reserve_response(request, decoded, endpoint.codecs[route.codec].response_bytes(decoded))
+            if large:
+                endpoint.observe_decoding(route.codec, request, rows, timings.decode_ended - began)
+            if (size := codec.response_bytes(decoded)) > self._small_response or large:
+                self._reserve_response(request, decoded, size)
         except Exception as error:
             self._reject(pending, endpoint, error)
             return None
@@ -104,6 +133,8 @@ class PredictionPipeline:
         model = calls[0].endpoint.version.artifact.model
         predictions = forward(model, codes, deterministic=bool(self._settings.deterministic))
         ended = perf_counter()
+        if ended - began >= MIN_PASS_SECONDS:
+            calls[0].endpoint.observe_pass(len(codes), ended - began)
         results, start, all_finite = list[Result](), 0, predictions.finite.all()
         for call in calls:
             call.timings.forward_began, call.timings.forward_ended = began, ended

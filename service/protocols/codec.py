@@ -26,8 +26,9 @@ STATUSES = {
     408: "The request body was not received in time.",
     413: "The request has too many bytes, rows or values, or the response would be too large.",
     415: "The Content-Type or Content-Encoding is not supported.",
-    503: "No version of the model is loaded, too many requests wait for a long forward pass, or large bodies hold too"
-    " much memory; see Retry-After.",
+    503: "No version of the model is loaded, too many requests wait, or large bodies hold too much memory; see"
+    " Retry-After.",
+    504: "The request was not computed within the time that it allows.",
 }
 
 

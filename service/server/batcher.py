@@ -12,11 +12,14 @@ A request is in one place at a time:
 - `_ready` holds the requests whose bodies were completed in this iteration of the loop. If there are several, the loop
   polls the sockets once more, because others may have arrived while these were read. The poll does not block, and a
   single request is computed at once. One iteration decodes at most MAX_READY_BYTES; the next one continues.
-- `_waiting` holds the decoded calls whose forward pass would block the loop, the oldest first. It is limited to
-  `max_waiting` calls; further ones are shed. The next pass takes the oldest call and all other calls to the same
-  version, up to MAX_PASS_ROWS.
+- `_waiting` holds the decoded calls whose forward pass would block the loop, the oldest first. The next pass takes the
+  oldest call and all other calls to the same version, up to MAX_PASS_ROWS.
 - `_computing` is true while the thread runs a pass. The end of a pass starts the next one, so either `_waiting` is
   empty or the thread is busy.
+
+The queue is limited in seconds of work, not in requests: `max_queue_seconds` in `_ready`, `_waiting` and the rest of
+the running pass. Work is estimated from the bytes of a body and what earlier requests to the version took, so a request
+is shed before it is decoded, and again when its rows are known.
 
 Every submitted request gets exactly one response, with one exception: a request whose client disconnects before it is
 decoded is dropped, and its reservation released. A waiting call whose client disconnects gets its response without a
@@ -32,12 +35,14 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
 
-from service.errors import ClientGone, Overloaded
+from service.errors import ClientGone, DeadlineExceeded, Overloaded, RequestError
 from service.prediction.calls import PendingRequest, PredictionCall, Result
 from service.prediction.messages import Request
 from service.prediction.pipeline import PredictionPipeline
 
+FULL = "too many requests wait for this worker: try again later"
 LONG_PASS_SECONDS = 0.002  # a longer pass costs more than handing it to a thread
 MAX_PASS_ROWS = 4096  # of a shared pass in the thread; bounds the wait for the next pass
 # Bounds an iteration, during which no socket is read: senders with a closed TCP window back off for a long time.
@@ -46,10 +51,12 @@ COUNT_BATCH, COUNT_SECONDS = 64, 0.05
 
 
 class Batcher:
-    """Computes the predictions of one event loop. At most `max_waiting` calls wait for the thread; more are shed."""
+    """Computes the predictions of one event loop. At most `max_queue_seconds` of work wait; more is shed."""
 
-    def __init__(self, pipeline: PredictionPipeline, loop: asyncio.AbstractEventLoop, max_waiting: int) -> None:
-        self._pipeline, self._loop, self._max_waiting = pipeline, loop, max_waiting
+    def __init__(self, pipeline: PredictionPipeline, loop: asyncio.AbstractEventLoop, max_queue_seconds: float) -> None:
+        self._pipeline, self._loop, self._max_queue_seconds = pipeline, loop, max_queue_seconds
+        self._ready_seconds = self._waiting_seconds = 0.0
+        self._pass_end = 0.0  # estimated, of the pass in the thread
         self._ready: deque[PendingRequest] = deque()
         self._waiting: deque[PredictionCall] = deque()
         self._thread = ThreadPoolExecutor(1, "forward")
@@ -57,10 +64,25 @@ class Batcher:
         self._count_timer: asyncio.TimerHandle | None = None
 
     def submit(self, pending: PendingRequest) -> None:
-        """Accept a request with a complete body. The response is sent from the event loop."""
+        """Accept a request with a complete body, or shed it. The response is sent from the event loop."""
+        if self.queued_seconds > self._max_queue_seconds:
+            self._loop.call_soon(self._shed, pending)
+            return
+        pending.work_seconds = self._pipeline.estimate(pending)
+        self._ready_seconds += pending.work_seconds
         self._ready.append(pending)
         if len(self._ready) == 1:
             self._loop.call_soon(self._process_soon)
+
+    @property
+    def queued_seconds(self) -> float:
+        """The estimated seconds of the work that is queued, and of the rest of the pass in the thread."""
+        queued = self._ready_seconds + self._waiting_seconds
+        return queued + max(self._pass_end - perf_counter(), 0.0) if self._computing else queued
+
+    def _shed(self, pending: PendingRequest) -> None:
+        self._pipeline.reject(pending, Overloaded(FULL))
+        self._count_soon()
 
     def _process_soon(self) -> None:
         if len(self._ready) > 1:
@@ -83,6 +105,7 @@ class Batcher:
         taken, size = list[PendingRequest](), 0
         while self._ready and size < MAX_READY_BYTES:
             pending = self._ready.popleft()
+            self._ready_seconds -= pending.work_seconds
             if pending.request.expired:
                 pending.request.release()
             else:
@@ -90,20 +113,23 @@ class Batcher:
                 size += len(pending.request.body)
         if self._ready:
             self._loop.call_soon(self._process_ready)
+        else:
+            self._ready_seconds = 0.0  # without the rounding errors of the sums
         return taken
 
     def _wait(self, call: PredictionCall) -> None:
-        if len(self._waiting) < self._max_waiting:
+        """Queue a call whose pass is long. Its work is known better than before it was decoded."""
+        if self.queued_seconds - self._ready_seconds <= self._max_queue_seconds:
+            self._waiting_seconds += call.queued_seconds
             self._waiting.append(call)
         else:
-            self._pipeline.respond(
-                [call], [Overloaded("too many requests wait for a long forward pass: try again later")]
-            )
+            self._pipeline.respond([call], [Overloaded(FULL)])
 
     def _compute(self, calls: Sequence[PredictionCall]) -> None:
         """Hand calls to one version to the thread."""
         self._computing = bool(calls)
         if calls:
+            self._pass_end = perf_counter() + sum(call.queued_seconds for call in calls)
             future = self._loop.run_in_executor(self._thread, self._pipeline.compute, calls)
             future.add_done_callback(lambda done: self._computed(calls, done.result()))
 
@@ -115,6 +141,8 @@ class Batcher:
 
     def _take_waiting(self) -> list[PredictionCall]:
         """Return the oldest waiting call with all others to the same version, up to MAX_PASS_ROWS."""
+        if not self._waiting:
+            return []
         self._drop_waiting(lambda request: request.expired)
         taken, left, rows = list[PredictionCall](), deque[PredictionCall](), 0
         for call in self._waiting:
@@ -123,7 +151,7 @@ class Batcher:
                 rows += call.rows
             else:
                 left.append(call)
-        self._waiting = left
+        self._keep_waiting(left)
         return taken
 
     def _drop_waiting(self, is_needless: Callable[[Request], bool]) -> None:
@@ -131,8 +159,12 @@ class Batcher:
         needless, needed = list[PredictionCall](), deque[PredictionCall]()
         for call in self._waiting:
             (needless if is_needless(call.pending.request) else needed).append(call)
-        self._waiting = needed
-        self._pipeline.respond(needless, [ClientGone("the client has disconnected")] * len(needless))
+        self._keep_waiting(needed)
+        self._pipeline.respond(needless, [_reason(call.pending.request) for call in needless])
+
+    def _keep_waiting(self, calls: deque[PredictionCall]) -> None:
+        self._waiting = calls
+        self._waiting_seconds = sum(call.queued_seconds for call in calls)
 
     def _count_soon(self) -> None:
         """Count a full batch now, or the pending calls after COUNT_SECONDS."""
@@ -144,3 +176,8 @@ class Batcher:
     def _count_in_time(self) -> None:
         self._count_timer = None
         self._pipeline.counter.count()
+
+
+def _reason(request: Request) -> RequestError:
+    """Return the error for a request whose response is no longer needed."""
+    return ClientGone("the client has disconnected") if request.is_abandoned else DeadlineExceeded()

@@ -27,6 +27,6 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # untyped
     async def _serve(self) -> None:
         app: Any = self.wsgi
         service, loop = app.extensions["npserve"], asyncio.get_running_loop()
-        batcher, bridge = Batcher(service.pipeline, loop, service.settings.max_waiting), WSGIBridge(app, loop)
+        batcher, bridge = Batcher(service.pipeline, loop, service.settings.max_queue_seconds), WSGIBridge(app, loop)
         self.config.http = partial(HTTPConnection, service, batcher, bridge)
         await super()._serve()

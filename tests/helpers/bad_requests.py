@@ -127,6 +127,11 @@ INVALID: list[tuple[RawRequest, str]] = [
     (in_json(), "missing inputs for model 'iris': 'input'"),
     (in_json(tensor(ROWS), id=7), "/id: expected a string"),
     (in_json(tensor(ROWS), parameters=[]), "/parameters: expected an object"),
+    (in_json(tensor(ROWS), parameters={"timeout": "1"}), "/parameters/timeout: expected an integer, got a string"),
+    (
+        in_json(tensor(ROWS), parameters={"timeout": -1}),
+        "/parameters/timeout: expected a non-negative integer of micro",
+    ),
     (
         in_json(tensor(ROWS), parameters={"binary_data_output": "true"}),
         "/parameters/binary_data_output: expected true or false, got a string",

@@ -63,6 +63,8 @@ class OpenInferenceCodec(Codec):
         reserve_parsing(request, text)
         plain = None if raw or not self.model.features.only_numbers else parse_tensor(text)
         parsed = read_request(_parse(request, text) if plain is None else plain)
+        if parsed.timeout is not None:
+            request.allow(parsed.timeout)
         request_id = request.request_id if parsed.request_id is None else parsed.request_id
         outputs = self._outputs.choose(parsed.outputs, parsed.binary)
         codes = self._inputs.read(attach(parsed.inputs, raw))

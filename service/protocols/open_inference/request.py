@@ -23,12 +23,16 @@ class RequestedOutput(NamedTuple):
 
 
 class InferenceRequest(NamedTuple):
-    """The ID of a request, its inputs, the requested outputs, and whether outputs are binary by default."""
+    """The ID of a request, its inputs, the requested outputs, whether outputs are binary by default, and its timeout.
+
+    The timeout is in seconds, None if there is none. Triton's parameter is in microseconds, and 0 means none.
+    """
 
     request_id: str | None
     inputs: Iterable[Tensor]
     outputs: Iterable[RequestedOutput]
     binary: bool
+    timeout: float | None
 
 
 def read_request(body: Any) -> InferenceRequest:
@@ -42,11 +46,15 @@ def read_request(body: Any) -> InferenceRequest:
     if inputs is None:
         raise BadRequest(f"{pointer(INPUTS)}: expected a list, got {'null' if INPUTS in body else 'nothing'}")
     binary = _parameter(body, "binary_data_output", bool)
+    timeout = _parameter(body, "timeout", int)
+    if timeout is not None and timeout < 0:
+        raise BadRequest(f"{pointer(PARAMETERS, 'timeout')}: expected a non-negative integer of microseconds")
     return InferenceRequest(
         body.get("id"),
         (_tensor(record, INPUTS, number) for number, record in enumerate(inputs)),
         (_requested_output(record, OUTPUTS, number) for number, record in enumerate(outputs or ())),
         bool(binary),
+        timeout / 1e6 if timeout else None,
     )
 
 

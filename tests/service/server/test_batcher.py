@@ -15,7 +15,7 @@ from service.app import create_app
 from service.prediction.calls import PendingRequest
 from service.prediction.forward import Predictions, forward
 from service.prediction.memory_budget import MemoryBudget
-from service.prediction.messages import Request, Response
+from service.prediction.messages import Headers, Request, Response
 from service.protocols import find_route
 from service.server.batcher import COUNT_BATCH, COUNT_SECONDS, LONG_PASS_SECONDS, Batcher
 from service.settings import Settings
@@ -71,17 +71,17 @@ def large(models: Path, rng: np.random.Generator) -> Model:
 class Harness:
     """A batcher in an event loop, with the responses to the submitted requests."""
 
-    def __init__(self, models: Path, max_waiting: int = 100, max_held: int = 10**9) -> None:
+    def __init__(self, models: Path, max_queue_seconds: float = 100, max_held: int = 10**9) -> None:
         self.budget = MemoryBudget(max_held)
         self.app = create_app(Settings(models=models))
         self.pipeline = self.app.extensions["npserve"].pipeline
-        self.batcher = Batcher(self.pipeline, asyncio.get_running_loop(), max_waiting)
+        self.batcher = Batcher(self.pipeline, asyncio.get_running_loop(), max_queue_seconds)
         self.requests: dict[int, Request] = {}
         self.responses: Responses = {}
 
-    def submit(self, number: int, model: str, rows: Any) -> None:
+    def submit(self, number: int, model: str, rows: Any, headers: Headers | None = None) -> None:
         body = rows if isinstance(rows, bytes) else json.dumps({"instances": np.asarray(rows).tolist()}).encode()
-        request = self.requests[number] = Request({}, self.budget.reserve(len(body)), body)
+        request = self.requests[number] = Request(headers or {}, self.budget.reserve(len(body)), body)
         route = find_route(f"/models/{model}/predict")
         assert route is not None
 
@@ -336,21 +336,62 @@ def test_the_loop_polls_sockets_between_large_bodies(
     assert {1, 2, 3} <= {*turns}
 
 
-def test_the_queue_is_bounded(models: Path, large: Model, passes: Passes, rng: np.random.Generator) -> None:
+def test_the_queue_is_limited_in_seconds_of_work(
+    models: Path, large: Model, passes: Passes, rng: np.random.Generator
+) -> None:
+    """A pass of 9,000 rows takes about two seconds, one of 2,000 half a second, by the model of costs."""
+
     async def run() -> Harness:
-        harness = Harness(models, max_waiting=2)
+        harness = Harness(models, max_queue_seconds=1.0)
         await harness.occupy(passes, "large", _rows(rng, 1))
         for number in range(1, 5):
-            harness.submit(number, "large", _rows(rng, 1))
-        await asyncio.sleep(0.05)
+            harness.submit(number, "large", _rows(rng, 2000))
+            await asyncio.sleep(0.02)
+        assert harness.batcher.queued_seconds > 1.0
         passes.open.set()
         await harness.wait_for(5)
         return harness
 
     harness = asyncio.run(run())
-    assert [harness.responses[number][0] for number in range(5)] == [200, 200, 200, 503, 503]
-    assert "too many requests wait" in harness.responses[4][1]["error"]
-    assert harness.counted(outcome="shed") == 2
+    statuses = [harness.responses[number][0] for number in range(5)]
+    assert statuses[:2] == [200, 200]
+    assert statuses[-1] == 503
+    assert harness.responses[4][1] == {"error": "too many requests wait for this worker: try again later"}
+    assert harness.counted(outcome="shed") == statuses.count(503)
+
+
+def test_an_empty_queue_accepts_any_amount_of_work(
+    models: Path, large: Model, passes: Passes, rng: np.random.Generator
+) -> None:
+    async def run() -> Harness:
+        harness = Harness(models, max_queue_seconds=1e-6)
+        harness.submit(0, "large", _rows(rng, 100))
+        await harness.wait_for(1)
+        await asyncio.sleep(0.1)
+        harness.submit(1, "large", _rows(rng, 100))
+        await harness.wait_for(2)
+        return harness
+
+    assert {status for status, _ in asyncio.run(run()).responses.values()} == {200}
+
+
+@pytest.mark.parametrize(("milliseconds", "status"), [("1", 504), ("60000", 200), ("0", 400), ("soon", 400)])
+def test_a_request_is_not_computed_after_its_deadline(
+    milliseconds: str, status: int, models: Path, large: Model, passes: Passes, rng: np.random.Generator
+) -> None:
+    async def run() -> Harness:
+        harness = Harness(models)
+        await harness.occupy(passes, "large", _rows(rng, 1))
+        harness.submit(1, "large", _rows(rng, 1), {"x-request-timeout-ms": milliseconds})
+        await asyncio.sleep(0.05)
+        passes.open.set()
+        await harness.wait_for(2)
+        return harness
+
+    harness = asyncio.run(run())
+    assert (harness.responses[0][0], harness.responses[1][0]) == (200, status)
+    assert len(passes.rows) == (2 if status == 200 else 1)
+    assert harness.counted(outcome="expired") == (status == 504)
 
 
 def test_the_memory_of_waiting_requests_is_bounded(

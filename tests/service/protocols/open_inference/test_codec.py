@@ -121,6 +121,13 @@ def test_requested_outputs_are_returned_in_the_requested_format(
         np.testing.assert_array_equal(outputs["probabilities"].astype(np.float32), _expected(iris))
 
 
+def test_the_timeout_is_in_microseconds(client: FlaskClient) -> None:
+    """A microsecond is over before the body is decoded; zero means no timeout, as in Triton."""
+    allowed = [in_json(tensor(ROWS), parameters={"timeout": microseconds}) for microseconds in (0, 1, 10**8)]
+    statuses = [post(client, request).status_code for request in allowed]
+    assert statuses == [200, 504, 200]
+
+
 def test_unknown_keys_and_parameters_are_ignored(client: FlaskClient) -> None:
     plain = post(client, in_json(tensor(ROWS), id="1"))
     extra = {"content_type": "np", "headers": {"a": [1]}}
@@ -128,7 +135,7 @@ def test_unknown_keys_and_parameters_are_ignored(client: FlaskClient) -> None:
         tensor(ROWS, parameters=extra, extra=1),
         id="1",
         model_name="other",
-        parameters={**extra, "timeout": 5, "priority": 1},
+        parameters={**extra, "timeout": 0, "priority": 1},
         outputs=[{"name": name, "parameters": extra, "extra": 1} for name in ("probabilities", "predictions")],
     )
     assert post(client, request).data == plain.data

@@ -1,0 +1,33 @@
+"""The estimate of a request's work follows what earlier requests took."""
+
+import pytest
+
+from service.prediction.work import BYTES_PER_ROW, DECODE_SECONDS, FIXED_SECONDS, MAX_PACE, MeasuredWork
+
+JSON, BINARY = ("codec", False), ("codec", True)
+
+
+def test_estimates_are_learned_for_each_format() -> None:
+    work = MeasuredWork()
+    assert work.expected_rows(JSON, 3200) == 3200 / BYTES_PER_ROW
+    assert work.decode_seconds(JSON, 3200) == FIXED_SECONDS + 3200 * DECODE_SECONDS
+    work.observe_decoding(JSON, size=1000, rows=10, seconds=0.001)
+    assert work.expected_rows(JSON, 2000) == pytest.approx(20)
+    assert work.decode_seconds(JSON, 2000) == pytest.approx(FIXED_SECONDS + 0.002)
+    assert work.expected_rows(BINARY, 3200) == 3200 / BYTES_PER_ROW
+
+
+def test_estimates_follow_a_change() -> None:
+    work = MeasuredWork()
+    for rows in (10, *[40] * 50):
+        work.observe_decoding(JSON, size=1000, rows=rows, seconds=0.001)
+    assert work.expected_rows(JSON, 1000) == pytest.approx(40, rel=0.01)
+
+
+def test_the_pace_is_an_average_within_bounds() -> None:
+    work = MeasuredWork()
+    work.observe_pass(0.1, 0.2)
+    assert work.pace == pytest.approx(1.1)
+    for _ in range(100):
+        work.observe_pass(0.001, 1.0)
+    assert work.pace == MAX_PACE
