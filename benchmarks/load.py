@@ -1,7 +1,10 @@
 """The load on a server: wrk on a separate core sends one body repeatedly over a number of connections."""
 
 import json
+import os
+import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +26,16 @@ function done(summary, latency)
     e.connect + e.read + e.write + e.status + e.timeout))
 end
 """
+
+
+def pin_to_load_core() -> None:
+    """Run this process, which sleeps while the load runs, on the core of the load. Exits without the prerequisites."""
+    for program in ("wrk", "taskset"):
+        if not shutil.which(program):
+            sys.exit(f"{program} is not installed: on Debian and Ubuntu, run apt install wrk util-linux")
+    if not {0, 1} <= os.sched_getaffinity(0):
+        sys.exit("CPU cores 0 and 1 are required: one for the server, one for the load")
+    os.sched_setaffinity(0, {CORE})
 
 
 @dataclass(frozen=True)

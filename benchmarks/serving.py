@@ -13,8 +13,6 @@ The options --slow-clients, --sharing, --deterministic and --scale measure npser
 """
 
 import argparse
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,7 +25,7 @@ from statistics import median
 
 from benchmarks import npserve_only
 from benchmarks.bodies import BODIES, Body
-from benchmarks.load import CORE, Load
+from benchmarks.load import Load, pin_to_load_core
 from benchmarks.networks import make_rows, publish_network, write_onnx
 from benchmarks.options import add_peers, make_parser, names_of
 from benchmarks.running import NotMeasuredError, Running
@@ -46,12 +44,7 @@ class Results:
 def main() -> None:
     """Measure and print the tables."""
     options = _parser().parse_args()
-    for program in ("wrk", "taskset"):
-        if not shutil.which(program):
-            sys.exit(f"{program} is not installed: on Debian and Ubuntu, run apt install wrk util-linux")
-    if not {0, 1} <= os.sched_getaffinity(0):
-        sys.exit("CPU cores 0 and 1 are required: one for the server, one for the load")
-    os.sched_setaffinity(0, {CORE})  # this process sleeps while the load runs on the same core
+    pin_to_load_core()
     with tempfile.TemporaryDirectory() as folder:
         parts = [part for name, part in npserve_only.PARTS.items() if getattr(options, name)]
         for part in parts:
