@@ -9,9 +9,10 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
 
-from benchmarks.bodies import BODIES, Body, Written
+from benchmarks.bodies import BODIES, Body
 from benchmarks.load import Load
 from benchmarks.networks import WIDTHS, publish_network
+from benchmarks.prepared import request_head
 from benchmarks.running import Running
 from benchmarks.servers import NPSERVE
 
@@ -48,7 +49,7 @@ def slow_clients(folder: Path, rounds: int, seconds: int) -> None:
 
 async def _load_with_slow_clients(running: Running, body: Body, seconds: int, ends: Counter[str]) -> Load:
     url, written = running.url(body), running.write(body)
-    head = _head(url, written)
+    head = request_head(url, written)
     clients = [
         asyncio.create_task(_send_partially(url, sent, ends))
         for sent in (head[: len(head) // 2], head + written.content[: len(written.content) // 2], b"")
@@ -61,12 +62,6 @@ async def _load_with_slow_clients(running: Running, body: Body, seconds: int, en
         client.cancel()
     await asyncio.gather(*clients, return_exceptions=True)
     return load
-
-
-def _head(url: str, written: Written) -> bytes:
-    fields = {"Host": urlsplit(url).netloc, **written.headers, "Content-Length": str(len(written.content))}
-    lines = [f"POST {urlsplit(url).path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
-    return "\r\n".join([*lines, "", ""]).encode()
 
 
 async def _send_partially(url: str, sent: bytes, ends: Counter[str]) -> None:
