@@ -46,6 +46,7 @@ class Generator:
                 self._send()
             self.outcomes.unsent += max(0, due - MAX_BURST)
             await asyncio.sleep(TICK)
+            self.outcomes.lags.append(perf_counter() - now - TICK)
         return await self._drain()
 
     async def repeat(self) -> Outcomes:

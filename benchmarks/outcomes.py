@@ -15,6 +15,7 @@ class Outcomes:
     unsent: int = 0  # due, but every connection was in use, or the generator was too slow
     waits: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))  # seconds, by status
     in_time: Counter[int] = field(default_factory=Counter)  # the responses within `seconds`, by status
+    lags: list[float] = field(default_factory=list)  # seconds by which the generator itself was late
 
     def add(self, status: int, wait: float, in_time: bool) -> None:
         """Count a response."""

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmarks.outcomes import Outcomes
+from benchmarks.outcomes import Outcomes, percentile
 from service.settings import Settings
 
 QUEUE_MS = 500.0  # the default of NPSERVE_MAX_QUEUE_SECONDS
@@ -16,8 +16,8 @@ SMALL_BYTES = 4 * 2**20  # where no body is larger after decompression, the spar
 
 OK, SHED = 200, 503
 LOAD_HEADER = (
-    f"{'load':13}{'times':>6}{'offered/s':>11}{'unsent/s':>10}{'accepted/s':>12}{'p50 ms':>8}{'p99 ms':>8}"
-    f"{'shed/s':>9}{'503 p99':>9}{'MiB':>7}{'livez p50':>11}{'p99':>7}{'max':>8}  others"
+    f"{'load':13}{'times':>6}{'offered/s':>11}{'unsent/s':>10}{'lag p99':>9}{'accepted/s':>12}{'p50 ms':>8}"
+    f"{'p99 ms':>8}{'shed/s':>9}{'503 p99':>9}{'MiB':>7}{'livez p50':>11}{'p99':>7}{'max':>8}  others"
 )
 BODY_HEADER = (
     f"{'body':36}{'sent B':>10}{'inflated':>10}{'healthy/s':>11}{'alone':>8}{'share':>7}{'worst ms':>10}"
@@ -68,6 +68,7 @@ class MeasuredLoad:
         out, live = self.outcomes, self.live
         return (
             f"{self.name:13}{self.factor:6g}{out.offered:11.0f}{out.unsent / out.seconds:10.0f}"
+            f"{1e3 * percentile(out.lags, 99):9.1f}"
             f"{out.per_second(OK):12.0f}{out.milliseconds(50, OK):8.1f}{out.milliseconds(99, OK):8.1f}"
             f"{out.per_second(SHED):9.0f}{out.milliseconds(99, SHED):9.1f}{self.mebibytes:7.0f}"
             f"{live.milliseconds(50):11.1f}{live.milliseconds(99):7.1f}{live.milliseconds(100):8.1f}"
