@@ -10,7 +10,7 @@ import gc
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from itertools import cycle
-from time import perf_counter
+from time import perf_counter, sleep
 
 import uvloop
 
@@ -120,15 +120,22 @@ def submit(
     seconds: float,
     connections: int,
     rate: float | None = None,
+    delay: float = 0.0,
 ) -> Future[Outcomes]:
     """Start a load in a process: an open loop at `rate` requests per second, or a closed loop without a rate."""
-    return executor.submit(run, port, requests, seconds, connections, rate)
+    return executor.submit(run, port, requests, seconds, connections, rate, delay)
 
 
 def run(
-    port: int, requests: Sequence[PreparedRequest], seconds: float, connections: int, rate: float | None
+    port: int,
+    requests: Sequence[PreparedRequest],
+    seconds: float,
+    connections: int,
+    rate: float | None,
+    delay: float = 0.0,
 ) -> Outcomes:
-    """Run a load in this process."""
+    """Run a load in this process, after a delay in seconds."""
+    sleep(delay)
     gc.collect()
     gc.disable()  # a collection would delay the responses, whose time is being measured
     try:

@@ -6,8 +6,9 @@ Prerequisites: two CPU cores, and the programs wrk and taskset. The server runs 
 on core 1, each in a process of its own. wrk measures the capacity; an open loop then offers a tenth of it (the latency
 without load), and each of the factors, over at most --connections connections. Requests that find all connections in
 use, or that the generator is too slow to send, are counted as unsent. Waits are measured from the last byte sent to the
-end of the response, in milliseconds. Memory is the peak of the worker above its idle size. /livez is requested 50 times
-a second on new connections.
+end of the response, in milliseconds. `after` is the accepted share of half the capacity, offered from 1 to 3 seconds
+after the load. Memory is the peak of the worker above its idle size. /livez is requested 50 times a second on new
+connections.
 
 Then each hostile body is sent repeatedly over 8 connections, beside small requests over 4; both wait for responses.
 
@@ -49,10 +50,11 @@ NO_PEERS = Path()
 BINARY, RANDOM = "binary", "random"
 KINDS = [*SHAPES, BINARY, RANDOM]
 UNLOADED = 0.1  # of the capacity
+AFTER_DELAY, AFTER_SECONDS, AFTER_RATE = 1.0, 2.0, 0.5  # of the load that shows the recovery; the rate is a share, too
 CAPACITY_SECONDS = 3
 LIVE_RATE, LIVE_CONNECTIONS = 50.0, 1000
 HEALTHY, HOSTILE = 4, 8  # connections
-SETTLING_REQUESTS = 3  # each waits until the server has finished the abandoned requests of the load before
+SETTLED_MS, SETTLING_SECONDS, SETTLING_ROUNDS = 100.0, 0.2, 50
 BODY_SECONDS = 3.0
 
 
@@ -122,14 +124,17 @@ def _measure_loads(
     with Running(SERVERS[options.server], NO_PEERS, stores[load.network], load.network) as running:
         memory = PeakMemory(running)
         capacity, requests, unloaded_p99 = load.capacity(running, CAPACITY_SECONDS), load.prepare(running), 0.0
+        port, seconds, connections = _port(running), options.seconds, options.connections
         for factor in (UNLOADED, *sorted(options.factors)):
             memory.reset()
-            live = _probe(running, options.seconds, executor)
-            rate, port = factor * capacity, _port(running)
-            outcomes = submit(executor, port, requests, options.seconds, options.connections, rate).result()
+            live = _probe(running, seconds, executor)
+            rate, delay = AFTER_RATE * capacity, seconds + AFTER_DELAY
+            after = submit(executor, port, requests, AFTER_SECONDS, connections, rate, delay)
+            outcomes = submit(executor, port, requests, seconds, connections, factor * capacity).result()
             if factor == UNLOADED:
                 unloaded_p99 = outcomes.milliseconds(99, OK)
-            found = live.result(), memory.mebibytes(), memory.replaced()
+            recovered = after.result().per_second(OK) / rate
+            found = live.result(), recovered, memory.mebibytes(), memory.replaced()
             yield MeasuredLoad(load.name, factor, outcomes, *found, unloaded_p99)
 
 
@@ -142,8 +147,7 @@ def _measure_bodies(stores: dict[str, Path], options: argparse.Namespace, execut
         submit(executor, port, healthy, 1, HEALTHY).result()
         memory = PeakMemory(running)
         for body in _bodies(options):
-            for _ in range(SETTLING_REQUESTS):
-                running.check(small)
+            _settle(executor, port, healthy)
             request = PreparedRequest.post(f"http://{urlsplit(url).netloc}{body.path}", body.body)
             alone = submit(executor, port, healthy, seconds / 2, HEALTHY).result().per_second(OK)
             memory.reset()
@@ -152,6 +156,13 @@ def _measure_bodies(stores: dict[str, Path], options: argparse.Namespace, execut
             beside = submit(executor, port, healthy, seconds, HEALTHY).result()
             found = beside, alone, attack.result(), live.result(), memory.mebibytes(), memory.replaced()
             yield MeasuredBody(body.name, len(body.body.content), body.inflated, *found)
+
+
+def _settle(executor: Executor, port: int, healthy: list[PreparedRequest]) -> None:
+    """Wait until the server has finished the abandoned requests of the load before."""
+    for _ in range(SETTLING_ROUNDS):
+        if submit(executor, port, healthy, SETTLING_SECONDS, HEALTHY).result().milliseconds(100) < SETTLED_MS:
+            return
 
 
 def _bodies(options: argparse.Namespace) -> Iterator[HostileBody]:

@@ -11,13 +11,14 @@ QUEUE_MS = 500.0  # the default of NPSERVE_MAX_QUEUE_SECONDS
 SHED_P99_MS, LIVE_P99_MS, LIVE_MAX_MS, HEALTHY_WAIT_MS = 50.0, 100.0, 300.0, 300.0
 UNLOADED_FACTOR = 3
 HEALTHY_SHARE = 0.5
+RECOVERED_SHARE = 0.8  # of the requests offered 1 second after a load; the last ones are still on the way
 SPARE_MIB = 64.0  # above idle, beyond the bytes that count as held
 SMALL_BYTES = 4 * 2**20  # where no body is larger after decompression, the spare memory suffices
 
 OK, SHED = 200, 503
 LOAD_HEADER = (
     f"{'load':13}{'times':>6}{'offered/s':>11}{'unsent/s':>10}{'lag p99':>9}{'accepted/s':>12}{'p50 ms':>8}"
-    f"{'p99 ms':>8}{'shed/s':>9}{'503 p99':>9}{'MiB':>7}{'livez p50':>11}{'p99':>7}{'max':>8}  others"
+    f"{'p99 ms':>8}{'shed/s':>9}{'503 p99':>9}{'after':>7}{'MiB':>7}{'livez p50':>11}{'p99':>7}{'max':>8}  others"
 )
 BODY_HEADER = (
     f"{'body':36}{'sent B':>10}{'inflated':>10}{'healthy/s':>11}{'alone':>8}{'share':>7}{'worst ms':>10}"
@@ -49,12 +50,16 @@ def _memory_violations(mebibytes: float, inflated: int, replaced: bool) -> Itera
 
 @dataclass(frozen=True)
 class MeasuredLoad:
-    """A load at a number of times the capacity; `unloaded_p99` is measured at a tenth of the capacity."""
+    """A load at a number of times the capacity, and the share of a lower load that is accepted soon after it.
+
+    `unloaded_p99` is measured at a tenth of the capacity.
+    """
 
     name: str
     factor: float
     outcomes: Outcomes
     live: Outcomes
+    recovered: float
     mebibytes: float
     replaced: bool
     unloaded_p99: float
@@ -70,7 +75,7 @@ class MeasuredLoad:
             f"{self.name:13}{self.factor:6g}{out.offered:11.0f}{out.unsent / out.seconds:10.0f}"
             f"{1e3 * percentile(out.lags, 99):9.1f}"
             f"{out.per_second(OK):12.0f}{out.milliseconds(50, OK):8.1f}{out.milliseconds(99, OK):8.1f}"
-            f"{out.per_second(SHED):9.0f}{out.milliseconds(99, SHED):9.1f}{self.mebibytes:7.0f}"
+            f"{out.per_second(SHED):9.0f}{out.milliseconds(99, SHED):9.1f}{self.recovered:7.2f}{self.mebibytes:7.0f}"
             f"{live.milliseconds(50):11.1f}{live.milliseconds(99):7.1f}{live.milliseconds(100):8.1f}"
             f"  {out.others(OK, SHED)}"
         )
@@ -84,6 +89,8 @@ class MeasuredLoad:
             yield f"accepted p99 {p99:.0f} ms, limit {limit:.0f} ms"
         if not self.outcomes.per_second(OK):
             yield "no request was accepted"
+        if self.recovered < RECOVERED_SHARE:
+            yield f"{self.recovered:.2f} of half the capacity accepted after the load, limit {RECOVERED_SHARE}"
         if others := self.outcomes.others(OK, SHED):
             yield f"statuses {others}, expected only {OK} and {SHED}"
         yield from _memory_violations(self.mebibytes, 0, self.replaced)

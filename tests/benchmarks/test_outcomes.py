@@ -45,21 +45,22 @@ def test_rates_count_the_responses_in_time_and_percentiles_all() -> None:
     assert outcomes.others(200, 503, LOST) == ""
 
 
-def _load(outcomes: Outcomes, live: Outcomes, mebibytes: float = 1) -> MeasuredLoad:
-    return MeasuredLoad("small", 5, outcomes, live, mebibytes, replaced=False, unloaded_p99=10)
+def _load(outcomes: Outcomes, live: Outcomes, recovered: float = 0.8, mebibytes: float = 1) -> MeasuredLoad:
+    return MeasuredLoad("small", 5, outcomes, live, recovered, mebibytes, replaced=False, unloaded_p99=10)
 
 
 def test_a_load_within_the_limits_has_no_violation() -> None:
-    load = _load(_outcomes((200, 0.53), (503, 0.05)), _outcomes((200, 0.1)), 64)
+    load = _load(_outcomes((200, 0.53), (503, 0.05)), _outcomes((200, 0.1)), mebibytes=64)
     assert [*load.violations()] == []
     assert str(load).split()[:3] == ["small", "5", "1"]
 
 
 def test_every_limit_of_a_load_is_named() -> None:
-    slow = _load(_outcomes((200, 0.54), (503, 0.06), (500, 0.0)), _outcomes((200, 0.31), (LOST, 0.0)), 65)
+    slow = _load(_outcomes((200, 0.54), (503, 0.06), (500, 0.0)), _outcomes((200, 0.31), (LOST, 0.0)), 0.7, 65)
     assert [found.split(",")[0] for found in slow.violations()] == [
         "503 p99 60 ms after the last byte",
         "accepted p99 540 ms",
+        "0.70 of half the capacity accepted after the load",
         "statuses 500: 1",
         "memory 65 MiB above idle",
         "/livez p99 310 ms",
