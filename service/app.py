@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
 from service.errors import UNKNOWN_PATH, RequestError, Unexpected
+from service.head_checks import check_host, check_transfer_encoding
 from service.metrics.registry import Metrics
 from service.openapi import views as openapi
 from service.prediction.memory_budget import MemoryBudget
@@ -162,6 +163,23 @@ def _add_errors(app: Flask) -> None:
         return Unexpected().body(), Unexpected.status
 
 
+def _check_head(metrics: Metrics) -> Response | None:
+    """Return the error for an invalid head, which a WSGI server may pass on; None if it is valid.
+
+    It is counted without its method and route, as in the event-loop server.
+    """
+    version, coding = request.environ["SERVER_PROTOCOL"].removeprefix("HTTP/"), request.headers.get("Transfer-Encoding")
+    try:
+        check_host(version, request.headers.get("Host"))
+        if coding is not None:
+            check_transfer_encoding(version, coding)
+    except RequestError as error:
+        metrics.count_http("", None, error.status)
+        sent = {"X-Request-ID": g.request_id}
+        return Response(orjson.dumps(error.body()), error.status, sent, mimetype="application/json")
+    return None
+
+
 def _add_requests(app: Flask, metrics: Metrics) -> None:
     """Set the start time and the ID of each request, and count the responses that `handle` has not counted."""
 
@@ -170,6 +188,7 @@ def _add_requests(app: Flask, metrics: Metrics) -> None:
         g.began = time.perf_counter()
         g.request_id = read_request_id(request.headers)
 
+    app.before_request(partial(_check_head, metrics))
     app.before_request(tensorflow.malformed_request)
 
     @app.after_request

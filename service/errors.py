@@ -102,11 +102,24 @@ class DeadlineExceeded(RequestError, status=504, reason="deadline", outcome="exp
         super().__init__("the request was not computed within the time that it allows: allow more, or try again later")
 
 
+class RequestRejected(RequestError):
+    """A request that is rejected because of its head or framing, with status and message."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
 class Unexpected(RequestError, outcome="error"):
     """An internal error. The log has its traceback, with the ID of the request."""
 
     def __init__(self) -> None:
         super().__init__("internal error")
+
+
+def body_too_large(limit: int) -> TooLarge:
+    """Return the error for a body of more than `limit` bytes."""
+    return TooLarge(f"the body is larger than {limit} bytes: send fewer rows per request")
 
 
 def first_problems(problems: Iterable[Problem]) -> list[Problem]:

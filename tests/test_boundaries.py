@@ -41,7 +41,13 @@ LAYERS: dict[str, list[list[str]]] = {
     ],
     "service": [
         ["=service", "service.settings", "service.errors", "service.logs", "service.malloc"],
-        ["service.address", "service.metrics", "service.prediction.memory_budget", "service.prediction.forward"],
+        [
+            "service.address",
+            "service.head_checks",
+            "service.metrics",
+            "service.prediction.memory_budget",
+            "service.prediction.forward",
+        ],
         ["service.prediction.work"],
         ["service.prediction.messages"],
         [

@@ -5,19 +5,22 @@ from typing import IO, Any
 
 import orjson
 
-from service.errors import Malformed, NotJSON, TooLarge, WrongContentType
+from service.errors import Malformed, NotJSON, RequestError, WrongContentType, body_too_large
 from service.prediction.messages import Headers, Request, content_type
 
 # The `wbits` argument of zlib for each format; HTTP's "deflate" is the zlib format (RFC 9110, 8.4.1.2).
-ENCODINGS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+GZIP = 16 + zlib.MAX_WBITS
+ENCODINGS = {"gzip": GZIP, "x-gzip": GZIP, "deflate": zlib.MAX_WBITS}
 PART_BYTES = 2**20  # the most that is decompressed, or read by the decompressor, at once
 MAX_MEMBERS = 16  # of a gzip body (RFC 1952, 2.2); decompressing a member copies all bytes after it
 
 
 def read_stream(stream: IO[bytes], max_bytes: int) -> bytes:
-    """Read at most `max_bytes` of a body from a WSGI server. Raises Malformed."""
+    """Read at most `max_bytes` of a body from a WSGI server. Raises RequestError."""
     try:
         return stream.read(max_bytes)
+    except RequestError:
+        raise
     # Each server raises its own exceptions for malformed chunks and for a disconnected client.
     except Exception as error:
         raise Malformed("the body is incomplete, or its chunked encoding is malformed (RFC 9112)") from error
@@ -32,14 +35,14 @@ def unpack(request: Request, limit: int) -> bytes | bytearray:
             raise WrongContentType(f"unsupported Content-Encoding {encoding[:100]}: use gzip, deflate or none")
         body = _inflate(request, ENCODINGS[encoding], limit)
     if len(body) > limit:
-        raise TooLarge(f"the body is larger than {limit} bytes: send fewer rows per request")
+        raise body_too_large(limit)
     return body
 
 
 def _inflate(request: Request, window: int, limit: int) -> bytearray:
     """Decompress at most one byte more than the limit. Raises Malformed, Overloaded."""
     plain, body = bytearray(), bytes(request.body)
-    for _ in range(MAX_MEMBERS if window == ENCODINGS["gzip"] else 1):
+    for _ in range(MAX_MEMBERS if window == GZIP else 1):
         stream = zlib.decompressobj(window)
         try:
             rest = _inflate_member(request, stream, memoryview(body), plain, limit)

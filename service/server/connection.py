@@ -28,14 +28,14 @@ from typing import Any
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from service.errors import ClientGone, RequestError
+from service.errors import ClientGone, RequestError, RequestRejected
 from service.prediction.calls import PendingRequest
 from service.prediction.messages import Response
 from service.server.batcher import Batcher
 from service.server.connection_state import ConnectionState, ReadEvent, Reading, ReadingEvent, WriteEvent, Writing
 from service.server.exchanges import Exchange, ExchangeQueue
 from service.server.flow_control import FlowControl
-from service.server.request_head import HeaderFields, RequestHead, RequestRejected
+from service.server.request_head import HeaderFields, RequestHead
 from service.server.request_parser import RequestParser
 from service.server.response_bytes import serialize_response
 from service.server.timeouts import Seconds, Timeouts

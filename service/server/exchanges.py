@@ -3,13 +3,13 @@
 from collections import deque
 from dataclasses import dataclass
 
-from service.errors import RequestError
+from service.errors import RequestError, RequestRejected
 from service.prediction.memory_budget import MemoryBudget
 from service.prediction.messages import Request, Response
 from service.prediction.pipeline import PredictionPipeline
 from service.protocols import Codec, Route, find_route
 from service.protocols.codec import error_response
-from service.server.request_head import RequestHead, RequestRejected
+from service.server.request_head import RequestHead
 
 MAX_PIPELINED = 100  # pending requests per connection
 

@@ -7,7 +7,8 @@ from urllib.parse import unquote
 
 import httptools
 
-from service.errors import RequestError
+from service.errors import RequestRejected
+from service.head_checks import check_host, check_transfer_encoding
 
 # gunicorn's limit_request_line, limit_request_fields and limit_request_field_size.
 MAX_LINE_BYTES, MAX_FIELDS, MAX_FIELD_BYTES = 4094, 100, 8190
@@ -15,14 +16,6 @@ MAX_HEAD_BYTES = 65536
 VERSIONS = ("1.1", "1.0")
 
 RawHeaders = list[tuple[bytes, bytes]]
-
-
-class RequestRejected(RequestError):
-    """A request that is rejected because of its head or framing, with status and message."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
 
 
 class HeaderFields(dict[str, str]):
@@ -40,12 +33,16 @@ class HeaderFields(dict[str, str]):
 
 @dataclass(slots=True)
 class RequestHead:
-    """Method, unescaped path, query and header fields of a request; whether to keep the connection and send a 100."""
+    """Method, unescaped path, query, header fields and version of a request; whether to keep the connection open.
+
+    `expects_continue` is whether the client waits for a 100 before it sends the body.
+    """
 
     method: str
     path: str
     query: str
     fields: HeaderFields
+    version: str = "1.1"
     keep_alive: bool = False
     expects_continue: bool = False
 
@@ -60,9 +57,12 @@ def read_head(parser: httptools.HttpRequestParser, target: bytes, raw: RawHeader
         raise RequestRejected(505, "unsupported HTTP version: use HTTP/1.1 or HTTP/1.0")
     path, query = _split_target(target)
     fields = check_fields(raw)
+    check_host(version, fields.get("host"))
+    if "transfer-encoding" in fields:
+        check_transfer_encoding(version, fields["transfer-encoding"])
     newer = version != "1.0"
     expects_continue = newer and fields.get("expect", "").lower() == "100-continue"
-    return RequestHead(method, path, query, fields, newer and parser.should_keep_alive(), expects_continue)
+    return RequestHead(method, path, query, fields, version, newer and parser.should_keep_alive(), expects_continue)
 
 
 def check_target(target: bytes) -> None:

@@ -5,13 +5,12 @@ from typing import Protocol
 
 import httptools
 
-from service.errors import RequestError, Unexpected
+from service.errors import RequestError, RequestRejected, Unexpected
 from service.server.connection_state import ConnectionState, Reading
 from service.server.request_head import (
     MAX_HEAD_BYTES,
     RawHeaders,
     RequestHead,
-    RequestRejected,
     check_target,
     read_head,
 )
@@ -119,6 +118,8 @@ class RequestParser:
 def _cause(error: httptools.HttpParserError) -> RequestError:
     """Return the error that stopped the parser."""
     if not isinstance(error, httptools.HttpParserCallbackError):
+        if "overflow" in str(error):  # of a Content-Length or a chunk size beyond 64 bits
+            return RequestRejected(413, "the body is larger than any limit: send fewer rows per request")
         return RequestRejected(400, "the request is not valid HTTP/1.1 (RFC 9112)")
     cause = error.__context__
     if isinstance(cause, RequestError):

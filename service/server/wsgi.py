@@ -67,7 +67,7 @@ def make_environ(head: RequestHead, body: bytes | bytearray, local: Any, remote:
         "SCRIPT_NAME": "",
         "PATH_INFO": head.path.encode().decode("latin1"),
         "QUERY_STRING": head.query,
-        "SERVER_PROTOCOL": "HTTP/1.1",
+        "SERVER_PROTOCOL": f"HTTP/{head.version}",
         "SERVER_NAME": host,
         "SERVER_PORT": str(port),
         "REMOTE_ADDR": remote[0] if isinstance(remote, tuple) else "",

@@ -57,7 +57,8 @@ def test_every_route_is_in_its_table(tmp_path: Path) -> None:
 
 def test_every_status_is_in_its_table() -> None:
     named = {int(status): row[1] for row in HTTP.table("status", "when") for status in row[0].split(", ")}
-    server = "".join(file.read_text() for file in (ROOT / "service/server").glob("*.py"))
+    files = [*(ROOT / "service/server").glob("*.py"), ROOT / "service/head_checks.py"]
+    server = "".join(file.read_text() for file in files)
     refused = re.findall(r"RequestRejected\(([45]\d\d), ", server)
     sent = {RequestError.status, *(error.status for error in RequestError.__subclasses__())} - {ClientGone.status}
     assert named.keys() == sent | STATUSES.keys() | {405} | {*map(int, refused)}

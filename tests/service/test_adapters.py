@@ -90,6 +90,10 @@ def _corpus() -> dict[str, bytes]:
         "chunked to an unknown path": chunked_request("POST", "/nowhere", BODY, Content_Type=JSON),
         "no body": http_request("POST", "/predict", Content_Type=JSON),
         "gzip": http_request("POST", "/predict", gzip.compress(BODY), Content_Type=JSON, Content_Encoding="gzip"),
+        "x-gzip": http_request("POST", "/predict", gzip.compress(BODY), Content_Type=JSON, Content_Encoding="X-GZIP"),
+        "no host": b"GET /livez HTTP/1.1\r\n\r\n",
+        "no host in HTTP/1.0": b"GET /livez HTTP/1.0\r\n\r\n",
+        "invalid host": b"GET /livez HTTP/1.1\r\nHost: a/b\r\n\r\n",
         "invalid gzip": http_request("POST", "/predict", BODY, Content_Type=JSON, Content_Encoding="gzip"),
         "brotli": http_request("POST", "/predict", BODY, Content_Type=JSON, Content_Encoding="br"),
         "bomb": http_request(

@@ -17,6 +17,8 @@ COMPRESSED = {
     "deflate": zlib.compress(PLAIN),
     "identity": PLAIN,
     "GZIP": gzip.compress(PLAIN),
+    "x-gzip": gzip.compress(PLAIN),  # RFC 9110, 8.4.1.3
+    "X-GZip": gzip.compress(PLAIN),
 }
 
 
@@ -42,7 +44,7 @@ def test_compressed_bodies_are_decompressed(encoding: str) -> None:
     assert _unpack(COMPRESSED[encoding], encoding) == PLAIN
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate"])
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
