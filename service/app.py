@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
-from service.errors import UNKNOWN_PATH, RequestError, Unexpected
+from service.errors import UNKNOWN_PATH, RequestError, Unexpected, body_too_large
 from service.head_checks import check_host, check_transfer_encoding
 from service.metrics.registry import Metrics
 from service.openapi import views as openapi
@@ -59,10 +59,14 @@ class JSONResponses(DefaultJSONProvider):
 def _predict(service: Service, **segments: str) -> ResponseReturnValue:
     template, pipeline = str(request.url_rule), service.pipeline
     route = Route(template, ROUTES[template], {"name": None, **segments})
-    # One byte above the limit shows that the body is too large; the rest is not read.
-    body = read_stream(request.stream, pipeline.body_limit(route, request.headers) + 1)
-    reservation = service.budget.reserve()
-    sent = pipeline.handle(Request(request.headers, reservation, body, g.began), route)
+    limit, reservation = pipeline.body_limit(route, request.headers), service.budget.reserve()
+    received = Request(request.headers, reservation, b"", g.began)
+    if (request.content_length or 0) > limit:
+        received.error = body_too_large(limit)
+    else:  # one byte above the limit shows that a chunked body is too large; the rest is not read
+        received.body = read_stream(request.stream, limit + 1)
+    received.completed = time.perf_counter()
+    sent = pipeline.handle(received, route)
     response = Response(sent.body, sent.status, dict(sent.headers))
     response.call_on_close(reservation.release)
     return response

@@ -9,7 +9,7 @@ from math import inf
 from time import perf_counter
 from typing import Protocol
 
-from service.errors import DeadlineExceeded, Malformed
+from service.errors import DeadlineExceeded, Malformed, RequestError
 from service.prediction.memory_budget import Reservation
 
 LARGE_BODY = 4096  # bytes
@@ -32,7 +32,7 @@ class Request:
     """Headers and body of a request, its reservation of memory, and its times.
 
     `began`, `completed` and `deadline` are values of perf_counter: the end of the headers, the end of the body, and the
-    time after which the response is no longer needed.
+    time after which the response is no longer needed. `error` is the reason why the body was not received.
     """
 
     headers: Headers
@@ -42,6 +42,7 @@ class Request:
     completed: float = field(default_factory=perf_counter)
     deadline: float = inf
     half_closed: bool = field(default=False, init=False)  # the client sends nothing more, and may be gone
+    error: RequestError | None = field(default=None, init=False)
     request_id: str = field(init=False)
 
     def __post_init__(self) -> None:

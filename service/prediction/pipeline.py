@@ -81,6 +81,8 @@ class PredictionPipeline:
         route, request, endpoint = pending.route, pending.request, None
         try:
             endpoint = self._catalogue().find(**route.segments)
+            if request.error is not None:
+                raise request.error
             codec, began = endpoint.codecs[route.codec], perf_counter()
             if (timeout := read_timeout(request.headers)) is not None:
                 request.allow(timeout)

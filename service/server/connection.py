@@ -135,25 +135,29 @@ class HTTPConnection(asyncio.Protocol):
         self._timeouts.restart()
 
     def receive_head(self, head: RequestHead) -> None:
-        self._exchanges.receive(head)
+        exchange = self._exchanges.receive(head)
         self._state.on_read(ReadEvent.HEAD)
         self._timeouts.restart()
-        if head.expects_continue or len(self._exchanges) > 1:
+        if exchange.request.error:
+            self._discarded = -exchange.body_limit  # of a client that sends without waiting for the response
+            self.end_request(ReadEvent.REJECTED)
+        elif head.expects_continue or len(self._exchanges) > 1:
             self._advance()
 
     def receive_body(self, data: bytes) -> None:
         """Append a part of a body, until the body exceeds its limit."""
-        exchange = self._exchanges[-1]
-        request = exchange.request
+        request = self._exchanges[-1].request
         request.body += data
-        if len(request.body) > exchange.body_limit:
-            exchange.head.keep_alive = False
+        if len(request.body) > self._exchanges[-1].body_limit:
             self.end_request(ReadEvent.REJECTED)
         else:
             request.reservation.resize(len(request.body))
 
     def end_request(self, event: ReadingEvent = ReadEvent.REQUEST) -> None:
-        self._exchanges[-1].request.completed = perf_counter()
+        """End the request that is being received. If it is REJECTED, the rest of its body is ignored."""
+        exchange = self._exchanges[-1]
+        exchange.request.completed = perf_counter()
+        exchange.head.keep_alive &= event is ReadEvent.REQUEST
         self._state.on_read(event)
         self._timeouts.restart()
         self._advance()

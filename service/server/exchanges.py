@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass
 
-from service.errors import RequestError, RequestRejected
+from service.errors import RequestError, RequestRejected, body_too_large
 from service.prediction.memory_budget import MemoryBudget
 from service.prediction.messages import Request, Response
 from service.prediction.pipeline import PredictionPipeline
@@ -32,13 +32,20 @@ class ExchangeQueue(deque[Exchange]):
         super().__init__()
         self._pipeline, self._budget = pipeline, budget
 
-    def receive(self, head: RequestHead) -> None:
-        """Append a request whose body has not been received yet. Raises RequestRejected if there are too many."""
+    def receive(self, head: RequestHead) -> Exchange:
+        """Append and return a request whose body has not been received yet. Raises RequestRejected for too many.
+
+        A prediction with a Content-Length above its limit gets its error here, so that its body is not awaited.
+        """
         if len(self) >= MAX_PIPELINED:
             raise RequestRejected(429, f"more than {MAX_PIPELINED} requests are pending: wait for the responses")
         route = find_route(head.path)
         limit = self._pipeline.body_limit(route, head.fields)
-        self.append(Exchange(head, self._request(head), route, limit))
+        exchange = Exchange(head, self._request(head), route, limit)
+        if route and int(head.fields.get("content-length", 0)) > limit:
+            exchange.request.error = body_too_large(limit)
+        self.append(exchange)
+        return exchange
 
     def reject(self, head: RequestHead, error: RequestError) -> None:
         """Append the error response to an invalid or incomplete request."""

@@ -567,3 +567,13 @@ def test_the_app_reads_a_chunked_body(server: Server) -> None:
         answer = wire.send(GOOD).read_response()
         assert answer is not None
         assert answer.status == 200
+
+
+@pytest.mark.parametrize("length", [4 * 2**20 + 1, 2**63, 2**64, 10**30])
+@pytest.mark.parametrize("expect", [b"", b"Expect: 100-continue\r\n"])
+def test_a_content_length_above_the_limit_is_a_413_before_the_body(expect: bytes, length: int, server: Server) -> None:
+    began = time.monotonic()
+    with Wire(server.port) as wire:
+        wire.send(HEAD + expect + b"Content-Length: %d\r\n\r\n" % length)
+        _check_error(wire.read_response(), 413, "the body is larger than")
+    assert time.monotonic() - began < SECONDS / 2
