@@ -13,6 +13,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
+from service.body_deadline import BodyDeadline
 from service.errors import UNKNOWN_PATH, RequestError, Unexpected, body_too_large
 from service.head_checks import check_host, check_transfer_encoding
 from service.metrics.registry import Metrics
@@ -122,6 +123,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.merge_slashes = False
     app.url_map.converters["default"] = PathSegment
     app.extensions["npserve"] = service
+    app.wsgi_app = BodyDeadline(app.wsgi_app, settings.body_seconds)  # type: ignore[method-assign]
     _add_routes(app, service)
     _add_errors(app)
     _add_requests(app, metrics)

@@ -43,6 +43,7 @@ LAYERS: dict[str, list[list[str]]] = {
         ["=service", "service.settings", "service.errors", "service.logs", "service.malloc"],
         [
             "service.address",
+            "service.body_deadline",
             "service.head_checks",
             "service.metrics",
             "service.prediction.memory_budget",
