@@ -18,6 +18,7 @@ from service.errors import UNKNOWN_PATH, RequestError, Unexpected, body_too_larg
 from service.head_checks import check_host, check_transfer_encoding
 from service.metrics.registry import Metrics
 from service.openapi import views as openapi
+from service.page_headers import NOSNIFF, TEMPLATES, page_headers
 from service.prediction.memory_budget import MemoryBudget
 from service.prediction.messages import Request, read_request_id
 from service.prediction.pipeline import PredictionPipeline
@@ -187,7 +188,12 @@ def _check_head(metrics: Metrics) -> Response | None:
 
 
 def _add_requests(app: Flask, metrics: Metrics) -> None:
-    """Set the start time and the ID of each request, and count the responses that `handle` has not counted."""
+    """Set the start time and the ID of each request; count the responses that `handle` has not counted.
+
+    These also get the headers for browsers. Predictions do not: they are responses to a POST with a declared type, the
+    event-loop server sends them without the app, and every header costs time there.
+    """
+    pages = page_headers(TEMPLATES.glob("*.html"))
 
     @app.before_request
     def begin() -> None:
@@ -205,4 +211,7 @@ def _add_requests(app: Flask, metrics: Metrics) -> None:
             route = request.url_rule.rule if request.url_rule else None
             metrics.count_http(request.method, route, response.status_code)
             response.headers["X-Request-ID"] = g.request_id
+            added = NOSNIFF | pages if response.mimetype == "text/html" else NOSNIFF
+            for name, value in added.items():
+                response.headers.setdefault(name, value)
         return response

@@ -46,6 +46,7 @@ LAYERS: dict[str, list[list[str]]] = {
             "service.body_deadline",
             "service.head_checks",
             "service.metrics",
+            "service.page_headers",
             "service.prediction.memory_budget",
             "service.prediction.forward",
         ],
