@@ -79,6 +79,9 @@ class TimedBody:
         """Read the rest of the body, or stop receiving. Called after the response."""
         if self._ended and not self._broken:
             return
+        if self._broken:  # gunicorn will close the connection; a client that sees the end of its responses does, too
+            with suppress(OSError):
+                self._connection.shutdown(socket.SHUT_WR)
         discarded, receive = 0, self._connection.recv if self._broken else self._stream.read
         with suppress(Exception), self._watchdog.watch(self._connection, time.monotonic() + DISCARD_SECONDS):
             while discarded < MAX_DISCARDED and (data := receive(PIECE)):

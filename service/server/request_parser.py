@@ -96,6 +96,8 @@ class RequestParser:
         """Store a header field. Trailers, which follow a body, are ignored (RFC 9110, 6.5.1)."""
         if self._state.reading is Reading.HEAD:
             self.raw_headers.append((name.lower(), value))
+        elif name.lower() == b"connection":  # llhttp would obey it, and ignore the next request
+            raise RequestRejected(400, "Connection must be in the headers, not after the body")
 
     def on_headers_complete(self) -> None:
         """Pass on the head. A head that offers another protocol is parsed again without the offer."""

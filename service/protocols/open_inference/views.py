@@ -18,6 +18,7 @@ from store.watch import WHOLE_STORE
 
 EXTENSIONS = ["binary_tensor_data", "classification", "model_repository"]
 MAX_INDEX_BYTES = 10_000  # the only known key is "ready"
+INDEX_BODY = 'expected no body, or an object such as {"ready": true}'
 LOAD_REFUSED = {400: "Not supported: the store decides what is served.", 404: "The model name is malformed."}
 
 _TENSORS = array(record(name=STRING, datatype=STRING, shape=array(WHOLE)))
@@ -92,10 +93,12 @@ def _model_ready(service: Service, name: str, version: str | None = None) -> Res
     method="POST",
 )
 def _repository_index(service: Service) -> ResponseReturnValue:
+    if (request.content_length or 0) > MAX_INDEX_BYTES:
+        raise BadRequest(INDEX_BODY)
     raw = read_stream(request.stream, MAX_INDEX_BYTES)
     body = parse_json(raw) if raw else {}
     if type(body) is not dict or type(body.get("ready", False)) is not bool:
-        raise BadRequest('expected no body, or an object such as {"ready": true}')
+        raise BadRequest(INDEX_BODY)
     catalogue, entries = service.catalogue, []
     for name, served in catalogue.models.items():
         entries += [_entry(name, number, "READY") for number in sorted(served.versions)]
