@@ -26,7 +26,7 @@ from werkzeug.wsgi import ClosingIterator
 
 from service.errors import Malformed, RequestRejected
 
-DISCARD_SECONDS, MAX_DISCARDED, PIECE = 1.0, 2**24, 2**16  # for the rest of a body; the sizes are bytes
+DISCARD_SECONDS, MAX_UNREAD, PIECE = 1.0, 2**24, 2**16  # for the rest of a body; the sizes are bytes
 TICK = 0.1  # seconds between two checks of the deadlines
 
 WSGIApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -84,9 +84,9 @@ class TimedBody:
                 self._connection.shutdown(socket.SHUT_WR)
         discarded, receive = 0, self._connection.recv if self._broken else self._stream.read
         with suppress(Exception), self._watchdog.watch(self._connection, time.monotonic() + DISCARD_SECONDS):
-            while discarded < MAX_DISCARDED and (data := receive(PIECE)):
+            while discarded < MAX_UNREAD and (data := receive(PIECE)):
                 discarded += len(data)
-            self._ended = discarded < MAX_DISCARDED
+            self._ended = discarded < MAX_UNREAD
         if self._broken or not self._ended:
             _stop_receiving(self._connection)
 
