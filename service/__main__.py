@@ -18,6 +18,8 @@ def main(arguments: list[str] | None = None, program: str = "python -m service")
     try:
         settings = Settings.from_environment(os.environ)
         check_available(settings.bind)
+        if settings.admin_bind:
+            check_available(settings.admin_bind, option("admin_bind"))
     except SettingsError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(2)

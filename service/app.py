@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -13,24 +14,26 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
+from service import operations
+from service.admin_address import AdminAddress
 from service.body_deadline import BodyDeadline
-from service.errors import UNKNOWN_PATH, RequestError, Unexpected, body_too_large
+from service.errors import UNKNOWN_ADMIN_PATH, UNKNOWN_PATH, RequestError, Unexpected, body_too_large
 from service.head_checks import check_host, check_transfer_encoding
 from service.metrics.registry import Metrics
 from service.openapi import views as openapi
 from service.page_headers import NOSNIFF, TEMPLATES, page_headers
 from service.prediction.memory_budget import MemoryBudget
 from service.prediction.messages import Request, read_request_id
+from service.prediction.messages import Response as PlainResponse
 from service.prediction.pipeline import PredictionPipeline
 from service.prediction.reloader import CatalogueReloader
 from service.protocols import ROUTES, Codec, Route
 from service.protocols.body import read_stream
-from service.protocols.json_schema import record
 from service.protocols.native import views as native
 from service.protocols.open_inference import views as open_inference
 from service.protocols.tensorflow import views as tensorflow
 from service.settings import Settings
-from service.views import NOT_READY, Service, View, Views
+from service.views import PAGE, SCRAPE, Service, View
 
 log = logging.getLogger("npserve")
 
@@ -79,35 +82,10 @@ def _prediction(template: str, codec: type[Codec]) -> View:
     return View("POST", template, _predict, codec, f"Predict with {target}", None, codec.statuses)
 
 
-views = Views()  # for operators
-TEXTS = ["text/plain", "application/openmetrics-text"]
-
-
-@views.route("/metrics", "Get Prometheus metrics of all workers", None, texts=TEXTS)
-def _scrape(service: Service) -> ResponseReturnValue:
-    body, content_type = service.metrics.render(request.headers.get("Accept", ""))
-    return Response(body, content_type=content_type)
-
-
-@views.route("/livez", "Check whether the process is alive", record(status={"const": "alive"}))
-def _livez(_: Service) -> ResponseReturnValue:
-    return {"status": "alive"}
-
-
-_READY = record(status={"const": "ready"})
-
-
-@views.route("/ping", "Check readiness (SageMaker)", _READY, NOT_READY)
-@views.route("/readyz", "Check whether a model is ready to serve", _READY, NOT_READY)
-def _readyz(service: Service) -> ResponseReturnValue:
-    catalogue = service.catalogue
-    if catalogue.ready:
-        return {"status": "ready"}
-    return {"error": f"not ready: {catalogue.why_not_ready()}"}, 503, {"Retry-After": "1"}
-
-
 ALL_VIEWS = [_prediction(template, codec) for template, codec in ROUTES.items()]
-ALL_VIEWS += native.views + openapi.views + views + tensorflow.views + open_inference.views
+ALL_VIEWS += native.views + openapi.views + operations.views + tensorflow.views + open_inference.views
+ADMIN_VIEWS = [view for view in ALL_VIEWS if view.purpose != PAGE]
+WSGIApplication = Callable[..., Iterable[bytes]]
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -117,18 +95,40 @@ def create_app(settings: Settings | None = None) -> Flask:
     reloader = CatalogueReloader(settings, metrics)
     pipeline = PredictionPipeline(settings, lambda: reloader.catalogue, metrics)
     budget = MemoryBudget(settings.max_held_bytes)
-    service = Service(settings, metrics, reloader, pipeline, budget, ALL_VIEWS)
+    admin_only = {SCRAPE} if settings.admin_bind else set()
+    views = [view for view in ALL_VIEWS if view.purpose not in admin_only]
+    service = Service(settings, metrics, reloader, pipeline, budget, views, AdminAddress())
+    app = _flask_app(service, UNKNOWN_PATH)
+    app.before_request(tensorflow.malformed_request)
+    if settings.admin_bind:
+        admin = _flask_app(service._replace(views=ADMIN_VIEWS), UNKNOWN_ADMIN_PATH)
+        app.extensions["npserve.admin"] = admin
+        app.wsgi_app = partial(_by_address, service.admin, app.wsgi_app, admin)  # type: ignore[method-assign]
+    reloader.start()
+    return app
+
+
+def _by_address(admin: AdminAddress, app: WSGIApplication, admin_app: WSGIApplication, *call: Any) -> Iterable[bytes]:
+    """Call the app of the address that a request came to.
+
+    Only gunicorn passes on the socket. SERVER_NAME and SERVER_PORT would not do: on a Unix socket they are from the
+    Host header.
+    """
+    connection = call[0].get("gunicorn.socket")
+    return (admin_app if connection and admin.matches(connection.getsockname()) else app)(*call)
+
+
+def _flask_app(service: Service, unknown_path: str) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.json = JSONResponses(app)
     # Paths are not normalised: //predict is not redirected to /predict.
     app.url_map.merge_slashes = False
     app.url_map.converters["default"] = PathSegment
     app.extensions["npserve"] = service
-    app.wsgi_app = BodyDeadline(app.wsgi_app, settings.body_seconds)  # type: ignore[method-assign]
+    app.wsgi_app = BodyDeadline(app.wsgi_app, service.settings.body_seconds)  # type: ignore[method-assign]
     _add_routes(app, service)
-    _add_errors(app)
-    _add_requests(app, metrics)
-    reloader.start()
+    _add_errors(app, unknown_path)
+    _add_requests(app, service.metrics)
     return app
 
 
@@ -145,20 +145,21 @@ def _add_routes(app: Flask, service: Service) -> None:
 
 def _call(view: View, service: Service, **segments: str) -> ResponseReturnValue:
     try:
-        return view.handler(service, **segments)
+        sent = view.handler(service, **segments)
     except RequestError as error:
         status, body = view.codec.encode_error(error)
         return Response(body, status, error.headers, mimetype="application/json")
+    return Response(sent.body, sent.status, dict(sent.headers)) if isinstance(sent, PlainResponse) else sent
 
 
-def _add_errors(app: Flask) -> None:
+def _add_errors(app: Flask, unknown_path: str) -> None:
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
         # werkzeug joins a set of methods, whose order differs between processes.
         headers = {name: ", ".join(sorted(value.split(", "))) for name, value in error.get_headers() if name == "Allow"}
         code = error.code or 500
         messages = {
-            404: UNKNOWN_PATH,
+            404: unknown_path,
             405: f"{request.method} is not allowed for {request.path}: use {headers.get('Allow')}",
         }
         body = orjson.dumps({"error": messages.get(code, error.description)})
@@ -201,7 +202,6 @@ def _add_requests(app: Flask, metrics: Metrics) -> None:
         g.request_id = read_request_id(request.headers)
 
     app.before_request(partial(_check_head, metrics))
-    app.before_request(tensorflow.malformed_request)
 
     @app.after_request
     def finish(response: Response) -> Response:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 MAX_DETAILS = 20
 MAX_POINTER_LENGTH = 200
 UNKNOWN_PATH = "unknown path: GET /docs lists all paths"
+UNKNOWN_ADMIN_PATH = "unknown path: this address has only health (/livez, /readyz) and /metrics"
 
 
 class Problem(NamedTuple):

@@ -48,7 +48,7 @@ def _print(text: str) -> None:
 keep_freed_memory()  # in the master; workers inherit it
 
 wsgi_app = "service.app:create_app()"
-bind = _settings.bind
+bind = [_settings.bind, *filter(None, [_settings.admin_bind])]
 workers = _settings.workers
 worker_class = "service.server.worker.Worker"
 threads = 4  # with -k gthread: enough that a slow sender does not block others; more would contend for the GIL
@@ -75,10 +75,14 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 def when_ready(server: Any) -> None:
     _print(f"Listening on {server.LISTENERS[0]}")
+    if _settings.admin_bind:
+        _print(f"Health and metrics on {server.LISTENERS[-1]}")
 
 
 def post_worker_init(worker: Any) -> None:
-    """Print the served models once, from the first worker."""
+    """Set the admin address, which is known now. Print the served models once, from the first worker."""
+    if _settings.admin_bind:
+        worker.wsgi.extensions["npserve"].admin.listen(worker.sockets[-1].getsockname())
     if worker.age == 1:
         from service.protocols.native.views import startup_message
 

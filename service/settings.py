@@ -43,12 +43,22 @@ def _address(text: str) -> str:
     return text
 
 
+def _optional_address(text: str) -> str:
+    return _address(text) if text else ""
+
+
 @dataclass(frozen=True)
 class Settings:
     """Read once, at startup. The field `bind` is the option --bind and the variable NPSERVE_BIND."""
 
     models: Path = _setting(Path("models"), Path, "DIR", "folder of the store to serve")
     bind: str = _setting("127.0.0.1:8000", _address, "HOST:PORT", "address to listen on; also [HOST]:PORT, unix:/PATH")
+    admin_bind: str = _setting(
+        "",
+        _optional_address,
+        "HOST:PORT",
+        "second address, for health and metrics only; the first has no /metrics then",
+    )
     workers: int = _setting(2, _positive, "N", "number of worker processes; one per CPU core is a good choice")
     default_model: str = _setting("", str, "NAME", "model that serves `POST /predict`; if empty, the only model")
     max_body_bytes: int = _setting(4 * 2**20, _positive, "BYTES", "largest JSON request body, in bytes")
@@ -86,7 +96,10 @@ class Settings:
                     values[setting.name] = setting.metadata["read"](text)
                 except ValueError as error:
                     raise SettingsError(f"{variable(setting.name)}={text}: {error}") from error
-        return cls(**values)
+        settings = cls(**values)
+        if settings.admin_bind == settings.bind:
+            raise SettingsError(f"NPSERVE_ADMIN_BIND={settings.admin_bind}: expected another address than NPSERVE_BIND")
+        return settings
 
 
 def variable(name: str) -> str:

@@ -43,6 +43,7 @@ LAYERS: dict[str, list[list[str]]] = {
         ["=service", "service.settings", "service.errors", "service.logs", "service.malloc"],
         [
             "service.address",
+            "service.admin_address",
             "service.body_deadline",
             "service.head_checks",
             "service.metrics",
@@ -52,6 +53,7 @@ LAYERS: dict[str, list[list[str]]] = {
         ],
         ["service.prediction.work"],
         ["service.prediction.messages"],
+        ["service.conditional"],
         [
             "service.protocols.json_schema",
             "service.protocols.json_cost",
@@ -69,6 +71,7 @@ LAYERS: dict[str, list[list[str]]] = {
             "service.protocols.native.views",
             "service.protocols.tensorflow.views",
             "service.protocols.open_inference.views",
+            "service.operations",
             "service.server",
         ],
         ["service.openapi"],

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from service.conditional import Document
 from service.errors import NotFound, NotLoaded
 from service.metrics.registry import Metrics, VersionMetrics
 from service.prediction.forward import READING_ROWS, row_seconds
@@ -63,6 +64,8 @@ class Catalogue:
     endpoints: Mapping[tuple[str, int], Endpoint] = field(default_factory=dict)
     default_model: str = ""
     problems: Mapping[str, str] = field(default_factory=dict)
+    # The documents about this catalogue by route, each built at the first request for it.
+    documents: dict[str, Document] = field(default_factory=dict)
 
     def find(self, name: str | None, version: str | None = None, alias: str | None = None) -> Endpoint:
         """Return the endpoint of a version, of an alias, or of the stable version. `name` None is the default model.

@@ -1,16 +1,15 @@
-"""One HTTP connection: predictions are handled in the event loop, all other requests by the Flask app.
+"""One HTTP connection: predictions go to the batcher, all other requests to the dispatcher of the address.
 
 Theory of operation
 -------------------
 A connection has one component per concern, and this module connects them:
 
-    transport -> RequestParser -> ExchangeQueue -> Batcher or WSGIBridge -> response -> transport
+    transport -> RequestParser -> ExchangeQueue -> Batcher or ViewDispatcher -> response -> transport
     beside them: ConnectionState (states and transitions), Timeouts, FlowControl
 
-- Each event of the transport, the parser, the timer, the batcher and the bridge has one method.
-- A request is dispatched when it is complete, so that a slow sender does not block others, and when all earlier
-  requests of the connection have their responses. So at most one request per connection is in progress: the first of
-  the queue.
+- Each event of the transport, the parser, the timer, the batcher and the dispatcher has one method.
+- A request is dispatched when it is complete, so that a slow sender does not block others, and all earlier requests of
+  the connection have their responses. So at most one request per connection is in progress: the first of the queue.
 - `_advance` performs the actions that the states allow: it sends, dispatches, and pauses reading while more than one
   request is pending or the client does not read its responses. It is idempotent, and called after each event that may
   allow an action.
@@ -39,7 +38,7 @@ from service.server.request_head import HeaderFields, RequestHead
 from service.server.request_parser import RequestParser
 from service.server.response_bytes import serialize_response
 from service.server.timeouts import Seconds, Timeouts
-from service.server.wsgi import WSGIBridge
+from service.server.view_dispatcher import ViewDispatcher
 from service.views import Service
 
 MAX_DISCARDED = 2**24  # bytes read after a rejection, so that the client receives the response
@@ -51,14 +50,16 @@ class HTTPConnection(asyncio.Protocol):
     def __init__(
         self,
         service: Service,
-        batcher: Batcher,
-        bridge: WSGIBridge,
+        batcher: Batcher | None,
+        views: ViewDispatcher,
+        admin_views: ViewDispatcher | None = None,
         *,
         config: Config,
         server_state: ServerState,
         **_: Any,
     ) -> None:
-        self._service, self._batcher, self._bridge, self._server = service, batcher, bridge, server_state
+        self._service, self._batcher, self._server = service, batcher, server_state
+        self._views, self._admin_views = views, admin_views
         settings = service.settings
         self._seconds = Seconds(settings.header_seconds, settings.body_seconds, config.timeout_keep_alive)
         self._state, self._exchanges = ConnectionState(), ExchangeQueue(service.pipeline, service.budget)
@@ -71,6 +72,8 @@ class HTTPConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._server.connections.add(self)  # type: ignore[arg-type]
         self._transport = transport
+        if self._admin_views and self._service.admin.matches(transport.get_extra_info("sockname")):
+            self._views, self._batcher = self._admin_views, None  # no predictions
         self._flow = FlowControl(transport)
         self._timeouts = Timeouts(transport, self._state, self._flow, self._seconds, self._expire)
 
@@ -186,11 +189,10 @@ class HTTPConnection(asyncio.Protocol):
 
     def _dispatch(self, exchange: Exchange) -> None:
         self._state.on_write(WriteEvent.DISPATCHED)
-        if exchange.head.method == "POST" and exchange.route:
+        if exchange.head.method == "POST" and exchange.route and self._batcher:
             self._batcher.submit(PendingRequest(exchange.request, exchange.route, self._respond))
         else:
-            self._service.pipeline.counter.count()  # the request may be a scrape of the metrics
-            self._bridge.submit(exchange.head, exchange.request.body, self._transport, self._respond)
+            self._views.submit(exchange.head, exchange.request.body, self._transport, self._respond)
 
     def _respond(self, response: Response) -> None:
         """Send the response to the dispatched request."""

@@ -15,7 +15,7 @@ def serialize_response(response: Response, head: RequestHead, defaults: Iterable
     for name, value in defaults:
         parts += (name, b": ", value, b"\r\n")
     lines = [f"{name}: {value}\r\n" for name, value in response.headers.items()]
-    if "Content-Length" not in response.headers and response.status != 204:
+    if "Content-Length" not in response.headers and response.status not in (204, 304):
         lines.append(f"Content-Length: {len(response.body)}\r\n")
     lines.append("\r\n" if head.keep_alive else "Connection: close\r\n\r\n")
     parts += ("".join(lines).encode("latin1"), b"" if head.method == "HEAD" else response.body)

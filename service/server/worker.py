@@ -8,11 +8,11 @@ from uvicorn_worker import UvicornWorker
 
 from service.server.batcher import Batcher
 from service.server.connection import HTTPConnection
-from service.server.wsgi import WSGIBridge
+from service.server.view_dispatcher import ViewDispatcher
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]  # untyped
-    """Serves predictions from the event loop, and all other requests from the Flask app in a few threads."""
+    """Serves predictions and health from the event loop, and all other requests from the Flask app in two threads."""
 
     CONFIG_KWARGS = {  # noqa: RUF012  # as in uvicorn-worker
         "loop": "auto",
@@ -27,6 +27,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # untyped
     async def _serve(self) -> None:
         app: Any = self.wsgi
         service, loop = app.extensions["npserve"], asyncio.get_running_loop()
-        batcher, bridge = Batcher(service.pipeline, loop, service.settings.max_queue_seconds), WSGIBridge(app, loop)
-        self.config.http = partial(HTTPConnection, service, batcher, bridge)
+        batcher = Batcher(service.pipeline, loop, service.settings.max_queue_seconds)
+        views = [ViewDispatcher(each, loop) for each in (app, app.extensions.get("npserve.admin")) if each]
+        self.config.http = partial(HTTPConnection, service, batcher, *views)
         await super()._serve()

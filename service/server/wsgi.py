@@ -1,13 +1,15 @@
-"""Calls the Flask app from the event-loop server, in a few threads and with complete requests."""
+"""Calls the Flask app from the event-loop server, in a thread and with complete requests."""
 
 import asyncio
 import io
 import logging
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from time import perf_counter
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -15,28 +17,76 @@ from service.errors import Unexpected
 from service.prediction.messages import Response
 from service.server.request_head import RequestHead
 
-THREADS = 4
+MAX_WAITING = 64  # requests
+MAX_SECONDS = 1.0  # that a request waits
+TURN_SECONDS = 0.005  # of the thread; the event loop continues in between
 log = logging.getLogger("npserve")
 
 
-class WSGIBridge:
-    """Passes the requests of one event loop to a WSGI application."""
+class WSGICall(NamedTuple):
+    """A request that waits for the thread, and the time until which it waits (perf_counter)."""
 
-    def __init__(self, app: Callable[..., Iterable[bytes]], loop: asyncio.AbstractEventLoop) -> None:
-        self._app, self._loop = app, loop
-        self._threads = ThreadPoolExecutor(THREADS, "wsgi")
+    environ: Callable[[], dict[str, Any]]
+    respond: Callable[[Response | None], None]
+    deadline: float
+
+
+class WSGIBridge:
+    """Passes requests of one event loop to a WSGI application, in one thread with a short queue.
+
+    Theory of operation
+    -------------------
+    The application computes, so its thread competes with the event loop for the interpreter. uvloop releases the
+    interpreter between any two callbacks, and waits up to 5 milliseconds to get it back from a thread that computes. A
+    thread that is never idle would stretch an iteration with hundreds of ready sockets to seconds. So the bridge has
+    one thread, and gives it calls for TURN_SECONDS at a time. The next ones follow after an iteration of the loop.
+    """
+
+    def __init__(
+        self, app: Callable[..., Iterable[bytes]], loop: asyncio.AbstractEventLoop, max_waiting: int = MAX_WAITING
+    ) -> None:
+        self._app, self._loop, self._max_waiting = app, loop, max_waiting
+        self._waiting: deque[WSGICall] = deque()
+        self._thread = ThreadPoolExecutor(1, "wsgi")
+        self._running = False
 
     def submit(
         self,
         head: RequestHead,
         body: bytes | bytearray,
         transport: asyncio.Transport,
-        respond: Callable[[Response], None],
-    ) -> None:
-        """Run a request in a thread. `respond` is called from the event loop."""
-        environ = make_environ(head, body, transport.get_extra_info("sockname"), transport.get_extra_info("peername"))
-        future = self._loop.run_in_executor(self._threads, partial(call_app, self._app, environ))
-        future.add_done_callback(lambda done: respond(done.result()))
+        respond: Callable[[Response | None], None],
+    ) -> bool:
+        """Queue a request. Return False if the queue is full.
+
+        `respond` is called from the event loop, with None if the request has waited too long.
+        """
+        if len(self._waiting) >= self._max_waiting:
+            return False
+        addresses = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
+        environ = partial(make_environ, head, body, *addresses)  # which copies the body
+        self._waiting.append(WSGICall(environ, respond, perf_counter() + MAX_SECONDS))
+        if not self._running:
+            self._run()
+        return True
+
+    def _run(self) -> None:
+        self._running = bool(self._waiting)
+        if self._running:
+            self._loop.run_in_executor(self._thread, self._call_some).add_done_callback(self._finish)
+
+    def _call_some(self) -> list[tuple[WSGICall, Response | None]]:
+        """Call the application for TURN_SECONDS, or once if that takes longer."""
+        called, end = list[tuple[WSGICall, Response | None]](), perf_counter() + TURN_SECONDS
+        while self._waiting and (now := perf_counter()) < end:
+            call = self._waiting.popleft()
+            called.append((call, call_app(self._app, call.environ()) if now < call.deadline else None))
+        return called
+
+    def _finish(self, done: asyncio.Future[list[tuple[WSGICall, Response | None]]]) -> None:
+        for call, response in done.result():
+            call.respond(response)
+        self._loop.call_soon(self._run)
 
 
 def call_app(app: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> Response:

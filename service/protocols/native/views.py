@@ -8,15 +8,18 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from flask import Response, render_template, request
+import orjson
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from nn import Category
 from nn.columns import Column
+from service.conditional import Document
 from service.prediction.catalogue import Catalogue, Endpoint
+from service.prediction.messages import Response
 from service.protocols.codec import example_row
 from service.protocols.json_schema import OBJECT, STRING, TRUTH, TYPES, WHOLE, array, mapping, nullable, record
-from service.views import UNKNOWN, Service, Views
+from service.views import SCRAPE, UNKNOWN, Service, Views
 
 views = Views()
 
@@ -56,7 +59,7 @@ _INDEX = record(
 
 
 @views.route("/", "Get the models served and an example curl command", _INDEX, texts=["text/html"])
-def _index(service: Service) -> ResponseReturnValue:
+def _index(service: Service) -> Response:
     catalogue = service.catalogue
     endpoint = _example(catalogue)
     described = {
@@ -68,8 +71,13 @@ def _index(service: Service) -> ResponseReturnValue:
         "curl": curl_command(endpoint, f"{request.scheme}://{request.host}") if endpoint else None,
     }
     if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
-        return Response(render_template("index.html", **described), mimetype="text/html")
-    return described
+        scraped = any(view.purpose is SCRAPE for view in service.views)
+        page = render_template("index.html", **described, metrics=scraped)
+        document = Document.make(page.encode(), "text/html; charset=utf-8")
+    else:
+        document = Document.make(orjson.dumps(described), "application/json")
+    sent = document.response(request.headers)  # not kept: it depends on Host and Accept
+    return Response(sent.status, {**sent.headers, "Vary": "Accept"}, sent.body)
 
 
 @views.route("/models", "List all models with their aliases, task and metrics", record(models=array(_SUMMARY)))

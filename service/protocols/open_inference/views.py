@@ -8,12 +8,13 @@ from flask.typing import ResponseReturnValue
 
 from npserve import __version__
 from service.errors import BadRequest, NotLoaded
+from service.prediction.messages import Response
 from service.protocols.body import parse_json, read_stream
 from service.protocols.json_schema import STRING, TRUTH, WHOLE, array, record
 from service.protocols.open_inference.codec import OpenInferenceCodec
 from service.protocols.open_inference.inputs import InputSpec, input_specs
 from service.protocols.open_inference.outputs import OutputSpec, output_specs
-from service.views import NOT_READY, UNKNOWN, Service, Views
+from service.views import HEALTH, NOT_READY, UNKNOWN, Service, Views, json_response
 from store.watch import WHOLE_STORE
 
 EXTENSIONS = ["binary_tensor_data", "classification", "model_repository"]
@@ -32,23 +33,26 @@ views = Views(OpenInferenceCodec)
     "/v2/",
     "Get the server's name, version and protocol extensions",
     record(name={"const": "npserve"}, version=STRING, extensions=array(STRING)),
+    purpose=HEALTH,
 )
-def _server(_: Service) -> ResponseReturnValue:
-    return {"name": "npserve", "version": __version__, "extensions": EXTENSIONS}
+def _server(_: Service) -> Response:
+    return json_response({"name": "npserve", "version": __version__, "extensions": EXTENSIONS})
 
 
-@views.route("/v2/health/live", "Check whether the server is alive", record(live=TRUTH))
-def _live(_: Service) -> ResponseReturnValue:
-    return {"live": True}
+@views.route("/v2/health/live", "Check whether the server is alive", record(live=TRUTH), purpose=HEALTH)
+def _live(_: Service) -> Response:
+    return json_response({"live": True})
 
 
-@views.route("/v2/health/ready", "Check whether the server is ready", record(ready=TRUTH, live=TRUTH), NOT_READY)
-def _ready(service: Service) -> ResponseReturnValue:
+@views.route(
+    "/v2/health/ready", "Check whether the server is ready", record(ready=TRUTH, live=TRUTH), NOT_READY, purpose=HEALTH
+)
+def _ready(service: Service) -> Response:
     catalogue = service.catalogue
     if catalogue.ready:
-        return {"ready": True, "live": True}
+        return json_response({"ready": True, "live": True})
     body = {"ready": False, "live": True, "error": f"not ready: {catalogue.why_not_ready()}"}
-    return body, 503, {"Retry-After": "1"}
+    return json_response(body, 503, Retry_After="1")
 
 
 @views.route("/v2/models", "List the names of all models", record(models=array(STRING)))

@@ -17,7 +17,7 @@ from service.server.batcher import Batcher
 from service.server.connection import HTTPConnection
 from service.server.connection_state import READING, WRITING, ConnectionState, ReadEvent, Reading, WriteEvent, Writing
 from service.server.exchanges import MAX_PIPELINED
-from service.server.wsgi import WSGIBridge
+from service.server.view_dispatcher import ViewDispatcher
 from service.settings import Settings
 from tests.helpers.models import ROW
 from tests.helpers.wire import JSON, chunked_request, http_request
@@ -124,9 +124,9 @@ def app(iris: Path) -> Flask:
 async def _live(app: Flask, rng: np.random.Generator) -> None:
     """Send random events to one connection, and check the invariants after each of them."""
     service, loop = app.extensions["npserve"], asyncio.get_running_loop()
-    batcher, bridge = Batcher(service.pipeline, loop, 10), WSGIBridge(app, loop)
+    batcher, views = Batcher(service.pipeline, loop, 10), ViewDispatcher(app, loop)
     config = Config(app=app, http="httptools", log_config=None)
-    connection = HTTPConnection(service, batcher, bridge, config=config, server_state=ServerState())
+    connection = HTTPConnection(service, batcher, views, config=config, server_state=ServerState())
     transport = Transport()
     transport.connect(connection)
     sent = b"".join(REQUESTS[i] for i in rng.choice(len(REQUESTS), rng.integers(1, 12), p=_WEIGHTS))

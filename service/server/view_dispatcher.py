@@ -1,0 +1,82 @@
+"""Handles the requests of one address that are not predictions: health, the scrape of the metrics, and pages.
+
+Theory of operation
+-------------------
+A flood of pages must delay neither the probes of Kubernetes nor the scrape of Prometheus, so each kind of request has a
+way of its own:
+
+    health    answered in the event loop, and so is a document that has been built
+    scrape    the Flask app, in a thread of its own: one scrape at a time, and few wait
+    page      the Flask app, in one thread: any other request, one for an unknown path included
+
+Both queues are limited in length and in time. A request beyond that gets a 503, which is counted like any response.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Any
+
+from service.errors import Overloaded
+from service.prediction.messages import Response, read_request_id
+from service.protocols import Codec
+from service.protocols.codec import error_response
+from service.server.request_head import RequestHead
+from service.server.wsgi import WSGIBridge
+from service.views import HEALTH, SCRAPE, Routes, Service, View
+
+MAX_SCRAPES = 16  # that wait; a scrape takes some milliseconds
+# Flask rejects some malformed values; those requests are passed on to it.
+_HOST = re.compile(r"([A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+
+
+class ViewDispatcher:
+    """The requests of one address, whose Flask app has the same views."""
+
+    def __init__(self, app: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._service: Service = app.extensions["npserve"]
+        self._routes = Routes(self._service.views)
+        self._pages, self._scrapes = WSGIBridge(app, loop), WSGIBridge(app, loop, MAX_SCRAPES)
+
+    def submit(
+        self,
+        head: RequestHead,
+        body: bytes | bytearray,
+        transport: asyncio.Transport,
+        respond: Callable[[Response], None],
+    ) -> None:
+        """Handle a request. `respond` is called from the event loop, at the earliest in its next iteration.
+
+        Not at once: a client could send thousands of pipelined requests for the health in one segment.
+        """
+        view = self._routes.find(head.method, head.path)
+        if view and (response := self._respond_in_loop(head, view)):
+            self._loop.call_soon(respond, response)
+            return
+        if view and view.purpose is SCRAPE:
+            self._service.pipeline.counter.count()
+            bridge = self._scrapes
+        else:
+            bridge = self._pages
+        if not bridge.submit(head, body, transport, lambda sent: respond(sent or self._shed(head, view))):
+            self._loop.call_soon(respond, self._shed(head, view))
+
+    def _respond_in_loop(self, head: RequestHead, view: View) -> Response | None:
+        """Respond with the health, or with a document that has been built; None if the Flask app has to."""
+        if not _HOST.fullmatch(head.fields.get("host", "localhost")):
+            return None
+        if view.purpose is HEALTH:
+            sent: Response = view.handler(self._service)  # type: ignore[assignment]
+        elif document := self._service.catalogue.documents.get(view.template):
+            sent = document.response(head.fields)
+        else:
+            return None
+        self._service.metrics.count_http(head.method, view.template, sent.status)
+        return Response(sent.status, {**sent.headers, "X-Request-ID": read_request_id(head.fields)}, sent.body)
+
+    def _shed(self, head: RequestHead, view: View | None) -> Response:
+        """Return the 503 for a request beyond the limits of a queue."""
+        self._service.metrics.count_http(head.method, view and view.template, Overloaded.status)
+        error = Overloaded("too many requests wait for pages: try again later")
+        return error_response(view.codec if view else Codec, error, read_request_id(head.fields))
