@@ -2,6 +2,6 @@
 
 In reading order: `worker` (the gunicorn worker that starts it), `connection_state` (the states of a connection),
 `connection` and its parts: `request_parser` with `request_head`, `exchanges` (pipelining), `flow_control`, `timeouts`,
-`response_bytes`; then the two request handlers: `batcher` (predictions that share a forward pass) and `wsgi` (all other
-requests, through the Flask app).
+`response_bytes`; then the two request handlers: `batcher` (predictions that share a forward pass) and `view_dispatcher`
+(health in the loop; metrics and pages through the Flask app, `wsgi`).
 """

@@ -78,5 +78,5 @@ class ViewDispatcher:
     def _shed(self, head: RequestHead, view: View | None) -> Response:
         """Return the 503 for a request beyond the limits of a queue."""
         self._service.metrics.count_http(head.method, view and view.template, Overloaded.status)
-        error = Overloaded("too many requests wait for pages: try again later")
+        error = Overloaded("too many requests wait for pages or metrics: try again later")
         return error_response(view.codec if view else Codec, error, read_request_id(head.fields))

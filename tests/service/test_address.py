@@ -38,6 +38,11 @@ def test_an_unusable_host(bind: str, message: str) -> None:
     assert str(raised.value).startswith(f"can't listen on {bind}: {message}")
 
 
+def test_the_message_names_the_option() -> None:
+    with pytest.raises(SettingsError, match=r"; in --admin-bind HOST:PORT use 127\.0\.0\.1"):
+        check_available("nowhere.invalid:9090", "--admin-bind")
+
+
 def test_a_privileged_port(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")

@@ -28,9 +28,17 @@ def test_valid_addresses_are_accepted(bind: str) -> None:
     assert Settings.from_environment({"NPSERVE_BIND": bind}).bind == bind
 
 
+def test_the_admin_address_is_another_one() -> None:
+    assert Settings.from_environment({"NPSERVE_ADMIN_BIND": ""}).admin_bind == ""
+    assert Settings.from_environment({"NPSERVE_ADMIN_BIND": "[::]:9090"}).admin_bind == "[::]:9090"
+    with pytest.raises(SettingsError, match="NPSERVE_ADMIN_BIND=here:80: expected another address than NPSERVE_BIND"):
+        Settings.from_environment({"NPSERVE_BIND": "here:80", "NPSERVE_ADMIN_BIND": "here:80"})
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("NPSERVE_ADMIN_BIND", "9090"),
         ("NPSERVE_WORKERS", "0"),
         ("NPSERVE_WORKERS", "two"),
         ("NPSERVE_WORKERS", "-1"),
