@@ -10,11 +10,15 @@ way of its own:
     page      the Flask app, in one thread: any other request, one for an unknown path included
 
 Both queues are limited in length and in time. A request beyond that gets a 503, which is counted like any response.
+An iteration of the loop sends documents and refusals for a limited time, so that thousands of connections do not make
+it long.
 """
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 from service.errors import Overloaded
@@ -22,7 +26,7 @@ from service.prediction.messages import Response, read_request_id
 from service.protocols import Codec
 from service.protocols.codec import error_response
 from service.server.request_head import RequestHead
-from service.server.wsgi import WSGIBridge
+from service.server.wsgi import TURN_SECONDS, WSGIBridge
 from service.views import HEALTH, SCRAPE, Routes, Service, View
 
 MAX_SCRAPES = 16  # that wait; a scrape takes some milliseconds
@@ -34,7 +38,8 @@ class ViewDispatcher:
     """The requests of one address, whose Flask app has the same views."""
 
     def __init__(self, app: Any, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        self._loop, self._scheduled = loop, False
+        self._ready: deque[tuple[Callable[[Response], None], Response]] = deque()
         self._service: Service = app.extensions["npserve"]
         self._routes = Routes(self._service.views)
         self._pages, self._scrapes = WSGIBridge(app, loop), WSGIBridge(app, loop, MAX_SCRAPES)
@@ -48,22 +53,25 @@ class ViewDispatcher:
     ) -> None:
         """Handle a request. `respond` is called from the event loop, at the earliest in its next iteration.
 
-        Not at once: a client could send thousands of pipelined requests for the health in one segment.
+        Not at once: a client could send thousands of pipelined requests in one segment.
         """
         view = self._routes.find(head.method, head.path)
-        if view and (response := self._respond_in_loop(head, view)):
-            self._loop.call_soon(respond, response)
-            return
         if view and view.purpose is SCRAPE:
             self._service.pipeline.counter.count()
-            bridge = self._scrapes
+            accepts = self._scrapes.submit
+        elif view and (response := self._respond_in_loop(head, view)):
+            if view.purpose is HEALTH:
+                self._loop.call_soon(respond, response)
+            else:
+                self._respond_soon(respond, response)
+            return
         else:
-            bridge = self._pages
-        if not bridge.submit(head, body, transport, lambda sent: respond(sent or self._shed(head, view))):
-            self._loop.call_soon(respond, self._shed(head, view))
+            accepts = self._pages.submit
+        if not accepts(head, body, transport, lambda sent: respond(sent or self._shed(head, view))):
+            self._respond_soon(respond, self._shed(head, view))
 
     def _respond_in_loop(self, head: RequestHead, view: View) -> Response | None:
-        """Respond with the health, or with a document that has been built; None if the Flask app has to."""
+        """Return the health, or a document that has been built; None if the Flask app has to respond."""
         if not _HOST.fullmatch(head.fields.get("host", "localhost")):
             return None
         if view.purpose is HEALTH:
@@ -74,6 +82,24 @@ class ViewDispatcher:
             return None
         self._service.metrics.count_http(head.method, view.template, sent.status)
         return Response(sent.status, {**sent.headers, "X-Request-ID": read_request_id(head.fields)}, sent.body)
+
+    def _respond_soon(self, respond: Callable[[Response], None], response: Response) -> None:
+        self._ready.append((respond, response))
+        if not self._scheduled:
+            self._schedule()
+
+    def _schedule(self) -> None:
+        self._scheduled = bool(self._ready)
+        if self._scheduled:
+            self._loop.call_soon(self._respond_ready)
+
+    def _respond_ready(self) -> None:
+        """Send documents and refusals for TURN_SECONDS. The next ones follow after an iteration of the loop."""
+        end = perf_counter() + TURN_SECONDS
+        while self._ready and perf_counter() < end:
+            respond, response = self._ready.popleft()
+            respond(response)
+        self._schedule()
 
     def _shed(self, head: RequestHead, view: View | None) -> Response:
         """Return the 503 for a request beyond the limits of a queue."""

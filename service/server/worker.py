@@ -10,6 +10,10 @@ from service.server.batcher import Batcher
 from service.server.connection import HTTPConnection
 from service.server.view_dispatcher import ViewDispatcher
 
+# New connections per iteration of the loop. uvloop accepts one per listening socket, so that a probe would wait for
+# hundreds of iterations after a burst of connections; copies of the socket are accepted from independently.
+ACCEPTS = 8
+
 
 class Worker(UvicornWorker):  # type: ignore[misc]  # untyped
     """Serves predictions and health from the event loop, and all other requests from the Flask app in two threads."""
@@ -30,4 +34,5 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # untyped
         batcher = Batcher(service.pipeline, loop, service.settings.max_queue_seconds)
         views = [ViewDispatcher(each, loop) for each in (app, app.extensions.get("npserve.admin")) if each]
         self.config.http = partial(HTTPConnection, service, batcher, *views)
+        self.sockets += [each.dup() for each in self.sockets for _ in range(ACCEPTS - 1)]
         await super()._serve()
