@@ -222,6 +222,8 @@ class HTTPConnection(asyncio.Protocol):
     def _finish(self, status: int) -> None:
         """Close, but first read from a client that is still sending: it would lose the response otherwise."""
         self._exchanges.drop_behind(0)
+        if self._state.reading is Reading.IDLE and self._flow.has_unread():
+            self._state.on_read(ReadEvent.REJECTED)  # data after the last request
         if self._state.reading is Reading.DISCARDING and status != 408:
             self._state.on_write(WriteEvent.END)
             self._timeouts.restart()

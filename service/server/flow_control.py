@@ -1,6 +1,9 @@
 """Flow control of one connection: pauses reading while responses are pending or unread by the client."""
 
 import asyncio
+import sys
+from fcntl import ioctl
+from termios import FIONREAD
 
 
 class FlowControl:
@@ -8,6 +11,13 @@ class FlowControl:
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport, self.paused = transport, False
+
+    def has_unread(self) -> bool:
+        """Return whether the client has sent data that has not been read yet."""
+        connection = self._transport.get_extra_info("socket")
+        if connection is None or connection.fileno() < 0:
+            return False
+        return int.from_bytes(ioctl(connection.fileno(), FIONREAD, bytes(4)), sys.byteorder) > 0
 
     def pause_reading(self, paused: bool) -> bool:
         """Pause or resume reading. Return whether the state has changed."""
