@@ -21,7 +21,7 @@ from service.errors import UNKNOWN_ADMIN_PATH, UNKNOWN_PATH, RequestError, Unexp
 from service.head_checks import check_host, check_transfer_encoding
 from service.metrics.registry import Metrics
 from service.openapi import views as openapi
-from service.page_headers import NOSNIFF, TEMPLATES, page_headers
+from service.page_headers import browser_headers
 from service.prediction.memory_budget import MemoryBudget
 from service.prediction.messages import Request, read_request_id
 from service.prediction.messages import Response as PlainResponse
@@ -194,7 +194,6 @@ def _add_requests(app: Flask, metrics: Metrics) -> None:
     These also get the headers for browsers. Predictions do not: they are responses to a POST with a declared type, the
     event-loop server sends them without the app, and every header costs time there.
     """
-    pages = page_headers(TEMPLATES.glob("*.html"))
 
     @app.before_request
     def begin() -> None:
@@ -211,7 +210,8 @@ def _add_requests(app: Flask, metrics: Metrics) -> None:
             route = request.url_rule.rule if request.url_rule else None
             metrics.count_http(request.method, route, response.status_code)
             response.headers["X-Request-ID"] = g.request_id
-            added = NOSNIFF | pages if response.mimetype == "text/html" else NOSNIFF
-            for name, value in added.items():
+            # werkzeug removes the default type of a 304 only when it is sent.
+            content_type = None if response.status_code == 304 else response.headers.get("Content-Type")
+            for name, value in browser_headers(content_type).items():
                 response.headers.setdefault(name, value)
         return response

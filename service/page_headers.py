@@ -12,7 +12,12 @@ _INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
 NOSNIFF = {"X-Content-Type-Options": "nosniff"}
 
 
-def page_headers(templates: Iterable[Path]) -> dict[str, str]:
+def browser_headers(content_type: str | None) -> dict[str, str]:
+    """Return the security headers of a response with this content type."""
+    return PAGE if (content_type or "").startswith("text/html") else NOSNIFF
+
+
+def _page_headers(templates: Iterable[Path]) -> dict[str, str]:
     """Return the headers of HTML pages. The policy allows the scripts and styles in these templates and no others."""
     hashes: dict[str, set[str]] = {"script": set(), "style": set()}
     for template in templates:
@@ -35,3 +40,6 @@ def page_headers(templates: Iterable[Path]) -> dict[str, str]:
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-cache",  # pages show the versions served at this moment
     }
+
+
+PAGE = NOSNIFF | _page_headers(TEMPLATES.glob("*.html"))

@@ -7,7 +7,6 @@ A connection has one component per concern, and this module connects them:
     transport -> RequestParser -> ExchangeQueue -> Batcher or ViewDispatcher -> response -> transport
     beside them: ConnectionState (states and transitions), Timeouts, FlowControl
 
-- Each event of the transport, the parser, the timer, the batcher and the dispatcher has one method.
 - A request is dispatched when it is complete, so that a slow sender does not block others, and all earlier requests of
   the connection have their responses. So at most one request per connection is in progress: the first of the queue.
 - `_advance` performs the actions that the states allow: it sends, dispatches, and pauses reading while more than one
@@ -60,14 +59,13 @@ class HTTPConnection(asyncio.Protocol):
     ) -> None:
         self._service, self._batcher, self._server = service, batcher, server_state
         self._views, self._admin_views = views, admin_views
-        settings = service.settings
-        self._seconds = Seconds(settings.header_seconds, settings.body_seconds, config.timeout_keep_alive)
+        self._seconds = Seconds(
+            service.settings.header_seconds, service.settings.body_seconds, config.timeout_keep_alive
+        )
         self._state, self._exchanges = ConnectionState(), ExchangeQueue(service.pipeline, service.budget)
         self._parser = RequestParser(self._state, self)
         self._unsent = service.budget.reserve()
         self._discarded = 0  # bytes
-
-    # Events of the transport.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._server.connections.add(self)  # type: ignore[arg-type]
@@ -80,9 +78,7 @@ class HTTPConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Drop the pending requests; the one in progress is marked as abandoned."""
         self._server.connections.discard(self)
-        self._exchanges.drop_behind(1 if self._state.writing is Writing.RESPONDING else 0)
-        for exchange in self._exchanges:
-            exchange.request.abandon()
+        self._exchanges.abandon(in_progress=self._state.writing is Writing.RESPONDING)
         self._state.on_read(ReadEvent.END)
         self._state.on_write(WriteEvent.CLOSED)
         self._timeouts.stop()
@@ -92,7 +88,6 @@ class HTTPConnection(asyncio.Protocol):
             self._service.pipeline.counter.count()  # a stopping worker waits only for its connections
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser. A rejected request gets an error response."""
         if self._state.reading is Reading.DISCARDING:
             self._discarded += len(data)
             if self._discarded > MAX_DISCARDED:
@@ -108,8 +103,7 @@ class HTTPConnection(asyncio.Protocol):
         if self._state.reading is Reading.BODY:
             self._exchanges.drop_last()
         self._state.on_read(ReadEvent.END)
-        for exchange in self._exchanges:
-            exchange.request.half_closed = True
+        self._exchanges.half_close()
         self.shutdown()
         return bool(self._exchanges)
 
@@ -130,8 +124,6 @@ class HTTPConnection(asyncio.Protocol):
         self._unsent.release()
         self._timeouts.restart_write_timeout()
         self._advance()
-
-    # Events of the parser.
 
     def begin_request(self) -> None:
         self._state.on_read(ReadEvent.BEGIN)
@@ -164,8 +156,6 @@ class HTTPConnection(asyncio.Protocol):
         self._state.on_read(event)
         self._timeouts.restart()
         self._advance()
-
-    # Exchanges.
 
     def _advance(self) -> None:
         """Send the available responses, and dispatch the next request."""

@@ -65,3 +65,14 @@ class ExchangeQueue(deque[Exchange]):
         """Keep the `kept` oldest exchanges; remove all others, and release their memory."""
         while len(self) > kept:
             self.drop_last()
+
+    def half_close(self) -> None:
+        """Mark all requests: their client sends nothing more, and may be gone."""
+        for exchange in self:
+            exchange.request.half_closed = True
+
+    def abandon(self, *, in_progress: bool) -> None:
+        """Drop the requests of a client that has disconnected, except the one in progress, which is marked."""
+        self.drop_behind(1 if in_progress else 0)
+        for exchange in self:
+            exchange.request.abandon()

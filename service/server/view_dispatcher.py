@@ -22,6 +22,7 @@ from time import perf_counter
 from typing import Any
 
 from service.errors import Overloaded
+from service.page_headers import browser_headers
 from service.prediction.messages import Response, read_request_id
 from service.protocols import Codec
 from service.protocols.codec import error_response
@@ -81,7 +82,8 @@ class ViewDispatcher:
         else:
             return None
         self._service.metrics.count_http(head.method, view.template, sent.status)
-        return Response(sent.status, {**sent.headers, "X-Request-ID": read_request_id(head.fields)}, sent.body)
+        headers = {**browser_headers(sent.headers.get("Content-Type")), **sent.headers}
+        return Response(sent.status, {**headers, "X-Request-ID": read_request_id(head.fields)}, sent.body)
 
     def _respond_soon(self, respond: Callable[[Response], None], response: Response) -> None:
         self._ready.append((respond, response))
