@@ -7,7 +7,7 @@ on core 1, each in a process of its own. wrk measures the capacity; an open loop
 without load), and each of the factors, over at most --connections connections. Requests that find all connections in
 use, or that the generator is too slow to send, are counted as unsent. Waits are measured from the last byte sent to the
 end of the response, in milliseconds. `after` is the accepted share of half the capacity, offered from 1 to 3 seconds
-after the load. Memory is the peak of the worker above its idle size. /livez is requested 50 times a second on new
+after the load. Memory is the peak of the worker above its idle size. /livez is requested 20 times a second on new
 connections.
 
 Then each hostile body is sent repeatedly over 8 connections, beside small requests over 4; both wait for responses.
@@ -52,7 +52,7 @@ KINDS = [*SHAPES, BINARY, RANDOM]
 UNLOADED = 0.1  # of the capacity
 AFTER_DELAY, AFTER_SECONDS, AFTER_RATE = 1.0, 2.0, 0.5  # of the load that shows the recovery; the rate is a share, too
 CAPACITY_SECONDS = 3
-LIVE_RATE, LIVE_CONNECTIONS = 50.0, 1000
+LIVE_RATE, LIVE_CONNECTIONS = 20.0, 1000
 HEALTHY, HOSTILE = 4, 8  # connections
 SETTLED_MS, SETTLING_SECONDS, SETTLING_ROUNDS = 100.0, 0.2, 50
 BODY_SECONDS = 3.0
