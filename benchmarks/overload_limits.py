@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from benchmarks.outcomes import Outcomes, percentile
 from service.settings import Settings
 
-QUEUE_MS = 500.0  # the default of NPSERVE_MAX_QUEUE_SECONDS
+QUEUE_MS = 1000 * Settings().max_queue_seconds
 SHED_P99_MS, LIVE_P99_MS, LIVE_MAX_MS, HEALTHY_WAIT_MS = 50.0, 100.0, 300.0, 300.0
 UNLOADED_FACTOR = 3
 HEALTHY_SHARE = 0.5
