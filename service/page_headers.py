@@ -14,7 +14,7 @@ NOSNIFF = {"X-Content-Type-Options": "nosniff"}
 
 def browser_headers(content_type: str | None) -> dict[str, str]:
     """Return the security headers of a response with this content type."""
-    return PAGE if (content_type or "").startswith("text/html") else NOSNIFF
+    return PAGE_HEADERS if (content_type or "").startswith("text/html") else NOSNIFF
 
 
 def _page_headers(templates: Iterable[Path]) -> dict[str, str]:
@@ -42,4 +42,4 @@ def _page_headers(templates: Iterable[Path]) -> dict[str, str]:
     }
 
 
-PAGE = NOSNIFF | _page_headers(TEMPLATES.glob("*.html"))
+PAGE_HEADERS = NOSNIFF | _page_headers(TEMPLATES.glob("*.html"))
