@@ -70,6 +70,7 @@ class Codec:
 
     def __init__(self, version: Version, settings: Settings) -> None:
         self.version, self.model, self.settings = version, version.artifact.model, settings
+        self.row_bytes = self.model.network.outputs * NUMBER_BYTES
 
     @staticmethod
     def is_binary(headers: Headers) -> bool:
@@ -82,7 +83,7 @@ class Codec:
 
     def response_bytes(self, decoded: DecodedRequest) -> int:
         """Return the estimated size of the response, which is known before the forward pass."""
-        return len(decoded.codes) * self.model.network.outputs * NUMBER_BYTES
+        return len(decoded.codes) * self.row_bytes
 
     def encode(self, decoded: DecodedRequest, predictions: Predictions) -> EncodedResponse:
         raise NotImplementedError
