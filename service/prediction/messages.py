@@ -12,7 +12,7 @@ from typing import Protocol
 from service.errors import DeadlineExceeded, Malformed, RequestError
 from service.prediction.memory_budget import Reservation
 
-LARGE_BODY = 4096  # bytes
+LARGE_BODY = 2**16  # bytes
 _MILLISECONDS = re.compile(r"(?=.*[1-9])[0-9]{1,9}")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 # IDs must be unique, not unguessable; this is much cheaper than a UUID. The seed differs in each worker.

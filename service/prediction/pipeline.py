@@ -25,7 +25,7 @@ from service.prediction.counting import CallCounter
 from service.prediction.forward import Predictions, forward
 from service.prediction.memory_budget import SMALL
 from service.prediction.messages import Headers, Request, Response, check_deadline, read_timeout
-from service.prediction.work import MIN_PASS_SECONDS, SMALL_SECONDS
+from service.prediction.work import MIN_PASS_SECONDS, SMALL_BYTE_SECONDS, SMALL_SECONDS
 from service.protocols import Codec, DecodedRequest, Route
 from service.protocols.codec import error_response
 from service.settings import Settings
@@ -56,7 +56,7 @@ class PredictionPipeline:
     def estimate(self, pending: PendingRequest) -> float:
         """Return the estimated seconds of work of a request, before it is decoded."""
         if not pending.request.is_large:
-            return SMALL_SECONDS
+            return SMALL_SECONDS + SMALL_BYTE_SECONDS * len(pending.request.body)
         endpoint = self._endpoint(pending.route)
         return endpoint.request_seconds(pending.route.codec, pending.request) if endpoint else 0.0
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 WEIGHT = 0.1  # of a measurement in the averages
 MIN_PASS_SECONDS = 5e-4  # the fixed costs of shorter passes would distort the pace
-SMALL_SECONDS = 5e-5  # of a request whose body is too small to be estimated
+SMALL_SECONDS, SMALL_BYTE_SECONDS = 5e-5, 1e-8  # of a request whose body is too small to be measured, and per byte
 FIXED_SECONDS = 3e-5  # of any request
 DECODE_SECONDS = 5e-9  # per byte, until measured
 BYTES_PER_ROW = 32  # until measured

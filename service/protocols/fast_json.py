@@ -12,11 +12,10 @@ import simdjson
 
 from nn import Features
 from nn.features import Codes
+from service.protocols.json_cost import count_bytes
 from service.protocols.rows import INSTANCES_KEY
 
 MAX_FLOAT32 = float(np.finfo(np.float32).max)
-# Below this size Python counts bytes faster than NumPy.
-SHORT = 2**13
 # The exceptions that unexpected content raises in simdjson and in the code that uses its result.
 UNEXPECTED = (ValueError, TypeError, LookupError, AttributeError, RuntimeError)
 _own = threading.local()  # one parser per thread, because a parser holds the document that it parsed last
@@ -27,22 +26,25 @@ def parse_rows(body: bytes | bytearray, features: Features, max_rows: int) -> Co
     if not features.only_numbers:
         return None
     try:
-        numbers = _read(body, len(features))
+        numbers = _read(body, len(features), max_rows)
     except UNEXPECTED:
         return None
-    if numbers is None or len(numbers) > max_rows:
+    if numbers is None:
         return None
     # A sum of squares below this limit proves that every number fits into float32; comparing each is slower.
     return numbers.astype(np.float32) if np.vdot(numbers, numbers) < MAX_FLOAT32**2 else None
 
 
-def _read(body: bytes | bytearray, columns: int) -> np.ndarray[Any, Any] | None:
+def _read(body: bytes | bytearray, columns: int, max_rows: int) -> np.ndarray[Any, Any] | None:
     """Return the rows (B, K) of an object without other keys, where each row is a list of K numbers."""
+    lists = count_bytes(body, b"[")  # an upper bound, since strings may contain brackets
+    if lists > max_rows + 1:
+        return None
     document = parse(body)
     rows = document[INSTANCES_KEY]
     # as_buffer flattens nested lists, and a lookup returns the first of duplicate keys: both are ruled out here.
     flat = np.frombuffer(rows.as_buffer(of_type="d"))
-    if len(document) != 1 or {len(row) for row in rows} != {columns} or count_brackets(body) != len(rows) + 1:
+    if len(document) != 1 or {len(row) for row in rows} != {columns} or lists != len(rows) + 1:
         return None
     return flat.reshape(len(rows), columns)
 
@@ -54,10 +56,3 @@ def parse(body: bytes | bytearray) -> Any:
     if not hasattr(_own, "parser"):
         _own.parser = simdjson.Parser()
     return _own.parser.parse(body)
-
-
-def count_brackets(body: bytes | bytearray) -> int:
-    """Count the opening brackets: an upper bound on the number of lists, since strings may contain brackets."""
-    if len(body) < SHORT:
-        return body.count(b"[")
-    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == ord("[")))

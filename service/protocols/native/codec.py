@@ -64,10 +64,10 @@ class NativeCodec(Codec):
             return DecodedRequest(codes)
         body = unpack(request, self.settings.max_body_bytes)
         check_json(request.headers)
-        reserve_parsing(request, body)
         plain = parse_rows(body, self.model.features, self.settings.max_rows)
         if plain is not None:
             return DecodedRequest(plain, NPY if accepted == NPY else None)
+        reserve_parsing(request, body)
         loaded = read_body(self._schema, parse_json(body))
         return DecodedRequest(loaded[INSTANCES_KEY], NPY if accepted == NPY else loaded.get(TOP_KEY))
 

@@ -60,8 +60,7 @@ class OpenInferenceCodec(Codec):
         return self._read(request, body[:length], memoryview(body)[length:])
 
     def _read(self, request: Request, text: bytes | bytearray, raw: memoryview) -> DecodedRequest:
-        reserve_parsing(request, text)
-        plain = None if raw or not self.model.features.only_numbers else parse_tensor(text)
+        plain = None if raw or not self.model.features.only_numbers else parse_tensor(text, self.settings.max_rows)
         parsed = read_request(_parse(request, text) if plain is None else plain)
         if parsed.timeout is not None:
             request.allow(parsed.timeout)
@@ -124,6 +123,7 @@ def _read_length(headers: Headers, body_length: int) -> int:
 
 
 def _parse(request: Request, text: bytes | bytearray) -> object:
+    reserve_parsing(request, text)
     try:
         return parse_json(text)
     except NotJSON as error:

@@ -8,31 +8,36 @@ from typing import Any
 import numpy as np
 import simdjson
 
-from service.protocols.fast_json import UNEXPECTED, count_brackets, parse
+from service.protocols.fast_json import UNEXPECTED, parse
+from service.protocols.json_cost import count_bytes
 from service.protocols.open_inference.request import INPUTS, OUTPUTS
 from service.protocols.open_inference.tensor import FLOATS, INTEGERS, NUMERIC_DATATYPES
 
 DATA = "data"
+MAX_OBJECTS = 64  # of a request with one input; values besides the data become Python objects
 # The types of the buffers that simdjson returns, by its type codes.
 BUFFERS = {"d": np.dtype(np.float64), "i": np.dtype(np.int64), "u": np.dtype(np.uint64)}
 
 
-def parse_tensor(text: bytes | bytearray) -> dict[str, Any] | None:
+def parse_tensor(text: bytes | bytearray, max_rows: int) -> dict[str, Any] | None:
     """Parse a request, with its data as an array (N,), or (B, K) if nested. None means: fall back to the slow path."""
     try:
-        return _read(text)
+        return _read(text, max_rows)
     except UNEXPECTED:
         return None
 
 
-def _read(text: bytes | bytearray) -> dict[str, Any] | None:
+def _read(text: bytes | bytearray, max_rows: int) -> dict[str, Any] | None:
+    lists = count_bytes(text, b"[")
+    if lists > max_rows + 4 or count_bytes(text, b"{") > MAX_OBJECTS:
+        return None
     document = parse(text)
     (tensor,) = document[INPUTS]
     data, datatype = tensor[DATA], tensor["datatype"]
     rows = [len(row) for row in data] if isinstance(data[0], simdjson.Array) else []
     # as_buffer flattens nested lists. Allowed lists are inputs, shape, data, its rows, and outputs.
     brackets = 3 + (OUTPUTS in document) + len(rows)
-    if datatype not in NUMERIC_DATATYPES or len(set(rows)) > 1 or count_brackets(text) != brackets:
+    if datatype not in NUMERIC_DATATYPES or len(set(rows)) > 1 or lists != brackets:
         return None
     integer = INTEGERS.get(datatype)
     kind = integer.kind if integer else "d"

@@ -39,10 +39,10 @@ class TensorFlowCodec(Codec):
         """Decode JSON, which may have curl's default content type; of duplicate keys, the last is used."""
         body = unpack(request, self.settings.max_body_bytes)
         check_json(request.headers, FORM)
-        reserve_parsing(request, body)
         codes = parse_rows(body, self.model.features, self.settings.max_rows)
         if codes is not None:
             return DecodedRequest(codes, RESPONSE_KEYS[INSTANCES_KEY])
+        reserve_parsing(request, body)
         loaded = read_body(self._schema, parse_json(body))
         _check_signature(loaded[SIGNATURE_KEY])
         given = [key for key in RESPONSE_KEYS if key in loaded]

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from nn import Boolean, Features
-from service.protocols.fast_json import SHORT, parse_rows
+from service.protocols.fast_json import parse_rows
+from service.protocols.json_cost import SHORT
 
 TWO = Features.plain(2)
 

@@ -36,9 +36,9 @@ def test_the_fast_path_is_bit_identical(datatype: str, nested: bool, rng: np.ran
     rows = [rng.permutation(np.array(values, object)).tolist() for _ in range(4)]
     data = rows if nested else [value for row in rows for value in row]
     _, raw = in_json(tensor(data, (4, len(values)), datatype=datatype), id="[", outputs=[{"name": "predictions"}])
-    assert parse_tensor(raw) is None  # a bracket in a string is ambiguous
+    assert parse_tensor(raw, 100) is None  # a bracket in a string is ambiguous
     raw = raw.replace(b'"["', b'"a"')
-    parsed = parse_tensor(raw)
+    parsed = parse_tensor(raw, 100)
     assert parsed is not None
     assert isinstance(parsed["inputs"][0]["data"], np.ndarray)
     assert _numbers(parsed).tobytes() == _numbers(orjson.loads(raw)).tobytes()
@@ -46,7 +46,7 @@ def test_the_fast_path_is_bit_identical(datatype: str, nested: bool, rng: np.ran
     assert parsed == orjson.loads(raw) | {
         "inputs": [tensor(None, [4, len(values)], datatype=datatype) | {"data": None}]
     }
-    assert parse_tensor(bytearray(raw)) is not None
+    assert parse_tensor(bytearray(raw), 100) is not None
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ def test_the_fast_path_is_bit_identical(datatype: str, nested: bool, rng: np.ran
     ],
 )
 def test_other_content_falls_back_to_the_slow_path(body: str) -> None:
-    assert parse_tensor(body.encode()) is None
-    assert parse_tensor(in_json(tensor(ROWS))[1]) is not None
+    assert parse_tensor(body.encode(), 100) is None
+    assert parse_tensor(in_json(tensor(ROWS))[1], 100) is not None
 
 
 def test_a_plain_request_does_not_use_the_slow_path(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
