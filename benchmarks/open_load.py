@@ -1,4 +1,4 @@
-"""A load generator: requests at a fixed rate whatever the server does (open loop), or one after another (closed loop).
+"""A load generator: requests at a fixed rate (open loop), or one after another (closed loop).
 
 A closed loop such as wrk's sends less as soon as the server is slow, and can never offer more than the capacity. The
 open loop sends what is due every millisecond over at most `connections` connections; what finds all of them in use is

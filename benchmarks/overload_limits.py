@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from benchmarks.outcomes import Outcomes, percentile
 from service.settings import Settings
 
-QUEUE_MS = 1000 * Settings().max_queue_seconds
 SHED_P99_MS, LIVE_P99_MS, LIVE_MAX_MS, HEALTHY_WAIT_MS = 50.0, 100.0, 300.0, 300.0
 UNLOADED_FACTOR = 3
 HEALTHY_SHARE = 0.5
@@ -26,9 +25,14 @@ BODY_HEADER = (
 )
 
 
+def _settings() -> Settings:
+    """Return the settings of the server, which inherits this environment."""
+    return Settings.from_environment(os.environ)
+
+
 def held_mebibytes(inflated: int) -> float:
     """Return the limit of the memory above idle for bodies of at most this size after decompression."""
-    held = Settings.from_environment(os.environ).max_held_bytes / 2**20
+    held = _settings().max_held_bytes / 2**20
     return SPARE_MIB + (held if inflated > SMALL_BYTES else 0)
 
 
@@ -84,7 +88,7 @@ class MeasuredLoad:
         """Yield the limits that are not kept."""
         if (p99 := self.outcomes.milliseconds(99, SHED)) > SHED_P99_MS:
             yield f"503 p99 {p99:.0f} ms after the last byte, limit {SHED_P99_MS:.0f} ms"
-        limit = QUEUE_MS + UNLOADED_FACTOR * self.unloaded_p99
+        limit = 1e3 * _settings().max_queue_seconds + UNLOADED_FACTOR * self.unloaded_p99
         if (p99 := self.outcomes.milliseconds(99, OK)) > limit:
             yield f"accepted p99 {p99:.0f} ms, limit {limit:.0f} ms"
         if not self.outcomes.per_second(OK):

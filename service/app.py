@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from werkzeug.routing import BaseConverter
 
 from service import operations
 from service.admin_address import AdminAddress
-from service.body_deadline import BodyDeadline
+from service.body_deadline import BodyDeadline, WSGIApp
 from service.errors import UNKNOWN_ADMIN_PATH, UNKNOWN_PATH, RequestError, Unexpected, body_too_large
 from service.head_checks import check_host, check_transfer_encoding
 from service.metrics.registry import Metrics
@@ -85,7 +85,6 @@ def _prediction(template: str, codec: type[Codec]) -> View:
 ALL_VIEWS = [_prediction(template, codec) for template, codec in ROUTES.items()]
 ALL_VIEWS += native.views + openapi.views + operations.views + tensorflow.views + open_inference.views
 ADMIN_VIEWS = [view for view in ALL_VIEWS if view.purpose != PAGE]
-WSGIApplication = Callable[..., Iterable[bytes]]
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -108,7 +107,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
-def _by_address(admin: AdminAddress, app: WSGIApplication, admin_app: WSGIApplication, *call: Any) -> Iterable[bytes]:
+def _by_address(admin: AdminAddress, app: WSGIApp, admin_app: WSGIApp, *call: Any) -> Iterable[bytes]:
     """Call the app of the address that a request came to.
 
     Only gunicorn passes on the socket. SERVER_NAME and SERVER_PORT would not do: on a Unix socket they are from the

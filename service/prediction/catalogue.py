@@ -43,13 +43,13 @@ class Endpoint:
 
     def request_seconds(self, codec: type[Codec], request: Request) -> float:
         """Return the estimated seconds to decode and compute a request, from the size of its body."""
-        kind, size = (codec, request.is_compressed), len(request.body)
+        kind, size = (codec, request.encoding), len(request.body)
         rows = self.work.expected_rows(kind, size)
         return self.work.decode_seconds(kind, size) + self.pass_seconds(rows) * self.work.pace
 
     def observe_decoding(self, codec: type[Codec], request: Request, rows: int, seconds: float) -> None:
         """Learn from a decoded request."""
-        self.work.observe_decoding((codec, request.is_compressed), len(request.body), rows, seconds)
+        self.work.observe_decoding((codec, request.encoding), len(request.body), rows, seconds)
 
     def observe_pass(self, rows: int, seconds: float) -> None:
         """Learn from a forward pass."""

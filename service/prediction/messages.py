@@ -72,8 +72,9 @@ class Request:
         return len(self.body) > LARGE_BODY or self.headers.get("content-encoding") is not None
 
     @property
-    def is_compressed(self) -> bool:
-        return (self.headers.get("content-encoding") or "identity") != "identity"
+    def encoding(self) -> str:
+        """The Content-Encoding of the body, in lower case."""
+        return (self.headers.get("content-encoding") or "identity").strip().lower()
 
     @property
     def expired(self) -> bool:

@@ -88,7 +88,7 @@ class PredictionPipeline:
                 request.allow(timeout)
                 check_deadline(request)
             large = request.is_large
-            decoded = _decode(codec, request) if large else codec.decode(request)
+            decoded = _decode_without_collection(codec, request) if large else codec.decode(request)
             if request.deadline != inf:  # a protocol may set it
                 check_deadline(request)
             timings, rows = Timings(request.began, request.completed, began, perf_counter()), len(decoded.codes)
@@ -177,7 +177,7 @@ class PredictionPipeline:
         pending.respond(response)
 
 
-def _decode(codec: Codec, request: Request) -> DecodedRequest:
+def _decode_without_collection(codec: Codec, request: Request) -> DecodedRequest:
     """Decode a body. A garbage collection meanwhile would visit each of its values again and again."""
     was_enabled = gc.isenabled()
     gc.disable()

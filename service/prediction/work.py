@@ -16,7 +16,7 @@ DECODE_SECONDS = 5e-9  # per byte, until measured
 BYTES_PER_ROW = 32  # until measured
 MIN_PACE, MAX_PACE = 0.1, 10.0
 
-Format = tuple[object, bool]  # a codec, and whether the body is compressed
+Format = tuple[object, str]  # a codec and a Content-Encoding
 
 
 @dataclass(slots=True)

@@ -1,9 +1,9 @@
 """The table of prediction routes, and one sub-package per protocol with the format of its requests and responses.
 
 Shared modules, in reading order: `codec` (the interface), `body` (decompression, content types, JSON), `rows`
-(validation), `fast_json` (numbers parsed directly into an array), `npy` (NumPy's file format), `json_schema`. The
-codecs of the protocols do not depend on the catalogue; their `views` present the catalogue, and therefore belong to a
-layer above `service.prediction`.
+(validation), `json_cost` (what parsing takes), `fast_json` (numbers parsed directly into an array), `npy` (NumPy's file
+format), `json_schema`. The codecs of the protocols do not depend on the catalogue; their `views` present the catalogue,
+and therefore belong to a layer above `service.prediction`.
 
 To add a protocol, add a sub-package with a `Codec`, and a row in `ROUTES` for each of its routes.
 """

@@ -28,8 +28,7 @@ def read_stream(stream: IO[bytes], max_bytes: int) -> bytes:
 
 def unpack(request: Request, limit: int) -> bytes | bytearray:
     """Return the decompressed body. `limit` is the maximum size before and after decompression. Raises RequestError."""
-    body = request.body
-    encoding = (request.headers.get("content-encoding") or "identity").strip().lower()
+    body, encoding = request.body, request.encoding
     if len(body) <= limit and encoding != "identity":
         if encoding not in ENCODINGS:
             raise WrongContentType(f"unsupported Content-Encoding {encoding[:100]}: use gzip, deflate or none")
@@ -41,18 +40,18 @@ def unpack(request: Request, limit: int) -> bytes | bytearray:
 
 def _inflate(request: Request, window: int, limit: int) -> bytearray:
     """Decompress at most one byte more than the limit. Raises Malformed, Overloaded."""
-    plain, body = bytearray(), bytes(request.body)
+    plain, body = bytearray(), memoryview(request.body)
     for _ in range(MAX_MEMBERS if window == GZIP else 1):
         stream = zlib.decompressobj(window)
         try:
-            rest = _inflate_member(request, stream, memoryview(body), plain, limit)
+            rest = _inflate_member(request, stream, body, plain, limit)
         except zlib.error as error:
             raise Malformed(f"the body cannot be decompressed: {error}") from error
         if len(plain) > limit:
             return plain
         if not stream.eof:
             raise Malformed("the compressed body is truncated")
-        if not (body := stream.unused_data + rest):
+        if not (body := memoryview(stream.unused_data + rest)):
             return plain
     raise Malformed("unexpected bytes after the compressed body")
 

@@ -33,7 +33,7 @@ time, or after COUNT_SECONDS.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 
@@ -77,8 +77,11 @@ class Batcher:
     @property
     def queued_seconds(self) -> float:
         """The estimated seconds of the work that is queued, and of the rest of the pass in the thread."""
-        queued = self._ready_seconds + self._waiting_seconds
-        return queued + max(self._pass_end - perf_counter(), 0.0) if self._computing else queued
+        return self._ready_seconds + self._thread_seconds()
+
+    def _thread_seconds(self) -> float:
+        rest = max(self._pass_end - perf_counter(), 0.0) if self._computing else 0.0
+        return self._waiting_seconds + rest
 
     def _shed(self, pending: PendingRequest) -> None:
         self._pipeline.reject(pending, Overloaded(FULL))
@@ -96,8 +99,8 @@ class Batcher:
         for call in calls:
             if call.work_seconds > LONG_PASS_SECONDS:
                 self._wait(call)
-        if not self._computing:
-            self._compute(self._take_waiting())
+        if self._waiting and not self._computing:
+            self._compute(self._take_waiting(waited=False))
         self._count_soon()
 
     def _take_ready(self) -> list[PendingRequest]:
@@ -119,7 +122,7 @@ class Batcher:
 
     def _wait(self, call: PredictionCall) -> None:
         """Queue a call whose pass is long. Its work is known better than before it was decoded."""
-        if self.queued_seconds - self._ready_seconds <= self._max_queue_seconds:
+        if self._thread_seconds() <= self._max_queue_seconds:
             self._waiting_seconds += call.queued_seconds
             self._waiting.append(call)
         else:
@@ -135,36 +138,26 @@ class Batcher:
 
     def _computed(self, calls: Sequence[PredictionCall], results: Sequence[Result]) -> None:
         self._pipeline.respond(calls, results)
-        self._drop_waiting(lambda request: request.half_closed)
-        self._compute(self._take_waiting())
+        self._compute(self._take_waiting(waited=True))
         self._count_soon()
 
-    def _take_waiting(self) -> list[PredictionCall]:
-        """Return the oldest waiting call with all others to the same version, up to MAX_PASS_ROWS."""
-        if not self._waiting:
-            return []
-        self._drop_waiting(lambda request: request.expired)
+    def _take_waiting(self, *, waited: bool) -> list[PredictionCall]:
+        """Return the oldest waiting call with all others to the same version, up to MAX_PASS_ROWS.
+
+        Calls whose response is not needed any more get an error. `waited` is whether another pass has run meanwhile.
+        """
         taken, left, rows = list[PredictionCall](), deque[PredictionCall](), 0
         for call in self._waiting:
-            if not taken or (call.endpoint is taken[0].endpoint and rows + call.rows <= MAX_PASS_ROWS):
+            request = call.pending.request
+            if request.expired or (waited and request.half_closed):
+                self._pipeline.respond([call], [_reason(request)])
+            elif not taken or (call.endpoint is taken[0].endpoint and rows + call.rows <= MAX_PASS_ROWS):
                 taken.append(call)
                 rows += call.rows
             else:
                 left.append(call)
-        self._keep_waiting(left)
+        self._waiting, self._waiting_seconds = left, sum(call.queued_seconds for call in left)
         return taken
-
-    def _drop_waiting(self, is_needless: Callable[[Request], bool]) -> None:
-        """Respond to the waiting calls whose response is no longer needed, without a pass."""
-        needless, needed = list[PredictionCall](), deque[PredictionCall]()
-        for call in self._waiting:
-            (needless if is_needless(call.pending.request) else needed).append(call)
-        self._keep_waiting(needed)
-        self._pipeline.respond(needless, [_reason(call.pending.request) for call in needless])
-
-    def _keep_waiting(self, calls: deque[PredictionCall]) -> None:
-        self._waiting = calls
-        self._waiting_seconds = sum(call.queued_seconds for call in calls)
 
     def _count_soon(self) -> None:
         """Count a full batch now, or the pending calls after COUNT_SECONDS."""

@@ -1,4 +1,4 @@
-"""The hostile bodies are what they are named: valid JSON and arrays at the size limits, whatever their encoding."""
+"""The hostile bodies are what they are named: valid JSON and arrays at the size limits, in every encoding."""
 
 import gzip
 import io

@@ -72,12 +72,11 @@ class NativeCodec(Codec):
         return DecodedRequest(loaded[INSTANCES_KEY], NPY if accepted == NPY else loaded.get(TOP_KEY))
 
     def response_bytes(self, decoded: DecodedRequest) -> int:
-        rows, outputs = len(decoded.codes), self.model.network.outputs
         if decoded.options is None:
             return super().response_bytes(decoded)
-        return rows * (
-            outputs * BINARY_BYTES if decoded.options == NPY else min(decoded.options, outputs) * LABEL_BYTES
-        )
+        outputs = self.model.network.outputs
+        row = outputs * BINARY_BYTES if decoded.options == NPY else min(decoded.options, outputs) * LABEL_BYTES
+        return len(decoded.codes) * row
 
     def encode(self, decoded: DecodedRequest, predictions: Predictions) -> EncodedResponse:
         """Encode an object, or only the outputs if the client requested an array."""

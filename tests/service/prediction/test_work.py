@@ -4,7 +4,7 @@ import pytest
 
 from service.prediction.work import BYTES_PER_ROW, DECODE_SECONDS, FIXED_SECONDS, MAX_PACE, MeasuredWork
 
-JSON, BINARY = ("codec", False), ("codec", True)
+JSON, GZIP = ("codec", "identity"), ("codec", "gzip")
 
 
 def test_estimates_are_learned_for_each_format() -> None:
@@ -14,7 +14,7 @@ def test_estimates_are_learned_for_each_format() -> None:
     work.observe_decoding(JSON, size=1000, rows=10, seconds=0.001)
     assert work.expected_rows(JSON, 2000) == pytest.approx(20)
     assert work.decode_seconds(JSON, 2000) == pytest.approx(FIXED_SECONDS + 0.002)
-    assert work.expected_rows(BINARY, 3200) == 3200 / BYTES_PER_ROW
+    assert work.expected_rows(GZIP, 3200) == 3200 / BYTES_PER_ROW
 
 
 def test_estimates_follow_a_change() -> None:
