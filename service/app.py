@@ -17,7 +17,7 @@ from werkzeug.routing import BaseConverter
 from service import operations
 from service.admin_address import AdminAddress
 from service.body_deadline import BodyDeadline, WSGIApp
-from service.errors import UNKNOWN_ADMIN_PATH, UNKNOWN_PATH, RequestError, Unexpected, body_too_large
+from service.errors import UNKNOWN_ADMIN_PATH, UNKNOWN_PATH, RequestError, Unexpected, body_too_large, unexpected_body
 from service.head_checks import check_host, check_transfer_encoding
 from service.metrics.registry import Metrics
 from service.openapi import views as openapi
@@ -29,11 +29,12 @@ from service.prediction.pipeline import PredictionPipeline
 from service.prediction.reloader import CatalogueReloader
 from service.protocols import ROUTES, Codec, Route
 from service.protocols.body import read_stream
+from service.protocols.codec import error_response
 from service.protocols.native import views as native
 from service.protocols.open_inference import views as open_inference
 from service.protocols.tensorflow import views as tensorflow
 from service.settings import Settings
-from service.views import PAGE, SCRAPE, Service, View
+from service.views import PAGE, SCRAPE, Routes, Service, View
 
 log = logging.getLogger("npserve")
 
@@ -127,7 +128,7 @@ def _flask_app(service: Service, unknown_path: str) -> Flask:
     app.wsgi_app = BodyDeadline(app.wsgi_app, service.settings.body_seconds)  # type: ignore[method-assign]
     _add_routes(app, service)
     _add_errors(app, unknown_path)
-    _add_requests(app, service.metrics)
+    _add_requests(app, service)
     return app
 
 
@@ -187,7 +188,21 @@ def _check_head(metrics: Metrics) -> Response | None:
     return None
 
 
-def _add_requests(app: Flask, metrics: Metrics) -> None:
+def _check_length(service: Service, routes: Routes) -> Response | None:
+    """Return the error for a Content-Length that only predictions may have; `_predict` has their limits."""
+    limit = service.pipeline.body_limit(None, request.headers)
+    if (request.content_length or 0) <= limit:
+        return None
+    view = routes.find(request.method, request.path)
+    if view and view.template in ROUTES:
+        return None
+    error = unexpected_body(limit)
+    service.metrics.count_http(request.method, view and view.template, error.status)
+    sent = error_response(view.codec if view else Codec, error, g.request_id)
+    return Response(sent.body, sent.status, dict(sent.headers))
+
+
+def _add_requests(app: Flask, service: Service) -> None:
     """Set the start time and the ID of each request; count the responses that `handle` has not counted.
 
     These also get the headers for browsers. Predictions do not: they are responses to a POST with a declared type, the
@@ -199,7 +214,8 @@ def _add_requests(app: Flask, metrics: Metrics) -> None:
         g.began = time.perf_counter()
         g.request_id = read_request_id(request.headers)
 
-    app.before_request(partial(_check_head, metrics))
+    app.before_request(partial(_check_head, service.metrics))
+    app.before_request(partial(_check_length, service, Routes(service.views)))
 
     @app.after_request
     def finish(response: Response) -> Response:
@@ -207,7 +223,7 @@ def _add_requests(app: Flask, metrics: Metrics) -> None:
             response.headers["Allow"] = ", ".join(sorted(response.allow))
         if "X-Request-ID" not in response.headers:
             route = request.url_rule.rule if request.url_rule else None
-            metrics.count_http(request.method, route, response.status_code)
+            service.metrics.count_http(request.method, route, response.status_code)
             response.headers["X-Request-ID"] = g.request_id
             # werkzeug removes the default type of a 304 only when it is sent.
             content_type = None if response.status_code == 304 else response.headers.get("Content-Type")

@@ -123,6 +123,11 @@ def body_too_large(limit: int) -> TooLarge:
     return TooLarge(f"the body is larger than {limit} bytes: send fewer rows per request")
 
 
+def unexpected_body(limit: int) -> TooLarge:
+    """Return the error for a body of more than `limit` bytes in a request that is not a prediction."""
+    return TooLarge(f"the body is larger than {limit} bytes, which only predictions accept: check the method and path")
+
+
 def first_problems(problems: Iterable[Problem]) -> list[Problem]:
     """Return at most MAX_DETAILS + 1 problems: one more than is reported shows that there are others."""
     return list(islice(problems, MAX_DETAILS + 1))

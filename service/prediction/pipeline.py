@@ -24,7 +24,7 @@ from service.prediction.catalogue import Catalogue, Endpoint
 from service.prediction.counting import CallCounter
 from service.prediction.forward import Predictions, forward
 from service.prediction.memory_budget import SMALL
-from service.prediction.messages import Headers, Request, Response, check_deadline, read_timeout
+from service.prediction.messages import LARGE_BODY, Headers, Request, Response, check_deadline, read_timeout
 from service.prediction.work import MIN_PASS_SECONDS, SMALL_BYTE_SECONDS, SMALL_SECONDS
 from service.protocols import Codec, DecodedRequest, Route
 from service.protocols.codec import error_response
@@ -49,9 +49,13 @@ class PredictionPipeline:
         return responses[0]
 
     def body_limit(self, route: Route | None, headers: Headers) -> int:
-        """Return the largest body, in bytes, of a request with this route and these headers."""
-        binary = route is not None and route.codec.is_binary(headers)
-        return self._settings.max_binary_bytes if binary else self._settings.max_body_bytes
+        """Return the largest body, in bytes, of a request with this route and these headers.
+
+        A request that is not a prediction has no route.
+        """
+        if route is None:
+            return LARGE_BODY
+        return self._settings.max_binary_bytes if route.codec.is_binary(headers) else self._settings.max_body_bytes
 
     def estimate(self, pending: PendingRequest) -> float:
         """Return the estimated seconds of work of a request, before it is decoded."""

@@ -49,7 +49,7 @@ class HTTPConnection(asyncio.Protocol):
     def __init__(
         self,
         service: Service,
-        batcher: Batcher | None,
+        batcher: Batcher,
         views: ViewDispatcher,
         admin_views: ViewDispatcher | None = None,
         *,
@@ -71,7 +71,7 @@ class HTTPConnection(asyncio.Protocol):
         self._server.connections.add(self)  # type: ignore[arg-type]
         self._transport = transport
         if self._admin_views and self._service.admin.matches(transport.get_extra_info("sockname")):
-            self._views, self._batcher = self._admin_views, None  # no predictions
+            self._views, self._exchanges.predicts = self._admin_views, False
         self._flow = FlowControl(transport)
         self._timeouts = Timeouts(transport, self._state, self._flow, self._seconds, self._expire)
 
@@ -179,8 +179,10 @@ class HTTPConnection(asyncio.Protocol):
 
     def _dispatch(self, exchange: Exchange) -> None:
         self._state.on_write(WriteEvent.DISPATCHED)
-        if exchange.head.method == "POST" and exchange.route and self._batcher:
+        if exchange.route:
             self._batcher.submit(PendingRequest(exchange.request, exchange.route, self._respond))
+        elif exchange.request.error:
+            self._views.refuse(exchange.head, exchange.request.error, self._respond)
         else:
             self._views.submit(exchange.head, exchange.request.body, self._transport, self._respond)
 

@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass
 
-from service.errors import RequestError, RequestRejected, body_too_large
+from service.errors import RequestError, RequestRejected, body_too_large, unexpected_body
 from service.prediction.memory_budget import MemoryBudget
 from service.prediction.messages import Request, Response
 from service.prediction.pipeline import PredictionPipeline
@@ -31,19 +31,20 @@ class ExchangeQueue(deque[Exchange]):
     def __init__(self, pipeline: PredictionPipeline, budget: MemoryBudget) -> None:
         super().__init__()
         self._pipeline, self._budget = pipeline, budget
+        self.predicts = True  # whether the address of the connection has predictions
 
     def receive(self, head: RequestHead) -> Exchange:
         """Append and return a request whose body has not been received yet. Raises RequestRejected for too many.
 
-        A prediction with a Content-Length above its limit gets its error here, so that its body is not awaited.
+        A request with a Content-Length above its limit gets its error here, so that its body is not awaited.
         """
         if len(self) >= MAX_PIPELINED:
             raise RequestRejected(429, f"more than {MAX_PIPELINED} requests are pending: wait for the responses")
-        route = find_route(head.path)
+        route = find_route(head.path) if self.predicts and head.method == "POST" else None
         limit = self._pipeline.body_limit(route, head.fields)
         exchange = Exchange(head, self._request(head), route, limit)
-        if route and int(head.fields.get("content-length", 0)) > limit:
-            exchange.request.error = body_too_large(limit)
+        if _content_length(head) > limit:
+            exchange.request.error = body_too_large(limit) if route else unexpected_body(limit)
         self.append(exchange)
         return exchange
 
@@ -76,3 +77,8 @@ class ExchangeQueue(deque[Exchange]):
         self.drop_behind(1 if in_progress else 0)
         for exchange in self:
             exchange.request.abandon()
+
+
+def _content_length(head: RequestHead) -> int:
+    """Return the Content-Length, which llhttp has checked; int() rejects thousands of leading zeros."""
+    return int(head.fields.get("content-length", "").lstrip("0") or 0)

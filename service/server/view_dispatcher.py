@@ -21,7 +21,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from service.errors import Overloaded
+from service.errors import Overloaded, RequestError
 from service.page_headers import browser_headers
 from service.prediction.messages import Response, read_request_id
 from service.protocols import Codec
@@ -30,6 +30,7 @@ from service.server.request_head import RequestHead
 from service.server.wsgi import TURN_SECONDS, WSGIBridge
 from service.views import HEALTH, SCRAPE, Routes, Service, View
 
+PAGES_FULL = "too many requests wait for pages or metrics: try again later"
 MAX_SCRAPES = 16  # that wait; a scrape takes some milliseconds
 # Flask rejects some malformed values; those requests are passed on to it.
 _HOST = re.compile(r"([A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
@@ -68,8 +69,13 @@ class ViewDispatcher:
             return
         else:
             accepts = self._pages.submit
-        if not accepts(head, body, transport, lambda sent: respond(sent or self._shed(head, view))):
-            self._respond_soon(respond, self._shed(head, view))
+        full = Overloaded(PAGES_FULL)
+        if not accepts(head, body, transport, lambda sent: respond(sent or self._refusal(head, view, full))):
+            self._respond_soon(respond, self._refusal(head, view, full))
+
+    def refuse(self, head: RequestHead, error: RequestError, respond: Callable[[Response], None]) -> None:
+        """Respond with an error to a request whose body is not received."""
+        self._respond_soon(respond, self._refusal(head, self._routes.find(head.method, head.path), error))
 
     def _respond_in_loop(self, head: RequestHead, view: View) -> Response | None:
         """Return the health, or a document that has been built; None if the Flask app has to respond."""
@@ -103,8 +109,7 @@ class ViewDispatcher:
             respond(response)
         self._schedule()
 
-    def _shed(self, head: RequestHead, view: View | None) -> Response:
-        """Return the 503 for a request beyond the limits of a queue."""
-        self._service.metrics.count_http(head.method, view and view.template, Overloaded.status)
-        error = Overloaded("too many requests wait for pages or metrics: try again later")
+    def _refusal(self, head: RequestHead, view: View | None, error: RequestError) -> Response:
+        """Count and return the response to a request that is not handled."""
+        self._service.metrics.count_http(head.method, view and view.template, error.status)
         return error_response(view.codec if view else Codec, error, read_request_id(head.fields))

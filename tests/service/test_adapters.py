@@ -87,6 +87,10 @@ def _corpus() -> dict[str, bytes]:
         "text": http_request("POST", "/predict", BODY, Content_Type="text/plain"),
         "chunked": chunked_request("POST", "/predict", BODY, Content_Type=JSON),
         "chunked and too large": chunked_request("POST", "/predict", b" " * 30_000, 4096, Content_Type=JSON),
+        **{
+            f"large body of {method} {path}": http_request(method, path, b" " * 70_000)
+            for method, path in (("POST", "/nowhere"), ("GET", "/livez"), ("PUT", "/predict"), ("POST", "/v2/models"))
+        },
         "chunked to an unknown path": chunked_request("POST", "/nowhere", BODY, Content_Type=JSON),
         "no body": http_request("POST", "/predict", Content_Type=JSON),
         "gzip": http_request("POST", "/predict", gzip.compress(BODY), Content_Type=JSON, Content_Encoding="gzip"),

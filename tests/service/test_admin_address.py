@@ -61,6 +61,10 @@ def test_the_admin_address_has_no_predictions(path: str, served: Served) -> None
     answer = requests.post(served.admin + path, json={"instances": [[1, 2, 3, 4]]}, timeout=5)
     assert answer.status_code == 404
     assert requests.post(f"{served.admin}/livez", timeout=5).status_code == 405
+    with Wire(int(served.admin.rpartition(":")[2])) as wire:
+        large = wire.send(http_request("POST", path, b" " * 65537)[:-65537]).read_response()
+    assert large is not None
+    assert large.status == 413
 
 
 def test_the_first_address_has_no_metrics(served: Served) -> None:

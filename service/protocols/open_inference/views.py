@@ -20,7 +20,12 @@ from store.watch import WHOLE_STORE
 EXTENSIONS = ["binary_tensor_data", "classification", "model_repository"]
 MAX_INDEX_BYTES = 10_000  # the only known key is "ready"
 INDEX_BODY = 'expected no body, or an object such as {"ready": true}'
-LOAD_REFUSED = {400: "Not supported: the store decides what is served.", 404: "The model name is malformed."}
+TOO_LARGE = {413: "The body is larger than 64 kB."}
+LOAD_REFUSED = {
+    400: "Not supported: the store decides what is served.",
+    404: "The model name is malformed.",
+    **TOO_LARGE,
+}
 
 _TENSORS = array(record(name=STRING, datatype=STRING, shape=array(WHOLE)))
 _METADATA = record(name=STRING, versions=array(STRING), platform=STRING, inputs=_TENSORS, outputs=_TENSORS)
@@ -93,7 +98,7 @@ def _model_ready(service: Service, name: str, version: str | None = None) -> Res
     "/v2/repository/index",
     "List all versions with their state",
     array(record(name=STRING, version=STRING, state={"enum": ["READY", "UNAVAILABLE"]}, reason=STRING)),
-    {400: "The body is neither empty nor a valid JSON object."},
+    {400: "The body is neither empty nor a valid JSON object.", **TOO_LARGE},
     method="POST",
 )
 def _repository_index(service: Service) -> ResponseReturnValue:

@@ -16,6 +16,7 @@ import pytest
 import requests
 
 from nn import Artifact, Dense, Golden, Network
+from service.prediction.messages import LARGE_BODY
 from service.server.exchanges import MAX_PIPELINED
 from store import publish
 from tests.helpers.models import ROW, make_artifact
@@ -351,10 +352,25 @@ def test_headers_with_underscores_are_ignored(server: Server) -> None:
 
 def test_unused_bodies_do_not_accumulate(server: Server) -> None:
     with Wire(server.port) as wire:
-        for _ in range(30):
-            answer = wire.send(http_request("POST", "/nowhere", b" " * 2**20)).read_response()
+        for _ in range(480):
+            answer = wire.send(http_request("POST", "/nowhere", b" " * LARGE_BODY)).read_response()
             assert answer is not None
             assert answer.status == 404
+
+
+@pytest.mark.parametrize("sent", [b"POST /nowhere", b"GET /livez", b"PUT /predict", b"POST /docs"])
+@pytest.mark.parametrize("length", [LARGE_BODY + 1, 4 * 2**20])
+def test_a_large_body_that_is_not_a_prediction_is_a_413_before_the_body(
+    sent: bytes, length: int, server: Server
+) -> None:
+    route = {"route": "/livez" if sent == b"GET /livez" else "unmatched", "code": "413"}
+    before = total(server.scrape(), "npserve_http_requests_total", **route)
+    with Wire(server.port) as wire:
+        wire.send(sent + b" HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % length)
+        _check_error(
+            wire.read_response(), 413, "larger than 65536 bytes, which only predictions accept: check the method"
+        )
+    assert total(server.scrape(), "npserve_http_requests_total", **route) == before + 1
 
 
 def test_an_idle_connection_is_closed_after_the_keep_alive_time(models: Path) -> None:

@@ -89,8 +89,8 @@ BROKEN = chunked_request("POST", "/predict", b"x" * 1_000_000, 100_000, Content_
         pytest.param(LAST + WHOLE[:-1], 200, id="after the last request"),
         pytest.param(BROKEN, 400, id="malformed chunks"),
         pytest.param(_rows(LARGEST + 100), 413, id="too large"),
-        pytest.param(WHOLE.replace(b"/predict", b"/nowhere"), 404, id="binary to an unknown path"),
-        pytest.param(http_request("POST", "/nowhere", b" " * 3_000_000), 404, id="unknown path"),
+        pytest.param(WHOLE.replace(b"/predict", b"/nowhere"), 413, id="binary to an unknown path"),
+        pytest.param(http_request("POST", "/nowhere", b" " * 3_000_000), 413, id="unknown path"),
         pytest.param(WHOLE[:-1] + b"!" + BROKEN, 200, id="rejected after another"),
     ],
 )
