@@ -1,6 +1,7 @@
 """How gunicorn runs the service. The only place where gunicorn is configured."""
 
 import gc
+import logging
 import os
 import shutil
 import sys
@@ -29,6 +30,7 @@ from service.app import create_app  # noqa: E402, F401
 from service.logs import LOGGING  # noqa: E402
 from service.malloc import keep_freed_memory  # noqa: E402
 from service.metrics.multiprocess import merge_dead_worker, reset  # noqa: E402
+from service.server.connection_limit import OTHER_FILES, fit_connections  # noqa: E402
 from service.settings import Settings, SettingsError  # noqa: E402
 
 try:
@@ -51,6 +53,7 @@ wsgi_app = "service.app:create_app()"
 bind = [_settings.bind, *filter(None, [_settings.admin_bind])]
 workers = _settings.workers
 worker_class = "service.server.worker.Worker"
+worker_connections = fit_connections(_settings.max_connections)
 threads = 4  # with -k gthread: enough that a slow sender does not block others; more would contend for the GIL
 keepalive = 75  # seconds; longer than the idle timeout of common proxies, so that the proxy closes first
 graceful_timeout = 25
@@ -61,7 +64,15 @@ control_socket_disable = True
 
 
 def on_starting(server: Any) -> None:
-    """Reset the metrics."""
+    """Reset the metrics. Log a lower limit of connections than the setting."""
+    if worker_connections < _settings.max_connections:
+        logging.getLogger("npserve").warning(
+            "NPSERVE_MAX_CONNECTIONS=%d: limited to %d per worker, because a process may have only %d open files:"
+            " raise the hard limit (ulimit -Hn), or lower the setting",
+            _settings.max_connections,
+            worker_connections,
+            worker_connections + OTHER_FILES,
+        )
     try:
         reset(_metrics)
     except OSError as error:

@@ -75,6 +75,9 @@ class Settings:
         "BYTES",
         "memory per worker for large request and response bodies, in bytes; beyond it, large requests get a 503",
     )
+    max_connections: int = _setting(
+        4096, _positive, "N", "open connections per worker; on further ones, health is answered, all else gets a 503"
+    )
     header_seconds: int = _setting(10, _positive, "SECONDS", "time limit for the headers of a request, in seconds")
     body_seconds: int = _setting(
         30,

@@ -1,7 +1,7 @@
 """Bytes -> requests -> responses: the event-loop server, which computes predictions itself.
 
 In reading order: `worker` (the gunicorn worker that starts it), `connection_state` (the states of a connection),
-`connection` and its parts: `request_parser` with `request_head`, `exchanges` (pipelining), `flow_control`, `timeouts`,
-`response_bytes`; then the two request handlers: `batcher` (predictions that share a forward pass) and `view_dispatcher`
-(health in the loop; metrics and pages through the Flask app, `wsgi`).
+`connection` and its parts: `request_parser` with `request_head`, `exchanges` (pipelining), `connection_limit`,
+`flow_control`, `timeouts`, `response_bytes`; then the two request handlers: `batcher` (predictions that share a forward
+pass) and `view_dispatcher` (health in the loop; metrics and pages through the Flask app, `wsgi`).
 """

@@ -5,7 +5,7 @@ Theory of operation
 A connection has one component per concern, and this module connects them:
 
     transport -> RequestParser -> ExchangeQueue -> Batcher or ViewDispatcher -> response -> transport
-    beside them: ConnectionState (states and transitions), Timeouts, FlowControl
+    beside them: ConnectionState (states and transitions), ConnectionLimit, Timeouts, FlowControl
 
 - A request is dispatched when it is complete, so that a slow sender does not block others, and all earlier requests of
   the connection have their responses. So at most one request per connection is in progress: the first of the queue.
@@ -30,10 +30,11 @@ from service.errors import ClientGone, RequestError, RequestRejected
 from service.prediction.calls import PendingRequest
 from service.prediction.messages import Response
 from service.server.batcher import Batcher
+from service.server.connection_limit import ConnectionLimit
 from service.server.connection_state import ConnectionState, ReadEvent, Reading, ReadingEvent, WriteEvent, Writing
 from service.server.exchanges import Exchange, ExchangeQueue
 from service.server.flow_control import FlowControl
-from service.server.request_head import HeaderFields, RequestHead
+from service.server.request_head import RequestHead
 from service.server.request_parser import RequestParser
 from service.server.response_bytes import serialize_response
 from service.server.timeouts import Seconds, Timeouts
@@ -53,16 +54,16 @@ class HTTPConnection(asyncio.Protocol):
         views: ViewDispatcher,
         admin_views: ViewDispatcher | None = None,
         *,
+        limit: ConnectionLimit | None = None,
         config: Config,
         server_state: ServerState,
         **_: Any,
     ) -> None:
         self._service, self._batcher, self._server = service, batcher, server_state
-        self._views, self._admin_views = views, admin_views
-        self._seconds = Seconds(
-            service.settings.header_seconds, service.settings.body_seconds, config.timeout_keep_alive
-        )
-        self._state, self._exchanges = ConnectionState(), ExchangeQueue(service.pipeline, service.budget)
+        self._views, self._admin_views, self._limit = views, admin_views, limit or ConnectionLimit()
+        settings = service.settings
+        self._seconds = Seconds(settings.header_seconds, settings.body_seconds, config.timeout_keep_alive)
+        self._state, self._exchanges = ConnectionState(), ExchangeQueue(service)
         self._parser = RequestParser(self._state, self)
         self._unsent = service.budget.reserve()
         self._discarded = 0  # bytes
@@ -72,12 +73,15 @@ class HTTPConnection(asyncio.Protocol):
         self._transport = transport
         if self._admin_views and self._service.admin.matches(transport.get_extra_info("sockname")):
             self._views, self._exchanges.predicts = self._admin_views, False
+        else:
+            self._limit.add(self, transport)
         self._flow = FlowControl(transport)
         self._timeouts = Timeouts(transport, self._state, self._flow, self._seconds, self._expire)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Drop the pending requests; the one in progress is marked as abandoned."""
         self._server.connections.discard(self)
+        self._limit.remove(self)
         self._exchanges.abandon(in_progress=self._state.writing is Writing.RESPONDING)
         self._state.on_read(ReadEvent.END)
         self._state.on_write(WriteEvent.CLOSED)
@@ -131,6 +135,8 @@ class HTTPConnection(asyncio.Protocol):
 
     def receive_head(self, head: RequestHead) -> None:
         exchange = self._exchanges.receive(head)
+        if self in self._limit.surplus:
+            self._limit.restrict(exchange, is_health=self._views.is_health(head))
         self._state.on_read(ReadEvent.HEAD)
         self._timeouts.restart()
         if exchange.request.error:
@@ -232,19 +238,13 @@ class HTTPConnection(asyncio.Protocol):
         """Queue the error response to a request that could not be received, then close."""
         if self._state.reading is Reading.DISCARDING:
             return  # an earlier part of the same data was rejected
-        head, route = RequestHead("", "", "", HeaderFields(self._parser.raw_headers)), None
-        if self._state.reading is Reading.BODY:
-            received = self._exchanges.drop_last()
-            head.method, route = received.head.method, received.route
+        self._exchanges.reject(self._parser.raw_headers, error, in_body=self._state.reading is Reading.BODY)
         self._state.on_read(ReadEvent.REJECTED)
-        self._service.metrics.count_http(head.method, route and route.template, error.status)
-        self._exchanges.reject(head, error)
         self._advance()
 
     def _expire(self) -> None:
         """Close. A client that has not sent the expected headers or body gets a 408 first."""
-        reading = self._state.reading
-        if reading in (Reading.HEAD, Reading.BODY):
+        if (reading := self._state.reading) in (Reading.HEAD, Reading.BODY):
             self._reject(RequestRejected(408, f"the {reading} did not arrive within {self._timeouts.limit:g} seconds"))
         else:
             self._close()

@@ -4,12 +4,11 @@ from collections import deque
 from dataclasses import dataclass
 
 from service.errors import RequestError, RequestRejected, body_too_large, unexpected_body
-from service.prediction.memory_budget import MemoryBudget
 from service.prediction.messages import Request, Response
-from service.prediction.pipeline import PredictionPipeline
 from service.protocols import Codec, Route, find_route
 from service.protocols.codec import error_response
-from service.server.request_head import RequestHead
+from service.server.request_head import HeaderFields, RawHeaders, RequestHead
+from service.views import Service
 
 MAX_PIPELINED = 100  # pending requests per connection
 
@@ -28,9 +27,9 @@ class Exchange:
 class ExchangeQueue(deque[Exchange]):
     """The exchanges of one connection, the oldest first."""
 
-    def __init__(self, pipeline: PredictionPipeline, budget: MemoryBudget) -> None:
+    def __init__(self, service: Service) -> None:
         super().__init__()
-        self._pipeline, self._budget = pipeline, budget
+        self._pipeline, self._budget, self._metrics = service.pipeline, service.budget, service.metrics
         self.predicts = True  # whether the address of the connection has predictions
 
     def receive(self, head: RequestHead) -> Exchange:
@@ -48,8 +47,13 @@ class ExchangeQueue(deque[Exchange]):
         self.append(exchange)
         return exchange
 
-    def reject(self, head: RequestHead, error: RequestError) -> None:
-        """Append the error response to an invalid or incomplete request."""
+    def reject(self, raw: RawHeaders, error: RequestError, *, in_body: bool) -> None:
+        """Append the error response to a request with an invalid head or an incomplete body, and count it."""
+        head, route = RequestHead("", "", "", HeaderFields(raw)), None
+        if in_body:
+            received = self.drop_last()
+            head.method, route = received.head.method, received.route
+        self._metrics.count_http(head.method, route and route.template, error.status)
         request = self._request(head)
         self.append(Exchange(head, request, response=error_response(Codec, error, request.request_id)))
 

@@ -73,6 +73,11 @@ class ViewDispatcher:
         if not accepts(head, body, transport, lambda sent: respond(sent or self._refusal(head, view, full))):
             self._respond_soon(respond, self._refusal(head, view, full))
 
+    def is_health(self, head: RequestHead) -> bool:
+        """Return whether a request asks for liveness or readiness."""
+        view = self._routes.find(head.method, head.path)
+        return view is not None and view.purpose is HEALTH
+
     def refuse(self, head: RequestHead, error: RequestError, respond: Callable[[Response], None]) -> None:
         """Respond with an error to a request whose body is not received."""
         self._respond_soon(respond, self._refusal(head, self._routes.find(head.method, head.path), error))

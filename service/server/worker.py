@@ -8,6 +8,7 @@ from uvicorn_worker import UvicornWorker
 
 from service.server.batcher import Batcher
 from service.server.connection import HTTPConnection
+from service.server.connection_limit import ConnectionLimit
 from service.server.view_dispatcher import ViewDispatcher
 
 # New connections per iteration of the loop. uvloop accepts one per listening socket, so that a probe would wait for
@@ -33,6 +34,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # untyped
         service, loop = app.extensions["npserve"], asyncio.get_running_loop()
         batcher = Batcher(service.pipeline, loop, service.settings.max_queue_seconds)
         views = [ViewDispatcher(each, loop) for each in (app, app.extensions.get("npserve.admin")) if each]
-        self.config.http = partial(HTTPConnection, service, batcher, *views)
+        limit = ConnectionLimit(self.cfg.worker_connections)
+        self.config.http = partial(HTTPConnection, service, batcher, *views, limit=limit)
         self.sockets += [each.dup() for each in self.sockets for _ in range(ACCEPTS - 1)]
         await super()._serve()

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -40,9 +40,15 @@ class Server:
     """`python -m service` on a free port, or gunicorn with another worker class; the server is stopped on exit."""
 
     def __init__(
-        self, models: Path, metrics: Path | None = None, workers: int = 2, worker_class: str = "", **environment: str
+        self,
+        models: Path,
+        metrics: Path | None = None,
+        workers: int = 2,
+        worker_class: str = "",
+        prefix: Sequence[str] = (),  # a command that runs the server, such as nice
+        **environment: str,
     ) -> None:
-        self.models, self.metrics = models, metrics
+        self.models, self.metrics, self._prefix = models, metrics, prefix
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         options = {"models": str(models), "bind": f"127.0.0.1:{self.port}", "workers": str(workers)}
@@ -57,7 +63,7 @@ class Server:
 
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", *self._command],
+            [*self._prefix, sys.executable, "-m", *self._command],
             env=self._environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
