@@ -27,10 +27,10 @@ class ConnectionLimit:
     """The open connections of one worker. Those beyond the limit are in `surplus`."""
 
     def __init__(self, most: int = sys.maxsize) -> None:
-        self._most, self._open = most, set[asyncio.Protocol]()
-        self.surplus = set[asyncio.Protocol]()
+        self._most, self._open = most, set[asyncio.BaseProtocol]()
+        self.surplus = set[asyncio.BaseProtocol]()
 
-    def add(self, connection: asyncio.Protocol, transport: asyncio.Transport) -> None:
+    def add(self, connection: asyncio.BaseProtocol, transport: asyncio.Transport) -> None:
         """Count a connection. Close it if there are too many, even for health."""
         self._open.add(connection)
         if len(self._open) > self._most + ALLOWANCE:
@@ -38,7 +38,7 @@ class ConnectionLimit:
         elif len(self._open) > self._most:
             self.surplus.add(connection)
 
-    def remove(self, connection: asyncio.Protocol) -> None:
+    def remove(self, connection: asyncio.BaseProtocol) -> None:
         """Forget a connection that has been closed, and one to the admin address, which was not added."""
         self._open.discard(connection)
         self.surplus.discard(connection)

@@ -6,14 +6,11 @@ from typing import Any
 
 from uvicorn_worker import UvicornWorker
 
+from service.server.acceptor import Acceptor
 from service.server.batcher import Batcher
 from service.server.connection import HTTPConnection
 from service.server.connection_limit import ConnectionLimit
 from service.server.view_dispatcher import ViewDispatcher
-
-# New connections per iteration of the loop. uvloop accepts one per listening socket, so that a probe would wait for
-# hundreds of iterations after a burst of connections; copies of the socket are accepted from independently.
-ACCEPTS = 8
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]  # untyped
@@ -35,6 +32,6 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # untyped
         batcher = Batcher(service.pipeline, loop, service.settings.max_queue_seconds)
         views = [ViewDispatcher(each, loop) for each in (app, app.extensions.get("npserve.admin")) if each]
         limit = ConnectionLimit(self.cfg.worker_connections)
-        self.config.http = partial(HTTPConnection, service, batcher, *views, limit=limit)
-        self.sockets += [each.dup() for each in self.sockets for _ in range(ACCEPTS - 1)]
+        connect = partial(HTTPConnection, service, batcher, *views, limit=limit)
+        self.config.http = Acceptor(loop, self.sockets, connect)
         await super()._serve()
