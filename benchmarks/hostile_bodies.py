@@ -14,8 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.bodies import Written
+from service.settings import Settings
 
-JSON_BYTES, BINARY_BYTES, BINARY_ROWS = 4 * 2**20, 64 * 2**20, 1_000_000  # the default limits of the service
+JSON_BYTES, BINARY_BYTES = Settings.max_body_bytes, Settings.max_binary_bytes  # the defaults
 SHAPES = {"nested": "[[[[[[[[[[1]]]]]]]]]]", "empty-lists": "[]", "lists-of-one": "[1]", "objects": '{"":[]}'}
 ENCODINGS: Mapping[str, Callable[[bytes], bytes]] = {
     "identity": bytes,
@@ -57,9 +58,10 @@ def hostile_bodies(shapes: Mapping[str, str]) -> Iterator[HostileBody]:
 
 def binary_bodies() -> Iterator[HostileBody]:
     """Yield zeros in the binary formats, as many as the limits accept."""
-    stream = io.BytesIO()
-    np.save(stream, np.zeros((BINARY_ROWS, 30), "<f2"))
-    yield from _encoded("npy zeros", ENVELOPES["native"][0], stream.getvalue(), NPY)
+    for dtype in ("<f2", "<i4"):
+        stream = io.BytesIO()
+        np.save(stream, np.zeros(((BINARY_BYTES - 1000) // (30 * np.dtype(dtype).itemsize), 30), dtype))
+        yield from _encoded(f"npy {dtype} zeros", ENVELOPES["native"][0], stream.getvalue(), NPY)
     rows = (BINARY_BYTES - 1000) // (30 * 4)
     for datatype, shape in (("FP32", [rows, 30]), ("BYTES", [rows * 30, 1])):
         tensor = {"name": "input", "shape": shape, "datatype": datatype}

@@ -6,9 +6,10 @@ By default glibc returns large blocks to the system at once, and each request ca
 import ctypes
 
 # <malloc.h>, mallopt(3).
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-# Bytes. Larger blocks are rare and are returned to the system; so is free memory beyond twice this size.
-KEPT = 2**23
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
+# Bytes. Larger blocks are returned to the system at once: a large body that grows within the heap would leave holes of
+# its earlier sizes. So is free memory beyond KEPT.
+LARGE_BLOCK, KEPT = 2**21, 2**24
 
 
 def keep_freed_memory() -> None:
@@ -17,5 +18,6 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except AttributeError:
         return
-    mallopt(M_MMAP_THRESHOLD, KEPT)
-    mallopt(M_TRIM_THRESHOLD, 2 * KEPT)
+    mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
+    mallopt(M_TRIM_THRESHOLD, KEPT)
+    mallopt(M_ARENA_MAX, 1)  # threads would keep freed memory for themselves

@@ -63,14 +63,14 @@ class Settings:
     default_model: str = _setting("", str, "NAME", "model that serves `POST /predict`; if empty, the only model")
     max_body_bytes: int = _setting(4 * 2**20, _positive, "BYTES", "largest JSON request body, in bytes")
     max_rows: int = _setting(10_000, _positive, "N", "largest number of rows in a JSON request or response")
-    max_binary_bytes: int = _setting(64 * 2**20, _positive, "BYTES", "largest binary request body, in bytes")
+    max_binary_bytes: int = _setting(32 * 2**20, _positive, "BYTES", "largest binary request body, in bytes")
     max_binary_rows: int = _setting(1_000_000, _positive, "N", "largest number of rows in a binary request")
-    max_response_bytes: int = _setting(64 * 2**20, _positive, "BYTES", "largest response to a prediction, in bytes")
+    max_response_bytes: int = _setting(32 * 2**20, _positive, "BYTES", "largest response to a prediction, in bytes")
     max_queue_seconds: float = _setting(
         0.5, _seconds, "SECONDS", "work that may wait in a worker, in seconds; further predictions get a 503"
     )
     max_held_bytes: int = _setting(
-        256 * 2**20,
+        128 * 2**20,
         _positive,
         "BYTES",
         "memory per worker for large request and response bodies, in bytes; beyond it, large requests get a 503",

@@ -15,7 +15,7 @@ import yaml
 from npserve import __version__
 from service.app import create_app
 from service.settings import Settings, variable
-from tests.helpers.server import BODY_MEMORY_FACTOR
+from tests.helpers.server import SPARE_BYTES
 from training.__main__ import _parser as training_parser
 
 ROOT = Path(__file__).parents[1]
@@ -154,7 +154,7 @@ def test_the_memory_limit_covers_the_workers(objects: dict[str, Object]) -> None
     deployment, settings = objects["Deployment"], Settings.from_environment(objects["ConfigMap"]["data"])
     resources = _container(deployment)["resources"]
     idle = FIRST_WORKER + FURTHER_WORKER * (settings.workers - 1)
-    bodies = settings.workers * (2 * BODY_MEMORY_FACTOR * settings.max_binary_bytes + settings.max_held_bytes)
+    bodies = settings.workers * (settings.max_held_bytes + SPARE_BYTES)
     folders = [volume["emptyDir"] for volume in _pod(deployment)["volumes"] if "emptyDir" in volume]
     assert {folder["medium"] for folder in folders} == {"Memory"}
     in_memory = sum(_bytes(folder["sizeLimit"]) for folder in folders)

@@ -18,6 +18,7 @@ from service.settings import Settings
 from store import Version
 
 NUMBER_BYTES, BINARY_BYTES, LABEL_BYTES = 12, 4, 64  # of an output: in JSON, in binary, as a label with its probability
+NUMBER_CODE_BYTES, CODE_BYTES = 5, 9  # of a code, float32 or float64, and whether it is finite
 JSON_HEADERS = {"Content-Type": "application/json"}
 # The error responses of a prediction, in OpenAPI.
 STATUSES = {

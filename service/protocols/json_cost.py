@@ -60,7 +60,7 @@ def reserve_parsing(request: Request, body: bytes | bytearray) -> None:
     cost = json_cost(body)
     if cost.seconds > MAX_PARSE_SECONDS or cost.bytes > MAX_PARSE_BYTES:
         raise TooLarge("the body has too many values: send fewer rows per request")
-    request.reservation.resize(len(request.body) + len(body) + cost.bytes)
+    request.reservation.grow(cost.bytes)
 
 
 def count_bytes(body: bytes | bytearray, character: bytes) -> int:

@@ -21,9 +21,8 @@ from service.server.batcher import COUNT_SECONDS
 from tests.helpers.models import ROW
 from tests.helpers.wire import JSON
 
-# The memory for one body, in multiples of its size: the body, its decompressed copy, the copy by NumPy's reader, the
-# float32 of each byte (4), the check for finite values, and the forward pass. The memory limit in k8s/ is based on it.
-BODY_MEMORY_FACTOR = 9
+# The memory of a worker above idle, besides NPSERVE_MAX_HELD_BYTES. The memory limit in k8s/ is based on it.
+SPARE_BYTES = 64 * 2**20
 
 BODY = json.dumps({"instances": [ROW]})
 

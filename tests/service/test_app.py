@@ -484,9 +484,9 @@ def test_create_app_reads_the_environment(iris: Path, monkeypatch: pytest.Monkey
 
 
 def test_many_rows_are_shed_while_other_requests_hold_too_much(iris: Path) -> None:
-    app = create_app(Settings(models=iris, max_held_bytes=100_000))
+    app = create_app(Settings(models=iris, max_held_bytes=500_000))
     budget, client = app.extensions["npserve"].budget, app.test_client()
-    other = budget.reserve(200_000)
+    other = budget.reserve(450_000)
     refused = client.post("/predict", json={"instances": [ROW] * 5000})
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
     assert refused.get_json() == {"error": "the server holds too many bytes of other requests: try again later"}
@@ -494,5 +494,5 @@ def test_many_rows_are_shed_while_other_requests_hold_too_much(iris: Path) -> No
     other.release()
     with client.post("/predict", json={"instances": [ROW] * 5000}) as answer:
         assert answer.status_code == 200
-        assert budget.held > 100_000
+        assert 100_000 < budget.held <= 500_000
     assert budget.held == 0

@@ -16,6 +16,7 @@ from service.protocols.body import check_json, parse_json, unpack
 from service.protocols.codec import (
     BINARY_BYTES,
     LABEL_BYTES,
+    NUMBER_CODE_BYTES,
     Codec,
     CodecDescription,
     DecodedRequest,
@@ -56,7 +57,7 @@ class NativeCodec(Codec):
         """Decode JSON or an array; the Accept header selects the format of the response."""
         accepted = (request.headers.get("accept") or "").strip().lower()
         if self.is_binary(request.headers):
-            codes = self._read_array(unpack(request, self.settings.max_binary_bytes))
+            codes = self._read_array(request, unpack(request, self.settings.max_binary_bytes))
             if accepted in ("", "*/*", NPY):
                 return DecodedRequest(codes, NPY)
             # A few kB of compressed zeros could request hundreds of MB of JSON, which is encoded in one piece.
@@ -83,8 +84,8 @@ class NativeCodec(Codec):
         outputs, model = predictions.outputs, self.model
         if decoded.options == NPY:
             stream = io.BytesIO()
-            np.lib.format.write_array(stream, outputs, (1, 0), allow_pickle=False)
-            return EncodedResponse(stream.getvalue(), {"Content-Type": NPY})
+            np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(outputs))
+            return EncodedResponse(b"".join([stream.getvalue(), outputs.data]), {"Content-Type": NPY})
         response: dict[str, Any] = {"model": self.version.name, "version": self.version.number}
         if model.task == "regression":
             response["predictions"] = outputs[:, 0] if outputs.shape[1] == 1 else outputs
@@ -123,7 +124,7 @@ class NativeCodec(Codec):
             for row, classes in zip(outputs, top_classes(outputs, count).tolist(), strict=True)
         ]
 
-    def _read_array(self, raw: bytes | bytearray) -> Codes:
+    def _read_array(self, request: Request, raw: bytes | bytearray) -> Codes:
         """Read rows (B, K) of numbers that are finite when rounded to float32. Raises RequestError."""
         if not self.model.features.only_numbers:
             raise WrongContentType("the model has non-numeric columns: send JSON with Content-Type: application/json")
@@ -132,6 +133,7 @@ class NativeCodec(Codec):
         if numbers.ndim != 2 or numbers.shape[1] != columns or not len(numbers):
             raise InvalidInput([Problem("", f"an array of shape (n, {columns})", f"one of shape {numbers.shape}")])
         check_row_count(len(numbers), self.settings.max_binary_rows)
+        request.reservation.grow(numbers.size * NUMBER_CODE_BYTES)
         codes = read_numbers(numbers)
         if wrong := find_nonfinite(codes, limit=MAX_DETAILS + 1):
             expected, got = "a number within ±3.4e38 (float32)", "NaN or a larger one"

@@ -53,7 +53,7 @@ class OpenInferenceCodec(Codec):
         body = unpack(request, self.settings.max_binary_bytes)
         length = _read_length(request.headers, len(body))
         if length == 0:
-            codes = self._inputs.read([self._raw_tensor(body)])
+            codes = self._inputs.read([self._raw_tensor(body)], request.reservation)
             return DecodedRequest(codes, (request.request_id, self._outputs.choose([], binary=True)))
         if length > (limit := self.settings.max_body_bytes):
             raise TooLarge(f"the JSON part is larger than {limit} bytes: send the tensors in binary")
@@ -66,7 +66,7 @@ class OpenInferenceCodec(Codec):
             request.allow(parsed.timeout)
         request_id = request.request_id if parsed.request_id is None else parsed.request_id
         outputs = self._outputs.choose(parsed.outputs, parsed.binary)
-        codes = self._inputs.read(attach(parsed.inputs, raw))
+        codes = self._inputs.read(attach(parsed.inputs, raw), request.reservation)
         # Only binary numbers are encoded as one block: JSON and classifications take time for each row.
         if any(output.top or not output.binary for output in outputs):
             check_row_count(len(codes), self.settings.max_rows, IN_JSON)

@@ -13,6 +13,8 @@ from nn.columns import Column
 from nn.features import Codes
 from nn.numbers import Float32, find_nonfinite, read_numbers
 from service.errors import BadRequest
+from service.prediction.memory_budget import Reservation
+from service.protocols.codec import CODE_BYTES, NUMBER_CODE_BYTES
 from service.protocols.open_inference.tensor import BOOL, BYTES, NUMERIC_DATATYPES, Tensor, quote, show
 from service.protocols.rows import check_row_count, json_kind
 from service.settings import Settings
@@ -53,11 +55,13 @@ class InputReader:
         self.specs = input_specs(features)
         self._optional = {column.name for column in features.columns if column.missing}
         self._ignored = frozenset([] if features.only_numbers else features.dropped)
+        self._row_bytes = len(features) * (NUMBER_CODE_BYTES if features.only_numbers else CODE_BYTES)
 
-    def read(self, tensors: Iterable[Tensor]) -> Codes:
+    def read(self, tensors: Iterable[Tensor], reservation: Reservation) -> Codes:
         """Return codes (B, K). Raises RequestError."""
         given = self._by_name(tensors)
         rows = self._count_rows(given)
+        reservation.grow(rows * self._row_bytes)
         if self._features.only_numbers:
             return _read_numbers(given[INPUT_TENSOR]).reshape(rows, len(self._features))
         codes = np.full((rows, len(self._features)), np.nan)

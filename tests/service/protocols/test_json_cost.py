@@ -123,7 +123,7 @@ TIMED = {
 @pytest.mark.parametrize("shape", USEFUL)
 def test_the_largest_useful_bodies_are_accepted(shape: str) -> None:
     body = _repeat(USEFUL[shape])
-    reserve_parsing(Request({}, MemoryBudget(0).reserve(), body), body)
+    reserve_parsing(Request({}, MemoryBudget(2**30).reserve(), body), body)
 
 
 def test_rows_of_numbers_with_an_option_are_accepted(large_bodies: FlaskClient) -> None:
@@ -153,11 +153,13 @@ def test_a_parse_is_limited_in_bytes_too() -> None:
 
 
 def test_parsing_is_reserved() -> None:
-    body, budget = _repeat(b"[1,2,3,4]", 2**20), MemoryBudget(2**20)
-    request = Request({}, budget.reserve(), body)
+    body = _repeat(b"[1,2,3,4]", 2**20)
+    needed = len(body) + json_cost(body).bytes
+    budget = MemoryBudget(2 * needed - 1)
+    request, other = (Request({}, budget.reserve(len(body)), body) for _ in range(2))
     reserve_parsing(request, body)
-    assert budget.held > len(body) + json_cost(body).bytes
+    assert budget.held == needed + len(body)
     with pytest.raises(Overloaded):
-        reserve_parsing(Request({}, budget.reserve(), body), body)
+        reserve_parsing(other, body)
     with pytest.raises(TooLarge, match="too many values: send fewer rows"):
         reserve_parsing(request, _repeat(b"[]"))

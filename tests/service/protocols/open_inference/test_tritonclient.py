@@ -78,7 +78,7 @@ def test_the_client_predicts(
         model_version=version,
         outputs=outputs,
         request_id="7",
-        timeout=1000,
+        timeout=10_000_000,
         parameters={"mine": "yes"},
         request_compression_algorithm=compression,
         response_compression_algorithm=compression,
