@@ -24,13 +24,16 @@ Result = Predictions | RequestError
 class PendingRequest:
     """A complete request, the route that its path matches, and the callback for its response.
 
-    `work_seconds` is the estimate for its decoding and its forward pass.
+    `work_seconds` is the estimate for its decoding and its forward pass; `queued` is the time (perf_counter) when it
+    was queued, behind work of `ahead_seconds`.
     """
 
     request: Request
     route: Route
     respond: Callable[[Response], None]
     work_seconds: float = 0.0
+    queued: float = 0.0
+    ahead_seconds: float = 0.0
 
 
 @dataclass(slots=True)

@@ -41,9 +41,9 @@ class Endpoint:
         """Return the estimated seconds of a forward pass."""
         return self.row_seconds * (rows + READING_ROWS)
 
-    def request_seconds(self, codec: type[Codec], request: Request) -> float:
-        """Return the estimated seconds to decode and compute a request, from the size of its body."""
-        kind, size = (codec, request.encoding), len(request.body)
+    def request_seconds(self, codec: type[Codec], request: Request, size: int) -> float:
+        """Return the estimated seconds to decode and compute a request with a body of `size` bytes."""
+        kind = codec, request.encoding
         rows = self.work.expected_rows(kind, size)
         return self.work.decode_seconds(kind, size) + self.pass_seconds(rows) * self.work.pace
 

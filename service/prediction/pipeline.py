@@ -25,9 +25,9 @@ from service.prediction.counting import CallCounter
 from service.prediction.forward import Predictions, forward
 from service.prediction.memory_budget import SMALL
 from service.prediction.messages import LARGE_BODY, Headers, Request, Response, check_deadline, read_timeout
-from service.prediction.work import MIN_PASS_SECONDS, SMALL_BYTE_SECONDS, SMALL_SECONDS
+from service.prediction.work import MIN_PASS_SECONDS
 from service.protocols import Codec, DecodedRequest, Route
-from service.protocols.codec import error_response
+from service.protocols.codec import BINARY_BYTES, error_response
 from service.settings import Settings
 
 log = logging.getLogger("npserve")
@@ -39,7 +39,8 @@ class PredictionPipeline:
     def __init__(self, settings: Settings, catalogue: Callable[[], Catalogue], metrics: Metrics) -> None:
         self._settings, self._catalogue, self._metrics = settings, catalogue, metrics
         self.counter = CallCounter(metrics)
-        self._small_response = min(SMALL, settings.max_response_bytes)
+        # A response is at most eight times as large as `row_bytes` say: with labels, or several outputs.
+        self._few_rows = min(SMALL, settings.max_response_bytes) // 8
 
     def handle(self, request: Request, route: Route) -> Response:
         """Process and count one request. Never raises."""
@@ -57,12 +58,10 @@ class PredictionPipeline:
             return LARGE_BODY
         return self._settings.max_binary_bytes if route.codec.is_binary(headers) else self._settings.max_body_bytes
 
-    def estimate(self, pending: PendingRequest) -> float:
-        """Return the estimated seconds of work of a request, before it is decoded."""
-        if not pending.request.is_large:
-            return SMALL_SECONDS + SMALL_BYTE_SECONDS * len(pending.request.body)
-        endpoint = self._endpoint(pending.route)
-        return endpoint.request_seconds(pending.route.codec, pending.request) if endpoint else 0.0
+    def estimate(self, route: Route, request: Request, size: int) -> float:
+        """Return the estimated seconds of work of a large request with a body of `size` bytes, before it is decoded."""
+        endpoint = self._endpoint(route)
+        return endpoint.request_seconds(route.codec, request, size) if endpoint else 0.0
 
     def reject(self, pending: PendingRequest, error: RequestError) -> None:
         """Respond with an error to a request that is not decoded."""
@@ -74,15 +73,23 @@ class PredictionPipeline:
         return None
 
     def decode(self, pending: Sequence[PendingRequest]) -> list[PredictionCall]:
-        """Find the endpoints and decode the bodies. Return the calls; requests that fail get an error response."""
-        self._metrics.in_flight.inc(len(pending))
-        calls = [call for each in pending if (call := self._decode(each))]
-        if len(calls) < len(pending):
-            self._metrics.in_flight.dec(len(pending) - len(calls))
+        """Decode requests. Return the calls; requests that fail get an error response."""
+        return self.accept([(each, self.read(each)) for each in pending])
+
+    def accept(self, decoded: Sequence[tuple[PendingRequest, PredictionCall | RequestError]]) -> list[PredictionCall]:
+        """Return the calls among the results of `read`, and respond with the errors."""
+        calls = list[PredictionCall]()
+        for pending, result in decoded:
+            if isinstance(result, PredictionCall):
+                calls.append(result)
+            else:
+                self.reject(pending, result)
+        self._metrics.in_flight.inc(len(calls))
         return calls
 
-    def _decode(self, pending: PendingRequest) -> PredictionCall | None:
-        route, request, endpoint = pending.route, pending.request, None
+    def read(self, pending: PendingRequest) -> PredictionCall | RequestError:
+        """Find the endpoint of a request and decode its body, in any thread."""
+        route, request = pending.route, pending.request
         try:
             endpoint = self._catalogue().find(**route.segments)
             if request.error is not None:
@@ -91,28 +98,30 @@ class PredictionPipeline:
             if (timeout := read_timeout(request.headers)) is not None:
                 request.allow(timeout)
                 check_deadline(request)
-            large = request.is_large
+            if large := request.is_large:
+                request.reservation.resize(len(request.body))
             decoded = _decode_without_collection(codec, request) if large else codec.decode(request)
             if request.deadline != inf:  # a protocol may set it
                 check_deadline(request)
             timings, rows = Timings(request.began, request.completed, began, perf_counter()), len(decoded.codes)
             if large:
                 endpoint.observe_decoding(route.codec, request, rows, timings.decode_ended - began)
-            if (size := codec.response_bytes(decoded)) > self._small_response or large:
-                self._reserve_response(request, decoded, size)
+                request.body = b""
+            if large or rows > self._few_rows // codec.row_bytes:
+                self._reserve_response(request, codec, decoded)
         except Exception as error:
-            self._reject(pending, endpoint, error)
-            return None
+            return _expected(error, request)
         return PredictionCall(pending, endpoint, decoded, endpoint.pass_seconds(rows), timings)
 
-    def _reserve_response(self, request: Request, decoded: DecodedRequest, size: int) -> None:
-        """Replace the memory for decoding by that for the rows and the response, which may be much larger."""
+    def _reserve_response(self, request: Request, codec: Codec, decoded: DecodedRequest) -> None:
+        """Replace the memory for decoding by that for the rows, outputs and response, which may be much larger."""
+        size = codec.response_bytes(decoded)
         if size > self._settings.max_response_bytes:
             limit = f"at most {self._settings.max_response_bytes} are sent"
             advice = "send fewer rows per request, or request fewer or binary outputs"
             raise TooLarge(f"the response would have about {size} bytes; {limit}: {advice}")
-        held = decoded.codes.nbytes + size
-        request.reservation.resize(len(request.body) + (held if held > SMALL else 0))
+        outputs = len(decoded.codes) * codec.model.network.outputs * BINARY_BYTES
+        request.reservation.resize(decoded.codes.nbytes + outputs + size)
 
     def answer(self, calls: Sequence[PredictionCall]) -> None:
         """Compute calls, those to the same version in one batch, and respond."""
@@ -195,9 +204,17 @@ def _decode_without_collection(codec: Codec, request: Request) -> DecodedRequest
 def _expected(error: Exception, request: Request) -> RequestError:
     """Return an error that may be sent. An unexpected one is logged, and replaced by an error without details."""
     if isinstance(error, RequestError):
+        _forget_frames(error)
         return error
     log.error("prediction failed: internal error", exc_info=error, extra={"request_id": request.request_id})
     return Unexpected()
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Drop the tracebacks of an error and its causes: their frames would keep the body alive."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__context__
 
 
 def _overflow_error(call: PredictionCall, own: Predictions) -> InvalidInput:

@@ -36,12 +36,13 @@ class MeasuredWork:
         return size * self.rows.get(kind, 1 / BYTES_PER_ROW)
 
     def observe_decoding(self, kind: Format, size: int, rows: int, seconds: float) -> None:
-        self.rows[kind] = _average(self.rows.get(kind), rows / size)
-        self.decoding[kind] = _average(self.decoding.get(kind), seconds / size)
+        self.rows[kind] = average(self.rows.get(kind), rows / size)
+        self.decoding[kind] = average(self.decoding.get(kind), seconds / size)
 
     def observe_pass(self, estimated: float, seconds: float) -> None:
-        self.pace = min(max(_average(self.pace, seconds / estimated), MIN_PACE), MAX_PACE)
+        self.pace = min(max(average(self.pace, seconds / estimated), MIN_PACE), MAX_PACE)
 
 
-def _average(before: float | None, value: float) -> float:
+def average(before: float | None, value: float) -> float:
+    """Return the exponential average with one more value."""
     return value if before is None else before + WEIGHT * (value - before)

@@ -2,31 +2,30 @@
 
 Theory of operation
 -------------------
-Everything runs in the event loop, except the forward pass of `_compute`, which runs in a single thread.
-
 A request is in one place at a time:
 
-    submit -> _ready -> decode -> short pass: computed in this iteration, one pass per version
-                               -> long pass:  _waiting -> computed in the thread, one pass at a time
+    submit -> _ready ------------------> decoded in the event loop -> short pass: in the same turn, one per version
+           -> LargeBodies (large) -----> decoded in a thread       -> long pass:  PassQueue, in a thread
 
 - `_ready` holds the requests whose bodies were completed in this iteration of the loop. If there are several, the loop
   polls the sockets once more, because others may have arrived while these were read. The poll does not block, and a
-  single request is computed at once. One iteration decodes at most MAX_READY_BYTES; the next one continues.
-- `_waiting` holds the decoded calls whose forward pass would block the loop, the oldest first. The next pass takes the
-  oldest call and all other calls to the same version, up to MAX_PASS_ROWS.
-- `_computing` is true while the thread runs a pass. The end of a pass starts the next one, so either `_waiting` is
-  empty or the thread is busy.
+  single request is computed at once. A turn ends after some milliseconds of estimated work, and the next one continues,
+  so that new connections, health checks and other sockets never wait long.
+- A large body is decoded in the loop only while no small requests arrive, and only if it is not too large for that.
+  Otherwise it is decoded by `LargeBodies`, in turns with the small ones.
+- A pass that would block the loop is computed by a `PassQueue`. There are two, so that a pass of seconds does not hold
+  up the others: one for passes of at most MAX_PASS_SECONDS, one for longer ones.
 
-The queue is limited in seconds of work, not in requests: `max_queue_seconds` in `_ready`, `_waiting` and the rest of
-the running pass. Work is estimated from the bytes of a body and what earlier requests to the version took, so a request
-is shed before it is decoded, and again when its rows are known.
+Each of these queues is limited to `max_queue_seconds` of work. Work is estimated from the bytes of a body and what
+earlier requests to the version took, so a large request is shed before it is decoded, even before it is received, and
+again when its rows are known.
 
 Every submitted request gets exactly one response, with one exception: a request whose client disconnects before it is
-decoded is dropped, and its reservation released. A waiting call whose client disconnects gets its response without a
-pass. So does one whose client has closed its half of the connection, once another pass has run in the meantime: a
-client that hangs up sends the same FIN as one that still reads, and only a request that need not wait is computed. All
-other reservations are released by the adapter that receives the response. Completed calls are counted COUNT_BATCH at a
-time, or after COUNT_SECONDS.
+decoded is dropped, and its reservation released. A request that waits for a thread gets its response without being
+computed if its client disconnects. So does one whose client has closed its half of the connection, once another one
+was computed in the meantime: a client that hangs up sends the same FIN as one that still reads, and only a request that
+need not wait is computed. All other reservations are released by the adapter that receives the response. Completed
+calls are counted COUNT_BATCH at a time, or after COUNT_SECONDS.
 
 `python -m benchmarks.serving --sharing` measures the gain.
 """
@@ -34,19 +33,29 @@ time, or after COUNT_SECONDS.
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from time import perf_counter
 
-from service.errors import ClientGone, DeadlineExceeded, Overloaded, RequestError
-from service.prediction.calls import PendingRequest, PredictionCall, Result
-from service.prediction.messages import Request
+from service.errors import Overloaded, RequestError
+from service.prediction.calls import PendingRequest, PredictionCall
+from service.prediction.catalogue import Endpoint
+from service.prediction.messages import LARGE_BODY, Request
 from service.prediction.pipeline import PredictionPipeline
+from service.prediction.work import SMALL_BYTE_SECONDS, SMALL_SECONDS
+from service.protocols import Route
+from service.server.backlog import Backlog
+from service.server.large_bodies import LargeBodies
+from service.server.pass_queue import MAX_PASS_SECONDS, PassQueue
+from service.server.turns import Turns
 
 FULL = "too many requests wait for this worker: try again later"
 LONG_PASS_SECONDS = 0.002  # a longer pass costs more than handing it to a thread
-MAX_PASS_ROWS = 4096  # of a shared pass in the thread; bounds the wait for the next pass
-# Bounds an iteration, during which no socket is read: senders with a closed TCP window back off for a long time.
-MAX_READY_BYTES = 2**18
+# A turn may last as long as the sockets have taken since the last one, within these limits: receiving and refusing
+# requests at many times the capacity would leave no time to process any.
+MIN_TURN_SECONDS, MAX_TURN_SECONDS = 0.005, 0.02
+MAX_LOOP_BYTES = 2**20  # of a body that is decoded in the loop
+ADMITTED_SHARE = 0.8  # of the queue; the estimates are not exact
+REFUSAL_SECONDS, REFUSED_BYTE_SECONDS = 2e-4, 1e-9  # to refuse a request, and to discard its body
 COUNT_BATCH, COUNT_SECONDS = 64, 0.05
 
 
@@ -55,36 +64,74 @@ class Batcher:
 
     def __init__(self, pipeline: PredictionPipeline, loop: asyncio.AbstractEventLoop, max_queue_seconds: float) -> None:
         self._pipeline, self._loop, self._max_queue_seconds = pipeline, loop, max_queue_seconds
-        self._ready_seconds = self._waiting_seconds = 0.0
-        self._pass_end = 0.0  # estimated, of the pass in the thread
+        self.turns = Turns(loop)
         self._ready: deque[PendingRequest] = deque()
-        self._waiting: deque[PredictionCall] = deque()
-        self._thread = ThreadPoolExecutor(1, "forward")
-        self._computing = False
+        self._backlog = Backlog()  # of `_ready`
+        self._turn_ended = 0.0
+        self._admitted_until = 0.0  # the estimated time when all admitted requests are processed
+        self._large = LargeBodies(pipeline, loop, self.turns, self._accept)
+        self._passes = PassQueue(pipeline, loop, "forward", self._count_soon)
+        self._long_passes = PassQueue(pipeline, loop, "long forward", self._count_soon, self.turns)
         self._count_timer: asyncio.TimerHandle | None = None
 
     def submit(self, pending: PendingRequest) -> None:
         """Accept a request with a complete body, or shed it. The response is sent from the event loop."""
-        if self.queued_seconds > self._max_queue_seconds:
-            self._loop.call_soon(self._shed, pending)
+        is_large = pending.request.is_large
+        if pending.request.error or self._is_full(large=is_large):
+            self._refuse(pending, pending.request.error or Overloaded(FULL))
             return
-        pending.work_seconds = self._pipeline.estimate(pending)
-        self._ready_seconds += pending.work_seconds
+        size = len(pending.request.body)
+        if not is_large:
+            pending.work_seconds = SMALL_SECONDS + SMALL_BYTE_SECONDS * size
+            self._backlog.seconds += pending.work_seconds
+        else:
+            pending.work_seconds = self._pipeline.estimate(pending.route, pending.request, size)
+            if not self._fits_loop(pending):
+                self._large.add(pending)
+                return
+            self._backlog.add(pending)
         self._ready.append(pending)
         if len(self._ready) == 1:
             self._loop.call_soon(self._process_soon)
 
-    @property
-    def queued_seconds(self) -> float:
-        """The estimated seconds of the work that is queued, and of the rest of the pass in the thread."""
-        return self._ready_seconds + self._thread_seconds()
+    def admit(self, route: Route, request: Request) -> Overloaded | None:
+        """Admit a large request before its body is received, or return an error if too many have been admitted.
 
-    def _thread_seconds(self) -> float:
-        rest = max(self._pass_end - perf_counter(), 0.0) if self._computing else 0.0
-        return self._waiting_seconds + rest
+        The admitted requests are a virtual queue, because the real one has only those that have been received. It is
+        emptied as time passes, and whenever there is nothing left to do.
+        """
+        now = perf_counter()
+        if not (self._ready or self._large.active or self.turns.waiting):
+            self._admitted_until = now
+        ahead = max(self._admitted_until - now, 0.0)
+        if ahead > ADMITTED_SHARE * self._max_queue_seconds or self._is_full(large=True):
+            return Overloaded(FULL)
+        stretch = max(self._backlog.stretch, self._large.backlog.stretch)
+        self._admitted_until = now + ahead + stretch * self._pipeline.estimate(route, request, request.content_length)
+        return None
 
-    def _shed(self, pending: PendingRequest) -> None:
-        self._pipeline.reject(pending, Overloaded(FULL))
+    def _is_full(self, *, large: bool) -> bool:
+        """Return whether a request is shed because of the work that is queued before it."""
+        limit = self._max_queue_seconds
+        if not large:
+            return self._backlog.seconds * self._backlog.stretch > limit
+        return max(self._backlog.wait, self._large.backlog.wait) + self._passes.seconds > limit
+
+    def _fits_loop(self, pending: PendingRequest) -> bool:
+        request = pending.request
+        plain = len(request.body) <= MAX_LOOP_BYTES and request.encoding == "identity"
+        return plain and not self.turns.contended and not self._large.active
+
+    def _refuse(self, pending: PendingRequest, error: RequestError) -> None:
+        """Respond with an error soon; to a large request when it is its turn, because its sender may repeat it."""
+        respond, request = partial(self._reject, pending, error), pending.request
+        takes_turns = self.turns.contended and (request.is_large or request.content_length > LARGE_BODY)
+        seconds = REFUSAL_SECONDS + REFUSED_BYTE_SECONDS * request.content_length
+        if not takes_turns or self.turns.charge(seconds, respond):
+            self._loop.call_soon(respond)
+
+    def _reject(self, pending: PendingRequest, error: RequestError) -> None:
+        self._pipeline.reject(pending, error)
         self._count_soon()
 
     def _process_soon(self) -> None:
@@ -94,70 +141,60 @@ class Batcher:
             self._process_ready()
 
     def _process_ready(self) -> None:
-        calls = self._pipeline.decode(self._take_ready())
-        self._pipeline.answer([call for call in calls if call.work_seconds <= LONG_PASS_SECONDS])
-        for call in calls:
-            if call.work_seconds > LONG_PASS_SECONDS:
-                self._wait(call)
-        if self._waiting and not self._computing:
-            self._compute(self._take_waiting(waited=False))
-        self._count_soon()
+        turn = min(max(perf_counter() - self._turn_ended, MIN_TURN_SECONDS), MAX_TURN_SECONDS)
+        self._process(self._pipeline.decode(self._take_ready(turn)))
+        self._turn_ended = perf_counter()
+        if self._ready:
+            self._loop.call_soon(self._process_ready)
 
-    def _take_ready(self) -> list[PendingRequest]:
-        """Return the requests that this iteration decodes, the oldest first."""
-        taken, size = list[PendingRequest](), 0
-        while self._ready and size < MAX_READY_BYTES:
+    def _take_ready(self, turn: float) -> list[PendingRequest]:
+        """Return the requests that a turn of these seconds decodes, the oldest first."""
+        taken, seconds, has_small = list[PendingRequest](), 0.0, False
+        while self._ready and seconds < turn:
             pending = self._ready.popleft()
-            self._ready_seconds -= pending.work_seconds
+            if pending.queued:  # a large one
+                self._backlog.remove(pending)
+            else:
+                self._backlog.seconds -= pending.work_seconds
+                has_small = True
             if pending.request.expired:
                 pending.request.release()
             else:
                 taken.append(pending)
-                size += len(pending.request.body)
-        if self._ready:
-            self._loop.call_soon(self._process_ready)
-        else:
-            self._ready_seconds = 0.0  # without the rounding errors of the sums
+                seconds += pending.work_seconds
+        if has_small:
+            self.turns.note_small()
+        if not self._ready:
+            self._backlog.seconds = 0.0  # without the rounding errors of the sums
         return taken
 
-    def _wait(self, call: PredictionCall) -> None:
-        """Queue a call whose pass is long. Its work is known better than before it was decoded."""
-        if self._thread_seconds() <= self._max_queue_seconds:
-            self._waiting_seconds += call.queued_seconds
-            self._waiting.append(call)
-        else:
-            self._pipeline.respond([call], [Overloaded(FULL)])
+    def _accept(self, pending: PendingRequest, decoded: PredictionCall | RequestError) -> None:
+        self._process(self._pipeline.accept([(pending, decoded)]))
 
-    def _compute(self, calls: Sequence[PredictionCall]) -> None:
-        """Hand calls to one version to the thread."""
-        self._computing = bool(calls)
-        if calls:
-            self._pass_end = perf_counter() + sum(call.queued_seconds for call in calls)
-            future = self._loop.run_in_executor(self._thread, self._pipeline.compute, calls)
-            future.add_done_callback(lambda done: self._computed(calls, done.result()))
-
-    def _computed(self, calls: Sequence[PredictionCall], results: Sequence[Result]) -> None:
-        self._pipeline.respond(calls, results)
-        self._compute(self._take_waiting(waited=True))
+    def _process(self, calls: Sequence[PredictionCall]) -> None:
+        """Compute the short passes, and queue the calls whose pass would block the loop."""
+        short, seconds, versions = list[PredictionCall](), 0.0, set[Endpoint]()
+        for call in calls:
+            if seconds <= MAX_TURN_SECONDS and call.work_seconds <= LONG_PASS_SECONDS:
+                short.append(call)
+                shared = call.endpoint in versions
+                seconds += call.endpoint.row_seconds * call.rows if shared else call.work_seconds
+                versions.add(call.endpoint)
+            else:
+                self._wait(call)
+        self._pipeline.answer(short)
+        if len(short) < len(calls):
+            self._passes.start()
+            self._long_passes.start()
         self._count_soon()
 
-    def _take_waiting(self, *, waited: bool) -> list[PredictionCall]:
-        """Return the oldest waiting call with all others to the same version, up to MAX_PASS_ROWS.
-
-        Calls whose response is not needed any more get an error. `waited` is whether another pass has run meanwhile.
-        """
-        taken, left, rows = list[PredictionCall](), deque[PredictionCall](), 0
-        for call in self._waiting:
-            request = call.pending.request
-            if request.expired or (waited and request.half_closed):
-                self._pipeline.respond([call], [_reason(request)])
-            elif not taken or (call.endpoint is taken[0].endpoint and rows + call.rows <= MAX_PASS_ROWS):
-                taken.append(call)
-                rows += call.rows
-            else:
-                left.append(call)
-        self._waiting, self._waiting_seconds = left, sum(call.queued_seconds for call in left)
-        return taken
+    def _wait(self, call: PredictionCall) -> None:
+        """Queue a call whose pass is long, or shed it: its work is known better than before it was decoded."""
+        queue = self._passes if call.queued_seconds <= MAX_PASS_SECONDS else self._long_passes
+        if queue.seconds <= self._max_queue_seconds:
+            queue.add(call)
+        else:
+            self._pipeline.respond([call], [Overloaded(FULL)])
 
     def _count_soon(self) -> None:
         """Count a full batch now, or the pending calls after COUNT_SECONDS."""
@@ -169,8 +206,3 @@ class Batcher:
     def _count_in_time(self) -> None:
         self._count_timer = None
         self._pipeline.counter.count()
-
-
-def _reason(request: Request) -> RequestError:
-    """Return the error for a request whose response is no longer needed."""
-    return ClientGone("the client has disconnected") if request.is_abandoned else DeadlineExceeded()

@@ -41,8 +41,6 @@ from service.server.timeouts import Seconds, Timeouts
 from service.server.view_dispatcher import ViewDispatcher
 from service.views import Service
 
-MAX_DISCARDED = 2**24  # bytes read after a rejection, so that the client receives the response
-
 
 class HTTPConnection(asyncio.Protocol):
     """The asyncio protocol of one HTTP connection."""
@@ -66,7 +64,6 @@ class HTTPConnection(asyncio.Protocol):
         self._state, self._exchanges = ConnectionState(), ExchangeQueue(service)
         self._parser = RequestParser(self._state, self)
         self._unsent = service.budget.reserve()
-        self._discarded = 0  # bytes
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._server.connections.add(self)  # type: ignore[arg-type]
@@ -75,7 +72,7 @@ class HTTPConnection(asyncio.Protocol):
             self._views, self._exchanges.predicts = self._admin_views, False
         else:
             self._limit.add(self, transport)
-        self._flow = FlowControl(transport)
+        self._flow = FlowControl(transport, self._batcher.turns)
         self._timeouts = Timeouts(transport, self._state, self._flow, self._seconds, self._expire)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -93,14 +90,15 @@ class HTTPConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._state.reading is Reading.DISCARDING:
-            self._discarded += len(data)
-            if self._discarded > MAX_DISCARDED:
-                self._transport.abort()
+            self._flow.discard(len(data))
             return
         try:
             self._parser.feed(data)
         except RequestError as error:
             self._reject(error)
+        is_needed = self._state.reading is Reading.BODY and self._exchanges.receives_large
+        if is_needed or self._state.reading is Reading.SKIPPING:
+            self._flow.take_turn(len(data), is_needed=is_needed)
 
     def eof_received(self) -> bool:
         """Respond to the complete requests of a client that has closed its side. True keeps the connection open."""
@@ -137,31 +135,32 @@ class HTTPConnection(asyncio.Protocol):
         exchange = self._exchanges.receive(head)
         if self in self._limit.surplus:
             self._limit.restrict(exchange, is_health=self._views.is_health(head))
+        elif exchange.route and exchange.announces_large and not exchange.request.error:
+            exchange.request.error = self._batcher.admit(exchange.route, exchange.request)
         self._state.on_read(ReadEvent.HEAD)
         self._timeouts.restart()
         if exchange.request.error:
-            self._discarded = -exchange.body_limit  # of a client that sends without waiting for the response
-            self.end_request(ReadEvent.REJECTED)
+            self._flow.discard(-exchange.body_limit)  # of a client that sends without waiting for the response
+            self.end_request(ReadEvent.REFUSED if exchange.can_be_skipped else ReadEvent.REJECTED)
         elif head.expects_continue or len(self._exchanges) > 1:
             self._advance()
 
     def receive_body(self, data: bytes) -> None:
-        """Append a part of a body, until the body exceeds its limit."""
-        request = self._exchanges[-1].request
-        request.body += data
-        if len(request.body) > self._exchanges[-1].body_limit:
+        if not self._exchanges.receive_body(data):
             self.end_request(ReadEvent.REJECTED)
-        else:
-            request.reservation.resize(len(request.body))
 
     def end_request(self, event: ReadingEvent = ReadEvent.REQUEST) -> None:
-        """End the request that is being received. If it is REJECTED, the rest of its body is ignored."""
+        """End the request that is being received. If it is REFUSED or REJECTED, the rest of its body is ignored."""
         exchange = self._exchanges[-1]
         exchange.request.completed = perf_counter()
-        exchange.head.keep_alive &= event is ReadEvent.REQUEST
+        exchange.head.keep_alive &= event is not ReadEvent.REJECTED
         self._state.on_read(event)
         self._timeouts.restart()
         self._advance()
+
+    def end_skipped(self) -> None:
+        self._state.on_read(ReadEvent.REQUEST)
+        self._timeouts.restart()
 
     def _advance(self) -> None:
         """Send the available responses, and dispatch the next request."""

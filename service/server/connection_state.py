@@ -7,7 +7,8 @@ previous one (RFC 9112, 9.3.2). So each direction has its own state. Both depend
 received requests that have no response yet.
 
 Reading: IDLE between two requests. HEAD while headers are expected; the initial state. BODY while the body of the last
-exchange of the queue is expected. DISCARDING after a rejection: received data is ignored. ENDED when no more data can
+exchange of the queue is expected. SKIPPING while the body of a refused request arrives, whose response does not wait
+for it; the connection stays open. DISCARDING after a rejection: received data is ignored. ENDED when no more data can
 arrive: the client has closed its side, or the connection is closed.
 
 Writing: IDLE while no request is in progress. RESPONDING while the batcher or the app processes the first exchange of
@@ -20,9 +21,9 @@ Invariants:
 - In BODY, and only there, the last exchange of the queue is incomplete; all others are complete.
 - The batcher or the app responds only in RESPONDING, to the first exchange, or in CLOSED, which ignores the response.
 - Requests are dispatched, and rejections sent, only in IDLE.
-- A timeout runs while the connection waits for its client: for headers in HEAD, for a body in BODY, for the next
-  request when both states are IDLE, for the end of data in LINGERING, and in BLOCKED and CLOSED until the client reads
-  its responses.
+- A timeout runs while the connection waits for its client: for headers in HEAD, for a body in BODY and SKIPPING, for
+  the next request when both states are IDLE, for the end of data in LINGERING, and in BLOCKED and CLOSED until the
+  client reads its responses.
 
 An event without a row in the current state is a bug in this package, and raises KeyError.
 """
@@ -42,6 +43,7 @@ class Reading:
     IDLE = ReadingState("idle")
     HEAD = ReadingState("headers")  # the term in error messages
     BODY = ReadingState("body")
+    SKIPPING = ReadingState("skipping")
     DISCARDING = ReadingState("discarding")
     ENDED = ReadingState("ended")
 
@@ -52,6 +54,7 @@ class ReadEvent:
     BEGIN = ReadingEvent("begin")  # start of a request
     HEAD = ReadingEvent("head")  # end of its headers
     REQUEST = ReadingEvent("request")  # end of its body
+    REFUSED = ReadingEvent("refused")  # only the request, not the connection
     REJECTED = ReadingEvent("rejected")
     END = ReadingEvent("end")
 
@@ -81,7 +84,8 @@ _STOP = {ReadEvent.REJECTED: Reading.DISCARDING, ReadEvent.END: Reading.ENDED}
 READING: dict[ReadingState, dict[ReadingEvent, ReadingState]] = {
     Reading.IDLE: {ReadEvent.BEGIN: Reading.HEAD, **_STOP},
     Reading.HEAD: {ReadEvent.BEGIN: Reading.HEAD, ReadEvent.HEAD: Reading.BODY, **_STOP},
-    Reading.BODY: {ReadEvent.REQUEST: Reading.IDLE, **_STOP},
+    Reading.BODY: {ReadEvent.REQUEST: Reading.IDLE, ReadEvent.REFUSED: Reading.SKIPPING, **_STOP},
+    Reading.SKIPPING: {ReadEvent.REQUEST: Reading.IDLE, **_STOP},
     Reading.DISCARDING: {ReadEvent.END: Reading.ENDED},
     Reading.ENDED: {ReadEvent.END: Reading.ENDED},
 }

@@ -4,12 +4,13 @@ from collections import deque
 from dataclasses import dataclass
 
 from service.errors import RequestError, RequestRejected, body_too_large, unexpected_body
-from service.prediction.messages import Request, Response
+from service.prediction.messages import LARGE_BODY, Request, Response
 from service.protocols import Codec, Route, find_route
 from service.protocols.codec import error_response
 from service.server.request_head import HeaderFields, RawHeaders, RequestHead
 from service.views import Service
 
+MAX_SKIPPED = 2**20  # bytes of a refused body that are received, so that the connection stays open
 MAX_PIPELINED = 100  # pending requests per connection
 
 
@@ -22,6 +23,12 @@ class Exchange:
     route: Route | None = None
     body_limit: int = 0
     response: Response | None = None
+    announces_large: bool = False  # a body follows that may be large, also after decompression
+
+    @property
+    def can_be_skipped(self) -> bool:
+        """Whether the client sends a body that is short enough to be skipped."""
+        return 0 < self.request.content_length <= MAX_SKIPPED and not self.head.expects_continue
 
 
 class ExchangeQueue(deque[Exchange]):
@@ -42,10 +49,28 @@ class ExchangeQueue(deque[Exchange]):
         route = find_route(head.path) if self.predicts and head.method == "POST" else None
         limit = self._pipeline.body_limit(route, head.fields)
         exchange = Exchange(head, self._request(head), route, limit)
-        if _content_length(head) > limit:
+        size = exchange.request.content_length
+        if size > LARGE_BODY:
+            exchange.request.reservation.expect(size)
+        exchange.announces_large = size > LARGE_BODY or "content-encoding" in head.fields
+        if size > limit:
             exchange.request.error = body_too_large(limit) if route else unexpected_body(limit)
         self.append(exchange)
         return exchange
+
+    def receive_body(self, data: bytes) -> bool:
+        """Append a part of the body of the last request. Return whether the body is within its limit."""
+        exchange, request = self[-1], self[-1].request
+        request.body += data
+        if len(request.body) > exchange.body_limit:
+            return False
+        request.reservation.resize(len(request.body))
+        return True
+
+    @property
+    def receives_large(self) -> bool:
+        """Whether the body of the last request is already large."""
+        return len(self[-1].request.body) > LARGE_BODY
 
     def reject(self, raw: RawHeaders, error: RequestError, *, in_body: bool) -> None:
         """Append the error response to a request with an invalid head or an incomplete body, and count it."""
@@ -81,8 +106,3 @@ class ExchangeQueue(deque[Exchange]):
         self.drop_behind(1 if in_progress else 0)
         for exchange in self:
             exchange.request.abandon()
-
-
-def _content_length(head: RequestHead) -> int:
-    """Return the Content-Length, which llhttp has checked; int() rejects thousands of leading zeros."""
-    return int(head.fields.get("content-length", "").lstrip("0") or 0)

@@ -33,6 +33,9 @@ class Receiver(Protocol):
     def end_request(self) -> None:
         """Called when the request is complete."""
 
+    def end_skipped(self) -> None:
+        """Called when the body of a refused request is complete."""
+
 
 class RequestParser:
     """Calls the receiver for the parts that the state of reading expects; other parts are ignored."""
@@ -115,6 +118,8 @@ class RequestParser:
         self._progress = True
         if self._state.reading is Reading.BODY:
             self._receiver.end_request()
+        elif self._state.reading is Reading.SKIPPING:
+            self._receiver.end_skipped()
 
 
 def _cause(error: httptools.HttpParserError) -> RequestError:

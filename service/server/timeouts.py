@@ -54,7 +54,7 @@ class Timeouts:
                 return self._seconds.linger
             case Reading.HEAD, _:
                 return self._seconds.head
-            case Reading.BODY, _:
+            case ((Reading.BODY | Reading.SKIPPING), _):
                 return self._seconds.body
             case Reading.IDLE, Writing.IDLE:
                 return self._seconds.idle

@@ -56,7 +56,7 @@ def test_a_trickle_of_bytes_does_not_extend_the_deadline(server: Server) -> None
     began = time.monotonic()
     with Wire(server.port) as wire:
         wire.send(HEAD % b"/predict" + b"Content-Length: 100\r\n\r\n")
-        for _ in range(6):
+        for _ in range(5):
             wire.send(b" ")
             time.sleep(0.25)
         answer = wire.read_response()

@@ -17,7 +17,7 @@ import requests
 
 from nn import Artifact, Dense, Golden, Network
 from service.prediction.messages import LARGE_BODY
-from service.server.exchanges import MAX_PIPELINED
+from service.server.exchanges import MAX_PIPELINED, MAX_SKIPPED
 from store import publish
 from tests.helpers.models import ROW, make_artifact
 from tests.helpers.npy import NPY, write_npy
@@ -58,11 +58,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def _check_error(answer: WireResponse | None, status: int, message: str) -> None:
+def _check_error(answer: WireResponse | None, status: int, message: str, *, closes: bool = True) -> None:
     assert answer is not None
     assert answer.status == status, answer
     assert answer.headers["content-type"] == JSON
-    assert answer.headers["connection"].lower() == "close"
+    assert answer.headers.get("connection", "").lower() == ("close" if closes else "")
     assert len(answer.headers["x-request-id"]) == 32
     assert message in json.loads(answer.body)["error"]
 
@@ -367,10 +367,27 @@ def test_a_large_body_that_is_not_a_prediction_is_a_413_before_the_body(
     before = total(server.scrape(), "npserve_http_requests_total", **route)
     with Wire(server.port) as wire:
         wire.send(sent + b" HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % length)
-        _check_error(
-            wire.read_response(), 413, "larger than 65536 bytes, which only predictions accept: check the method"
-        )
+        message = "larger than 65536 bytes, which only predictions accept: check the method"
+        _check_error(wire.read_response(), 413, message, closes=length > MAX_SKIPPED)
     assert total(server.scrape(), "npserve_http_requests_total", **route) == before + 1
+
+
+def test_a_connection_goes_on_after_a_refused_body_that_is_skipped(server: Server) -> None:
+    """The response does not wait for the body, which may contain anything."""
+    body = GOOD * (MAX_SKIPPED // len(GOOD))
+    head, _, _ = http_request("POST", "/nowhere", body).partition(b"\r\n\r\n")
+    with Wire(server.port) as wire:
+        _check_error(wire.send(head + b"\r\n\r\n").read_response(), 413, "check the method", closes=False)
+        wire.send(body[:-1])
+        time.sleep(0.1)
+        for sent in (body[-1:] + GOOD, GOOD):
+            answer = wire.send(sent).read_response()
+            assert answer is not None
+            assert answer.status == 200
+    with Wire(server.port) as wire:
+        sent = http_request("POST", "/nowhere", body, Connection="close") + GOOD
+        _check_error(wire.send(sent).read_response(), 413, "check the method")
+        assert wire.read_response() is None
 
 
 def test_an_idle_connection_is_closed_after_the_keep_alive_time(models: Path) -> None:

@@ -1,0 +1,180 @@
+"""Large bodies are decoded in a thread, one at a time, beside small requests; too many are refused from their heads."""
+
+import asyncio
+import gzip
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from service.app import create_app
+from service.prediction.calls import PendingRequest
+from service.prediction.memory_budget import MemoryBudget
+from service.prediction.messages import Request, Response
+from service.protocols import find_route
+from service.protocols.native.codec import NativeCodec
+from service.server.batcher import FULL, Batcher
+from service.settings import Settings
+from store import publish
+from tests.helpers.models import ROW, make_artifact
+from tests.helpers.wire import JSON
+
+BODY = json.dumps({"instances": [ROW]}).encode()
+ROUTE = find_route("/predict")
+assert ROUTE is not None
+GZIP = {"content-encoding": "gzip", "content-type": JSON}
+
+
+class Decodes:
+    """Records the threads that decode, and can block those of large bodies."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.threads: list[str] = []
+        self.open = threading.Event()
+        decode = NativeCodec.decode
+
+        def recorded(codec: NativeCodec, request: Request) -> Any:
+            self.threads.append(threading.current_thread().name.partition("_")[0])
+            if self.threads[-1] == "decode":
+                assert self.open.wait(10)
+            return decode(codec, request)
+
+        monkeypatch.setattr(NativeCodec, "decode", recorded)
+
+
+@pytest.fixture
+def decodes(monkeypatch: pytest.MonkeyPatch) -> Decodes:
+    return Decodes(monkeypatch)
+
+
+class Harness:
+    """A batcher in an event loop, and the statuses of the responses by the number of the request."""
+
+    def __init__(self, models: Path, max_queue_seconds: float = 100) -> None:
+        self.pipeline = create_app(Settings(models=models)).extensions["npserve"].pipeline
+        self.batcher = Batcher(self.pipeline, asyncio.get_running_loop(), max_queue_seconds)
+        self.statuses: dict[int, int] = {}
+        self.requests: dict[int, Request] = {}
+
+    def submit(self, number: int, body: bytes, **headers: str) -> None:
+        request = self.requests[number] = Request(headers, MemoryBudget(2**30).reserve(len(body)), body)
+        assert ROUTE is not None
+
+        def respond(response: Response) -> None:
+            self.statuses[number] = response.status
+
+        self.batcher.submit(PendingRequest(request, ROUTE, respond))
+
+    async def wait_for(self, *numbers: int) -> None:
+        async with asyncio.timeout(10):
+            while not {*numbers} <= self.statuses.keys():
+                await asyncio.sleep(0.001)
+
+
+def test_small_requests_do_not_wait_for_large_bodies(iris: Path, decodes: Decodes) -> None:
+    async def run() -> dict[int, int]:
+        harness = Harness(iris)
+        for number in range(3):
+            harness.submit(number, gzip.compress(BODY), **GZIP)
+        for number in range(10, 15):
+            harness.submit(number, BODY)
+            await harness.wait_for(number)
+        assert not harness.statuses.keys() & {0, 1, 2}
+        decodes.open.set()
+        await harness.wait_for(0, 1, 2)
+        return harness.statuses
+
+    assert {*asyncio.run(run()).values()} == {200}
+    assert decodes.threads.count("decode") == 3
+
+
+@pytest.mark.parametrize(
+    ("small_before", "body", "headers", "in_thread"),
+    [
+        (False, BODY.ljust(100_000), {}, False),
+        (True, BODY.ljust(100_000), {}, True),
+        (False, BODY.ljust(2_000_000), {}, True),
+        (False, gzip.compress(BODY), GZIP, True),
+    ],
+    ids=["alone", "beside small ones", "very large", "compressed"],
+)
+def test_a_large_body_is_decoded_in_the_loop_only_where_it_delays_nobody(
+    small_before: bool, body: bytes, headers: dict[str, str], in_thread: bool, iris: Path, decodes: Decodes
+) -> None:
+    async def run() -> dict[int, int]:
+        decodes.open.set()
+        harness = Harness(iris)
+        if small_before:
+            harness.submit(0, BODY)
+            await harness.wait_for(0)
+        harness.submit(1, body, **headers)
+        await harness.wait_for(1)
+        return harness.statuses
+
+    assert asyncio.run(run())[1] == 200
+    assert (decodes.threads[-1] == "decode") is in_thread
+
+
+def test_invalid_large_bodies_get_their_errors(iris: Path, decodes: Decodes) -> None:
+    async def run() -> dict[int, int]:
+        decodes.open.set()
+        harness = Harness(iris)
+        harness.submit(0, b"no gzip", **GZIP)
+        harness.submit(1, gzip.compress(b"[" * 4_000_000), **GZIP)
+        harness.submit(2, gzip.compress(BODY), **GZIP)
+        await harness.wait_for(0, 1, 2)
+        return harness.statuses
+
+    assert asyncio.run(run()) == {0: 400, 1: 413, 2: 200}
+
+
+def test_a_large_body_whose_client_has_gone_is_not_decoded(iris: Path, decodes: Decodes) -> None:
+    async def run() -> dict[int, int]:
+        harness = Harness(iris)
+        for number in range(4):
+            harness.submit(number, gzip.compress(BODY), **GZIP)
+        harness.requests[0].half_closed = True  # served, because it has not waited
+        harness.requests[1].half_closed = True
+        harness.requests[2].abandon()
+        decodes.open.set()
+        await harness.wait_for(*range(4))
+        return harness.statuses
+
+    assert asyncio.run(run()) == {0: 200, 1: 499, 2: 499, 3: 200}
+    assert decodes.threads.count("decode") == 2
+
+
+def test_a_short_pass_does_not_wait_for_a_long_one(models: Path, rng: np.random.Generator) -> None:
+    """Both are computed in a thread: a row takes some milliseconds here, ten thousand take seconds."""
+    publish(models, "wide", make_artifact(rng, (4, 2200, 2200, 3)), {}, {})
+
+    async def run() -> list[int]:
+        harness = Harness(models)
+        harness.submit(0, json.dumps({"instances": [ROW] * 3000}).encode())
+        await asyncio.sleep(0.05)
+        harness.submit(1, BODY)
+        await harness.wait_for(1)
+        return [*harness.statuses]
+
+    assert asyncio.run(run()) == [1]
+
+
+def test_bodies_beyond_the_queue_are_refused_from_their_heads(iris: Path) -> None:
+    """One is always admitted; the others are, as long as the work that was admitted fits the queue."""
+
+    async def run() -> list[bool]:
+        harness = Harness(iris, max_queue_seconds=0.05)
+        request = Request({"content-length": "4000000"}, MemoryBudget(0).reserve())
+        harness.batcher.turns.charge(1.0, lambda: None)  # a body is being received: the worker is not idle
+        assert ROUTE is not None
+        errors = [harness.batcher.admit(ROUTE, request) for _ in range(20)]
+        assert {str(error) for error in errors if error} == {FULL}
+        return [error is None for error in errors]
+
+    admitted = asyncio.run(run())
+    assert admitted[0]
+    assert admitted == sorted(admitted, reverse=True)
+    assert not admitted[-1]
