@@ -70,7 +70,7 @@ class Settings:
         0.5, _seconds, "SECONDS", "work that may wait in a worker, in seconds; further predictions get a 503"
     )
     max_held_bytes: int = _setting(
-        128 * 2**20,
+        160 * 2**20,
         _positive,
         "BYTES",
         "memory per worker for large request and response bodies, in bytes; beyond it, large requests get a 503",

@@ -5,7 +5,7 @@ outlives the response.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -24,8 +24,8 @@ Result = Predictions | RequestError
 class PendingRequest:
     """A complete request, the route that its path matches, and the callback for its response.
 
-    `work_seconds` is the estimate for its decoding and its forward pass; `queued` is the time (perf_counter) when it
-    was queued, behind work of `ahead_seconds`.
+    `is_large` is whether its costs are estimated and measured. `work_seconds` is the estimate for its decoding and its
+    forward pass; `queued` is the time (perf_counter) when it was queued, behind work of `ahead_seconds`.
     """
 
     request: Request
@@ -34,6 +34,10 @@ class PendingRequest:
     work_seconds: float = 0.0
     queued: float = 0.0
     ahead_seconds: float = 0.0
+    is_large: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.is_large = self.request.is_large
 
 
 @dataclass(slots=True)

@@ -47,10 +47,6 @@ class Endpoint:
         rows = self.work.expected_rows(kind, size)
         return self.work.decode_seconds(kind, size) + self.pass_seconds(rows) * self.work.pace
 
-    def observe_decoding(self, codec: type[Codec], request: Request, rows: int, seconds: float) -> None:
-        """Learn from a decoded request."""
-        self.work.observe_decoding((codec, request.encoding), len(request.body), rows, seconds)
-
     def observe_pass(self, rows: int, seconds: float) -> None:
         """Learn from a forward pass."""
         self.work.observe_pass(self.pass_seconds(rows), seconds)

@@ -5,28 +5,44 @@ shrinks to the rows and the response, then to the unsent bytes of the response, 
 other WSGI servers it starts when the body is read. Slow clients time out, but without a limit a dozen of them could
 fill the memory before that.
 
-Requests of up to MEDIUM bytes share a quarter of the budget: many of them cannot take the memory that few large ones
-need, nor the other way round.
+Requests of up to MEDIUM bytes share a fifth of the budget, and larger ones the rest: many of the former cannot take the
+memory that few of the latter need, nor the other way round.
 """
 
 from threading import Lock
 
 from service.errors import Overloaded, TooLarge
 
-# Smaller reservations are neither counted nor refused: a few rows are accepted regardless of the other clients.
-SMALL = 2**16
+# Smaller reservations are neither counted nor refused: a few rows are accepted regardless of the other clients. With
+# 4,096 connections, they are at most 32 MiB.
+SMALL = 2**13
 MEDIUM = 2**22
-MEDIUM_SHARE = 1 / 4
+MEDIUM_SHARE = 1 / 5
 REFUSAL = "the server holds too many bytes of other requests: try again later"
 
 
-class MemoryBudget:
-    """The bytes held by all reservations, and by those of up to MEDIUM bytes."""
+class Pool:
+    """A part of the budget, and the bytes of it that are held."""
+
+    __slots__ = ("held", "max_bytes")
 
     def __init__(self, max_bytes: int) -> None:
-        self.max_bytes, self.max_medium_bytes = max_bytes, max(int(max_bytes * MEDIUM_SHARE), MEDIUM)
-        self.held = self.medium_held = 0
+        self.max_bytes, self.held = max_bytes, 0
+
+
+class MemoryBudget:
+    """The bytes held by all reservations, and those of bodies that are received or wait to be decoded."""
+
+    def __init__(self, max_bytes: int) -> None:
+        medium = min(max(int(max_bytes * MEDIUM_SHARE), MEDIUM), max_bytes // 2)
+        self.medium, self.large = Pool(medium), Pool(max_bytes - medium)
+        self.received = 0
         self.lock = Lock()  # large bodies are decoded in threads
+
+    @property
+    def held(self) -> int:
+        """The bytes held by all reservations."""
+        return self.medium.held + self.large.held
 
     def reserve(self, size: int = 0) -> "Reservation":
         """Return a reservation of `size` bytes. Raises Overloaded, TooLarge."""
@@ -38,33 +54,47 @@ class MemoryBudget:
 class Reservation:
     """The bytes held for one request, until `release`."""
 
-    __slots__ = ("_budget", "_counted", "_is_large", "_released")
+    __slots__ = ("_budget", "_counted", "_is_large", "_pool", "_received", "_released")
 
     def __init__(self, budget: MemoryBudget) -> None:
-        self._budget, self._counted = budget, 0
+        self._budget, self._pool = budget, budget.medium
+        self._counted = self._received = 0
         self._is_large = self._released = False
 
     def expect(self, size: int) -> None:
         """State the size that a body will have: a large one does not share the memory of medium ones while it grows."""
         self._is_large = size > MEDIUM
 
+    @property
+    def received_by_others(self) -> int:
+        """The bytes of the bodies of all other requests that are received or wait to be decoded."""
+        return self._budget.received - self._received
+
+    def receive(self, size: int) -> None:
+        """Change the size to that of the body that has been received. Raises Overloaded, TooLarge."""
+        if size > SMALL:
+            self.resize(size)
+            self._set_received(size)
+
+    def decoded(self) -> None:
+        """State that the body is decoded."""
+        self._set_received(0)
+
+    def _set_received(self, size: int) -> None:
+        with self._budget.lock:
+            if not self._released:
+                self._budget.received += size - self._received
+                self._received = size
+
     def resize(self, size: int) -> None:
         """Change the size. Raises Overloaded if it grows beyond what others leave, TooLarge beyond the budget."""
         if size <= SMALL and not self._counted:
             return
-        budget = self._budget
-        with budget.lock:
+        with self._budget.lock:
+            pool = self._pool_for(size)
             if size > max(self._counted, SMALL):
-                if size > budget.max_bytes:
-                    limit = f"at most {budget.max_bytes} are held for all requests"
-                    raise TooLarge(f"the request needs about {size} bytes of memory; {limit}: send fewer rows")
-                medium = self._medium(size)
-                others = budget.medium_held - self._medium(self._counted)
-                if (
-                    medium and others + medium > budget.max_medium_bytes
-                ) or budget.held - self._counted + size > budget.max_bytes:
-                    raise Overloaded(REFUSAL)
-            self._count(size)
+                self._check(size, pool)
+            self._count(size, pool)
 
     def grow(self, size: int) -> None:
         """Hold `size` bytes more. Raises Overloaded, TooLarge."""
@@ -74,19 +104,32 @@ class Reservation:
         """Change the size without a check, for bytes that exist already."""
         if size > SMALL or self._counted:
             with self._budget.lock:
-                self._count(size)
+                self._count(size, self._pool_for(size))
 
     def release(self) -> None:
         """Release all bytes; later changes of the size are ignored. May be called more than once."""
-        self.settle(0)
-        self._released = True
+        if not self._counted:
+            self._released = True
+            return
+        self._set_received(0)
+        with self._budget.lock:
+            self._count(0, self._pool)
+            self._released = True
 
-    def _count(self, size: int) -> None:
+    def _pool_for(self, size: int) -> Pool:
+        budget = self._budget
+        return budget.large if self._is_large or size > min(MEDIUM, budget.medium.max_bytes) else budget.medium
+
+    def _check(self, size: int, pool: Pool) -> None:
+        if size > pool.max_bytes:
+            limit = f"at most {pool.max_bytes} are held for such requests"
+            raise TooLarge(f"the request needs about {size} bytes of memory; {limit}: send fewer rows")
+        others = pool.held - (self._counted if pool is self._pool else 0)
+        if others + size > pool.max_bytes:
+            raise Overloaded(REFUSAL)
+
+    def _count(self, size: int, pool: Pool) -> None:
         if not self._released:
-            counted = size if size > SMALL else 0
-            self._budget.held += counted - self._counted
-            self._budget.medium_held += self._medium(counted) - self._medium(self._counted)
-            self._counted = counted
-
-    def _medium(self, size: int) -> int:
-        return 0 if self._is_large or size > MEDIUM else size
+            self._pool.held -= self._counted
+            self._counted, self._pool = size if size > SMALL else 0, pool
+            pool.held += self._counted

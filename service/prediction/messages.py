@@ -9,7 +9,7 @@ from math import inf
 from time import perf_counter
 from typing import Protocol
 
-from service.errors import DeadlineExceeded, Malformed, RequestError
+from service.errors import ClientGone, DeadlineExceeded, Malformed, RequestError
 from service.prediction.memory_budget import Reservation
 
 LARGE_BODY = 2**16  # bytes
@@ -70,7 +70,7 @@ class Request:
     @property
     def is_large(self) -> bool:
         """Whether the costs of this request are estimated and measured. A compressed body may become a large one."""
-        return len(self.body) > LARGE_BODY or self.headers.get("content-encoding") is not None
+        return len(self.body) > LARGE_BODY or self.encoding != "identity"
 
     @property
     def content_length(self) -> int:
@@ -83,6 +83,10 @@ class Request:
         """The Content-Encoding of the body, in lower case."""
         given = self.headers.get("content-encoding")
         return given.strip().lower() if given else "identity"
+
+    def expiry_error(self) -> RequestError:
+        """Return the error for a request whose response is no longer needed."""
+        return ClientGone("the client has disconnected") if self.is_abandoned else DeadlineExceeded()
 
     @property
     def expired(self) -> bool:

@@ -7,7 +7,6 @@ wait, and `handle` runs all four steps for one request. This module depends on n
 the body, at most one byte above `body_limit`.
 """
 
-import gc
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from service.errors import MAX_DETAILS, InvalidInput, Problem, RequestError, Too
 from service.metrics.registry import Metrics
 from service.prediction.calls import CallLabels, CallRecord, PendingRequest, PredictionCall, Result, Timings
 from service.prediction.catalogue import Catalogue, Endpoint
+from service.prediction.collection import WithoutCollection
 from service.prediction.counting import CallCounter
 from service.prediction.forward import Predictions, forward
 from service.prediction.memory_budget import SMALL
@@ -57,6 +57,11 @@ class PredictionPipeline:
         if route is None:
             return LARGE_BODY
         return self._settings.max_binary_bytes if route.codec.is_binary(headers) else self._settings.max_body_bytes
+
+    def pass_seconds(self, route: Route, rows: int) -> float:
+        """Return the estimated seconds of a forward pass."""
+        endpoint = self._endpoint(route)
+        return endpoint.pass_seconds(rows) if endpoint else 0.0
 
     def estimate(self, route: Route, request: Request, size: int) -> float:
         """Return the estimated seconds of work of a large request with a body of `size` bytes, before it is decoded."""
@@ -98,16 +103,11 @@ class PredictionPipeline:
             if (timeout := read_timeout(request.headers)) is not None:
                 request.allow(timeout)
                 check_deadline(request)
-            if large := request.is_large:
-                request.reservation.resize(len(request.body))
-            decoded = _decode_without_collection(codec, request) if large else codec.decode(request)
+            decoded = _decode_large(endpoint, pending) if pending.is_large else codec.decode(request)
             if request.deadline != inf:  # a protocol may set it
                 check_deadline(request)
             timings, rows = Timings(request.began, request.completed, began, perf_counter()), len(decoded.codes)
-            if large:
-                endpoint.observe_decoding(route.codec, request, rows, timings.decode_ended - began)
-                request.body = b""
-            if large or rows > self._few_rows // codec.row_bytes:
+            if pending.is_large or rows > self._few_rows // codec.row_bytes:
                 self._reserve_response(request, codec, decoded)
         except Exception as error:
             return _expected(error, request)
@@ -190,15 +190,20 @@ class PredictionPipeline:
         pending.respond(response)
 
 
-def _decode_without_collection(codec: Codec, request: Request) -> DecodedRequest:
-    """Decode a body. A garbage collection meanwhile would visit each of its values again and again."""
-    was_enabled = gc.isenabled()
-    gc.disable()
+def _decode_large(endpoint: Endpoint, pending: PendingRequest) -> DecodedRequest:
+    """Decode a body, learn from its costs, and drop it."""
+    route, request, work = pending.route, pending.request, endpoint.work
+    kind, size, began = (route.codec, request.encoding), len(request.body), perf_counter()
+    request.reservation.resize(size)
     try:
-        return codec.decode(request)
+        with WithoutCollection():
+            decoded = endpoint.codecs[route.codec].decode(request)
     finally:
-        if was_enabled:
-            gc.enable()
+        request.reservation.decoded()
+        work.observe_decoding(kind, size, perf_counter() - began)
+    work.observe_rows(kind, size, len(decoded.codes))
+    request.body = b""
+    return decoded
 
 
 def _expected(error: Exception, request: Request) -> RequestError:

@@ -14,6 +14,7 @@ SMALL_SECONDS, SMALL_BYTE_SECONDS = 5e-5, 1e-8  # of a request whose body is too
 FIXED_SECONDS = 3e-5  # of any request
 DECODE_SECONDS = 5e-9  # per byte, until measured
 BYTES_PER_ROW = 32  # until measured
+MIN_BYTES = 2**12  # the fixed costs of smaller bodies would distort the averages
 MIN_PACE, MAX_PACE = 0.1, 10.0
 
 Format = tuple[object, str]  # a codec and a Content-Encoding
@@ -35,9 +36,12 @@ class MeasuredWork:
         """Return the estimated number of rows of a body."""
         return size * self.rows.get(kind, 1 / BYTES_PER_ROW)
 
-    def observe_decoding(self, kind: Format, size: int, rows: int, seconds: float) -> None:
-        self.rows[kind] = average(self.rows.get(kind), rows / size)
-        self.decoding[kind] = average(self.decoding.get(kind), seconds / size)
+    def observe_decoding(self, kind: Format, size: int, seconds: float) -> None:
+        """Learn from a body, even if it was invalid."""
+        self.decoding[kind] = average(self.decoding.get(kind), seconds / max(size, MIN_BYTES))
+
+    def observe_rows(self, kind: Format, size: int, rows: int) -> None:
+        self.rows[kind] = average(self.rows.get(kind), rows / max(size, MIN_BYTES))
 
     def observe_pass(self, estimated: float, seconds: float) -> None:
         self.pace = min(max(average(self.pace, seconds / estimated), MIN_PACE), MAX_PACE)

@@ -18,6 +18,8 @@ from service.protocols.rows import INSTANCES_KEY
 MAX_FLOAT32 = float(np.finfo(np.float32).max)
 # The exceptions that unexpected content raises in simdjson and in the code that uses its result.
 UNEXPECTED = (ValueError, TypeError, LookupError, AttributeError, RuntimeError)
+# A parser keeps up to 13 bytes of memory per byte of the largest document that it has parsed.
+MAX_KEPT_BYTES = 2**20
 _own = threading.local()  # one parser per thread, because a parser holds the document that it parsed last
 
 
@@ -53,6 +55,8 @@ def parse(body: bytes | bytearray) -> Any:
     """Parse JSON. Release the result before the next call in the same thread. Raises one of UNEXPECTED."""
     if body.startswith(BOM_UTF8):
         raise ValueError("simdjson skips a byte order mark, which is not valid JSON")
+    if len(body) > MAX_KEPT_BYTES:
+        return simdjson.Parser().parse(body)
     if not hasattr(_own, "parser"):
         _own.parser = simdjson.Parser()
     return _own.parser.parse(body)

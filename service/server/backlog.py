@@ -5,7 +5,7 @@ from time import perf_counter
 from service.prediction.calls import PendingRequest
 from service.prediction.work import average
 
-MIN_SECONDS = 0.02  # shorter waits tell little about the estimate
+MIN_SECONDS = 0.02  # shorter waits tell little about the estimate: it is trusted again
 MIN_STRETCH, MAX_STRETCH = 0.25, 20.0
 
 
@@ -32,6 +32,6 @@ class Backlog:
     def remove(self, pending: PendingRequest) -> None:
         """Remove a request that is processed now, and learn from the time that a large one has waited."""
         self.seconds = max(self.seconds - pending.work_seconds, 0.0)
-        if pending.ahead_seconds > MIN_SECONDS:
-            stretch = average(self.stretch, (perf_counter() - pending.queued) / pending.ahead_seconds)
-            self.stretch = min(max(stretch, MIN_STRETCH), MAX_STRETCH)
+        is_long = pending.ahead_seconds > MIN_SECONDS
+        measured = (perf_counter() - pending.queued) / pending.ahead_seconds if is_long else 1.0
+        self.stretch = min(max(average(self.stretch, measured), MIN_STRETCH), MAX_STRETCH)

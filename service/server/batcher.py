@@ -55,7 +55,7 @@ LONG_PASS_SECONDS = 0.002  # a longer pass costs more than handing it to a threa
 MIN_TURN_SECONDS, MAX_TURN_SECONDS = 0.005, 0.02
 MAX_LOOP_BYTES = 2**20  # of a body that is decoded in the loop
 ADMITTED_SHARE = 0.8  # of the queue; the estimates are not exact
-REFUSAL_SECONDS, REFUSED_BYTE_SECONDS = 2e-4, 1e-9  # to refuse a request, and to discard its body
+REFUSAL_SECONDS = 5e-4  # to refuse a large request, and for its sender to repeat it
 COUNT_BATCH, COUNT_SECONDS = 64, 0.05
 
 
@@ -67,8 +67,7 @@ class Batcher:
         self.turns = Turns(loop)
         self._ready: deque[PendingRequest] = deque()
         self._backlog = Backlog()  # of `_ready`
-        self._turn_ended = 0.0
-        self._admitted_until = 0.0  # the estimated time when all admitted requests are processed
+        self._scheduled, self._turn_ended = False, 0.0  # whether the next turn is scheduled
         self._large = LargeBodies(pipeline, loop, self.turns, self._accept)
         self._passes = PassQueue(pipeline, loop, "forward", self._count_soon)
         self._long_passes = PassQueue(pipeline, loop, "long forward", self._count_soon, self.turns)
@@ -76,46 +75,49 @@ class Batcher:
 
     def submit(self, pending: PendingRequest) -> None:
         """Accept a request with a complete body, or shed it. The response is sent from the event loop."""
-        is_large = pending.request.is_large
-        if pending.request.error or self._is_full(large=is_large):
-            self._refuse(pending, pending.request.error or Overloaded(FULL))
+        request, size = pending.request, len(pending.request.body)
+        if request.error or self._is_full(pending):
+            self._refuse(pending, request.error or Overloaded(FULL))
             return
-        size = len(pending.request.body)
-        if not is_large:
+        if not pending.is_large:
             pending.work_seconds = SMALL_SECONDS + SMALL_BYTE_SECONDS * size
             self._backlog.seconds += pending.work_seconds
         else:
-            pending.work_seconds = self._pipeline.estimate(pending.route, pending.request, size)
+            pending.work_seconds = self._pipeline.estimate(pending.route, request, size)
             if not self._fits_loop(pending):
                 self._large.add(pending)
                 return
             self._backlog.add(pending)
         self._ready.append(pending)
-        if len(self._ready) == 1:
+        if not self._scheduled:
+            self._scheduled = True
             self._loop.call_soon(self._process_soon)
 
     def admit(self, route: Route, request: Request) -> Overloaded | None:
-        """Admit a large request before its body is received, or return an error if too many have been admitted.
+        """Admit a large request before its body is received, or return an error if it would wait too long.
 
-        The admitted requests are a virtual queue, because the real one has only those that have been received. It is
-        emptied as time passes, and whenever there is nothing left to do.
+        The queues have only requests that are complete. So the bytes of all large bodies that have been received count
+        as if they were the bodies of such requests as this one.
         """
-        now = perf_counter()
-        if not (self._ready or self._large.active or self.turns.waiting):
-            self._admitted_until = now
-        ahead = max(self._admitted_until - now, 0.0)
-        if ahead > ADMITTED_SHARE * self._max_queue_seconds or self._is_full(large=True):
-            return Overloaded(FULL)
         stretch = max(self._backlog.stretch, self._large.backlog.stretch)
-        self._admitted_until = now + ahead + stretch * self._pipeline.estimate(route, request, request.content_length)
-        return None
+        received = stretch * self._pipeline.estimate(route, request, request.reservation.received_by_others)
+        waits = received > ADMITTED_SHARE * self._max_queue_seconds or self._large_wait > self._max_queue_seconds
+        return Overloaded(FULL) if waits else None
 
-    def _is_full(self, *, large: bool) -> bool:
+    @property
+    def _large_wait(self) -> float:
+        """The expected seconds until a large request that is added now is computed."""
+        return max(self._backlog.wait, self._large.backlog.wait) + self._passes.seconds
+
+    def _is_full(self, pending: PendingRequest) -> bool:
         """Return whether a request is shed because of the work that is queued before it."""
-        limit = self._max_queue_seconds
-        if not large:
-            return self._backlog.seconds * self._backlog.stretch > limit
-        return max(self._backlog.wait, self._large.backlog.wait) + self._passes.seconds > limit
+        if pending.is_large:
+            return self._large_wait > self._max_queue_seconds
+        if self._backlog.seconds * self._backlog.stretch > self._max_queue_seconds:
+            return True
+        # A small request whose pass is short does not wait for the thread.
+        is_slow = self._passes.seconds > self._max_queue_seconds and self._pipeline.pass_seconds(pending.route, 1)
+        return is_slow > LONG_PASS_SECONDS
 
     def _fits_loop(self, pending: PendingRequest) -> bool:
         request = pending.request
@@ -124,10 +126,9 @@ class Batcher:
 
     def _refuse(self, pending: PendingRequest, error: RequestError) -> None:
         """Respond with an error soon; to a large request when it is its turn, because its sender may repeat it."""
-        respond, request = partial(self._reject, pending, error), pending.request
-        takes_turns = self.turns.contended and (request.is_large or request.content_length > LARGE_BODY)
-        seconds = REFUSAL_SECONDS + REFUSED_BYTE_SECONDS * request.content_length
-        if not takes_turns or self.turns.charge(seconds, respond):
+        respond = partial(self._reject, pending, error)
+        is_large = pending.is_large or pending.request.content_length > LARGE_BODY
+        if not (is_large and self.turns.contended) or self.turns.charge(REFUSAL_SECONDS, respond):
             self._loop.call_soon(respond)
 
     def _reject(self, pending: PendingRequest, error: RequestError) -> None:
@@ -142,17 +143,20 @@ class Batcher:
 
     def _process_ready(self) -> None:
         turn = min(max(perf_counter() - self._turn_ended, MIN_TURN_SECONDS), MAX_TURN_SECONDS)
-        self._process(self._pipeline.decode(self._take_ready(turn)))
-        self._turn_ended = perf_counter()
-        if self._ready:
-            self._loop.call_soon(self._process_ready)
+        try:
+            self._process(self._pipeline.decode(self._take_ready(turn)))
+        finally:  # requests that were pipelined behind these are ready now
+            self._turn_ended = perf_counter()
+            self._scheduled = bool(self._ready)
+            if self._scheduled:
+                self._loop.call_soon(self._process_ready)
 
     def _take_ready(self, turn: float) -> list[PendingRequest]:
         """Return the requests that a turn of these seconds decodes, the oldest first."""
         taken, seconds, has_small = list[PendingRequest](), 0.0, False
         while self._ready and seconds < turn:
             pending = self._ready.popleft()
-            if pending.queued:  # a large one
+            if pending.is_large:
                 self._backlog.remove(pending)
             else:
                 self._backlog.seconds -= pending.work_seconds

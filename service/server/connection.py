@@ -96,9 +96,9 @@ class HTTPConnection(asyncio.Protocol):
             self._parser.feed(data)
         except RequestError as error:
             self._reject(error)
-        is_needed = self._state.reading is Reading.BODY and self._exchanges.receives_large
-        if is_needed or self._state.reading is Reading.SKIPPING:
-            self._flow.take_turn(len(data), is_needed=is_needed)
+        reading = self._state.reading
+        if reading is Reading.SKIPPING or (reading is Reading.BODY and self._exchanges.receives_large):
+            self._flow.take_turn(len(data), is_needed=reading is Reading.BODY)
 
     def eof_received(self) -> bool:
         """Respond to the complete requests of a client that has closed its side. True keeps the connection open."""
@@ -139,8 +139,8 @@ class HTTPConnection(asyncio.Protocol):
             exchange.request.error = self._batcher.admit(exchange.route, exchange.request)
         self._state.on_read(ReadEvent.HEAD)
         self._timeouts.restart()
-        if exchange.request.error:
-            self._flow.discard(-exchange.body_limit)  # of a client that sends without waiting for the response
+        if exchange.request.error and exchange.has_body:
+            self._flow.allow(exchange.body_limit)
             self.end_request(ReadEvent.REFUSED if exchange.can_be_skipped else ReadEvent.REJECTED)
         elif head.expects_continue or len(self._exchanges) > 1:
             self._advance()
@@ -219,8 +219,9 @@ class HTTPConnection(asyncio.Protocol):
     def _finish(self, status: int) -> None:
         """Close, but first read from a client that is still sending: it would lose the response otherwise."""
         self._exchanges.drop_behind(0)
-        if self._state.reading is Reading.IDLE and self._flow.has_unread():
-            self._state.on_read(ReadEvent.REJECTED)  # data after the last request
+        unread = self._state.reading is Reading.IDLE and self._flow.has_unread()  # data after the last request
+        if unread or self._state.reading is Reading.SKIPPING:
+            self._state.on_read(ReadEvent.REJECTED)
         if self._state.reading is Reading.DISCARDING and status != 408:
             self._state.on_write(WriteEvent.END)
             self._timeouts.restart()

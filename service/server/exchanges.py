@@ -26,6 +26,11 @@ class Exchange:
     announces_large: bool = False  # a body follows that may be large, also after decompression
 
     @property
+    def has_body(self) -> bool:
+        """Whether the client sends a body, which may be empty if it is sent in chunks."""
+        return self.request.content_length > 0 or "transfer-encoding" in self.head.fields
+
+    @property
     def can_be_skipped(self) -> bool:
         """Whether the client sends a body that is short enough to be skipped."""
         return 0 < self.request.content_length <= MAX_SKIPPED and not self.head.expects_continue
@@ -52,7 +57,7 @@ class ExchangeQueue(deque[Exchange]):
         size = exchange.request.content_length
         if size > LARGE_BODY:
             exchange.request.reservation.expect(size)
-        exchange.announces_large = size > LARGE_BODY or "content-encoding" in head.fields
+        exchange.announces_large = size > LARGE_BODY or exchange.request.encoding != "identity"
         if size > limit:
             exchange.request.error = body_too_large(limit) if route else unexpected_body(limit)
         self.append(exchange)
@@ -64,7 +69,7 @@ class ExchangeQueue(deque[Exchange]):
         request.body += data
         if len(request.body) > exchange.body_limit:
             return False
-        request.reservation.resize(len(request.body))
+        request.reservation.receive(len(request.body))
         return True
 
     @property

@@ -17,7 +17,7 @@ class FlowControl:
 
     def __init__(self, transport: asyncio.Transport, turns: Turns) -> None:
         self._transport, self._turns = transport, turns
-        self.paused = self._between_turns = False
+        self.paused = self.between_turns = False
         self._discarded = 0  # bytes
 
     def has_unread(self) -> bool:
@@ -36,24 +36,28 @@ class FlowControl:
         return True
 
     def take_turn(self, size: int, *, is_needed: bool) -> None:
-        """Pause reading after a part of a large body until other requests, and other needed bodies, have had a turn."""
-        if not self._between_turns:
-            self._between_turns = not self._turns.charge(size * READ_SECONDS, self._end_turn, is_needed=is_needed)
+        """Pause reading after a part of a large body until other requests have had a turn."""
+        if not self.between_turns:
+            self.between_turns = not self._turns.charge(size * READ_SECONDS, self._end_turn, is_needed=is_needed)
             self._apply()
 
+    def allow(self, size: int) -> None:
+        """Accept that many ignored bytes more: of a client that sends a body without waiting for the response."""
+        self._discarded = -size
+
     def discard(self, size: int) -> None:
-        """Count received bytes that are ignored, and abort if there are too many. A negative size allows for more."""
+        """Count received bytes that are ignored, and abort if there are too many."""
         self._discarded += size
         if self._discarded > MAX_DISCARDED:
             self._transport.abort()
-        elif size > 0:
+        else:
             self.take_turn(size, is_needed=False)
 
     def _end_turn(self) -> None:
-        self._between_turns = False
+        self.between_turns = False
         self._apply()
 
     def _apply(self) -> None:
         if not self._transport.is_closing():
-            reading = not (self.paused or self._between_turns)
+            reading = not (self.paused or self.between_turns)
             (self._transport.resume_reading if reading else self._transport.pause_reading)()

@@ -1,7 +1,8 @@
 """Large bodies wait here to be decoded: one at a time in a thread, in turns with small requests.
 
 Decompression, and the conversion of binary numbers, release the interpreter, so that the event loop goes on meanwhile.
-Parsing JSON holds it, for MAX_PARSE_SECONDS at most; small requests get as much time afterwards.
+Parsing JSON holds it, for MAX_PARSE_SECONDS at most, and validation in parts; small requests get as much time
+afterwards.
 """
 
 import asyncio
@@ -14,7 +15,6 @@ from service.errors import RequestError
 from service.prediction.calls import PendingRequest, PredictionCall
 from service.prediction.pipeline import PredictionPipeline
 from service.server.backlog import Backlog
-from service.server.pass_queue import reason
 from service.server.turns import Turns
 
 Decoded = PredictionCall | RequestError
@@ -51,7 +51,7 @@ class LargeBodies:
             self.backlog.remove(pending)
             request = pending.request
             if request.expired or (waited and request.half_closed):
-                self._pipeline.reject(pending, reason(request))
+                self._pipeline.reject(pending, request.expiry_error())
             else:
                 self._start(pending)
                 return
@@ -66,6 +66,11 @@ class LargeBodies:
         return self._pipeline.read(pending), thread_time() - began
 
     def _finish(self, pending: PendingRequest, decoded: Decoded, seconds: float) -> None:
-        self._decoded(pending, decoded)
+        try:
+            self._decoded(pending, decoded)
+        finally:
+            self._decode_later(seconds)
+
+    def _decode_later(self, seconds: float) -> None:
         if self._turns.charge(seconds, self._decode_next):
             self._decode_next()

@@ -9,9 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 
-from service.errors import ClientGone, DeadlineExceeded, RequestError
 from service.prediction.calls import PredictionCall, Result
-from service.prediction.messages import Request
 from service.prediction.pipeline import PredictionPipeline
 from service.server.turns import Turns
 
@@ -63,11 +61,14 @@ class PassQueue:
             future.add_done_callback(lambda done: self._computed(calls, done.result()))
 
     def _computed(self, calls: Sequence[PredictionCall], results: Sequence[Result]) -> None:
-        seconds = perf_counter() - self._pass_began
-        self._pipeline.respond(calls, results)
-        self._responded()
-        if self._turns is None or self._turns.charge(seconds, self._compute_next):
-            self._compute_next()
+        # The rest of a longer pass is not charged: it has a thread, and large bodies would wait for it.
+        seconds = min(perf_counter() - self._pass_began, MAX_PASS_SECONDS)
+        try:
+            self._pipeline.respond(calls, results)
+            self._responded()
+        finally:
+            if self._turns is None or self._turns.charge(seconds, self._compute_next):
+                self._compute_next()
 
     def _compute_next(self) -> None:
         self._compute(self._take(waited=True))
@@ -82,7 +83,7 @@ class PassQueue:
         for call in self._waiting:
             request = call.pending.request
             if request.expired or (waited and request.half_closed):
-                self._pipeline.respond([call], [reason(request)])
+                self._pipeline.respond([call], [request.expiry_error()])
             elif not taken or (call.endpoint is taken[0].endpoint and _fits(call, rows)):
                 taken.append(call)
                 rows += call.rows
@@ -96,8 +97,3 @@ def _fits(call: PredictionCall, rows: int) -> bool:
     """Return whether a call may share a pass with `rows` other rows."""
     rows, endpoint = rows + call.rows, call.endpoint
     return rows <= MAX_PASS_ROWS and endpoint.pass_seconds(rows) * endpoint.work.pace <= MAX_PASS_SECONDS
-
-
-def reason(request: Request) -> RequestError:
-    """Return the error for a request whose response is no longer needed."""
-    return ClientGone("the client has disconnected") if request.is_abandoned else DeadlineExceeded()

@@ -68,7 +68,7 @@ class Timeouts:
         now = self._loop.time()
         if self._state.writing in (Writing.BLOCKED, Writing.CLOSED):
             self._check_write_timeout(now)
-        elif not self._flow.paused and now >= self._since + self.limit:
+        elif not (self._flow.paused or self._flow.between_turns) and now >= self._since + self.limit:
             self._on_expired()
         due, soon = self._since + self.limit, now + min(self._seconds)
         self._timer = self._loop.call_at(due if now < due < soon else soon, self._check)

@@ -9,7 +9,7 @@ as a small one, and costs a thousand times as much.
 The seconds that large bodies use are charged. After a part of a large body, the next one waits:
 
 - at least until the sockets have been polled, so that an iteration of the event loop is short. At most MAX_RESUMED
-  continue in each iteration;
+  continue in each iteration, and as many refused ones, whose bodies are ignored;
 - while small requests arrive, until as many seconds have passed as were charged: then the small ones have had as much
   time. It does not wait any longer if none arrives for IDLE_TICKS; between two ticks the sockets are polled.
 
@@ -57,7 +57,7 @@ class Turns:
         """Charge the time that a part of a large body took.
 
         Return whether the next part may follow at once; if it may not, `then` is called when it may. Bodies that are
-        not needed, because their request is refused, continue when no needed one waits.
+        not needed, because their request is refused, wait only for small requests.
         """
         now = perf_counter()
         self._due = max(self._due, now - CREDIT_SECONDS) + seconds
@@ -85,4 +85,4 @@ class Turns:
         if self._waiting or self._discarding:
             self._schedule(idle_ticks)
         for then in due:
-            then()
+            self._loop.call_soon(then)

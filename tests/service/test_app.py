@@ -484,7 +484,7 @@ def test_create_app_reads_the_environment(iris: Path, monkeypatch: pytest.Monkey
 
 
 def test_many_rows_are_shed_while_other_requests_hold_too_much(iris: Path) -> None:
-    app = create_app(Settings(models=iris, max_held_bytes=500_000))
+    app = create_app(Settings(models=iris, max_held_bytes=2 * 500_000))
     budget, client = app.extensions["npserve"].budget, app.test_client()
     other = budget.reserve(450_000)
     refused = client.post("/predict", json={"instances": [ROW] * 5000})

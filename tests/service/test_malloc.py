@@ -58,7 +58,7 @@ def _peak(server: Server) -> int:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process from /proc")
 def test_peak_memory_of_the_most_expensive_bodies_is_bounded(models: Path, rng: np.random.Generator) -> None:
     """Compressed int8: each byte becomes a float32."""
-    size, held = 2**23, 2**26
+    size, held = 2**23, 2**27
     publish(models, "wide", make_artifact(rng, (256, 8, 3)), {}, {})
     body = gzip.compress(write_npy(rng.integers(0, 127, (size // 256 - 1, 256), np.int8)), 1)
     headers = {"Content-Type": NPY, "Content-Encoding": "gzip"}

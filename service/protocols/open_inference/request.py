@@ -45,8 +45,9 @@ def read_request(body: Any) -> InferenceRequest:
             raise BadRequest(f"{pointer(key)}: expected {TYPE_NAMES[kind]}")
     if inputs is None:
         raise BadRequest(f"{pointer(INPUTS)}: expected a list, got {'null' if INPUTS in body else 'nothing'}")
-    binary = _parameter(body, "binary_data_output", bool)
-    timeout = _parameter(body, "timeout", int)
+    parameters = body.get(PARAMETERS) or {}
+    binary = _take(parameters, "binary_data_output", bool, PARAMETERS)
+    timeout = _take(parameters, "timeout", int, PARAMETERS)
     if timeout is not None and timeout < 0:
         raise BadRequest(f"{pointer(PARAMETERS, 'timeout')}: expected a non-negative integer of microseconds")
     return InferenceRequest(

@@ -11,7 +11,7 @@ LARGE = 10 * MEDIUM
 
 
 def test_a_reservation_is_held_until_released() -> None:
-    budget = MemoryBudget(LARGE)
+    budget = MemoryBudget(2 * LARGE)
     reservation = budget.reserve(SMALL + 1)
     assert budget.held == SMALL + 1
     reservation.resize(LARGE)
@@ -24,11 +24,11 @@ def test_a_reservation_is_held_until_released() -> None:
     reservation.resize(LARGE)
     reservation.release()
     reservation.release()
-    assert budget.held == budget.medium_held == 0
+    assert budget.held == 0
 
 
 def test_a_released_reservation_holds_nothing() -> None:
-    budget = MemoryBudget(LARGE)
+    budget = MemoryBudget(2 * LARGE)
     reservation = budget.reserve(LARGE)
     reservation.release()
     reservation.resize(LARGE)
@@ -36,7 +36,7 @@ def test_a_released_reservation_holds_nothing() -> None:
 
 
 def test_small_reservations_are_neither_counted_nor_refused() -> None:
-    budget = MemoryBudget(LARGE)
+    budget = MemoryBudget(2 * LARGE)
     other = budget.reserve(LARGE)
     assert budget.reserve(SMALL)
     assert budget.held == LARGE
@@ -44,42 +44,65 @@ def test_small_reservations_are_neither_counted_nor_refused() -> None:
     assert budget.held == 0
 
 
-def test_all_reservations_together_are_limited() -> None:
+def test_large_reservations_together_are_limited() -> None:
     budget = MemoryBudget(LARGE)
-    first, second = budget.reserve(LARGE // 2), budget.reserve(LARGE // 2)
+    most = budget.large.max_bytes
+    first, second = budget.reserve(most // 2), budget.reserve(most // 2)
     with pytest.raises(Overloaded, match="try again later"):
         first.grow(1)
-    with pytest.raises(Overloaded):
-        budget.reserve().resize(SMALL + 1)
-    assert budget.held == LARGE
-    second.settle(LARGE)  # bytes that exist already are never refused
-    assert budget.held == LARGE + LARGE // 2
-    first.resize(LARGE // 4)  # shrinking is never refused
+    second.settle(most)  # bytes that exist already are never refused
+    assert budget.held == most + most // 2
+    first.resize(MEDIUM + 1)  # shrinking is never refused
     second.release()
-    first.resize(LARGE)
-    with pytest.raises(TooLarge, match=f"at most {LARGE} are held for all requests: send fewer rows"):
-        first.resize(LARGE + 1)
+    first.resize(most)
+    with pytest.raises(TooLarge, match=f"at most {most} are held for such requests: send fewer rows"):
+        first.resize(most + 1)
 
 
-def test_medium_reservations_share_a_quarter() -> None:
-    budget = MemoryBudget(16 * MEDIUM)
+def test_medium_reservations_share_a_fifth_and_large_ones_the_rest() -> None:
+    budget = MemoryBudget(20 * MEDIUM)
     medium = [budget.reserve(MEDIUM) for _ in range(4)]
     with pytest.raises(Overloaded):
         budget.reserve(SMALL + 1)
     medium[0].grow(1)  # no longer a medium one
-    assert (budget.held, budget.medium_held) == (4 * MEDIUM + 1, 3 * MEDIUM)
-    large = budget.reserve(12 * MEDIUM - 1)
+    assert (budget.large.held, budget.medium.held) == (MEDIUM + 1, 3 * MEDIUM)
+    large = budget.reserve(15 * MEDIUM - 1)
     with pytest.raises(Overloaded):
-        budget.reserve(SMALL + 1)
+        budget.reserve(MEDIUM + 1)
+    assert budget.reserve(MEDIUM)
     large.release()
     announced = budget.reserve()
     announced.expect(MEDIUM + 1)
     announced.resize(MEDIUM)  # although the medium ones are full again
-    assert budget.reserve(MEDIUM)
+    with pytest.raises(Overloaded):
+        budget.reserve(MEDIUM)
     announced.release()
     for reservation in medium:
         reservation.release()
-    assert (budget.held, budget.medium_held) == (MEDIUM, MEDIUM)
+    assert (budget.large.held, budget.medium.held) == (0, MEDIUM)
+
+
+def test_bodies_count_as_received_until_they_are_decoded() -> None:
+    budget = MemoryBudget(2 * LARGE)
+    first, second = budget.reserve(), budget.reserve()
+    for size in (SMALL, MEDIUM, LARGE):
+        first.receive(size)
+    second.receive(MEDIUM)
+    assert (first.received_by_others, second.received_by_others) == (MEDIUM, LARGE)
+    first.decoded()
+    assert (budget.held, budget.received) == (LARGE + MEDIUM, MEDIUM)
+    second.release()
+    second.receive(MEDIUM)
+    first.release()
+    assert budget.held == budget.received == 0
+
+
+@pytest.mark.parametrize("size", [3 * SMALL, MEDIUM, 3 * MEDIUM])
+def test_a_small_budget_has_room_for_half_of_it(size: int) -> None:
+    budget = MemoryBudget(size)
+    assert budget.reserve(size // 2)
+    with pytest.raises(TooLarge):
+        budget.reserve(size - size // 4)
 
 
 def test_a_reservation_that_is_released_by_another_thread_leaves_nothing() -> None:
@@ -91,4 +114,4 @@ def test_a_reservation_that_is_released_by_another_thread_leaves_nothing() -> No
         thread.start()
         reservation.release()
         thread.join()
-    assert budget.held == budget.medium_held == 0
+    assert budget.held == 0

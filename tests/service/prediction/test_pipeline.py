@@ -82,7 +82,7 @@ def test_a_small_body_is_accepted_regardless_of_other_clients(iris: Path) -> Non
     app = create_app(Settings(models=iris))
     service, route = app.extensions["npserve"], find_route("/predict")
     assert route is not None
-    service.budget.reserve(service.budget.max_bytes)
+    service.budget.reserve(service.budget.large.max_bytes)
     body = json.dumps({"instances": [ROW] * 700}).encode().ljust(SMALL - 10)
     responses: list[Response] = []
     request = Request({}, service.budget.reserve(len(body)), body)

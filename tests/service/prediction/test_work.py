@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.prediction.work import BYTES_PER_ROW, DECODE_SECONDS, FIXED_SECONDS, MAX_PACE, MeasuredWork
+from service.prediction.work import BYTES_PER_ROW, DECODE_SECONDS, FIXED_SECONDS, MAX_PACE, MIN_BYTES, MeasuredWork
 
 JSON, GZIP = ("codec", "identity"), ("codec", "gzip")
 
@@ -11,17 +11,28 @@ def test_estimates_are_learned_for_each_format() -> None:
     work = MeasuredWork()
     assert work.expected_rows(JSON, 3200) == 3200 / BYTES_PER_ROW
     assert work.decode_seconds(JSON, 3200) == FIXED_SECONDS + 3200 * DECODE_SECONDS
-    work.observe_decoding(JSON, size=1000, rows=10, seconds=0.001)
+    work.observe_decoding(JSON, size=10_000, seconds=0.001)
+    work.observe_rows(JSON, size=10_000, rows=100)
     assert work.expected_rows(JSON, 2000) == pytest.approx(20)
-    assert work.decode_seconds(JSON, 2000) == pytest.approx(FIXED_SECONDS + 0.002)
+    assert work.decode_seconds(JSON, 20_000) == pytest.approx(FIXED_SECONDS + 0.002)
     assert work.expected_rows(GZIP, 3200) == 3200 / BYTES_PER_ROW
 
 
 def test_estimates_follow_a_change() -> None:
     work = MeasuredWork()
     for rows in (10, *[40] * 50):
-        work.observe_decoding(JSON, size=1000, rows=rows, seconds=0.001)
-    assert work.expected_rows(JSON, 1000) == pytest.approx(40, rel=0.01)
+        work.observe_rows(JSON, size=10_000, rows=rows)
+    assert work.expected_rows(JSON, 10_000) == pytest.approx(40, rel=0.01)
+
+
+@pytest.mark.parametrize("size", [0, 1, MIN_BYTES])
+def test_tiny_bodies_do_not_raise_the_estimates_for_large_ones(size: int) -> None:
+    work = MeasuredWork()
+    for _ in range(50):
+        work.observe_decoding(JSON, size, 1e-4)
+        work.observe_rows(JSON, size, 1)
+    assert work.decode_seconds(JSON, 2**22) < 0.2
+    assert work.expected_rows(JSON, 2**22) <= 2**22 / MIN_BYTES
 
 
 def test_the_pace_is_an_average_within_bounds() -> None:

@@ -31,20 +31,21 @@ def test_it_is_corrected_by_the_real_waits(waited: float, limit: float, monkeypa
     monkeypatch.setattr("service.server.backlog.perf_counter", lambda: now)
     backlog = Backlog()
     for _ in range(200):
-        ahead, pending = _pending(1.0), _pending(0.1)
-        backlog.add(ahead)
+        pending = _pending(0.1)
+        backlog.seconds = 1.0
         backlog.add(pending)
-        backlog.remove(ahead)
         now += waited
         backlog.remove(pending)
+    backlog.seconds = 0.0
     backlog.add(_pending(1.0))
     assert backlog.wait == pytest.approx(limit, rel=1e-3)
 
 
-def test_short_waits_teach_nothing() -> None:
-    backlog, first, second = Backlog(), _pending(0.001), _pending(0.001)
-    backlog.add(first)
-    backlog.add(second)
-    backlog.remove(first)
-    backlog.remove(second)
-    assert backlog.stretch == 1.0
+def test_the_estimates_are_trusted_again_after_short_waits() -> None:
+    backlog = Backlog()
+    backlog.stretch = MAX_STRETCH
+    for _ in range(100):
+        pending = _pending(0.001)
+        backlog.add(pending)
+        backlog.remove(pending)
+    assert backlog.stretch == pytest.approx(1.0, abs=0.01)

@@ -397,7 +397,7 @@ def test_the_memory_of_waiting_requests_is_bounded(
     models: Path, large: Model, passes: Passes, rng: np.random.Generator
 ) -> None:
     async def run() -> Harness:
-        harness = Harness(models, max_held=1_700_000)
+        harness = Harness(models, max_held=2 * 1_700_000)
         await harness.occupy(passes, "large", _rows(rng, 1))
         # Each has a body of 340 kB, and rows, outputs and a response of 640 kB: two fit, but of three only the bodies.
         for number, count in enumerate((10_000, 10_000, 10_000, 1), 1):

@@ -113,6 +113,8 @@ REQUESTS = [
     b"garbage\r\n\r\n",
     http_request("GET", "/livez") * (MAX_PIPELINED + 1),
     http_request("CONNECT", "x:80"),
+    http_request("POST", "/nowhere", b"x" * 100_000),
+    http_request("POST", "/nowhere", b"x" * 100_000, Connection="close"),
 ]
 
 
@@ -158,7 +160,7 @@ async def _live(app: Flask, rng: np.random.Generator) -> None:
     assert (connection._state.reading, connection._state.writing) == (Reading.ENDED, Writing.CLOSED)
 
 
-_WEIGHTS = np.array([6, 2, 2, 1, 0.3, 1, 1, 2, 0.5, 1, 0.3, 0.3, 0.1, 0.3])
+_WEIGHTS = np.array([6, 2, 2, 1, 0.3, 1, 1, 2, 0.5, 1, 0.3, 0.3, 0.1, 0.3, 0.5, 0.3])
 _WEIGHTS /= _WEIGHTS.sum()
 
 

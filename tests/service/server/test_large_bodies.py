@@ -163,18 +163,80 @@ def test_a_short_pass_does_not_wait_for_a_long_one(models: Path, rng: np.random.
 
 
 def test_bodies_beyond_the_queue_are_refused_from_their_heads(iris: Path) -> None:
-    """One is always admitted; the others are, as long as the work that was admitted fits the queue."""
+    """Only bytes that are received count: announcing a large body keeps nobody else from sending one."""
 
     async def run() -> list[bool]:
-        harness = Harness(iris, max_queue_seconds=0.05)
-        request = Request({"content-length": "4000000"}, MemoryBudget(0).reserve())
-        harness.batcher.turns.charge(1.0, lambda: None)  # a body is being received: the worker is not idle
+        harness, budget = Harness(iris, max_queue_seconds=0.05), MemoryBudget(2**30)
+        admitted = []
         assert ROUTE is not None
-        errors = [harness.batcher.admit(ROUTE, request) for _ in range(20)]
-        assert {str(error) for error in errors if error} == {FULL}
-        return [error is None for error in errors]
+        for _ in range(20):
+            requests = [Request({"content-length": "4000000"}, budget.reserve()) for _ in range(5)]
+            errors = [harness.batcher.admit(ROUTE, request) for request in requests]
+            assert len({*map(str, errors)}) == 1
+            admitted.append(errors[0] is None)
+            requests[0].reservation.receive(1_000_000)
+        assert str(errors[0]) == FULL
+        return admitted
 
     admitted = asyncio.run(run())
     assert admitted[0]
     assert admitted == sorted(admitted, reverse=True)
     assert not admitted[-1]
+
+
+def test_pipelined_requests_do_not_multiply_the_turns(iris: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each response submits the next request, in the middle of a turn."""
+    turns, responses = list[int](), list[Response]()
+
+    async def run() -> None:
+        harness = Harness(iris)
+        process = harness.batcher._process_ready
+
+        def counted() -> None:
+            turns.append(len(responses))
+            process()
+
+        monkeypatch.setattr(harness.batcher, "_process_ready", counted)
+
+        def submit() -> None:
+            assert ROUTE is not None
+            request = Request({}, MemoryBudget(0).reserve(), BODY)
+            harness.batcher.submit(PendingRequest(request, ROUTE, respond))
+
+        def respond(response: Response) -> None:
+            responses.append(response)
+            if len(responses) < 300:
+                submit()
+
+        for _ in range(3):
+            submit()
+        iterations = 0
+        while len(responses) < 300:
+            await asyncio.sleep(0)
+            iterations += 1
+            assert len(turns) <= iterations
+
+    asyncio.run(run())
+
+
+def test_an_error_in_a_response_does_not_stop_the_queues(iris: Path, decodes: Decodes) -> None:
+    async def run() -> dict[int, int]:
+        decodes.open.set()
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        harness = Harness(iris)
+
+        def fail(_: Response) -> None:
+            raise RuntimeError
+
+        for body, headers in ((BODY, {}), (gzip.compress(BODY), GZIP)):
+            assert ROUTE is not None
+            request = Request(headers, MemoryBudget(2**20).reserve(), body)
+            harness.batcher.submit(PendingRequest(request, ROUTE, fail))
+        harness.submit(1, BODY)
+        harness.submit(2, gzip.compress(BODY), **GZIP)
+        await asyncio.sleep(0.05)
+        harness.submit(3, BODY)
+        await harness.wait_for(2, 3)
+        return harness.statuses
+
+    assert {*asyncio.run(run()).values()} == {200}

@@ -82,6 +82,7 @@ def test_all_waiting_bodies_continue_a_few_at_a_time_in_order() -> None:
         while turns.waiting:
             lengths.add(len(order))
             await asyncio.sleep(0)
+        await asyncio.sleep(0)
         assert order == [*range(3 * MAX_RESUMED)]
         assert max(b - a for a, b in zip(sorted(lengths), sorted(lengths)[1:], strict=False)) <= MAX_RESUMED
 

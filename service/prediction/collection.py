@@ -1,0 +1,28 @@
+"""Pauses the garbage collector while a large body is parsed.
+
+A collection meanwhile would visit each of the new values again and again. The collector belongs to the process, and
+two threads may parse: it is enabled again when none does.
+"""
+
+import gc
+from threading import Lock
+
+_lock = Lock()
+_parsing = 0
+
+
+class WithoutCollection:
+    """A context in which no garbage is collected."""
+
+    def __enter__(self) -> None:
+        global _parsing
+        with _lock:
+            _parsing += 1
+            gc.disable()
+
+    def __exit__(self, *_: object) -> None:
+        global _parsing
+        with _lock:
+            _parsing -= 1
+            if not _parsing:
+                gc.enable()
