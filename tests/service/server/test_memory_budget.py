@@ -147,7 +147,7 @@ def test_large_responses_to_small_bodies_count_against_the_budget(server: Server
 @pytest.mark.parametrize("read", [True, False])
 def test_an_unread_response_counts_against_the_budget(read: bool, server: Server) -> None:
     with Wire(server.port) as wire:
-        wire.send(_rows(1_000_000, "/models/wide/predict"))  # the response is eight times as large
+        wire.send(_rows(1_800_000, "/models/wide/predict"))  # the response is eight times as large
         server.wait_for(lambda: not _is_accepted(server))
         if read:
             answer = wire.read_response()
