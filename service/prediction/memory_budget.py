@@ -70,6 +70,11 @@ class Reservation:
         """The bytes of the bodies of all other requests that are received or wait to be decoded."""
         return self._budget.received - self._received
 
+    def check_room(self, size: int) -> None:
+        """Raise Overloaded if a body of this size would not fit beside what others hold, TooLarge if it never fits."""
+        with self._budget.lock:
+            self._check(size, self._pool_for(size))
+
     def receive(self, size: int) -> None:
         """Change the size to that of the body that has been received. Raises Overloaded, TooLarge."""
         if size > SMALL:
@@ -108,7 +113,7 @@ class Reservation:
 
     def release(self) -> None:
         """Release all bytes; later changes of the size are ignored. May be called more than once."""
-        if not self._counted:
+        if not (self._counted or self._received):
             self._released = True
             return
         self._set_received(0)

@@ -70,7 +70,8 @@ class Batcher:
         self._scheduled, self._turn_ended = False, 0.0  # whether the next turn is scheduled
         self._large = LargeBodies(pipeline, loop, self.turns, self._accept)
         self._passes = PassQueue(pipeline, loop, "forward", self._count_soon)
-        self._long_passes = PassQueue(pipeline, loop, "long forward", self._count_soon, self.turns)
+        self._pass_turns = Turns(loop)  # of their own, because large bodies would wait for passes of seconds
+        self._long_passes = PassQueue(pipeline, loop, "long forward", self._count_soon, self._pass_turns)
         self._count_timer: asyncio.TimerHandle | None = None
 
     def submit(self, pending: PendingRequest) -> None:
@@ -93,16 +94,21 @@ class Batcher:
             self._scheduled = True
             self._loop.call_soon(self._process_soon)
 
-    def admit(self, route: Route, request: Request) -> Overloaded | None:
-        """Admit a large request before its body is received, or return an error if it would wait too long.
+    def admit(self, route: Route, request: Request) -> RequestError | None:
+        """Admit a large request before its body is received. Return an error if it would wait too long, or not fit.
 
         The queues have only requests that are complete. So the bytes of all large bodies that have been received count
         as if they were the bodies of such requests as this one.
         """
         stretch = max(self._backlog.stretch, self._large.backlog.stretch)
         received = stretch * self._pipeline.estimate(route, request, request.reservation.received_by_others)
-        waits = received > ADMITTED_SHARE * self._max_queue_seconds or self._large_wait > self._max_queue_seconds
-        return Overloaded(FULL) if waits else None
+        if received > ADMITTED_SHARE * self._max_queue_seconds or self._large_wait > self._max_queue_seconds:
+            return Overloaded(FULL)
+        try:
+            request.reservation.check_room(request.content_length)
+        except RequestError as error:
+            return error
+        return None
 
     @property
     def _large_wait(self) -> float:
@@ -168,6 +174,7 @@ class Batcher:
                 seconds += pending.work_seconds
         if has_small:
             self.turns.note_small()
+            self._pass_turns.note_small()
         if not self._ready:
             self._backlog.seconds = 0.0  # without the rounding errors of the sums
         return taken

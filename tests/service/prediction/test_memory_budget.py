@@ -95,6 +95,25 @@ def test_bodies_count_as_received_until_they_are_decoded() -> None:
     second.receive(MEDIUM)
     first.release()
     assert budget.held == budget.received == 0
+    first = budget.reserve()
+    first.receive(SMALL + 1)
+    first.resize(SMALL)
+    first.release()
+    assert budget.received == 0
+
+
+def test_a_body_is_checked_before_it_is_received() -> None:
+    budget = MemoryBudget(2 * LARGE)
+    most = budget.large.max_bytes
+    other, reservation = budget.reserve(most // 2), budget.reserve()
+    reservation.check_room(most // 2)
+    assert budget.held == most // 2
+    with pytest.raises(Overloaded):
+        reservation.check_room(most // 2 + 2)
+    with pytest.raises(TooLarge):
+        reservation.check_room(most + 1)
+    other.release()
+    reservation.check_room(most)
 
 
 @pytest.mark.parametrize("size", [3 * SMALL, MEDIUM, 3 * MEDIUM])

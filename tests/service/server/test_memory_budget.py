@@ -15,7 +15,7 @@ from tests.helpers.npy import NPY, write_npy
 from tests.helpers.server import Server, total
 from tests.helpers.wire import JSON, Wire, WireResponse, chunked_request, http_request
 
-MOST, LARGEST = 40_000_000, 16_000_000
+MOST, LARGEST = 50_000_000, 20_000_000
 POOL = MOST * 4 // 5  # for requests of more than 4 MiB
 # Bodies of float32 that take 2.5 times their size while they are processed. Three of LARGE fit, and beside them none of
 # OTHER.
@@ -147,7 +147,7 @@ def test_large_responses_to_small_bodies_count_against_the_budget(server: Server
 @pytest.mark.parametrize("read", [True, False])
 def test_an_unread_response_counts_against_the_budget(read: bool, server: Server) -> None:
     with Wire(server.port) as wire:
-        wire.send(_rows(1_800_000, "/models/wide/predict"))  # the response is eight times as large
+        wire.send(_rows(2_200_000, "/models/wide/predict"))  # the response is eight times as large
         server.wait_for(lambda: not _is_accepted(server))
         if read:
             answer = wire.read_response()
