@@ -32,6 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "NPSERVE_DEFAULT_MODEL": "iris",
         "NPSERVE_MAX_HELD_BYTES": str(MOST),
         "NPSERVE_MAX_BINARY_BYTES": str(LARGEST),
+        "NPSERVE_MAX_BINARY_ROWS": "2000000",
     }
     with Server(folder / "models", folder / "metrics", workers=1, **limits) as server:
         server.wait_until_ready()
