@@ -11,7 +11,7 @@ globals().update(run_path(str(Path(__file__).parents[2] / "service/gunicorn.conf
 
 import service.server.worker  # noqa: E402  # after the configuration has set the environment
 from service.prediction.calls import PendingRequest  # noqa: E402
-from service.server.batcher import Batcher  # noqa: E402
+from service.server.batching.batcher import Batcher  # noqa: E402
 
 
 class NoBatcher(Batcher):

@@ -29,7 +29,7 @@ from uvicorn.server import ServerState
 from service.errors import ClientGone, RequestError, RequestRejected
 from service.prediction.calls import PendingRequest
 from service.prediction.messages import Response
-from service.server.batcher import Batcher
+from service.server.batching.batcher import Batcher
 from service.server.connection_limit import ConnectionLimit
 from service.server.connection_state import ConnectionState, ReadEvent, Reading, ReadingEvent, WriteEvent, Writing
 from service.server.exchanges import Exchange, ExchangeQueue

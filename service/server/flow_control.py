@@ -5,7 +5,7 @@ import sys
 from fcntl import ioctl
 from termios import FIONREAD
 
-from service.server.turns import Turns
+from service.server.batching.turns import Turns
 
 MAX_DISCARDED = 2**24  # bytes read after a rejection, so that the client receives the response
 # To receive a byte of a body (1.2 ns, measured with several large bodies at once), and as long for other requests.

@@ -7,7 +7,7 @@ from typing import Any
 from uvicorn_worker import UvicornWorker
 
 from service.server.acceptor import Acceptor
-from service.server.batcher import Batcher
+from service.server.batching.batcher import Batcher
 from service.server.connection import HTTPConnection
 from service.server.connection_limit import ConnectionLimit
 from service.server.view_dispatcher import ViewDispatcher

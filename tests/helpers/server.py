@@ -17,7 +17,7 @@ from typing import Self
 import requests
 
 import service
-from service.server.batcher import COUNT_SECONDS
+from service.server.batching.batcher import COUNT_SECONDS
 from tests.helpers.models import ROW
 from tests.helpers.wire import JSON
 

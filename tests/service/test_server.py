@@ -20,7 +20,7 @@ from prometheus_client.mmap_dict import MmapedDict
 
 from nn import Artifact
 from service.metrics.multiprocess import ARCHIVE
-from service.server.batcher import COUNT_BATCH
+from service.server.batching.batcher import COUNT_BATCH
 from store import promote, publish, read_version
 from tests.helpers.bad_requests import BAD_NATIVE
 from tests.helpers.models import ROW, make_artifact, make_constant

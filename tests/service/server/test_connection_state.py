@@ -13,7 +13,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from service.app import create_app
-from service.server.batcher import Batcher
+from service.server.batching.batcher import Batcher
 from service.server.connection import HTTPConnection
 from service.server.connection_state import READING, WRITING, ConnectionState, ReadEvent, Reading, WriteEvent, Writing
 from service.server.exchanges import MAX_PIPELINED

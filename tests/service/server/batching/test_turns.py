@@ -6,7 +6,7 @@ from time import perf_counter
 
 import pytest
 
-from service.server.turns import CREDIT_SECONDS, MAX_RESUMED, Turns
+from service.server.batching.turns import CREDIT_SECONDS, MAX_RESUMED, Turns
 
 LONG = 0.2  # seconds; a turn that is waited for takes as long
 

@@ -16,7 +16,7 @@ from service.prediction.memory_budget import MemoryBudget
 from service.prediction.messages import Request, Response
 from service.protocols import find_route
 from service.protocols.native.codec import NativeCodec
-from service.server.batcher import FULL, Batcher
+from service.server.batching.batcher import FULL, Batcher
 from service.settings import Settings
 from store import publish
 from tests.helpers.models import ROW, make_artifact

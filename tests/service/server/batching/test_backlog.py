@@ -6,7 +6,7 @@ from service.prediction.calls import PendingRequest
 from service.prediction.memory_budget import MemoryBudget
 from service.prediction.messages import Request
 from service.protocols import find_route
-from service.server.backlog import MAX_STRETCH, MIN_STRETCH, Backlog
+from service.server.batching.backlog import MAX_STRETCH, MIN_STRETCH, Backlog
 
 
 def _pending(seconds: float) -> PendingRequest:
@@ -28,7 +28,7 @@ def test_it_is_the_sum_of_what_is_queued() -> None:
 @pytest.mark.parametrize(("waited", "limit"), [(1000.0, MAX_STRETCH), (0.0, MIN_STRETCH), (2.0, 2.0)])
 def test_it_is_corrected_by_the_real_waits(waited: float, limit: float, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr("service.server.backlog.perf_counter", lambda: now)
+    monkeypatch.setattr("service.server.batching.backlog.perf_counter", lambda: now)
     backlog = Backlog()
     for _ in range(200):
         pending = _pending(0.1)

@@ -17,7 +17,7 @@ from service.prediction.forward import Predictions, forward
 from service.prediction.memory_budget import MemoryBudget
 from service.prediction.messages import Headers, Request, Response
 from service.protocols import find_route
-from service.server.batcher import COUNT_BATCH, COUNT_SECONDS, LONG_PASS_SECONDS, Batcher
+from service.server.batching.batcher import COUNT_BATCH, COUNT_SECONDS, LONG_PASS_SECONDS, Batcher
 from service.settings import Settings
 from store import publish
 from tests.helpers.models import make_artifact, make_network

@@ -43,10 +43,10 @@ from service.prediction.messages import LARGE_BODY, Request
 from service.prediction.pipeline import PredictionPipeline
 from service.prediction.work import SMALL_BYTE_SECONDS, SMALL_SECONDS
 from service.protocols import Route
-from service.server.backlog import Backlog
-from service.server.large_bodies import LargeBodies
-from service.server.pass_queue import MAX_PASS_SECONDS, PassQueue
-from service.server.turns import Turns
+from service.server.batching.backlog import Backlog
+from service.server.batching.large_bodies import LargeBodies
+from service.server.batching.pass_queue import MAX_PASS_SECONDS, PassQueue
+from service.server.batching.turns import Turns
 
 FULL = "too many requests wait for this worker: try again later"
 LONG_PASS_SECONDS = 0.002  # a longer pass costs more than handing it to a thread

@@ -11,7 +11,7 @@ from time import perf_counter
 
 from service.prediction.calls import PredictionCall, Result
 from service.prediction.pipeline import PredictionPipeline
-from service.server.turns import Turns
+from service.server.batching.turns import Turns
 
 # Bounds the wait for the next pass: a pass is shared by at most as many rows, and as many estimated seconds.
 MAX_PASS_ROWS, MAX_PASS_SECONDS = 4096, 0.1

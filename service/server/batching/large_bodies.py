@@ -14,8 +14,8 @@ from time import thread_time
 from service.errors import RequestError
 from service.prediction.calls import PendingRequest, PredictionCall
 from service.prediction.pipeline import PredictionPipeline
-from service.server.backlog import Backlog
-from service.server.turns import Turns
+from service.server.batching.backlog import Backlog
+from service.server.batching.turns import Turns
 
 Decoded = PredictionCall | RequestError
 
