@@ -1,7 +1,7 @@
 """Pauses the garbage collector while a large body is parsed.
 
 A collection meanwhile would visit each of the new values again and again. The collector belongs to the process, and
-two threads may parse: it is enabled again when none does.
+several threads may parse: it is enabled again when none does, if it was enabled before.
 """
 
 import gc
@@ -9,14 +9,17 @@ from threading import Lock
 
 _lock = Lock()
 _parsing = 0
+_was_enabled = True
 
 
 class WithoutCollection:
     """A context in which no garbage is collected."""
 
     def __enter__(self) -> None:
-        global _parsing
+        global _parsing, _was_enabled
         with _lock:
+            if not _parsing:
+                _was_enabled = gc.isenabled()
             _parsing += 1
             gc.disable()
 
@@ -24,5 +27,5 @@ class WithoutCollection:
         global _parsing
         with _lock:
             _parsing -= 1
-            if not _parsing:
+            if not _parsing and _was_enabled:
                 gc.enable()

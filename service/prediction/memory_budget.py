@@ -79,17 +79,13 @@ class Reservation:
         """Change the size to that of the body that has been received. Raises Overloaded, TooLarge."""
         if size > SMALL:
             self.resize(size)
-            self._set_received(size)
+            with self._budget.lock:
+                self._count_received(size)
 
     def decoded(self) -> None:
         """State that the body is decoded."""
-        self._set_received(0)
-
-    def _set_received(self, size: int) -> None:
         with self._budget.lock:
-            if not self._released:
-                self._budget.received += size - self._received
-                self._received = size
+            self._count_received(0)
 
     def resize(self, size: int) -> None:
         """Change the size. Raises Overloaded if it grows beyond what others leave, TooLarge beyond the budget."""
@@ -116,8 +112,8 @@ class Reservation:
         if not (self._counted or self._received):
             self._released = True
             return
-        self._set_received(0)
         with self._budget.lock:
+            self._count_received(0)
             self._count(0, self._pool)
             self._released = True
 
@@ -138,3 +134,8 @@ class Reservation:
             self._pool.held -= self._counted
             self._counted, self._pool = size if size > SMALL else 0, pool
             pool.held += self._counted
+
+    def _count_received(self, size: int) -> None:
+        if not self._released:
+            self._budget.received += size - self._received
+            self._received = size

@@ -18,7 +18,7 @@ from service.protocols.rows import INSTANCES_KEY
 MAX_FLOAT32 = float(np.finfo(np.float32).max)
 # The exceptions that unexpected content raises in simdjson and in the code that uses its result.
 UNEXPECTED = (ValueError, TypeError, LookupError, AttributeError, RuntimeError)
-# A parser keeps up to 13 bytes of memory per byte of the largest document that it has parsed.
+# A parser keeps memory of several times the size of the largest document that it has parsed; larger ones get their own.
 MAX_KEPT_BYTES = 2**20
 _own = threading.local()  # one parser per thread, because a parser holds the document that it parsed last
 

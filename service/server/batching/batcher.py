@@ -117,13 +117,13 @@ class Batcher:
 
     def _is_full(self, pending: PendingRequest) -> bool:
         """Return whether a request is shed because of the work that is queued before it."""
+        limit = self._max_queue_seconds
         if pending.is_large:
-            return self._large_wait > self._max_queue_seconds
-        if self._backlog.seconds * self._backlog.stretch > self._max_queue_seconds:
+            return self._large_wait > limit
+        if self._backlog.wait > limit:
             return True
         # A small request whose pass is short does not wait for the thread.
-        is_slow = self._passes.seconds > self._max_queue_seconds and self._pipeline.pass_seconds(pending.route, 1)
-        return is_slow > LONG_PASS_SECONDS
+        return self._passes.seconds > limit and self._pipeline.pass_seconds(pending.route, 1) > LONG_PASS_SECONDS
 
     def _fits_loop(self, pending: PendingRequest) -> bool:
         request = pending.request

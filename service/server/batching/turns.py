@@ -48,11 +48,6 @@ class Turns:
         """Whether small requests arrive."""
         return perf_counter() - self._small < CONTENDED_SECONDS
 
-    @property
-    def waiting(self) -> bool:
-        """Whether a large body waits that is needed."""
-        return bool(self._waiting)
-
     def charge(self, seconds: float, then: Callable[[], None], *, is_needed: bool = True) -> bool:
         """Charge the time that a part of a large body took.
 

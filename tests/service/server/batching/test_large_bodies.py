@@ -163,7 +163,7 @@ def test_a_short_pass_does_not_wait_for_a_long_one(models: Path, rng: np.random.
 
 
 def test_bodies_beyond_the_queue_are_refused_from_their_heads(iris: Path) -> None:
-    """Only bytes that are received count: announcing a large body keeps nobody else from sending one."""
+    """Only bytes that are received count: a client that only announces a body does not block others."""
 
     async def run() -> list[bool]:
         harness, budget = Harness(iris, max_queue_seconds=0.05), MemoryBudget(2**30)

@@ -68,7 +68,7 @@ def test_bodies_that_are_not_needed_wait_only_for_small_requests(contended: bool
         if contended:
             turns.note_small()
         assert turns.charge(LONG, lambda: None, is_needed=False) is not contended
-        assert not turns.waiting
+        assert not turns._waiting
 
     _run(test)
 
@@ -79,7 +79,7 @@ def test_all_waiting_bodies_continue_a_few_at_a_time_in_order() -> None:
         for number in range(3 * MAX_RESUMED):
             assert not turns.charge(LONG, lambda number=number: order.append(number))  # type: ignore[misc]
         lengths = {0}
-        while turns.waiting:
+        while turns._waiting:
             lengths.add(len(order))
             await asyncio.sleep(0)
         await asyncio.sleep(0)
