@@ -78,8 +78,8 @@ class Reservation:
     def receive(self, size: int) -> None:
         """Change the size to that of the body that has been received. Raises Overloaded, TooLarge."""
         if size > SMALL:
-            self.resize(size)
             with self._budget.lock:
+                self._resize(size)
                 self._count_received(size)
 
     def decoded(self) -> None:
@@ -92,10 +92,7 @@ class Reservation:
         if size <= SMALL and not self._counted:
             return
         with self._budget.lock:
-            pool = self._pool_for(size)
-            if size > max(self._counted, SMALL):
-                self._check(size, pool)
-            self._count(size, pool)
+            self._resize(size)
 
     def grow(self, size: int) -> None:
         """Hold `size` bytes more. Raises Overloaded, TooLarge."""
@@ -116,6 +113,12 @@ class Reservation:
             self._count_received(0)
             self._count(0, self._pool)
             self._released = True
+
+    def _resize(self, size: int) -> None:
+        pool = self._pool_for(size)
+        if size > max(self._counted, SMALL):
+            self._check(size, pool)
+        self._count(size, pool)
 
     def _pool_for(self, size: int) -> Pool:
         budget = self._budget
