@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-MAX_ACCEPTED = 64  # per iteration and listening socket
+MAX_ACCEPTED = 256  # per iteration and listening socket
 
 
 class Acceptor:

@@ -96,9 +96,8 @@ class HTTPConnection(asyncio.Protocol):
             self._parser.feed(data)
         except RequestError as error:
             self._reject(error)
-        reading = self._state.reading
-        if reading is Reading.SKIPPING or (reading is Reading.BODY and self._exchanges.receives_large):
-            self._flow.take_turn(len(data), is_needed=reading is Reading.BODY)
+        if self._state.reading is Reading.BODY and self._exchanges.receives_large:
+            self._flow.take_turn(len(data), is_needed=True)
 
     def eof_received(self) -> bool:
         """Respond to the complete requests of a client that has closed its side. True keeps the connection open."""

@@ -33,7 +33,6 @@ calls are counted COUNT_BATCH at a time, or after COUNT_SECONDS.
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from functools import partial
 from time import perf_counter
 
 from service.errors import Overloaded, RequestError
@@ -55,7 +54,9 @@ LONG_PASS_SECONDS = 0.002  # a longer pass costs more than handing it to a threa
 MIN_TURN_SECONDS, MAX_TURN_SECONDS = 0.005, 0.02
 MAX_LOOP_BYTES = 2**20  # of a body that is decoded in the loop
 ADMITTED_SHARE = 0.8  # of the queue; the estimates are not exact
-REFUSAL_SECONDS = 5e-4  # to refuse a large request, and for its sender to repeat it
+# Until a large request is refused beside small ones, since its sender may repeat it: 20 ms, and twice the time to
+# receive its body.
+REFUSAL_SECONDS, REFUSAL_BYTE_SECONDS, MAX_REFUSAL_SECONDS = 0.02, 5e-9, 0.2
 COUNT_BATCH, COUNT_SECONDS = 64, 0.05
 
 
@@ -131,11 +132,11 @@ class Batcher:
         return plain and not self.turns.contended and not self._large.active
 
     def _refuse(self, pending: PendingRequest, error: RequestError) -> None:
-        """Respond with an error soon; to a large request when it is its turn, because its sender may repeat it."""
-        respond = partial(self._reject, pending, error)
-        is_large = pending.is_large or pending.request.content_length > LARGE_BODY
-        if not (is_large and self.turns.contended) or self.turns.charge(REFUSAL_SECONDS, respond):
-            self._loop.call_soon(respond)
+        """Respond with an error soon; to a large request beside small ones after a while."""
+        size = pending.request.content_length or len(pending.request.body)
+        is_delayed = self.turns.contended and (pending.is_large or size > LARGE_BODY)
+        seconds = min(REFUSAL_SECONDS + REFUSAL_BYTE_SECONDS * size, MAX_REFUSAL_SECONDS) if is_delayed else 0.0
+        self._loop.call_later(seconds, self._reject, pending, error)
 
     def _reject(self, pending: PendingRequest, error: RequestError) -> None:
         self._pipeline.reject(pending, error)
@@ -204,6 +205,8 @@ class Batcher:
         queue = self._passes if call.queued_seconds <= MAX_PASS_SECONDS else self._long_passes
         if queue.seconds <= self._max_queue_seconds:
             queue.add(call)
+            if queue is self._passes and call.pending.is_large:
+                self.turns.add(call.queued_seconds)  # the thread of the pass takes it from small requests
         else:
             self._pipeline.respond([call], [Overloaded(FULL)])
 

@@ -48,14 +48,18 @@ class Turns:
         """Whether small requests arrive."""
         return perf_counter() - self._small < CONTENDED_SECONDS
 
+    def add(self, seconds: float) -> None:
+        """Charge time that a large request has taken, or will take."""
+        self._due = max(self._due, perf_counter() - CREDIT_SECONDS) + seconds
+
     def charge(self, seconds: float, then: Callable[[], None], *, is_needed: bool = True) -> bool:
         """Charge the time that a part of a large body took.
 
         Return whether the next part may follow at once; if it may not, `then` is called when it may. Bodies that are
         not needed, because their request is refused, wait only for small requests.
         """
+        self.add(seconds)
         now = perf_counter()
-        self._due = max(self._due, now - CREDIT_SECONDS) + seconds
         if self._due <= now or not (is_needed or self.contended):
             return True
         is_first = not (self._waiting or self._discarding)

@@ -4,6 +4,8 @@ import asyncio
 import gzip
 import json
 import threading
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,14 @@ import numpy as np
 import pytest
 
 from service.app import create_app
+from service.errors import Overloaded, RequestError
 from service.prediction.calls import PendingRequest
 from service.prediction.memory_budget import MemoryBudget
-from service.prediction.messages import Request, Response
+from service.prediction.messages import LARGE_BODY, Request, Response
 from service.protocols import find_route
 from service.protocols.native.codec import NativeCodec
-from service.server.batching.batcher import FULL, Batcher
+from service.server.batching.batcher import FULL, REFUSAL_SECONDS, Batcher
+from service.server.batching.turns import TICK_SECONDS
 from service.settings import Settings
 from store import publish
 from tests.helpers.models import ROW, make_artifact
@@ -59,8 +63,11 @@ class Harness:
         self.statuses: dict[int, int] = {}
         self.requests: dict[int, Request] = {}
 
-    def submit(self, number: int, body: bytes, **headers: str) -> None:
-        request = self.requests[number] = Request(headers, MemoryBudget(2**30).reserve(len(body)), body)
+    def submit(
+        self, number: int, body: bytes, headers: Mapping[str, str] | None = None, error: RequestError | None = None
+    ) -> None:
+        request = self.requests[number] = Request(headers or {}, MemoryBudget(2**30).reserve(len(body)), body)
+        request.error = error
         assert ROUTE is not None
 
         def respond(response: Response) -> None:
@@ -78,7 +85,7 @@ def test_small_requests_do_not_wait_for_large_bodies(iris: Path, decodes: Decode
     async def run() -> dict[int, int]:
         harness = Harness(iris)
         for number in range(3):
-            harness.submit(number, gzip.compress(BODY), **GZIP)
+            harness.submit(number, gzip.compress(BODY), GZIP)
         for number in range(10, 15):
             harness.submit(number, BODY)
             await harness.wait_for(number)
@@ -110,7 +117,7 @@ def test_a_large_body_is_decoded_in_the_loop_only_where_it_delays_nobody(
         if small_before:
             harness.submit(0, BODY)
             await harness.wait_for(0)
-        harness.submit(1, body, **headers)
+        harness.submit(1, body, headers)
         await harness.wait_for(1)
         return harness.statuses
 
@@ -122,9 +129,9 @@ def test_invalid_large_bodies_get_their_errors(iris: Path, decodes: Decodes) -> 
     async def run() -> dict[int, int]:
         decodes.open.set()
         harness = Harness(iris)
-        harness.submit(0, b"no gzip", **GZIP)
-        harness.submit(1, gzip.compress(b"[" * 4_000_000), **GZIP)
-        harness.submit(2, gzip.compress(BODY), **GZIP)
+        harness.submit(0, b"no gzip", GZIP)
+        harness.submit(1, gzip.compress(b"[" * 4_000_000), GZIP)
+        harness.submit(2, gzip.compress(BODY), GZIP)
         await harness.wait_for(0, 1, 2)
         return harness.statuses
 
@@ -135,7 +142,7 @@ def test_a_large_body_whose_client_has_gone_is_not_decoded(iris: Path, decodes: 
     async def run() -> dict[int, int]:
         harness = Harness(iris)
         for number in range(4):
-            harness.submit(number, gzip.compress(BODY), **GZIP)
+            harness.submit(number, gzip.compress(BODY), GZIP)
         harness.requests[0].half_closed = True  # served, because it has not waited
         harness.requests[1].half_closed = True
         harness.requests[2].abandon()
@@ -182,6 +189,29 @@ def test_bodies_beyond_the_queue_are_refused_from_their_heads(iris: Path) -> Non
     assert admitted[0]
     assert admitted == sorted(admitted, reverse=True)
     assert not admitted[-1]
+
+
+@pytest.mark.parametrize(
+    ("small_before", "size", "least"),
+    [(False, 2**62, 0.0), (True, LARGE_BODY, 0.0), (True, LARGE_BODY + 1, REFUSAL_SECONDS), (True, 2**62, 0.2)],
+)
+def test_the_sender_of_a_refused_large_request_is_slowed_beside_small_ones(
+    iris: Path, small_before: bool, size: int, least: float
+) -> None:
+    """By the announced size of the body, which may be any number."""
+
+    async def run() -> float:
+        harness = Harness(iris)
+        if small_before:
+            harness.submit(0, BODY)
+            await harness.wait_for(0)
+        began = time.perf_counter()
+        harness.submit(1, b"", {"content-length": str(size)}, Overloaded(FULL))
+        await harness.wait_for(1)
+        assert harness.statuses[1] == 503
+        return time.perf_counter() - began
+
+    assert least - TICK_SECONDS < asyncio.run(run()) < least + 1
 
 
 def test_pipelined_requests_do_not_multiply_the_turns(iris: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,7 +263,7 @@ def test_an_error_in_a_response_does_not_stop_the_queues(iris: Path, decodes: De
             request = Request(headers, MemoryBudget(2**20).reserve(), body)
             harness.batcher.submit(PendingRequest(request, ROUTE, fail))
         harness.submit(1, BODY)
-        harness.submit(2, gzip.compress(BODY), **GZIP)
+        harness.submit(2, gzip.compress(BODY), GZIP)
         await asyncio.sleep(0.05)
         harness.submit(3, BODY)
         await harness.wait_for(2, 3)
