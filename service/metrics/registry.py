@@ -6,8 +6,7 @@ classifier. No text that a client chooses becomes a label value.
 
 import os
 import re
-from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -47,8 +46,9 @@ class Histogram(prometheus_client.Histogram):
             self.observe(values[0])
             return
         self._sum.inc(sum(values))
-        for bucket, count in Counter(bisect_left(self._upper_bounds, value) for value in values).items():
-            self._buckets[bucket].inc(count)
+        for bucket, count in enumerate(np.bincount(np.searchsorted(self._upper_bounds, values)).tolist()):
+            if count:
+                self._buckets[bucket].inc(count)
 
 
 class Metrics:

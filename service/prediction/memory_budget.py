@@ -36,6 +36,7 @@ class MemoryBudget:
     def __init__(self, max_bytes: int) -> None:
         medium = min(max(int(max_bytes * MEDIUM_SHARE), MEDIUM), max_bytes // 2)
         self.medium, self.large = Pool(medium), Pool(max_bytes - medium)
+        self.max_medium = min(MEDIUM, medium)  # a larger reservation belongs to the large ones
         self.received = 0
         self.lock = Lock()  # large bodies are decoded in threads
 
@@ -78,21 +79,16 @@ class Reservation:
     def receive(self, size: int) -> None:
         """Change the size to that of the body that has been received. Raises Overloaded, TooLarge."""
         if size > SMALL:
-            with self._budget.lock:
-                self._resize(size)
-                self._count_received(size)
+            self._change(size, size)
 
     def decoded(self) -> None:
         """State that the body is decoded."""
-        with self._budget.lock:
-            self._count_received(0)
+        self._change(self._counted, 0)
 
     def resize(self, size: int) -> None:
         """Change the size. Raises Overloaded if it grows beyond what others leave, TooLarge beyond the budget."""
-        if size <= SMALL and not self._counted:
-            return
-        with self._budget.lock:
-            self._resize(size)
+        if size > SMALL or self._counted:
+            self._change(size, self._received)
 
     def grow(self, size: int) -> None:
         """Hold `size` bytes more. Raises Overloaded, TooLarge."""
@@ -101,44 +97,45 @@ class Reservation:
     def settle(self, size: int) -> None:
         """Change the size without a check, for bytes that exist already."""
         if size > SMALL or self._counted:
-            with self._budget.lock:
-                self._count(size, self._pool_for(size))
+            self._change(size, self._received, checked=False)
 
     def release(self) -> None:
         """Release all bytes; later changes of the size are ignored. May be called more than once."""
         if not (self._counted or self._received):
             self._released = True
             return
-        with self._budget.lock:
-            self._count_received(0)
-            self._count(0, self._pool)
+        budget = self._budget
+        with budget.lock:
+            self._pool.held -= self._counted
+            budget.received -= self._received
+            self._counted = self._received = 0
             self._released = True
 
-    def _resize(self, size: int) -> None:
-        pool = self._pool_for(size)
-        if size > max(self._counted, SMALL):
-            self._check(size, pool)
-        self._count(size, pool)
+    def _change(self, size: int, received: int, *, checked: bool = True) -> None:
+        """Change both counts. This runs several times for each request that is not small: it calls little."""
+        budget = self._budget
+        with budget.lock:
+            if self._released:
+                return
+            pool = self._pool_for(size)
+            if size <= SMALL:
+                size = 0
+            elif checked and size > self._counted:
+                self._check(size, pool)
+            self._pool.held -= self._counted
+            pool.held += size
+            budget.received += received - self._received
+            self._pool, self._counted, self._received = pool, size, received
 
     def _pool_for(self, size: int) -> Pool:
         budget = self._budget
-        return budget.large if self._is_large or size > min(MEDIUM, budget.medium.max_bytes) else budget.medium
+        return budget.large if self._is_large or size > budget.max_medium else budget.medium
 
     def _check(self, size: int, pool: Pool) -> None:
-        if size > pool.max_bytes:
-            limit = f"at most {pool.max_bytes} are held for such requests"
-            raise TooLarge(f"the request needs about {size} bytes of memory; {limit}: send fewer rows")
         others = pool.held - (self._counted if pool is self._pool else 0)
-        if others + size > pool.max_bytes:
+        if others + size <= pool.max_bytes:
+            return
+        if size <= pool.max_bytes:
             raise Overloaded(REFUSAL)
-
-    def _count(self, size: int, pool: Pool) -> None:
-        if not self._released:
-            self._pool.held -= self._counted
-            self._counted, self._pool = size if size > SMALL else 0, pool
-            pool.held += self._counted
-
-    def _count_received(self, size: int) -> None:
-        if not self._released:
-            self._budget.received += size - self._received
-            self._received = size
+        limit = f"at most {pool.max_bytes} are held for such requests"
+        raise TooLarge(f"the request needs about {size} bytes of memory; {limit}: send fewer rows")

@@ -13,7 +13,7 @@ from service.errors import ClientGone, DeadlineExceeded, Malformed, RequestError
 from service.prediction.memory_budget import Reservation
 
 LARGE_BODY = 2**16  # bytes
-MAX_DIGITS = 1000  # int() rejects more of them, even if they are zeros
+MAX_DIGITS = 20  # of a Content-Length: any number of more digits is too large
 _MILLISECONDS = re.compile(r"(?=.*[1-9])[0-9]{1,9}")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 # IDs must be unique, not unguessable; this is much cheaper than a UUID. The seed differs in each worker.
@@ -44,10 +44,17 @@ class Request:
     deadline: float = inf
     half_closed: bool = field(default=False, init=False)  # the client sends nothing more, and may be gone
     error: RequestError | None = field(default=None, init=False)
+    encoding: str = field(default="identity", init=False)  # the Content-Encoding in lower case
+    content_length: int = field(default=0, init=False)  # the announced size of the body; 0 if it is not announced
     request_id: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.request_id = read_request_id(self.headers)
+        headers = self.headers
+        self.request_id = read_request_id(headers)
+        if given := headers.get("content-encoding"):
+            self.encoding = given.strip().lower()
+        if (length := headers.get("content-length")) and length.isdecimal():
+            self.content_length = int(length.lstrip("0")[:MAX_DIGITS] or 0)
 
     def abandon(self) -> None:
         """Mark the request as expired because the client has disconnected."""
@@ -70,19 +77,7 @@ class Request:
     @property
     def is_large(self) -> bool:
         """Whether the costs of this request are estimated and measured. A compressed body may become a large one."""
-        return len(self.body) > LARGE_BODY or self.encoding != "identity"
-
-    @property
-    def content_length(self) -> int:
-        """The announced size of the body; 0 if it is not announced. The adapter has checked that it is a number."""
-        text = self.headers.get("content-length") or "0"
-        return int(text if len(text) < MAX_DIGITS else text.lstrip("0") or 0)
-
-    @property
-    def encoding(self) -> str:
-        """The Content-Encoding of the body, in lower case."""
-        given = self.headers.get("content-encoding")
-        return given.strip().lower() if given else "identity"
+        return self.content_length > LARGE_BODY or len(self.body) > LARGE_BODY or self.encoding != "identity"
 
     def expiry_error(self) -> RequestError:
         """Return the error for a request whose response is no longer needed."""

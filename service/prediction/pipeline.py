@@ -23,7 +23,6 @@ from service.prediction.catalogue import Catalogue, Endpoint
 from service.prediction.collection import WithoutCollection
 from service.prediction.counting import CallCounter
 from service.prediction.forward import Predictions, forward
-from service.prediction.memory_budget import SMALL
 from service.prediction.messages import LARGE_BODY, Headers, Request, Response, check_deadline, read_timeout
 from service.prediction.work import MIN_PASS_SECONDS
 from service.protocols import Codec, DecodedRequest, Route
@@ -31,6 +30,9 @@ from service.protocols.codec import BINARY_BYTES, error_response
 from service.settings import Settings
 
 log = logging.getLogger("npserve")
+
+# A response of so many bytes is not reserved: it exists for a turn of the event loop, which has some hundred requests.
+UNRESERVED_BYTES = 2**15
 
 
 class PredictionPipeline:
@@ -40,7 +42,7 @@ class PredictionPipeline:
         self._settings, self._catalogue, self._metrics = settings, catalogue, metrics
         self.counter = CallCounter(metrics)
         # A response is at most eight times as large as `row_bytes` say: with labels, or several outputs.
-        self._few_rows = min(SMALL, settings.max_response_bytes) // 8
+        self._few_rows = min(UNRESERVED_BYTES, settings.max_response_bytes) // 8
 
     def handle(self, request: Request, route: Route) -> Response:
         """Process and count one request. Never raises."""

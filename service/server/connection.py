@@ -134,7 +134,7 @@ class HTTPConnection(asyncio.Protocol):
         exchange = self._exchanges.receive(head)
         if self in self._limit.surplus:
             self._limit.restrict(exchange, is_health=self._views.is_health(head))
-        elif exchange.route and exchange.announces_large and not exchange.request.error:
+        elif exchange.route and exchange.request.is_large and not exchange.request.error:
             exchange.request.error = self._batcher.admit(exchange.route, exchange.request)
         self._state.on_read(ReadEvent.HEAD)
         self._timeouts.restart()

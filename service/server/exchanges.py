@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from service.errors import RequestError, RequestRejected, body_too_large, unexpected_body
+from service.prediction.memory_budget import Reservation
 from service.prediction.messages import LARGE_BODY, Request, Response
 from service.protocols import Codec, Route, find_route
 from service.protocols.codec import error_response
@@ -23,7 +24,6 @@ class Exchange:
     route: Route | None = None
     body_limit: int = 0
     response: Response | None = None
-    announces_large: bool = False  # a body follows that may be large, also after decompression
 
     @property
     def has_body(self) -> bool:
@@ -57,7 +57,6 @@ class ExchangeQueue(deque[Exchange]):
         size = exchange.request.content_length
         if size > LARGE_BODY:
             exchange.request.reservation.expect(size)
-        exchange.announces_large = size > LARGE_BODY or exchange.request.encoding != "identity"
         if size > limit:
             exchange.request.error = body_too_large(limit) if route else unexpected_body(limit)
         self.append(exchange)
@@ -88,7 +87,7 @@ class ExchangeQueue(deque[Exchange]):
         self.append(Exchange(head, request, response=error_response(Codec, error, request.request_id)))
 
     def _request(self, head: RequestHead) -> Request:
-        return Request(head.fields, self._budget.reserve())
+        return Request(head.fields, Reservation(self._budget))
 
     def drop_last(self) -> Exchange:
         """Remove and return the latest exchange, and release its memory."""

@@ -280,7 +280,7 @@ def test_the_server_starts_without_a_store_and_becomes_ready_after_a_publish(
 
 
 def test_a_graceful_stop_completes_requests_and_removes_its_files(iris: Path, tmp_path: Path) -> None:
-    with Server(iris, TMPDIR=str(tmp_path)) as server:
+    with Server(iris, workers=1, TMPDIR=str(tmp_path)) as server:
         server.wait_until_ready()
         assert len(list(tmp_path.glob("npserve-metrics-*"))) == 1
         with socket.create_connection(("127.0.0.1", server.port)) as slow:
@@ -303,7 +303,7 @@ def test_a_graceful_stop_completes_requests_and_removes_its_files(iris: Path, tm
 
 
 def test_the_printed_curl_command_works(iris: Path) -> None:
-    with Server(iris) as server:
+    with Server(iris, workers=1) as server:
         server.wait_until_ready()
         described = requests.get(server.url, timeout=5).json()["curl"]
         line = described.replace("curl ", "curl -s ", 1)
@@ -314,7 +314,7 @@ def test_the_printed_curl_command_works(iris: Path) -> None:
 
 
 def test_an_empty_store_prints_how_to_train(models: Path) -> None:
-    with Server(models) as server:
+    with Server(models, workers=1) as server:
         server.wait_for(lambda: requests.get(f"{server.url}/livez", timeout=5).status_code == 200)
         printed, errors = server.stop()
     assert printed == (
@@ -329,7 +329,7 @@ def test_an_empty_store_prints_how_to_train(models: Path) -> None:
 
 def test_a_store_without_a_stable_version_prints_how_to_promote(models: Path) -> None:
     publish(models, "abc", make_constant(0), METRICS, {}, promote=False)
-    with Server(models) as server:
+    with Server(models, workers=1) as server:
         server.wait_for(lambda: requests.get(f"{server.url}/livez", timeout=5).status_code == 200)
         printed, _ = server.stop()
     assert printed == (

@@ -73,7 +73,8 @@ def attach(tensors: Iterable[Tensor], raw: memoryview) -> Iterator[Tensor]:
 
 
 def _tensor(record: Any, *location: str | int) -> Tensor:
-    _check(record, dict, *location)
+    if type(record) is not dict:
+        raise _unexpected(record, dict, *location)
     name, datatype = (_require(record, key, str, *location) for key in ("name", "datatype"))
     shape = _require(record, "shape", list, *location)
     if not set(map(type, shape)) <= {int} or min(shape, default=0) < 0:
@@ -89,7 +90,8 @@ def _tensor(record: Any, *location: str | int) -> Tensor:
 
 
 def _requested_output(record: Any, *location: str | int) -> RequestedOutput:
-    _check(record, dict, *location)
+    if type(record) is not dict:
+        raise _unexpected(record, dict, *location)
     name = _require(record, "name", str, *location)
     binary = _parameter(record, "binary_data", bool, *location)
     top = _parameter(record, "classification", int, *location)
@@ -106,16 +108,17 @@ def _parameter(record: dict[str, Any], key: str, expected: type, *location: str 
 def _take(record: dict[str, Any], key: str, expected: type, *location: str | int) -> Any:
     """Return a value of the expected type, or None if it is absent or null. Raises BadRequest."""
     value = record.get(key)
-    if value is not None:
-        _check(value, expected, *location, key)
+    if value is not None and type(value) is not expected:
+        raise _unexpected(value, expected, *location, key)
     return value
 
 
 def _require(record: dict[str, Any], key: str, expected: type, *location: str | int) -> Any:
-    _check(record.get(key), expected, *location, key)
-    return record[key]
-
-
-def _check(value: Any, expected: type, *location: str | int) -> None:
+    value = record.get(key)
     if type(value) is not expected:
-        raise BadRequest(f"{pointer(*location)}: expected {TYPE_NAMES[expected]}, got {json_kind(value)}")
+        raise _unexpected(value, expected, *location, key)
+    return value
+
+
+def _unexpected(value: Any, expected: type, *location: str | int) -> BadRequest:
+    return BadRequest(f"{pointer(*location)}: expected {TYPE_NAMES[expected]}, got {json_kind(value)}")

@@ -38,7 +38,7 @@ from time import perf_counter
 from service.errors import Overloaded, RequestError
 from service.prediction.calls import PendingRequest, PredictionCall
 from service.prediction.catalogue import Endpoint
-from service.prediction.messages import LARGE_BODY, Request
+from service.prediction.messages import Request
 from service.prediction.pipeline import PredictionPipeline
 from service.prediction.work import SMALL_BYTE_SECONDS, SMALL_SECONDS
 from service.protocols import Route
@@ -134,8 +134,9 @@ class Batcher:
     def _refuse(self, pending: PendingRequest, error: RequestError) -> None:
         """Respond with an error soon; to a large request beside small ones after a while."""
         size = pending.request.content_length or len(pending.request.body)
-        is_delayed = self.turns.contended and (pending.is_large or size > LARGE_BODY)
-        seconds = min(REFUSAL_SECONDS + REFUSAL_BYTE_SECONDS * size, MAX_REFUSAL_SECONDS) if is_delayed else 0.0
+        seconds = min(REFUSAL_SECONDS + REFUSAL_BYTE_SECONDS * size, MAX_REFUSAL_SECONDS)
+        if not (pending.is_large and self.turns.contended):
+            seconds = 0.0
         self._loop.call_later(seconds, self._reject, pending, error)
 
     def _reject(self, pending: PendingRequest, error: RequestError) -> None:
@@ -160,7 +161,7 @@ class Batcher:
 
     def _take_ready(self, turn: float) -> list[PendingRequest]:
         """Return the requests that a turn of these seconds decodes, the oldest first."""
-        taken, seconds, has_small = list[PendingRequest](), 0.0, False
+        taken, seconds, has_small, now = list[PendingRequest](), 0.0, False, perf_counter()
         while self._ready and seconds < turn:
             pending = self._ready.popleft()
             if pending.is_large:
@@ -168,7 +169,7 @@ class Batcher:
             else:
                 self._backlog.seconds -= pending.work_seconds
                 has_small = True
-            if pending.request.expired:
+            if pending.request.deadline <= now:
                 pending.request.release()
             else:
                 taken.append(pending)
