@@ -5,12 +5,13 @@ from time import perf_counter
 from service.prediction.calls import PendingRequest
 from service.prediction.work import average
 
+FULL = "too many requests wait for this worker: try again later"
 MIN_SECONDS = 0.02  # shorter waits tell little about the estimate: it is trusted again
-MIN_STRETCH, MAX_STRETCH = 0.25, 20.0
+MIN_STRETCH, MAX_STRETCH = 0.25, 50.0
 
 
 class Backlog:
-    """A sum of estimates. `stretch` is how much longer requests wait than the sum says when they are added.
+    """A sum of estimates. `stretch` is how much longer the work takes than the estimates say.
 
     It exceeds 1 where the estimates are too low, where other work is done in turns with this one, and where other
     processes use the processor.
@@ -25,13 +26,20 @@ class Backlog:
         return self.seconds * self.stretch
 
     def add(self, pending: PendingRequest) -> None:
-        """Add the estimate of a large request. Those of small ones are added to `seconds`: they say little."""
+        """Add the estimate of a request, and note what is queued before it."""
         pending.queued, pending.ahead_seconds = perf_counter(), self.seconds
         self.seconds += pending.work_seconds
 
     def remove(self, pending: PendingRequest) -> None:
-        """Remove a request that is processed now, and learn from the time that a large one has waited."""
+        """Remove a request that is processed now, and learn from the time that it has waited."""
         self.seconds = max(self.seconds - pending.work_seconds, 0.0)
-        is_long = pending.ahead_seconds > MIN_SECONDS
-        measured = (perf_counter() - pending.queued) / pending.ahead_seconds if is_long else 1.0
-        self.stretch = min(max(average(self.stretch, measured), MIN_STRETCH), MAX_STRETCH)
+        ahead = pending.ahead_seconds
+        if ahead > MIN_SECONDS:
+            self.learn(ahead, perf_counter() - pending.queued)
+        else:
+            self.learn(1.0, 1.0)
+
+    def learn(self, estimated: float, measured: float) -> None:
+        """Learn from the seconds that some work has really taken."""
+        measured_stretch = min(max(measured / estimated, MIN_STRETCH), MAX_STRETCH)
+        self.stretch = average(self.stretch, measured_stretch)

@@ -18,7 +18,8 @@ A request is in one place at a time:
 
 Each of these queues is limited to `max_queue_seconds` of work. Work is estimated from the bytes of a body and what
 earlier requests to the version took, so a large request is shed before it is decoded, even before it is received, and
-again when its rows are known.
+again when its rows are known. Small requests are not measured one by one: the queue learns how much longer its turns
+take than the estimates say. A request that has waited longer by the clock is shed when it is its turn.
 
 Every submitted request gets exactly one response, with one exception: a request whose client disconnects before it is
 decoded is dropped, and its reservation released. A request that waits for a thread gets its response without being
@@ -42,12 +43,11 @@ from service.prediction.messages import Request
 from service.prediction.pipeline import PredictionPipeline
 from service.prediction.work import SMALL_BYTE_SECONDS, SMALL_SECONDS
 from service.protocols import Route
-from service.server.batching.backlog import Backlog
+from service.server.batching.backlog import FULL, Backlog
 from service.server.batching.large_bodies import LargeBodies
 from service.server.batching.pass_queue import MAX_PASS_SECONDS, PassQueue
 from service.server.batching.turns import Turns
 
-FULL = "too many requests wait for this worker: try again later"
 LONG_PASS_SECONDS = 0.002  # a longer pass costs more than handing it to a thread
 # A turn may last as long as the sockets have taken since the last one, within these limits: receiving and refusing
 # requests at many times the capacity would leave no time to process any.
@@ -57,6 +57,7 @@ ADMITTED_SHARE = 0.8  # of the queue; the estimates are not exact
 # Until a large request is refused beside small ones, since its sender may repeat it: 20 ms, and twice the time to
 # receive its body.
 REFUSAL_SECONDS, REFUSAL_BYTE_SECONDS, MAX_REFUSAL_SECONDS = 0.02, 5e-9, 0.2
+MIN_LEARNED_SECONDS = 5e-4  # of a turn: the fixed costs of a shorter one would distort the estimates
 COUNT_BATCH, COUNT_SECONDS = 64, 0.05
 
 
@@ -65,11 +66,12 @@ class Batcher:
 
     def __init__(self, pipeline: PredictionPipeline, loop: asyncio.AbstractEventLoop, max_queue_seconds: float) -> None:
         self._pipeline, self._loop, self._max_queue_seconds = pipeline, loop, max_queue_seconds
+        self._max_wait = max_queue_seconds + MAX_TURN_SECONDS  # by the clock, where the estimates are too low
         self.turns = Turns(loop)
         self._ready: deque[PendingRequest] = deque()
         self._backlog = Backlog()  # of `_ready`
         self._scheduled, self._turn_ended = False, 0.0  # whether the next turn is scheduled
-        self._large = LargeBodies(pipeline, loop, self.turns, self._accept)
+        self._large = LargeBodies(pipeline, loop, self.turns, self._max_wait, self._accept)
         self._passes = PassQueue(pipeline, loop, "forward", self._count_soon)
         self._pass_turns = Turns(loop)  # of their own, because large bodies would wait for passes of seconds
         self._long_passes = PassQueue(pipeline, loop, "long forward", self._count_soon, self._pass_turns)
@@ -83,13 +85,13 @@ class Batcher:
             return
         if not pending.is_large:
             pending.work_seconds = SMALL_SECONDS + SMALL_BYTE_SECONDS * size
-            self._backlog.seconds += pending.work_seconds
         else:
             pending.work_seconds = self._pipeline.estimate(pending.route, request, size)
             if not self._fits_loop(pending):
                 self._large.add(pending)
                 return
-            self._backlog.add(pending)
+        pending.queued = perf_counter()
+        self._backlog.seconds += pending.work_seconds
         self._ready.append(pending)
         if not self._scheduled:
             self._scheduled = True
@@ -144,42 +146,48 @@ class Batcher:
         self._count_soon()
 
     def _process_soon(self) -> None:
+        now = perf_counter()
         if len(self._ready) > 1:
-            self._loop.call_soon(self._process_ready)
+            self._loop.call_soon(self._process_ready, now)
         else:
-            self._process_ready()
+            self._process_ready(now)
 
-    def _process_ready(self) -> None:
-        turn = min(max(perf_counter() - self._turn_ended, MIN_TURN_SECONDS), MAX_TURN_SECONDS)
+    def _process_ready(self, since: float) -> None:
+        """Process requests for a turn. `since` is when it began to be their turn, before the sockets were polled."""
+        estimated = 0.0
         try:
-            self._process(self._pipeline.decode(self._take_ready(turn)))
+            decoded, estimated = self._decode_ready()
+            self._process(self._pipeline.accept(decoded))
         finally:  # requests that were pipelined behind these are ready now
-            self._turn_ended = perf_counter()
+            ended = self._turn_ended = perf_counter()
+            if estimated > MIN_LEARNED_SECONDS:
+                self._backlog.learn(estimated, ended - since)
             self._scheduled = bool(self._ready)
             if self._scheduled:
-                self._loop.call_soon(self._process_ready)
+                self._loop.call_soon(self._process_ready, ended)
 
-    def _take_ready(self, turn: float) -> list[PendingRequest]:
-        """Return the requests that a turn of these seconds decodes, the oldest first."""
-        taken, seconds, has_small, now = list[PendingRequest](), 0.0, False, perf_counter()
-        while self._ready and seconds < turn:
+    def _decode_ready(self) -> tuple[list[tuple[PendingRequest, PredictionCall | RequestError]], float]:
+        """Decode requests, the oldest first, until the turn ends. Return the results, and the estimate for all work."""
+        decoded, estimated, has_small = list[tuple[PendingRequest, PredictionCall | RequestError]](), 0.0, False
+        now = perf_counter()
+        turn = min(max(now - self._turn_ended, MIN_TURN_SECONDS), MAX_TURN_SECONDS)
+        end = now + MAX_TURN_SECONDS  # where the estimates are too low
+        while self._ready and estimated < turn and now < end:
             pending = self._ready.popleft()
-            if pending.is_large:
-                self._backlog.remove(pending)
-            else:
-                self._backlog.seconds -= pending.work_seconds
-                has_small = True
+            estimated += pending.work_seconds
+            has_small |= not pending.is_large
             if pending.request.deadline <= now:
                 pending.request.release()
+            elif now - pending.queued > self._max_wait:
+                self._refuse(pending, Overloaded(FULL))
             else:
-                taken.append(pending)
-                seconds += pending.work_seconds
+                decoded.append((pending, self._pipeline.read(pending)))
+                now = perf_counter()
+        self._backlog.seconds = self._backlog.seconds - estimated if self._ready else 0.0  # without rounding errors
         if has_small:
             self.turns.note_small()
             self._pass_turns.note_small()
-        if not self._ready:
-            self._backlog.seconds = 0.0  # without the rounding errors of the sums
-        return taken
+        return decoded, estimated
 
     def _accept(self, pending: PendingRequest, decoded: PredictionCall | RequestError) -> None:
         self._process(self._pipeline.accept([(pending, decoded)]))

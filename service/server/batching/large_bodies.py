@@ -9,12 +9,12 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from time import thread_time
+from time import perf_counter, thread_time
 
-from service.errors import RequestError
+from service.errors import Overloaded, RequestError
 from service.prediction.calls import PendingRequest, PredictionCall
 from service.prediction.pipeline import PredictionPipeline
-from service.server.batching.backlog import Backlog
+from service.server.batching.backlog import FULL, Backlog
 from service.server.batching.turns import Turns
 
 Decoded = PredictionCall | RequestError
@@ -28,9 +28,11 @@ class LargeBodies:
         pipeline: PredictionPipeline,
         loop: asyncio.AbstractEventLoop,
         turns: Turns,
+        max_wait: float,
         decoded: Callable[[PendingRequest, Decoded], None],
     ) -> None:
         self._pipeline, self._loop, self._turns, self._decoded = pipeline, loop, turns, decoded
+        self._max_wait = max_wait  # seconds
         self._thread = ThreadPoolExecutor(1, "decode")
         self._waiting: deque[PendingRequest] = deque()
         self.active = False  # decoding, or waiting for a turn
@@ -52,6 +54,8 @@ class LargeBodies:
             request = pending.request
             if request.expired or (waited and request.half_closed):
                 self._pipeline.reject(pending, request.expiry_error())
+            elif perf_counter() - pending.queued > self._max_wait:
+                self._pipeline.reject(pending, Overloaded(FULL))
             else:
                 self._start(pending)
                 return

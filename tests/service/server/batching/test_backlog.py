@@ -49,3 +49,13 @@ def test_the_estimates_are_trusted_again_after_short_waits() -> None:
         backlog.add(pending)
         backlog.remove(pending)
     assert backlog.stretch == pytest.approx(1.0, abs=0.01)
+
+
+def test_it_is_corrected_by_what_a_turn_has_taken() -> None:
+    backlog = Backlog()
+    for _ in range(100):
+        backlog.learn(0.005, 0.05)
+    backlog.seconds = 0.1
+    assert backlog.wait == pytest.approx(1.0, rel=1e-3)
+    backlog.learn(1e-9, 1e9)
+    assert backlog.stretch < MAX_STRETCH

@@ -19,7 +19,8 @@ from service.prediction.memory_budget import MemoryBudget
 from service.prediction.messages import LARGE_BODY, Request, Response
 from service.protocols import find_route
 from service.protocols.native.codec import NativeCodec
-from service.server.batching.batcher import FULL, REFUSAL_SECONDS, Batcher
+from service.server.batching.backlog import FULL
+from service.server.batching.batcher import REFUSAL_SECONDS, Batcher
 from service.server.batching.turns import TICK_SECONDS
 from service.settings import Settings
 from store import publish
@@ -214,6 +215,36 @@ def test_the_sender_of_a_refused_large_request_is_slowed_beside_small_ones(
     assert least - TICK_SECONDS < asyncio.run(run()) < least + 1
 
 
+def test_small_requests_that_take_longer_than_estimated_are_shed(iris: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows as objects, or with all labels, take up to 25 times as long as the bytes of a small body tell."""
+    decode = NativeCodec.decode
+
+    def slow(codec: NativeCodec, request: Request) -> Any:
+        time.sleep(0.001)
+        return decode(codec, request)
+
+    monkeypatch.setattr(NativeCodec, "decode", slow)
+
+    async def run() -> tuple[dict[int, int], float]:
+        harness, stretches = Harness(iris, max_queue_seconds=0.05), []
+        for number in range(0, 1000, 100):
+            for each in range(number, number + 100):
+                harness.submit(each, BODY)
+            began = time.perf_counter()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            stretches.append(time.perf_counter() - began)
+            await harness.wait_for(*range(number, number + 100))
+        return harness.statuses, max(stretches)
+
+    statuses, longest = asyncio.run(run())
+    for first in (0, 900):  # by the clock before the costs are known, then by the estimates
+        burst = [statuses[number] for number in range(first, first + 100)]
+        assert 20 <= burst.count(200) <= 80  # some 0.05 s of work
+        assert burst.count(503) == 100 - burst.count(200)
+    assert longest < 0.15  # a turn ends by the clock
+
+
 def test_pipelined_requests_do_not_multiply_the_turns(iris: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each response submits the next request, in the middle of a turn."""
     turns, responses = list[int](), list[Response]()
@@ -222,9 +253,9 @@ def test_pipelined_requests_do_not_multiply_the_turns(iris: Path, monkeypatch: p
         harness = Harness(iris)
         process = harness.batcher._process_ready
 
-        def counted() -> None:
+        def counted(since: float) -> None:
             turns.append(len(responses))
-            process()
+            process(since)
 
         monkeypatch.setattr(harness.batcher, "_process_ready", counted)
 
