@@ -43,7 +43,7 @@ class Endpoint:
 
     def request_seconds(self, codec: type[Codec], request: Request, size: int) -> float:
         """Return the estimated seconds to decode and compute a request with a body of `size` bytes."""
-        kind = codec, request.encoding
+        kind = codec, request.is_compressed
         rows = self.work.expected_rows(kind, size)
         return self.work.decode_seconds(kind, size) + self.pass_seconds(rows) * self.work.pace
 

@@ -11,7 +11,7 @@ memory that few of the latter need, nor the other way round.
 
 from threading import Lock
 
-from service.errors import Overloaded, TooLarge
+from service.errors import Overloaded, RequestError, TooLarge
 
 # Smaller reservations are neither counted nor refused: a few rows are accepted regardless of the other clients. With
 # 4,096 connections, they are at most 32 MiB.
@@ -71,10 +71,13 @@ class Reservation:
         """The bytes of the bodies of all other requests that are received or wait to be decoded."""
         return self._budget.received - self._received
 
-    def check_room(self, size: int) -> None:
-        """Raise Overloaded if a body of this size would not fit beside what others hold, TooLarge if it never fits."""
+    def refusal(self, size: int) -> RequestError | None:
+        """Return Overloaded if a body of this size would not fit beside what others hold, TooLarge if it never fits.
+
+        They are not raised: with the frames of its traceback, the error would keep what has been received.
+        """
         with self._budget.lock:
-            self._check(size, self._pool_for(size))
+            return self._refusal(size, self._pool_for(size))
 
     def receive(self, size: int) -> None:
         """Change the size to that of the body that has been received. Raises Overloaded, TooLarge."""
@@ -120,8 +123,8 @@ class Reservation:
             pool = self._pool_for(size)
             if size <= SMALL:
                 size = 0
-            elif checked and size > self._counted:
-                self._check(size, pool)
+            elif checked and size > self._counted and (error := self._refusal(size, pool)):
+                raise error
             self._pool.held -= self._counted
             pool.held += size
             budget.received += received - self._received
@@ -131,11 +134,11 @@ class Reservation:
         budget = self._budget
         return budget.large if self._is_large or size > budget.max_medium else budget.medium
 
-    def _check(self, size: int, pool: Pool) -> None:
+    def _refusal(self, size: int, pool: Pool) -> RequestError | None:
         others = pool.held - (self._counted if pool is self._pool else 0)
         if others + size <= pool.max_bytes:
-            return
+            return None
         if size <= pool.max_bytes:
-            raise Overloaded(REFUSAL)
+            return Overloaded(REFUSAL)
         limit = f"at most {pool.max_bytes} are held for such requests"
-        raise TooLarge(f"the request needs about {size} bytes of memory; {limit}: send fewer rows")
+        return TooLarge(f"the request needs about {size} bytes of memory; {limit}: send fewer rows")

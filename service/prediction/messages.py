@@ -69,10 +69,21 @@ class Request:
         """Limit the time for the response, counted from the end of the headers."""
         self.deadline = min(self.deadline, self.began + seconds)
 
+    def drop_body(self) -> None:
+        """Drop the body, whose request is refused; the reservation is released with the response."""
+        self.body = b""
+        self.reservation.resize(0)
+        self.reservation.decoded()
+
     def release(self) -> None:
         """Drop the body and release the reservation."""
         self.body = b""
         self.reservation.release()
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether the body has to be decompressed, or claims so."""
+        return self.encoding != "identity"
 
     @property
     def is_large(self) -> bool:

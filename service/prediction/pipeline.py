@@ -31,7 +31,8 @@ from service.settings import Settings
 
 log = logging.getLogger("npserve")
 
-# A response of so many bytes is not reserved: it exists for a turn of the event loop, which has some hundred requests.
+# The response to a small request, and its rows, are not reserved up to this size: they exist for a turn of the event
+# loop, or until a slow client has read them, which its connection then counts.
 UNRESERVED_BYTES = 2**15
 
 
@@ -195,14 +196,15 @@ class PredictionPipeline:
 def _decode_large(endpoint: Endpoint, pending: PendingRequest) -> DecodedRequest:
     """Decode a body, learn from its costs, and drop it."""
     route, request, work = pending.route, pending.request, endpoint.work
-    kind, size, began = (route.codec, request.encoding), len(request.body), perf_counter()
+    kind, size, began = (route.codec, request.is_compressed), len(request.body), perf_counter()
     request.reservation.resize(size)
+    decoded = None
     try:
         with WithoutCollection():
             decoded = endpoint.codecs[route.codec].decode(request)
     finally:
         request.reservation.decoded()
-        work.observe_decoding(kind, size, perf_counter() - began)
+        work.observe_decoding(kind, size, perf_counter() - began, is_complete=decoded is not None)
     work.observe_rows(kind, size, len(decoded.codes))
     request.body = b""
     return decoded

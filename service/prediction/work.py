@@ -1,9 +1,9 @@
 """The work that a request means for its worker, estimated from its bytes before it is decoded.
 
 Requests to one version differ by their rows, and rows by the bytes that a protocol needs for them. So each endpoint
-keeps two averages per protocol and encoding, rows and seconds of decoding per byte, and the pace of its passes: how
-much longer they take than the cost model of `forward` says. The averages are exponential, and follow a change of the
-machine's load within some ten requests.
+keeps two averages per protocol, for plain and for compressed bodies: rows and seconds of decoding per byte. It also
+keeps the pace of its passes: how much longer they take than the cost model of `forward` says. The averages are
+exponential, and follow a change of the machine's load within some ten requests.
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ BYTES_PER_ROW = 32  # until measured
 MIN_BYTES = 2**12  # the fixed costs of smaller bodies would distort the averages
 MIN_PACE, MAX_PACE = 0.1, 10.0
 
-Format = tuple[object, str]  # a codec and a Content-Encoding
+Format = tuple[object, bool]  # a codec, and whether the body is compressed: never a text of the client
 
 
 @dataclass(slots=True)
@@ -36,9 +36,11 @@ class MeasuredWork:
         """Return the estimated number of rows of a body."""
         return size * self.rows.get(kind, 1 / BYTES_PER_ROW)
 
-    def observe_decoding(self, kind: Format, size: int, seconds: float) -> None:
-        """Learn from a body, even if it was invalid."""
-        self.decoding[kind] = average(self.decoding.get(kind), seconds / max(size, MIN_BYTES))
+    def observe_decoding(self, kind: Format, size: int, seconds: float, *, is_complete: bool) -> None:
+        """Learn from a body. An invalid one may fail at its first byte: it only raises the estimate."""
+        before, measured = self.decoding.get(kind), seconds / max(size, MIN_BYTES)
+        if is_complete or measured > (before or DECODE_SECONDS):
+            self.decoding[kind] = average(before, measured)
 
     def observe_rows(self, kind: Format, size: int, rows: int) -> None:
         self.rows[kind] = average(self.rows.get(kind), rows / max(size, MIN_BYTES))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from urllib.parse import unquote
 
 import httptools
@@ -72,15 +73,22 @@ def check_target(target: bytes) -> None:
 
 
 def check_fields(raw: RawHeaders) -> HeaderFields:
-    """Return the header fields. Raises RequestRejected if they are too many or contradictory."""
+    """Return the header fields. Raises RequestRejected if they are too many, too long or contradictory."""
     if len(raw) > MAX_FIELDS:
         raise RequestRejected(431, f"the request has more than {MAX_FIELDS} headers")
+    if sum(map(len, chain.from_iterable(raw))) > MAX_FIELD_BYTES:  # together: most heads are much shorter
+        _check_lengths(raw)
     if [name for name, _ in raw].count(b"host") > 1:
         raise RequestRejected(400, "the request has several Host headers: send one")
     fields = HeaderFields(raw)
     if "transfer-encoding" in fields and "content-length" in fields:
         raise RequestRejected(400, "the request has both Transfer-Encoding and Content-Length: send one of them")
     return fields
+
+
+def _check_lengths(raw: RawHeaders) -> None:
+    if max(len(name) + len(value) for name, value in raw) > MAX_FIELD_BYTES:
+        raise RequestRejected(431, f"a header is longer than {MAX_FIELD_BYTES} bytes")
 
 
 @lru_cache(256)  # clients repeat most of their fields

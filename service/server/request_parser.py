@@ -8,7 +8,6 @@ import httptools
 from service.errors import RequestError, RequestRejected, Unexpected
 from service.server.connection_state import ConnectionState, Reading
 from service.server.request_head import (
-    MAX_FIELD_BYTES,
     MAX_HEAD_BYTES,
     RawHeaders,
     RequestHead,
@@ -99,8 +98,6 @@ class RequestParser:
     def on_header(self, name: bytes, value: bytes) -> None:
         """Store a header field. Trailers, which follow a body, are ignored (RFC 9110, 6.5.1)."""
         if self._state.reading is Reading.HEAD:
-            if len(name) + len(value) > MAX_FIELD_BYTES:
-                raise RequestRejected(431, f"a header is longer than {MAX_FIELD_BYTES} bytes")
             self.raw_headers.append((name.lower(), value))
         elif name.lower() == b"connection":  # llhttp would obey it, and ignore the next request
             raise RequestRejected(400, "Connection must be in the headers, not after the body")

@@ -9,8 +9,8 @@ A request is in one place at a time:
 
 - `_ready` holds the requests whose bodies were completed in this iteration of the loop. If there are several, the loop
   polls the sockets once more, because others may have arrived while these were read. The poll does not block, and a
-  single request is computed at once. A turn ends after some milliseconds of estimated work, and the next one continues,
-  so that new connections, health checks and other sockets never wait long.
+  single request is computed at once. A turn ends after some milliseconds of estimated work, or of decoding by the
+  clock, and the next one continues, so that new connections, health checks and other sockets do not wait long.
 - A large body is decoded in the loop only while no small requests arrive, and only if it is not too large for that.
   Otherwise it is decoded by `LargeBodies`, in turns with the small ones.
 - A pass that would block the loop is computed by a `PassQueue`. There are two, so that a pass of seconds does not hold
@@ -43,7 +43,7 @@ from service.prediction.messages import Request
 from service.prediction.pipeline import PredictionPipeline
 from service.prediction.work import SMALL_BYTE_SECONDS, SMALL_SECONDS
 from service.protocols import Route
-from service.server.batching.backlog import FULL, Backlog
+from service.server.batching.backlog import FULL, Backlog, Stretch
 from service.server.batching.large_bodies import LargeBodies
 from service.server.batching.pass_queue import MAX_PASS_SECONDS, PassQueue
 from service.server.batching.turns import Turns
@@ -54,10 +54,9 @@ LONG_PASS_SECONDS = 0.002  # a longer pass costs more than handing it to a threa
 MIN_TURN_SECONDS, MAX_TURN_SECONDS = 0.005, 0.02
 MAX_LOOP_BYTES = 2**20  # of a body that is decoded in the loop
 ADMITTED_SHARE = 0.8  # of the queue; the estimates are not exact
-# Until a large request is refused beside small ones, since its sender may repeat it: 20 ms, and twice the time to
-# receive its body.
+# Until a large request is refused beside small ones, since its sender may repeat it: 20 ms, and 5 ns for each byte of
+# its body, twice the time in which large bodies are received.
 REFUSAL_SECONDS, REFUSAL_BYTE_SECONDS, MAX_REFUSAL_SECONDS = 0.02, 5e-9, 0.2
-MIN_LEARNED_SECONDS = 5e-4  # of a turn: the fixed costs of a shorter one would distort the estimates
 COUNT_BATCH, COUNT_SECONDS = 64, 0.05
 
 
@@ -71,6 +70,7 @@ class Batcher:
         self._ready: deque[PendingRequest] = deque()
         self._backlog = Backlog()  # of `_ready`
         self._scheduled, self._turn_ended = False, 0.0  # whether the next turn is scheduled
+        self._pace = Stretch()  # of turns without the sockets
         self._large = LargeBodies(pipeline, loop, self.turns, self._max_wait, self._accept)
         self._passes = PassQueue(pipeline, loop, "forward", self._count_soon)
         self._pass_turns = Turns(loop)  # of their own, because large bodies would wait for passes of seconds
@@ -103,15 +103,11 @@ class Batcher:
         The queues have only requests that are complete. So the bytes of all large bodies that have been received count
         as if they were the bodies of such requests as this one.
         """
-        stretch = max(self._backlog.stretch, self._large.backlog.stretch)
+        stretch = max(self._backlog.stretch.value, self._large.backlog.stretch.value)
         received = stretch * self._pipeline.estimate(route, request, request.reservation.received_by_others)
         if received > ADMITTED_SHARE * self._max_queue_seconds or self._large_wait > self._max_queue_seconds:
             return Overloaded(FULL)
-        try:
-            request.reservation.check_room(request.content_length)
-        except RequestError as error:
-            return error
-        return None
+        return request.reservation.refusal(request.content_length)
 
     @property
     def _large_wait(self) -> float:
@@ -134,8 +130,9 @@ class Batcher:
         return plain and not self.turns.contended and not self._large.active
 
     def _refuse(self, pending: PendingRequest, error: RequestError) -> None:
-        """Respond with an error soon; to a large request beside small ones after a while."""
+        """Respond with an error soon; to a large request beside small ones after a while, without its body."""
         size = pending.request.content_length or len(pending.request.body)
+        pending.request.drop_body()
         seconds = min(REFUSAL_SECONDS + REFUSAL_BYTE_SECONDS * size, MAX_REFUSAL_SECONDS)
         if not (pending.is_large and self.turns.contended):
             seconds = 0.0
@@ -154,36 +151,37 @@ class Batcher:
 
     def _process_ready(self, since: float) -> None:
         """Process requests for a turn. `since` is when it began to be their turn, before the sockets were polled."""
-        estimated = 0.0
+        began, estimated = perf_counter(), 0.0
         try:
-            decoded, estimated = self._decode_ready()
+            decoded, estimated = self._decode_ready(began)
             self._process(self._pipeline.accept(decoded))
         finally:  # requests that were pipelined behind these are ready now
             ended = self._turn_ended = perf_counter()
-            if estimated > MIN_LEARNED_SECONDS:
-                self._backlog.learn(estimated, ended - since)
+            self._pace.learn(estimated, ended - began)
+            self._backlog.stretch.learn(estimated, ended - since)
             self._scheduled = bool(self._ready)
             if self._scheduled:
                 self._loop.call_soon(self._process_ready, ended)
 
-    def _decode_ready(self) -> tuple[list[tuple[PendingRequest, PredictionCall | RequestError]], float]:
+    def _decode_ready(self, now: float) -> tuple[list[tuple[PendingRequest, PredictionCall | RequestError]], float]:
         """Decode requests, the oldest first, until the turn ends. Return the results, and the estimate for all work."""
         decoded, estimated, has_small = list[tuple[PendingRequest, PredictionCall | RequestError]](), 0.0, False
-        now = perf_counter()
-        turn = min(max(now - self._turn_ended, MIN_TURN_SECONDS), MAX_TURN_SECONDS)
-        end = now + MAX_TURN_SECONDS  # where the estimates are too low
+        end = now + MAX_TURN_SECONDS  # of decoding, where the estimates are too low
+        turn = min(max(now - self._turn_ended, MIN_TURN_SECONDS), MAX_TURN_SECONDS) / max(self._pace.value, 1.0)
         while self._ready and estimated < turn and now < end:
             pending = self._ready.popleft()
-            estimated += pending.work_seconds
+            self._backlog.seconds -= pending.work_seconds
             has_small |= not pending.is_large
             if pending.request.deadline <= now:
                 pending.request.release()
             elif now - pending.queued > self._max_wait:
                 self._refuse(pending, Overloaded(FULL))
             else:
+                estimated += pending.work_seconds
                 decoded.append((pending, self._pipeline.read(pending)))
                 now = perf_counter()
-        self._backlog.seconds = self._backlog.seconds - estimated if self._ready else 0.0  # without rounding errors
+        if not self._ready:
+            self._backlog.seconds = 0.0  # without the rounding errors of the sums
         if has_small:
             self.turns.note_small()
             self._pass_turns.note_small()

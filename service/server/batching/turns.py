@@ -9,7 +9,8 @@ as a small one, and costs a thousand times as much.
 The seconds that large bodies use are charged. After a part of a large body, the next one waits:
 
 - at least until the sockets have been polled, so that an iteration of the event loop is short. At most MAX_RESUMED
-  continue in each iteration, and as many refused ones, whose bodies are ignored;
+  continue in each iteration, and as many refused ones, whose bodies are ignored. The rest of a short refused body is
+  read at once: the response to it was delayed instead;
 - while small requests arrive, until as many seconds have passed as were charged: then the small ones have had as much
   time. It does not wait any longer if none arrives for IDLE_TICKS; between two ticks the sockets are polled.
 

@@ -4,14 +4,14 @@ import pytest
 
 from service.prediction.work import BYTES_PER_ROW, DECODE_SECONDS, FIXED_SECONDS, MAX_PACE, MIN_BYTES, MeasuredWork
 
-JSON, GZIP = ("codec", "identity"), ("codec", "gzip")
+JSON, GZIP = ("codec", False), ("codec", True)
 
 
 def test_estimates_are_learned_for_each_format() -> None:
     work = MeasuredWork()
     assert work.expected_rows(JSON, 3200) == 3200 / BYTES_PER_ROW
     assert work.decode_seconds(JSON, 3200) == FIXED_SECONDS + 3200 * DECODE_SECONDS
-    work.observe_decoding(JSON, size=10_000, seconds=0.001)
+    work.observe_decoding(JSON, size=10_000, seconds=0.001, is_complete=True)
     work.observe_rows(JSON, size=10_000, rows=100)
     assert work.expected_rows(JSON, 2000) == pytest.approx(20)
     assert work.decode_seconds(JSON, 20_000) == pytest.approx(FIXED_SECONDS + 0.002)
@@ -25,11 +25,23 @@ def test_estimates_follow_a_change() -> None:
     assert work.expected_rows(JSON, 10_000) == pytest.approx(40, rel=0.01)
 
 
+def test_invalid_bodies_only_raise_the_estimate() -> None:
+    """They may fail at their first byte."""
+    work = MeasuredWork()
+    for _ in range(50):
+        work.observe_decoding(JSON, size=2**20, seconds=1e-5, is_complete=False)
+    assert work.decode_seconds(JSON, 2**20) == FIXED_SECONDS + 2**20 * DECODE_SECONDS
+    work.observe_decoding(JSON, size=2**20, seconds=0.05, is_complete=False)
+    assert work.decode_seconds(JSON, 2**20) == pytest.approx(FIXED_SECONDS + 0.05)
+    work.observe_decoding(JSON, size=2**20, seconds=0.01, is_complete=False)
+    assert work.decode_seconds(JSON, 2**20) == pytest.approx(FIXED_SECONDS + 0.05)
+
+
 @pytest.mark.parametrize("size", [0, 1, MIN_BYTES])
 def test_tiny_bodies_do_not_raise_the_estimates_for_large_ones(size: int) -> None:
     work = MeasuredWork()
     for _ in range(50):
-        work.observe_decoding(JSON, size, 1e-4)
+        work.observe_decoding(JSON, size, 1e-4, is_complete=True)
         work.observe_rows(JSON, size, 1)
     assert work.decode_seconds(JSON, 2**22) < 0.2
     assert work.expected_rows(JSON, 2**22) <= 2**22 / MIN_BYTES

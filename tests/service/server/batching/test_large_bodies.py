@@ -215,34 +215,67 @@ def test_the_sender_of_a_refused_large_request_is_slowed_beside_small_ones(
     assert least - TICK_SECONDS < asyncio.run(run()) < least + 1
 
 
-def test_small_requests_that_take_longer_than_estimated_are_shed(iris: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("step", ["decode", "encode"])
+def test_small_requests_that_take_longer_than_estimated_are_shed(
+    iris: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Rows as objects, or with all labels, take up to 25 times as long as the bytes of a small body tell."""
-    decode = NativeCodec.decode
+    method = getattr(NativeCodec, step)
 
-    def slow(codec: NativeCodec, request: Request) -> Any:
+    def slow(codec: NativeCodec, *arguments: Any) -> Any:
         time.sleep(0.001)
-        return decode(codec, request)
+        return method(codec, *arguments)
 
-    monkeypatch.setattr(NativeCodec, "decode", slow)
+    monkeypatch.setattr(NativeCodec, step, slow)
 
-    async def run() -> tuple[dict[int, int], float]:
-        harness, stretches = Harness(iris, max_queue_seconds=0.05), []
+    async def run() -> tuple[list[int], list[int], float]:
+        harness = Harness(iris, max_queue_seconds=0.05)
         for number in range(0, 1000, 100):
             for each in range(number, number + 100):
                 harness.submit(each, BODY)
-            began = time.perf_counter()
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
-            stretches.append(time.perf_counter() - began)
+            iterations = [time.perf_counter()]
+            for _ in range(3):
+                await asyncio.sleep(0)
+                iterations.append(time.perf_counter())
+            refused = list(harness.statuses.values())[number:]
             await harness.wait_for(*range(number, number + 100))
-        return harness.statuses, max(stretches)
+        return refused, [harness.statuses[number] for number in range(900, 1000)], max(np.diff(iterations))
 
-    statuses, longest = asyncio.run(run())
-    for first in (0, 900):  # by the clock before the costs are known, then by the estimates
-        burst = [statuses[number] for number in range(first, first + 100)]
-        assert 20 <= burst.count(200) <= 80  # some 0.05 s of work
-        assert burst.count(503) == 100 - burst.count(200)
-    assert longest < 0.15  # a turn ends by the clock
+    refused, last, turn = asyncio.run(run())
+    assert 20 <= last.count(200) <= 80  # some 0.05 s of work
+    assert last.count(503) == 100 - last.count(200)
+    assert refused.count(503) >= 20  # at once, not after having waited
+    assert turn < 0.05
+
+
+def test_large_bodies_that_have_waited_too_long_are_shed(iris: Path, decodes: Decodes) -> None:
+    async def run() -> dict[int, int]:
+        harness = Harness(iris, max_queue_seconds=0.1)
+        for number in range(3):
+            harness.submit(number, gzip.compress(BODY), GZIP)
+        await asyncio.sleep(0.2)
+        decodes.open.set()
+        await harness.wait_for(0, 1, 2)
+        return harness.statuses
+
+    assert asyncio.run(run()) == {0: 200, 1: 503, 2: 503}
+
+
+def test_the_memory_of_the_estimates_does_not_grow_with_the_texts_of_clients(iris: Path, decodes: Decodes) -> None:
+    decodes.open.set()
+
+    async def run() -> Harness:
+        harness = Harness(iris)
+        for number in range(20):
+            harness.submit(number, BODY, {"content-encoding": f"x{number}", "content-type": JSON})
+        harness.submit(20, gzip.compress(BODY), GZIP)
+        await harness.wait_for(*range(21))
+        return harness
+
+    harness = asyncio.run(run())
+    assert [harness.statuses[number] for number in range(21)] == [415] * 20 + [200]
+    (endpoint,) = harness.pipeline._catalogue().endpoints.values()
+    assert len(endpoint.work.decoding) <= 2
 
 
 def test_pipelined_requests_do_not_multiply_the_turns(iris: Path, monkeypatch: pytest.MonkeyPatch) -> None:
