@@ -76,8 +76,13 @@ class PredictionCall:
 
     @property
     def queued_seconds(self) -> float:
-        """The estimated seconds of the forward pass, at the measured pace."""
+        """The estimated seconds of a forward pass of its own, at the measured pace."""
         return self.work_seconds * self.endpoint.work.pace
+
+    @property
+    def shared_seconds(self) -> float:
+        """The estimated seconds that the rows add to a pass that others share: the weights are read once."""
+        return self.endpoint.row_seconds * self.rows * self.endpoint.work.pace
 
 
 class CallLabels(NamedTuple):

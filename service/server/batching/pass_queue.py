@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 
 from service.prediction.calls import PredictionCall, Result
+from service.prediction.catalogue import Endpoint
 from service.prediction.pipeline import PredictionPipeline
 from service.server.batching.turns import Turns
 
@@ -31,7 +32,7 @@ class PassQueue:
         self._pipeline, self._loop, self._responded, self._turns = pipeline, loop, responded, turns
         self._thread = ThreadPoolExecutor(1, name)
         self._waiting: deque[PredictionCall] = deque()
-        self._waiting_seconds = 0.0
+        self._waiting_seconds, self._versions = 0.0, set[Endpoint]()  # of the waiting calls
         self._computing = False
         self._pass_began = self._pass_end = 0.0  # the end is an estimate
 
@@ -43,7 +44,8 @@ class PassQueue:
 
     def add(self, call: PredictionCall) -> None:
         """Queue a call; `start` starts a pass if none runs."""
-        self._waiting_seconds += call.queued_seconds
+        self._waiting_seconds += call.shared_seconds if call.endpoint in self._versions else call.queued_seconds
+        self._versions.add(call.endpoint)
         self._waiting.append(call)
 
     def start(self) -> None:
@@ -56,7 +58,8 @@ class PassQueue:
         self._computing = bool(calls)
         if calls:
             self._pass_began = perf_counter()
-            self._pass_end = self._pass_began + sum(call.queued_seconds for call in calls)
+            first, *others = calls
+            self._pass_end = self._pass_began + first.queued_seconds + sum(call.shared_seconds for call in others)
             future = self._loop.run_in_executor(self._thread, self._pipeline.compute, calls)
             future.add_done_callback(lambda done: self._computed(calls, done.result()))
 
@@ -78,8 +81,9 @@ class PassQueue:
 
         Calls whose response is not needed any more get an error. `waited` is whether another pass has run meanwhile.
         """
-        taken, left, rows = list[PredictionCall](), deque[PredictionCall](), 0
-        for call in self._waiting:
+        waiting, taken, rows = self._waiting, list[PredictionCall](), 0
+        self._waiting, self._waiting_seconds, self._versions = deque(), 0.0, set()
+        for call in waiting:
             request = call.pending.request
             if request.expired or (waited and request.half_closed):
                 self._pipeline.respond([call], [request.expiry_error()])
@@ -87,8 +91,7 @@ class PassQueue:
                 taken.append(call)
                 rows += call.rows
             else:
-                left.append(call)
-        self._waiting, self._waiting_seconds = left, sum(call.queued_seconds for call in left)
+                self.add(call)
         return taken
 
 

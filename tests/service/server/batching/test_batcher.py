@@ -367,6 +367,24 @@ def test_the_queue_is_limited_in_seconds_of_work(
     assert harness.counted(outcome="shed") == statuses.count(503)
 
 
+def test_requests_that_will_share_a_pass_are_queued_as_one(
+    models: Path, large: Model, passes: Passes, rng: np.random.Generator
+) -> None:
+    """100 passes of a row would take 0.3 seconds by the model of costs, one of 100 rows 0.04."""
+
+    async def run() -> Harness:
+        harness = Harness(models, max_queue_seconds=0.15)
+        await harness.occupy(passes, "large", _rows(rng, 1))
+        for number in range(1, 101):
+            harness.submit(number, "large", _rows(rng, 1))
+        await asyncio.sleep(0.02)
+        passes.open.set()
+        await harness.wait_for(101)
+        return harness
+
+    assert {status for status, _ in asyncio.run(run()).responses.values()} == {200}
+
+
 def test_an_empty_queue_accepts_any_amount_of_work(
     models: Path, large: Model, passes: Passes, rng: np.random.Generator
 ) -> None:
