@@ -27,7 +27,7 @@ class Endpoint:
     headers: Mapping[str, str]
     row_seconds: float  # estimate for the forward pass
     metrics: VersionMetrics
-    work: MeasuredWork = field(default_factory=MeasuredWork)
+    work: MeasuredWork
 
     @classmethod
     def make(cls, version: Version, settings: Settings, metrics: Metrics) -> "Endpoint":
@@ -35,7 +35,8 @@ class Endpoint:
         codecs = {codec: codec(version, settings) for codec in CODECS}
         headers = {"X-Model-Name": version.name, "X-Model-Version": str(version.number)}
         seconds = row_seconds(version.artifact.model.network)
-        return cls(version, codecs, headers, seconds, VersionMetrics(metrics, version))
+        work = MeasuredWork(len(version.artifact.model.features))
+        return cls(version, codecs, headers, seconds, VersionMetrics(metrics, version), work)
 
     def pass_seconds(self, rows: float) -> float:
         """Return the estimated seconds of a forward pass."""

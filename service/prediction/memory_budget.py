@@ -5,8 +5,8 @@ shrinks to the rows and the response, then to the unsent bytes of the response, 
 other WSGI servers it starts when the body is read. Slow clients time out, but without a limit a dozen of them could
 fill the memory before that.
 
-Requests of up to MEDIUM bytes share a fifth of the budget, and larger ones the rest: many of the former cannot take the
-memory that few of the latter need, nor the other way round.
+Requests of up to MEDIUM bytes share an eighth of the budget, and larger ones the rest: many of the former cannot take
+the memory that few of the latter need, nor the other way round.
 """
 
 from threading import Lock
@@ -17,7 +17,7 @@ from service.errors import Overloaded, RequestError, TooLarge
 # 4,096 connections, they are at most 32 MiB.
 SMALL = 2**13
 MEDIUM = 2**22
-MEDIUM_SHARE = 1 / 5
+MEDIUM_SHARE = 1 / 8
 REFUSAL = "the server holds too many bytes of other requests: try again later"
 
 

@@ -13,7 +13,7 @@ MIN_PASS_SECONDS = 5e-4  # the fixed costs of shorter passes would distort the p
 SMALL_SECONDS, SMALL_BYTE_SECONDS = 5e-5, 1e-8  # of a request whose body is too small to be measured, and per byte
 FIXED_SECONDS = 3e-5  # of any request
 DECODE_SECONDS = 5e-9  # per byte, until measured
-BYTES_PER_ROW = 32  # until measured
+BYTES_PER_VALUE = 4  # until measured: float32, or three digits and a comma
 MIN_BYTES = 2**12  # the fixed costs of smaller bodies would distort the averages
 MIN_PACE, MAX_PACE = 0.1, 10.0
 
@@ -24,6 +24,7 @@ Format = tuple[object, bool]  # a codec, and whether the body is compressed: nev
 class MeasuredWork:
     """The measured costs of one endpoint."""
 
+    columns: int
     rows: dict[Format, float] = field(default_factory=dict)  # per byte
     decoding: dict[Format, float] = field(default_factory=dict)  # seconds per byte
     pace: float = 1.0  # measured seconds of a pass / estimated seconds
@@ -34,7 +35,7 @@ class MeasuredWork:
 
     def expected_rows(self, kind: Format, size: int) -> float:
         """Return the estimated number of rows of a body."""
-        return size * self.rows.get(kind, 1 / BYTES_PER_ROW)
+        return size * self.rows.get(kind, 1 / (BYTES_PER_VALUE * self.columns))
 
     def observe_decoding(self, kind: Format, size: int, seconds: float, *, is_complete: bool) -> None:
         """Learn from a body. An invalid one may fail at its first byte: it only raises the estimate."""

@@ -59,14 +59,14 @@ def test_large_reservations_together_are_limited() -> None:
         first.resize(most + 1)
 
 
-def test_medium_reservations_share_a_fifth_and_large_ones_the_rest() -> None:
-    budget = MemoryBudget(20 * MEDIUM)
+def test_medium_reservations_share_an_eighth_and_large_ones_the_rest() -> None:
+    budget = MemoryBudget(32 * MEDIUM)
     medium = [budget.reserve(MEDIUM) for _ in range(4)]
     with pytest.raises(Overloaded):
         budget.reserve(SMALL + 1)
     medium[0].grow(1)  # no longer a medium one
     assert (budget.large.held, budget.medium.held) == (MEDIUM + 1, 3 * MEDIUM)
-    large = budget.reserve(15 * MEDIUM - 1)
+    large = budget.reserve(27 * MEDIUM - 1)
     with pytest.raises(Overloaded):
         budget.reserve(MEDIUM + 1)
     assert budget.reserve(MEDIUM)

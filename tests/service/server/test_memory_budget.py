@@ -16,7 +16,7 @@ from tests.helpers.server import Server, total
 from tests.helpers.wire import JSON, Wire, WireResponse, chunked_request, http_request
 
 MOST, LARGEST = 50_000_000, 20_000_000
-POOL = MOST * 4 // 5  # for requests of more than 4 MiB
+POOL = MOST * 7 // 8  # for requests of more than 4 MiB
 # Bodies of float32 that take 2.5 times their size while they are processed. Three of LARGE fit, and beside them none of
 # OTHER.
 LARGE, OTHER = MOST * 17 // 100, MOST * 30 // 100
@@ -31,6 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     limits = {
         "NPSERVE_DEFAULT_MODEL": "iris",
         "NPSERVE_MAX_HELD_BYTES": str(MOST),
+        "NPSERVE_MAX_QUEUE_SECONDS": "60",
         "NPSERVE_MAX_BINARY_BYTES": str(LARGEST),
         "NPSERVE_MAX_BINARY_ROWS": "2000000",
     }
