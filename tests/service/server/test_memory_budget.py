@@ -19,7 +19,7 @@ MOST, LARGEST = 50_000_000, 20_000_000
 POOL = MOST * 7 // 8  # for requests of more than 4 MiB
 # Bodies of float32 that take 2.5 times their size while they are processed. Three of LARGE fit, and beside them none of
 # OTHER.
-LARGE, OTHER = MOST * 17 // 100, MOST * 30 // 100
+LARGE, OTHER = MOST * 18 // 100, MOST * 34 // 100
 
 
 @pytest.fixture(scope="module")
