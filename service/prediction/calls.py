@@ -25,7 +25,8 @@ class PendingRequest:
     """A complete request, the route that its path matches, and the callback for its response.
 
     `is_large` is whether its costs are estimated and measured. `work_seconds` is the estimate for its decoding and its
-    forward pass; `queued` is the time (perf_counter) when it was queued, behind work of `ahead_seconds`.
+    forward pass; `queued` is the time (perf_counter) when it was queued. Before one that waits for the decoding thread,
+    work of `ahead_seconds` was queued.
     """
 
     request: Request
@@ -83,6 +84,9 @@ class PredictionCall:
     def shared_seconds(self) -> float:
         """The estimated seconds that the rows add to a pass that others share: the weights are read once."""
         return self.endpoint.row_seconds * self.rows * self.endpoint.work.pace
+
+
+Decoded = PredictionCall | RequestError
 
 
 class CallLabels(NamedTuple):

@@ -88,7 +88,7 @@ class Request:
     @property
     def is_large(self) -> bool:
         """Whether the costs of this request are estimated and measured. A compressed body may become a large one."""
-        return self.content_length > LARGE_BODY or len(self.body) > LARGE_BODY or self.encoding != "identity"
+        return self.content_length > LARGE_BODY or len(self.body) > LARGE_BODY or self.is_compressed
 
     def expiry_error(self) -> RequestError:
         """Return the error for a request whose response is no longer needed."""

@@ -18,7 +18,7 @@ import numpy as np
 
 from service.errors import MAX_DETAILS, InvalidInput, Problem, RequestError, TooLarge, Unexpected
 from service.metrics.registry import Metrics
-from service.prediction.calls import CallLabels, CallRecord, PendingRequest, PredictionCall, Result, Timings
+from service.prediction.calls import CallLabels, CallRecord, Decoded, PendingRequest, PredictionCall, Result, Timings
 from service.prediction.catalogue import Catalogue, Endpoint
 from service.prediction.collection import WithoutCollection
 from service.prediction.counting import CallCounter
@@ -84,7 +84,7 @@ class PredictionPipeline:
         """Decode requests. Return the calls; requests that fail get an error response."""
         return self.accept([(each, self.read(each)) for each in pending])
 
-    def accept(self, decoded: Sequence[tuple[PendingRequest, PredictionCall | RequestError]]) -> list[PredictionCall]:
+    def accept(self, decoded: Sequence[tuple[PendingRequest, Decoded]]) -> list[PredictionCall]:
         """Return the calls among the results of `read`, and respond with the errors."""
         calls = list[PredictionCall]()
         for pending, result in decoded:
@@ -95,7 +95,7 @@ class PredictionPipeline:
         self._metrics.in_flight.inc(len(calls))
         return calls
 
-    def read(self, pending: PendingRequest) -> PredictionCall | RequestError:
+    def read(self, pending: PendingRequest) -> Decoded:
         """Find the endpoint of a request and decode its body, in any thread."""
         route, request = pending.route, pending.request
         try:

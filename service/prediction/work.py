@@ -41,15 +41,14 @@ class MeasuredWork:
         """Learn from a body. An invalid one may fail at its first byte: it only raises the estimate."""
         before, measured = self.decoding.get(kind), seconds / max(size, MIN_BYTES)
         if is_complete or measured > (before or DECODE_SECONDS):
-            self.decoding[kind] = average(before, measured)
+            self.decoding[kind] = _average(before, measured)
 
     def observe_rows(self, kind: Format, size: int, rows: int) -> None:
-        self.rows[kind] = average(self.rows.get(kind), rows / max(size, MIN_BYTES))
+        self.rows[kind] = _average(self.rows.get(kind), rows / max(size, MIN_BYTES))
 
     def observe_pass(self, estimated: float, seconds: float) -> None:
-        self.pace = min(max(average(self.pace, seconds / estimated), MIN_PACE), MAX_PACE)
+        self.pace = min(max(_average(self.pace, seconds / estimated), MIN_PACE), MAX_PACE)
 
 
-def average(before: float | None, value: float) -> float:
-    """Return the exponential average with one more value."""
+def _average(before: float | None, value: float) -> float:
     return value if before is None else before + WEIGHT * (value - before)

@@ -29,7 +29,7 @@ def read_stream(stream: IO[bytes], max_bytes: int) -> bytes:
 def unpack(request: Request, limit: int) -> bytes | bytearray:
     """Return the decompressed body. `limit` is the maximum size before and after decompression. Raises RequestError."""
     body, encoding = request.body, request.encoding
-    if len(body) <= limit and encoding != "identity":
+    if len(body) <= limit and request.is_compressed:
         if encoding not in ENCODINGS:
             raise WrongContentType(f"unsupported Content-Encoding {encoding[:100]}: use gzip, deflate or none")
         body = _inflate(request, ENCODINGS[encoding], limit)

@@ -11,7 +11,7 @@ MIN_STRETCH, MAX_STRETCH = 0.25, 50.0
 
 
 class Stretch:
-    """How much longer some work takes than estimated: the ratio of two sums, in which older work counts less.
+    """How much longer some work takes than estimated: the ratio of two exponential averages.
 
     It exceeds 1 where the estimates are too low, where other work is done in turns with this one, and where other
     processes use the processor.
@@ -19,7 +19,7 @@ class Stretch:
 
     def __init__(self) -> None:
         self.value = 1.0
-        self._estimated = self._measured = PRIOR_SECONDS  # averages per measurement, and the prior
+        self._estimated = self._measured = PRIOR_SECONDS  # both include the prior
 
     def learn(self, estimated: float, measured: float) -> None:
         """Learn from the seconds that some work has really taken."""

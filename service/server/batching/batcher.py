@@ -37,7 +37,7 @@ from collections.abc import Sequence
 from time import perf_counter
 
 from service.errors import Overloaded, RequestError
-from service.prediction.calls import PendingRequest, PredictionCall
+from service.prediction.calls import Decoded, PendingRequest, PredictionCall
 from service.prediction.catalogue import Endpoint
 from service.prediction.messages import Request
 from service.prediction.pipeline import PredictionPipeline
@@ -126,17 +126,17 @@ class Batcher:
 
     def _fits_loop(self, pending: PendingRequest) -> bool:
         request = pending.request
-        plain = len(request.body) <= MAX_LOOP_BYTES and request.encoding == "identity"
+        plain = len(request.body) <= MAX_LOOP_BYTES and not request.is_compressed
         return plain and not self.turns.contended and not self._large.active
 
     def _refuse(self, pending: PendingRequest, error: RequestError) -> None:
         """Respond with an error soon; to a large request beside small ones after a while, without its body."""
         size = pending.request.content_length or len(pending.request.body)
         pending.request.drop_body()
-        seconds = min(REFUSAL_SECONDS + REFUSAL_BYTE_SECONDS * size, MAX_REFUSAL_SECONDS)
-        if not (pending.is_large and self.turns.contended):
-            seconds = 0.0
-        self._loop.call_later(seconds, self._reject, pending, error)
+        delay = 0.0
+        if pending.is_large and self.turns.contended:
+            delay = min(REFUSAL_SECONDS + REFUSAL_BYTE_SECONDS * size, MAX_REFUSAL_SECONDS)
+        self._loop.call_later(delay, self._reject, pending, error)
 
     def _reject(self, pending: PendingRequest, error: RequestError) -> None:
         self._pipeline.reject(pending, error)
@@ -163,9 +163,9 @@ class Batcher:
             if self._scheduled:
                 self._loop.call_soon(self._process_ready, ended)
 
-    def _decode_ready(self, now: float) -> tuple[list[tuple[PendingRequest, PredictionCall | RequestError]], float]:
+    def _decode_ready(self, now: float) -> tuple[list[tuple[PendingRequest, Decoded]], float]:
         """Decode requests, the oldest first, until the turn ends. Return the results, and the estimate for all work."""
-        decoded, estimated, has_small = list[tuple[PendingRequest, PredictionCall | RequestError]](), 0.0, False
+        decoded, estimated, has_small = list[tuple[PendingRequest, Decoded]](), 0.0, False
         end = now + MAX_TURN_SECONDS  # of decoding, where the estimates are too low
         turn = min(max(now - self._turn_ended, MIN_TURN_SECONDS), MAX_TURN_SECONDS) / max(self._pace.value, 1.0)
         while self._ready and estimated < turn and now < end:
@@ -187,7 +187,7 @@ class Batcher:
             self._pass_turns.note_small()
         return decoded, estimated
 
-    def _accept(self, pending: PendingRequest, decoded: PredictionCall | RequestError) -> None:
+    def _accept(self, pending: PendingRequest, decoded: Decoded) -> None:
         self._process(self._pipeline.accept([(pending, decoded)]))
 
     def _process(self, calls: Sequence[PredictionCall]) -> None:

@@ -11,13 +11,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter, thread_time
 
-from service.errors import Overloaded, RequestError
-from service.prediction.calls import PendingRequest, PredictionCall
+from service.errors import Overloaded
+from service.prediction.calls import Decoded, PendingRequest
 from service.prediction.pipeline import PredictionPipeline
 from service.server.batching.backlog import FULL, Backlog
 from service.server.batching.turns import Turns
-
-Decoded = PredictionCall | RequestError
 
 
 class LargeBodies:

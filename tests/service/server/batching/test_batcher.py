@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -344,22 +345,28 @@ def test_the_loop_polls_sockets_between_large_bodies(
     assert len({*turns}) >= 4
 
 
+async def _queue_behind_a_pass(
+    models: Path, passes: Passes, parts: Sequence[Sequence[np.ndarray]], max_queue_seconds: float
+) -> Harness:
+    """Submit the requests of each part at once, all behind a pass of request 0, and wait for the responses."""
+    harness = Harness(models, max_queue_seconds)
+    await harness.occupy(passes, "large", np.zeros((1, 4)))
+    for part in parts:
+        for rows in part:
+            harness.submit(len(harness.requests), "large", rows)
+        await asyncio.sleep(0.02)
+    passes.open.set()
+    await harness.wait_for(len(harness.requests))
+    return harness
+
+
 def test_the_queue_is_limited_in_seconds_of_work(
     models: Path, large: Model, passes: Passes, rng: np.random.Generator
 ) -> None:
     """A pass of 9,000 rows takes about two seconds, one of 2,000 half a second, by the model of costs."""
 
-    async def run() -> Harness:
-        harness = Harness(models, max_queue_seconds=1.0)
-        await harness.occupy(passes, "large", _rows(rng, 1))
-        for number in range(1, 5):
-            harness.submit(number, "large", _rows(rng, 2000))
-            await asyncio.sleep(0.02)
-        passes.open.set()
-        await harness.wait_for(5)
-        return harness
-
-    harness = asyncio.run(run())
+    parts = [[_rows(rng, 2000)] for _ in range(4)]
+    harness = asyncio.run(_queue_behind_a_pass(models, passes, parts, max_queue_seconds=1.0))
     statuses = [harness.responses[number][0] for number in range(5)]
     assert statuses[:2] == [200, 200]
     assert statuses[-1] == 503
@@ -372,17 +379,9 @@ def test_requests_that_will_share_a_pass_are_queued_as_one(
 ) -> None:
     """100 passes of a row would take 0.3 seconds by the model of costs, one of 100 rows 0.04."""
 
-    async def run() -> Harness:
-        harness = Harness(models, max_queue_seconds=0.15)
-        await harness.occupy(passes, "large", _rows(rng, 1))
-        for number in range(1, 101):
-            harness.submit(number, "large", _rows(rng, 1))
-        await asyncio.sleep(0.02)
-        passes.open.set()
-        await harness.wait_for(101)
-        return harness
-
-    assert {status for status, _ in asyncio.run(run()).responses.values()} == {200}
+    parts = [[_rows(rng, 1) for _ in range(100)]]
+    harness = asyncio.run(_queue_behind_a_pass(models, passes, parts, max_queue_seconds=0.15))
+    assert {status for status, _ in harness.responses.values()} == {200}
 
 
 def test_an_empty_queue_accepts_any_amount_of_work(
