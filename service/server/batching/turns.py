@@ -1,4 +1,4 @@
-"""Large bodies take turns with other requests, so that receiving and decoding them uses half of the time at most.
+"""Large bodies take turns with other requests, so that they use a third of the time at most.
 
 Theory of operation
 -------------------
@@ -11,8 +11,10 @@ The seconds that large bodies use are charged. After a part of a large body, the
 - at least until the sockets have been polled, so that an iteration of the event loop is short. At most MAX_RESUMED
   continue in each iteration, and as many refused ones, whose bodies are ignored. The rest of a short refused body is
   read at once: the response to it was delayed instead;
-- while small requests arrive, until as many seconds have passed as were charged: then the small ones have had as much
-  time. It does not wait any longer if none arrives for IDLE_TICKS; between two ticks the sockets are polled.
+- while small requests arrive, until they have had TIME_FOR_SMALL times the seconds that were charged. It does not wait
+  any longer if none arrives for IDLE_TICKS; between two ticks the sockets are polled.
+
+Large bodies and long passes have turns of their own, and may use a third each: a pass takes up to seconds.
 
 Up to CREDIT_SECONDS are charged without waiting, so that a single large body is not delayed.
 """
@@ -27,6 +29,7 @@ CONTENDED_SECONDS = 0.1  # after a small request: the longest pause between the 
 TICK_SECONDS = 0.001  # the resolution of the timers of libuv
 IDLE_TICKS = 4
 CREDIT_SECONDS = 0.001
+TIME_FOR_SMALL = 2  # times that of large requests: small ones keep half of their rate beside what is not charged
 MAX_RESUMED = 64
 
 
@@ -36,7 +39,7 @@ class Turns:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._small = -inf  # time of the last small request
-        self._due = 0.0  # when small requests have had as much time as the large bodies
+        self._due = 0.0  # when small requests have had their time
         self._waiting: deque[Callable[[], None]] = deque()
         self._discarding: deque[Callable[[], None]] = deque()  # bodies that are not needed
 
@@ -51,7 +54,7 @@ class Turns:
 
     def add(self, seconds: float) -> None:
         """Charge time that a large request has taken, or will take."""
-        self._due = max(self._due, perf_counter() - CREDIT_SECONDS) + seconds
+        self._due = max(self._due, perf_counter() - CREDIT_SECONDS) + TIME_FOR_SMALL * seconds
 
     def charge(self, seconds: float, then: Callable[[], None], *, is_needed: bool = True) -> bool:
         """Charge the time that a part of a large body took.

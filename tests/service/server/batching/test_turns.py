@@ -6,9 +6,9 @@ from time import perf_counter
 
 import pytest
 
-from service.server.batching.turns import CREDIT_SECONDS, MAX_RESUMED, Turns
+from service.server.batching.turns import CREDIT_SECONDS, MAX_RESUMED, TIME_FOR_SMALL, Turns
 
-LONG = 0.2  # seconds; a turn that is waited for takes as long
+LONG = 0.2  # seconds
 
 
 def _run(test: Callable[[Turns], Awaitable[None]]) -> None:
@@ -34,15 +34,15 @@ async def _wait(turns: Turns, seconds: float, *, small: Callable[[], bool]) -> f
 def test_a_short_part_is_not_delayed() -> None:
     async def test(turns: Turns) -> None:
         turns.note_small()
-        assert turns.charge(CREDIT_SECONDS / 2, pytest.fail)
+        assert turns.charge(CREDIT_SECONDS / TIME_FOR_SMALL / 2, pytest.fail)
 
     _run(test)
 
 
-def test_small_requests_get_as_much_time_as_a_large_body() -> None:
+def test_small_requests_get_more_time_than_a_large_body() -> None:
     async def test(turns: Turns) -> None:
         turns.note_small()
-        assert await _wait(turns, LONG, small=lambda: True) >= LONG - CREDIT_SECONDS
+        assert await _wait(turns, LONG, small=lambda: True) >= TIME_FOR_SMALL * LONG - CREDIT_SECONDS
 
     _run(test)
 
