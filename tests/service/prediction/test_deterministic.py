@@ -67,7 +67,7 @@ def url(models: Path, rng: np.random.Generator) -> Iterator[str]:
     network = make_network(rng, (INPUTS, 64, OUTPUTS))
     model = Model(Features.plain(INPUTS), network, "classification", tuple(range(OUTPUTS)))
     publish(models, "digits", Artifact(model, Golden.measure(model, _rows(rng, 5).tolist())), {}, {})
-    with Server(models, workers=1, NPSERVE_DETERMINISTIC="1") as server:
+    with Server(models, workers=1, NPSERVE_DETERMINISTIC="1", NPSERVE_MAX_QUEUE_SECONDS="60") as server:
         server.wait_until_ready()
         yield server.url
 
