@@ -1,4 +1,4 @@
-# Build the service:  docker build -t npserve:0.1.0 .
+# Build the service:  docker build -t npserve:0.1.0 --build-arg REVISION=$(git rev-parse HEAD) .
 # Build training:     docker build -t npserve-training:0.1.0 --target training .
 # Python 3.11 is the version that the tests run on.
 FROM python:3.11-slim-bookworm AS dependencies
@@ -35,6 +35,8 @@ ENTRYPOINT ["python", "-m", "training"]
 FROM base AS service
 COPY --from=dependencies /venv /venv
 COPY service service
-ENV NPSERVE_BIND=0.0.0.0:8000
+ARG REVISION=
+ENV NPSERVE_BIND=0.0.0.0:8000 \
+    NPSERVE_REVISION=$REVISION
 EXPOSE 8000
 CMD ["python", "-m", "service"]

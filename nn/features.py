@@ -65,6 +65,8 @@ class Features:
         self._lay_out_transforms()
         widths = [column.one_hot_width for column in self.columns]
         self._categories = np.flatnonzero(widths)
+        self._unseen = np.array(widths)[self._categories] - 1  # codes
+        self.category_names = [self.columns[j].name for j in self._categories]
         self._first = np.cumsum([0, *widths])[self._categories]
         self._nullable = np.flatnonzero([column.missing for column in self.columns])
         ends = np.cumsum([len(self._offset), sum(widths), len(self._nullable)]).tolist()
@@ -97,6 +99,10 @@ class Features:
     def to_cells(self, codes: Codes) -> list[list[Cell]]:
         """Return rows that `read` turns into these codes (B, K)."""
         return [[column.to_cell(float(code)) for column, code in zip(self.columns, row, strict=True)] for row in codes]
+
+    def count_unseen(self, codes: Codes) -> npt.NDArray[np.intp]:
+        """Count the cells of codes (B, K) whose value training has not seen, for each of `category_names`."""
+        return np.asarray((codes[:, self._categories] == self._unseen).sum(axis=0))
 
     def inputs(self, codes: Codes) -> Float32:
         """Turn codes (B, K) into the network's inputs (B, I)."""

@@ -27,7 +27,7 @@ from service.prediction.messages import Request, read_request_id
 from service.prediction.messages import Response as PlainResponse
 from service.prediction.pipeline import PredictionPipeline
 from service.prediction.reloader import CatalogueReloader
-from service.protocols import ROUTES, Codec, Route
+from service.protocols import CODECS, ROUTES, Codec, Route
 from service.protocols.body import read_stream
 from service.protocols.codec import error_response
 from service.protocols.native import views as native
@@ -91,7 +91,7 @@ ADMIN_VIEWS = [view for view in ALL_VIEWS if view.purpose != PAGE]
 def create_app(settings: Settings | None = None) -> Flask:
     """Load the served versions, start to follow the store, and return the application."""
     settings = settings or Settings.from_environment(os.environ)
-    metrics = Metrics()
+    metrics = Metrics([codec.name for codec in CODECS])
     reloader = CatalogueReloader(settings, metrics)
     pipeline = PredictionPipeline(settings, lambda: reloader.catalogue, metrics)
     budget = MemoryBudget(settings.max_held_bytes)

@@ -3,10 +3,7 @@
 import gc
 import logging
 import os
-import shutil
 import sys
-import tempfile
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +15,13 @@ if not Path(__file__).parents[1].samefile(os.curdir):
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
-# Set before anything imports prometheus_client, which reads it once. A temporary folder is removed on exit.
-# If the variable is set by the user, the folder is kept, and only the metrics of an earlier server are removed from it.
-_own_metrics = "PROMETHEUS_MULTIPROC_DIR" not in os.environ
-if _own_metrics:
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = f"{tempfile.gettempdir()}/npserve-metrics-{uuid.uuid4().hex}"
-_metrics = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+import gunicorn.__main__  # noqa: E402
 
 import service.server.worker  # noqa: E402, F401  # imported once, in the master: workers share its memory pages
 from service.app import create_app  # noqa: E402, F401
 from service.logs import LOGGING  # noqa: E402
 from service.malloc import keep_freed_memory  # noqa: E402
-from service.metrics.multiprocess import merge_dead_worker, reset  # noqa: E402
+from service.metrics.memory import SharedMemory  # noqa: E402
 from service.server.connection_limit import OTHER_FILES, fit_connections  # noqa: E402
 from service.settings import Settings, SettingsError  # noqa: E402
 
@@ -48,6 +40,8 @@ def _print(text: str) -> None:
 
 
 keep_freed_memory()  # in the master; workers inherit it
+if _memory := SharedMemory.find():  # after a reload, the memory of before
+    _memory.share(os.environ)
 
 wsgi_app = "service.app:create_app()"
 bind = [_settings.bind, *filter(None, [_settings.admin_bind])]
@@ -64,7 +58,7 @@ control_socket_disable = True
 
 
 def on_starting(server: Any) -> None:
-    """Reset the metrics. Log a lower limit of connections than the setting."""
+    """Log a lower limit of connections than the setting."""
     if worker_connections < _settings.max_connections:
         logging.getLogger("npserve").warning(
             "NPSERVE_MAX_CONNECTIONS=%d: limited to %d per worker, because a process may have only %d open files:"
@@ -73,10 +67,17 @@ def on_starting(server: Any) -> None:
             worker_connections,
             worker_connections + OTHER_FILES,
         )
-    try:
-        reset(_metrics)
-    except OSError as error:
-        sys.exit(f"Error: PROMETHEUS_MULTIPROC_DIR={_metrics}: expected a writable folder: {error.strerror}")
+
+
+def pre_exec(server: Any) -> None:
+    """Let the master that replaces this one (SIGUSR2) start, and continue the counts."""
+    command = server.START_CTX["args"]
+    if gunicorn.__main__.__file__ in command:
+        # As a script it would have its own folder first in sys.path, whose http shadows that of Python.
+        place = command.index(gunicorn.__main__.__file__)
+        command[place : place + 1] = ["-P", "-m", "gunicorn"]
+    if _memory:
+        _memory.share(server.cfg.env_orig)
 
 
 def pre_fork(server: Any, worker: Any) -> None:
@@ -101,12 +102,5 @@ def post_worker_init(worker: Any) -> None:
         _print(startup_message(service.catalogue, service.settings.models, str(worker.sockets[0])))
 
 
-def child_exit(server: Any, worker: Any) -> None:
-    """Keep the counts of a dead worker."""
-    merge_dead_worker(_metrics, worker.pid)
-
-
 def on_exit(server: Any) -> None:
-    if _own_metrics:
-        shutil.rmtree(_metrics, ignore_errors=True)
     _print("Stopped")

@@ -88,13 +88,13 @@ def test_probes_are_routes(objects: dict[str, Object], tmp_path: Path) -> None:
 def test_environment_variables_are_settings(objects: dict[str, Object]) -> None:
     data = objects["ConfigMap"]["data"]
     settings = {variable(name) for name in Settings.__dataclass_fields__}
-    assert set(data) <= settings | {"PROMETHEUS_MULTIPROC_DIR"}
+    assert set(data) <= settings
     assert Settings.from_environment(data).models == Path("/models")
     for workload in _workloads(objects):
         (source,) = _container(workload)["envFrom"]
         assert source["configMapRef"]["name"] == objects["ConfigMap"]["metadata"]["name"]
     mounts = {mount["mountPath"] for mount in _container(objects["Deployment"])["volumeMounts"]}
-    assert {data["NPSERVE_MODELS"], data["PROMETHEUS_MULTIPROC_DIR"]} <= mounts
+    assert data["NPSERVE_MODELS"] in mounts
 
 
 def test_ports_match_the_bind_address(objects: dict[str, Object]) -> None:

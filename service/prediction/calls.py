@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nn.features import Codes
 from service.errors import RequestError
 from service.prediction.catalogue import Endpoint
 from service.prediction.forward import Predictions
@@ -101,8 +102,9 @@ class CallLabels(NamedTuple):
 
 
 class CallRecord(NamedTuple):
-    """The part of a call that is counted: labels, timings, and the predicted class of each row (B,)."""
+    """The part of a call that is counted: labels, timings, predicted classes (B,), and codes (B, K)."""
 
     labels: CallLabels
     timings: Timings
     classes: npt.NDArray[np.intp]
+    codes: Codes

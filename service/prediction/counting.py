@@ -1,4 +1,4 @@
-"""Counts completed calls in batches, because writes to the shared memory of the metrics are expensive."""
+"""Counts completed calls in batches, after their responses: many observations are added with a few operations."""
 
 from collections import defaultdict, deque
 from collections.abc import Sequence
@@ -36,11 +36,13 @@ class CallCounter:
         if labels.endpoint is None:
             return
         metrics, timings = labels.endpoint.metrics, [record.timings for record in records]
-        metrics.requests(labels.protocol, labels.outcome).observe_many([each.ended - each.began for each in timings])
+        metrics.requests(labels.protocol, labels.outcome).observe([each.ended - each.began for each in timings])
         if labels.reason:
-            self._metrics.rejected.labels(labels.endpoint.version.name, labels.reason).inc(len(records))
+            self._metrics.count_rejected(labels.endpoint.version.name, labels.reason, len(records))
             return
         by_stage = zip(*[each.stages() for each in timings], strict=True)
-        for stage, seconds in zip(metrics.stages.values(), by_stage, strict=True):
-            stage.observe_many(seconds)
+        for stage, seconds in zip(metrics.stages, by_stage, strict=True):
+            stage.observe(seconds)
         metrics.count_predictions([record.classes for record in records])
+        if metrics.has_categories:
+            metrics.count_unseen([record.codes for record in records])

@@ -34,6 +34,7 @@ log = logging.getLogger("npserve")
 # The response to a small request, and its rows, are not reserved up to this size: they exist for a turn of the event
 # loop, or until a slow client has read them, which its connection then counts.
 UNRESERVED_BYTES = 2**15
+NO_CLASSES, NO_CODES = np.empty(0, np.intp), np.empty((0, 0))
 
 
 class PredictionPipeline:
@@ -92,7 +93,7 @@ class PredictionPipeline:
                 calls.append(result)
             else:
                 self.reject(pending, result)
-        self._metrics.in_flight.inc(len(calls))
+        self._metrics.in_flight.add(len(calls))
         return calls
 
     def read(self, pending: PendingRequest) -> Decoded:
@@ -162,7 +163,7 @@ class PredictionPipeline:
 
     def respond(self, calls: Sequence[PredictionCall], results: Sequence[Result]) -> None:
         """Send the responses to calls, from one result each."""
-        self._metrics.in_flight.dec(len(calls))
+        self._metrics.in_flight.add(-len(calls))
         for call, result in zip(calls, results, strict=True):
             if isinstance(result, RequestError):
                 self._reject(call.pending, call.endpoint, result)
@@ -179,9 +180,11 @@ class PredictionPipeline:
             return
         timings.ended = perf_counter()
         labels = CallLabels(endpoint, pending.route.codec.name, pending.route.template)
-        self.counter.add(CallRecord(labels, timings, predictions.classes))
+        self.counter.add(CallRecord(labels, timings, predictions.classes, call.decoded.codes))
         headers = {**encoded.headers, **endpoint.headers, "X-Request-ID": pending.request.request_id}
         pending.respond(Response(200, headers, encoded.body))
+        if pending.is_large:  # its rows are not needed any longer
+            self.counter.count()
 
     def _reject(self, pending: PendingRequest, endpoint: Endpoint | None, cause: Exception) -> None:
         request, codec = pending.request, pending.route.codec
@@ -189,7 +192,7 @@ class PredictionPipeline:
         response = error_response(codec, error, request.request_id)
         timings = Timings(request.began, request.completed, ended=perf_counter())
         labels = CallLabels(endpoint, codec.name, pending.route.template, response.status, error.outcome, error.reason)
-        self.counter.add(CallRecord(labels, timings, np.empty(0, np.intp)))
+        self.counter.add(CallRecord(labels, timings, NO_CLASSES, NO_CODES))
         pending.respond(response)
 
 

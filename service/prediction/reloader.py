@@ -1,7 +1,9 @@
 """Updates the catalogue from the store, off the request path: load, check, prepare, replace one reference."""
 
 import logging
+import os
 import threading
+import weakref
 
 from service.metrics.registry import Metrics
 from service.prediction.catalogue import Catalogue, Endpoint
@@ -23,7 +25,12 @@ class CatalogueReloader:
         self.poll()
 
     def start(self) -> None:
-        """Poll once per POLL_SECONDS in a background thread."""
+        """Poll once per POLL_SECONDS in a background thread, also in the processes that are forked from this one."""
+        self._start_thread()
+        reloader = weakref.ref(self)
+        os.register_at_fork(after_in_child=lambda: _restart(reloader()))
+
+    def _start_thread(self) -> None:
         threading.Thread(target=self._run, name="follow-the-store", daemon=True).start()
 
     def stop(self) -> None:
@@ -33,6 +40,7 @@ class CatalogueReloader:
         """Poll the store once. An unexpected error is logged, so that the worker and the polling continue."""
         try:
             self._poll()
+            self._metrics.forget_retired()
         except Exception:
             log.exception("polling the store failed")
 
@@ -43,7 +51,7 @@ class CatalogueReloader:
     def _poll(self) -> None:
         before = self.catalogue
         for attempt in self._watcher.poll():
-            self._metrics.loads.labels(attempt.name, "failed" if attempt.error else "loaded").inc()
+            self._metrics.count_load(attempt.name, "failed" if attempt.error else "loaded")
             if attempt.error:
                 log.error("could not load %s %d: %s", attempt.name, attempt.number, attempt.error)
             else:
@@ -63,7 +71,17 @@ class CatalogueReloader:
         }
         self.catalogue = Catalogue(self._watcher.served, endpoints, self._settings.default_model, problems)
         self._metrics.show_served(
-            (served.versions[number], alias)
-            for served in self._watcher.served.values()
-            for alias, number in served.aliases.items()
+            {*self._watcher.served, *problems},
+            [
+                (served.versions[number], alias)
+                for served in self._watcher.served.values()
+                for alias, number in served.aliases.items()
+            ],
         )
+
+
+def _restart(reloader: CatalogueReloader | None) -> None:
+    """Start the thread in a forked process: it has no threads, and those of its parent may have held locks."""
+    if reloader and not reloader._stopped.is_set():
+        reloader._stopped = threading.Event()
+        reloader._start_thread()

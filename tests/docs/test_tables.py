@@ -16,6 +16,8 @@ from nn.activations import ACTIVATIONS
 from npserve.command import COMMANDS
 from service.app import create_app
 from service.errors import ClientGone, RequestError
+from service.metrics.exposition import AllProcesses
+from service.metrics.families import FAMILIES
 from service.metrics.registry import Metrics
 from service.protocols.codec import STATUSES
 from service.settings import Settings, option, variable
@@ -70,11 +72,13 @@ def test_every_status_is_in_its_table() -> None:
 
 def test_every_metric_is_in_its_table() -> None:
     rows = {row[0].strip("`"): row[1] for row in Page("docs/metrics.md").table("metric", "labels", "meaning")}
-    found = [metric for metric in vars(Metrics()).values() if hasattr(metric, "_labelnames")]
-    for metric in found:
-        name = metric._name + ("_total" if metric._type == "counter" else "")
-        assert rows.pop(name) == ", ".join(metric._labelnames)
-    assert rows == {}
+    labels = {family.name: family.labels for family in FAMILIES}
+    memory = Metrics()._memory
+    assert memory is not None
+    for metric in AllProcesses(list(memory.images()), ()).collect():
+        for sample in metric.samples:
+            labels.setdefault(sample.name, tuple(sample.labels))
+    assert rows == {name: ", ".join(found) for name, found in labels.items()}
 
 
 def test_every_outcome_is_in_its_table() -> None:

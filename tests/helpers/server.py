@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,7 @@ from typing import Self
 import requests
 
 import service
+from service.metrics.memory import SharedMemory
 from service.server.batching.batcher import COUNT_SECONDS
 from tests.helpers.models import ROW
 from tests.helpers.wire import JSON
@@ -41,13 +43,12 @@ class Server:
     def __init__(
         self,
         models: Path,
-        metrics: Path | None = None,
         workers: int = 2,
         worker_class: str = "",
         prefix: Sequence[str] = (),  # a command that runs the server, such as nice
         **environment: str,
     ) -> None:
-        self.models, self.metrics, self._prefix = models, metrics, prefix
+        self.models, self._prefix = models, prefix
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         options = {"models": str(models), "bind": f"127.0.0.1:{self.port}", "workers": str(workers)}
@@ -57,8 +58,7 @@ class Server:
             environment |= {f"NPSERVE_{name.upper()}": value for name, value in options.items()}
         else:
             self._command = ["service", *(part for name, value in options.items() for part in (f"--{name}", value))]
-        own = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)} if metrics else {}
-        self._environment = {**os.environ, **own, **environment}
+        self._environment = {**os.environ, **environment}
 
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
@@ -89,6 +89,16 @@ class Server:
         """Return the process ids of the running workers."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return [int(pid) for pid in children.split()]
+
+    @contextmanager
+    def open_memory(self) -> Iterator[SharedMemory]:
+        """Open the memory in which the processes of the server count."""
+        files = Path(f"/proc/{self.process.pid}/fd").iterdir()
+        file = os.open(next(file for file in files if "npserve-metrics" in str(file.readlink())), os.O_RDWR)
+        try:
+            yield SharedMemory(file)
+        finally:
+            os.close(file)
 
     def wait_until_ready(self) -> None:
         self.wait_for(lambda: requests.get(f"{self.url}/readyz", timeout=5).status_code == 200)

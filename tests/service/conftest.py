@@ -70,7 +70,7 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory, make_rng: MakeRng) -
     """The real server with two workers, serving iris. Shared: tests compare counters before and after."""
     models = tmp_path_factory.mktemp("shared") / "models"
     publish(models, "iris", make_artifact(make_rng()), {"test": {"accuracy": 0.9, "rows": 100}}, {})
-    with Server(models, models.with_name("metrics")) as server:
+    with Server(models) as server:
         server.wait_until_ready()
         yield server
 
@@ -78,6 +78,6 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory, make_rng: MakeRng) -
 @pytest.fixture
 def server(iris: Path, tmp_path: Path) -> Iterator[Server]:
     """The real server with two workers, serving iris."""
-    with Server(iris, tmp_path / "metrics") as server:
+    with Server(iris) as server:
         server.wait_until_ready()
         yield server

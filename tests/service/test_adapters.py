@@ -148,8 +148,8 @@ def adapters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ser
     artifact: Artifact = make_artifact(np.random.default_rng(0))
     publish(folder / "models", "iris", artifact, {"test": {"accuracy": 0.9, "rows": 100}}, {})
     with (
-        Server(folder / "models", folder / "fast", workers=1, **LIMITS) as fast,
-        Server(folder / "models", folder / "flask", workers=1, worker_class="gthread", **LIMITS) as flask,
+        Server(folder / "models", workers=1, **LIMITS) as fast,
+        Server(folder / "models", workers=1, worker_class="gthread", **LIMITS) as flask,
     ):
         fast.wait_until_ready()
         flask.wait_until_ready()
@@ -160,7 +160,7 @@ def _counts(before: Series, after: Series) -> dict[str, float]:
     """Return the changes of counters between two scrapes, without durations and the scrapes themselves."""
     changes = {}
     for (name, labels), value in after.items():
-        timed = name.endswith(("_sum", "_created", "_bucket"))
+        timed = name.endswith(("_sum", "_created", "_bucket")) or name.startswith("process_")
         if not timed and dict(labels).get("route") != "/metrics" and (gain := value - before.get((name, labels), 0)):
             changes[f"{name} {labels}"] = gain
     return changes

@@ -63,7 +63,7 @@ def test_peak_memory_of_the_most_expensive_bodies_is_bounded(models: Path, rng: 
     body = gzip.compress(write_npy(rng.integers(0, 127, (size // 256 - 1, 256), np.int8)), 1)
     headers = {"Content-Type": NPY, "Content-Encoding": "gzip"}
     limits = {"NPSERVE_MAX_BINARY_BYTES": str(size), "NPSERVE_MAX_HELD_BYTES": str(held)}
-    with Server(models, None, 1, **limits) as server, ThreadPoolExecutor(12) as pool:
+    with Server(models, 1, **limits) as server, ThreadPoolExecutor(12) as pool:
 
         def ask(_: int = 0) -> requests.Response:
             return requests.post(f"{server.url}/predict", data=body, headers=headers, timeout=20)

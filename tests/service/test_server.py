@@ -16,15 +16,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import requests
-from prometheus_client.mmap_dict import MmapedDict
 
 from nn import Artifact
-from service.metrics.multiprocess import ARCHIVE
+from service.metrics.exposition import combine
+from service.metrics.families import HTTP_REQUESTS
 from service.server.batching.batcher import COUNT_BATCH
 from store import promote, publish, read_version
 from tests.helpers.bad_requests import BAD_NATIVE
 from tests.helpers.models import ROW, make_artifact, make_constant
-from tests.helpers.server import BODY, Server, total
+from tests.helpers.server import BODY, Server, parse_metrics, total
 from tests.helpers.wire import JSON, Wire, http_request
 from training.__main__ import main as train
 
@@ -54,18 +54,15 @@ def test_predictions_equal_the_model_and_all_are_counted(server: Server, iris: P
     assert sum(by_process) == 200
 
 
-def _requests_counted_by(server: Server, pid: int | str) -> float:
-    file = Path(str(server.metrics)) / f"counter_{pid}.db"
-    return sum(
-        float(value)
-        for key, value, *_ in MmapedDict.read_all_values_from_file(str(file))
-        if json.loads(key)[1] == "npserve_http_requests_total" and json.loads(key)[2]["route"] == "/predict"
-    )
+def _requests_counted_by(server: Server, pid: int) -> float:
+    with server.open_memory() as memory:
+        images = [image for image in memory.images() if image.process == pid]
+    return float(combine(images)[HTTP_REQUESTS.name, "POST", "/predict", "200"][0])
 
 
-def test_an_invalid_request_does_not_affect_the_next_one(iris: Path, tmp_path: Path) -> None:
+def test_an_invalid_request_does_not_affect_the_next_one(iris: Path) -> None:
     with (
-        Server(iris, tmp_path / "metrics", NPSERVE_MAX_BODY_BYTES="10000", NPSERVE_MAX_ROWS="50") as server,
+        Server(iris, NPSERVE_MAX_BODY_BYTES="10000", NPSERVE_MAX_ROWS="50") as server,
         requests.Session() as session,
     ):
         server.wait_until_ready()
@@ -169,8 +166,8 @@ def constants(models: Path) -> Path:
     return models
 
 
-def test_all_workers_load_a_change_within_two_seconds_and_no_request_fails(constants: Path, tmp_path: Path) -> None:
-    with Server(constants, tmp_path / "metrics") as server:
+def test_all_workers_load_a_change_within_two_seconds_and_no_request_fails(constants: Path) -> None:
+    with Server(constants) as server:
         server.wait_until_ready()
         with LoadGenerator(server) as load:
             time.sleep(0.5)
@@ -200,8 +197,8 @@ def _are_replaced(server: Server, workers: list[int]) -> bool:
     return len(living) == 2 and not {*workers} & {*living}
 
 
-def test_a_killed_worker_is_replaced_and_its_counts_are_kept(constants: Path, tmp_path: Path) -> None:
-    with Server(constants, tmp_path / "metrics") as server:
+def test_a_killed_worker_is_replaced_and_its_counts_are_kept(constants: Path) -> None:
+    with Server(constants) as server:
         server.wait_until_ready()
         counts = []
         with LoadGenerator(server) as load:
@@ -223,12 +220,13 @@ def test_a_killed_worker_is_replaced_and_its_counts_are_kept(constants: Path, tm
         least, most = len(load.versions) - 3 * COUNT_BATCH, len(load.versions) + len(load.failures)
         assert least <= counts[-1] <= most
         assert len(load.failures) <= 3 * 4
-        assert len(list((tmp_path / "metrics").glob("counter_*.db"))) == 3
+        with server.open_memory() as memory:
+            assert len(list(memory.images())) == 2
         assert total(series, "npserve_requests_in_flight") == 0
 
 
-def test_a_worker_that_starts_without_a_store_does_not_affect_the_others(iris: Path, tmp_path: Path) -> None:
-    with Server(iris, tmp_path / "metrics") as server:
+def test_a_worker_that_starts_without_a_store_does_not_affect_the_others(iris: Path) -> None:
+    with Server(iris) as server:
         server.wait_until_ready()
         iris.rename(iris.with_name("elsewhere"))
         killed = server.workers()[0]
@@ -252,8 +250,33 @@ def test_a_graceful_reload_keeps_all_counts(constants: Path) -> None:
         assert total(server.scrape(), "npserve_request_seconds_count", outcome="ok") == 10
 
 
-def test_the_last_response_before_a_shutdown_is_counted(iris: Path, tmp_path: Path) -> None:
-    with Server(iris, tmp_path / "metrics", workers=1) as server:
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_an_upgrade_continues_the_counts_and_serves_on(constants: Path) -> None:
+    """gunicorn's upgrade without a pause: SIGUSR2 starts a second master, and SIGTERM ends the first."""
+    with Server(constants, workers=1) as server:
+        server.wait_until_ready()
+        (old,) = server.workers()
+        assert [server.post("/models/abc/predict").status_code for _ in range(5)] == [200] * 5
+        server.process.send_signal(signal.SIGUSR2)
+        server.wait_for(lambda: len(server.workers()) == 2)
+        (new,) = {*server.workers()} - {old}
+        try:
+            server.wait_for(lambda: len(_children(new)) == 1)
+            server.process.send_signal(signal.SIGTERM)
+            server.process.wait(timeout=20)
+            assert [server.post("/models/abc/predict").status_code for _ in range(5)] == [200] * 5
+            series = parse_metrics(requests.get(f"{server.url}/metrics", timeout=5).text)
+            assert total(series, "npserve_rows_total") == 10
+        finally:
+            os.kill(new, signal.SIGTERM)
+            server.process.communicate(timeout=20)
+
+
+def test_the_last_response_before_a_shutdown_is_counted(iris: Path) -> None:
+    with Server(iris, workers=1) as server:
         server.wait_until_ready()
         with Wire(server.port) as wire:
             sent = http_request("POST", "/predict", BODY.encode(), Content_Type=JSON)
@@ -264,14 +287,17 @@ def test_the_last_response_before_a_shutdown_is_counted(iris: Path, tmp_path: Pa
             answer = wire.send(sent[-10:]).read_response()
             assert answer is not None
             assert answer.status == 200
-        server.process.communicate(timeout=20)
-        assert _requests_counted_by(server, ARCHIVE) == 1
+            (worker,) = server.workers()
+            with server.open_memory() as memory:
+                server.process.communicate(timeout=20)
+                (image,) = memory.images()
+        assert image.process == worker
+        assert not image.is_taken
+        assert combine([image._replace(is_taken=True)])[HTTP_REQUESTS.name, "POST", "/predict", "200"] == 1
 
 
-def test_the_server_starts_without_a_store_and_becomes_ready_after_a_publish(
-    models: Path, artifact: Artifact, tmp_path: Path
-) -> None:
-    with Server(models / "later", tmp_path / "metrics") as server:
+def test_the_server_starts_without_a_store_and_becomes_ready_after_a_publish(models: Path, artifact: Artifact) -> None:
+    with Server(models / "later") as server:
         server.wait_for(lambda: requests.get(f"{server.url}/livez", timeout=5).status_code == 200)
         assert requests.get(f"{server.url}/readyz", timeout=5).status_code == 503
         publish(models / "later", "iris", artifact, {}, {})
@@ -279,10 +305,10 @@ def test_the_server_starts_without_a_store_and_becomes_ready_after_a_publish(
         server.wait_for(lambda: server.post().status_code == 200)
 
 
-def test_a_graceful_stop_completes_requests_and_removes_its_files(iris: Path, tmp_path: Path) -> None:
-    with Server(iris, workers=1, TMPDIR=str(tmp_path)) as server:
+def test_a_graceful_stop_completes_requests_and_leaves_no_files(iris: Path, tmp_path: Path) -> None:
+    (temporary := tmp_path / "temporary").mkdir()
+    with Server(iris, workers=1, TMPDIR=str(temporary)) as server:
         server.wait_until_ready()
-        assert len(list(tmp_path.glob("npserve-metrics-*"))) == 1
         with socket.create_connection(("127.0.0.1", server.port)) as slow:
             head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\nContent-Length: {len(BODY)}\r\n\r\n"
             slow.sendall(head.encode() + BODY[:10].encode())
@@ -299,7 +325,7 @@ def test_a_graceful_stop_completes_requests_and_removes_its_files(iris: Path, tm
         assert printed.count("Serving") == 1
         assert printed.endswith("\nStopped\n")
         assert errors == ""
-    assert list(tmp_path.glob("npserve-metrics-*")) == []
+    assert list(temporary.iterdir()) == []
 
 
 def test_the_printed_curl_command_works(iris: Path) -> None:
@@ -374,12 +400,12 @@ def test_an_error_is_logged_as_one_line_of_json(iris: Path) -> None:
 
 
 @pytest.mark.slow
-def test_mnist_from_the_command_line_to_predictions(data_folder: Path, models: Path, tmp_path: Path) -> None:
+def test_mnist_from_the_command_line_to_predictions(data_folder: Path, models: Path) -> None:
     assert train(["train", "--data", str(data_folder / "mnist.npz"), "--name", "mnist", "--models", str(models)]) == 0
     assert train(["train", "--data", "digits", "--models", str(models)]) == 0
     with np.load(data_folder / "mnist.npz") as mnist:
         images, labels = mnist["x_test"][:500].reshape(-1, 784), mnist["y_test"][:500]
-    with Server(models, tmp_path / "metrics") as server:
+    with Server(models) as server:
         server.wait_until_ready()
         body = json.dumps({"instances": images.tolist()})
         answer = server.post("/models/mnist/predict", body).json()

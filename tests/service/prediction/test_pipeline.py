@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 
 from service.app import create_app
+from service.metrics.families import HTTP_REQUESTS
 from service.metrics.registry import Metrics
 from service.prediction.calls import CallLabels, CallRecord, PendingRequest, Timings
 from service.prediction.counting import CallCounter
@@ -62,7 +63,7 @@ def test_counting_is_thread_safe() -> None:
     metrics = Metrics()
     counter, before = CallCounter(metrics), sys.getswitchinterval()
     labels = CallLabels(None, "native", "/predict", 404, "invalid", "not_found")
-    record = CallRecord(labels, Timings(0.0, 0.0), np.empty(0, np.intp))
+    record = CallRecord(labels, Timings(0.0, 0.0), np.empty(0, np.intp), np.empty((0, 0)))
 
     def add_and_count(_: int) -> None:
         counter.add(record)
@@ -75,7 +76,7 @@ def test_counting_is_thread_safe() -> None:
     finally:
         sys.setswitchinterval(before)
     counter.count()
-    assert metrics.http_requests.labels("POST", "/predict", 404)._value.get() == 4000
+    assert metrics.find(HTTP_REQUESTS, "POST", "/predict", "404").values[0] == 4000
 
 
 def test_a_small_body_is_accepted_regardless_of_other_clients(iris: Path) -> None:

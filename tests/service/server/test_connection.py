@@ -53,7 +53,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "NPSERVE_HEADER_SECONDS": str(SECONDS),
         "NPSERVE_BODY_SECONDS": str(SECONDS),
     }
-    with Server(folder / "models", folder / "metrics", workers=1, **limits) as server:
+    with Server(folder / "models", workers=1, **limits) as server:
         server.wait_until_ready()
         yield server
 

@@ -35,7 +35,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "NPSERVE_MAX_BINARY_BYTES": str(LARGEST),
         "NPSERVE_MAX_BINARY_ROWS": "2000000",
     }
-    with Server(folder / "models", folder / "metrics", workers=1, **limits) as server:
+    with Server(folder / "models", workers=1, **limits) as server:
         server.wait_until_ready()
         yield server
 

@@ -36,7 +36,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(store: Path) -> Iterator[Server]:
-    with Server(store, store.parent / "metrics", workers=1) as server:
+    with Server(store, workers=1) as server:
         server.wait_until_ready()
         yield server
 
