@@ -29,6 +29,7 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = _folder.name
 from benchmarks.bodies import BODIES, NATIVE, Body  # noqa: E402
 from benchmarks.networks import make_rows, publish_network  # noqa: E402
 from benchmarks.options import make_parser  # noqa: E402
+from service.access_log import AccessLog  # noqa: E402
 from service.metrics.registry import Metrics  # noqa: E402
 from service.prediction import pipeline  # noqa: E402
 from service.prediction.calls import PendingRequest  # noqa: E402
@@ -72,7 +73,7 @@ def _handler(body: Body, batch: int, metrics: Metrics) -> Callable[[], None]:
     """Return a function that handles a batch of requests with this body per call."""
     settings = Settings(models=publish_network(Path(_folder.name) / f"{body}-{batch}", body.network))
     reloader = CatalogueReloader(settings, metrics)
-    answering = pipeline.PredictionPipeline(settings, lambda: reloader.catalogue, metrics)
+    answering = pipeline.PredictionPipeline(settings, lambda: reloader.catalogue, metrics, AccessLog(0))
     path, written = NATIVE.path.format(network=body.network), NATIVE.write(make_rows(body.network, body.rows))
     headers = {name.lower(): value for name, value in written.headers.items()}
     budget, route = MemoryBudget(settings.max_held_bytes), find_route(path)

@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
 from service import operations
+from service.access_log import AccessLog
 from service.admin_address import AdminAddress
 from service.body_deadline import BodyDeadline, WSGIApp
 from service.errors import UNKNOWN_ADMIN_PATH, UNKNOWN_PATH, RequestError, Unexpected, body_too_large, unexpected_body
@@ -93,11 +94,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or Settings.from_environment(os.environ)
     metrics = Metrics([codec.name for codec in CODECS])
     reloader = CatalogueReloader(settings, metrics)
-    pipeline = PredictionPipeline(settings, lambda: reloader.catalogue, metrics)
+    access_log = AccessLog(settings.access_log)
+    pipeline = PredictionPipeline(settings, lambda: reloader.catalogue, metrics, access_log)
     budget = MemoryBudget(settings.max_held_bytes)
     admin_only = {SCRAPE} if settings.admin_bind else set()
     views = [view for view in ALL_VIEWS if view.purpose not in admin_only]
-    service = Service(settings, metrics, reloader, pipeline, budget, views, AdminAddress())
+    service = Service(settings, metrics, reloader, pipeline, budget, views, AdminAddress(), access_log)
     app = _flask_app(service, UNKNOWN_PATH)
     app.before_request(tensorflow.malformed_request)
     if settings.admin_bind:
@@ -171,7 +173,7 @@ def _add_errors(app: Flask, unknown_path: str) -> None:
         return Unexpected().body(), Unexpected.status
 
 
-def _check_head(metrics: Metrics) -> Response | None:
+def _check_head(service: Service) -> Response | None:
     """Return the error for an invalid head, which a WSGI server may pass on; None if it is valid.
 
     It is counted without its method and route, as in the event-loop server.
@@ -182,7 +184,7 @@ def _check_head(metrics: Metrics) -> Response | None:
         if coding is not None:
             check_transfer_encoding(version, coding)
     except RequestError as error:
-        metrics.count_http("", None, error.status)
+        service.record("", None, error.status, g.request_id, g.began)
         sent = {"X-Request-ID": g.request_id}
         return Response(orjson.dumps(error.body()), error.status, sent, mimetype="application/json")
     return None
@@ -197,7 +199,7 @@ def _check_length(service: Service, routes: Routes) -> Response | None:
     if view and view.template in ROUTES:
         return None
     error = unexpected_body(limit)
-    service.metrics.count_http(request.method, view and view.template, error.status)
+    service.record(request.method, view and view.template, error.status, g.request_id, g.began)
     sent = error_response(view.codec if view else Codec, error, g.request_id)
     return Response(sent.body, sent.status, dict(sent.headers))
 
@@ -214,7 +216,7 @@ def _add_requests(app: Flask, service: Service) -> None:
         g.began = time.perf_counter()
         g.request_id = read_request_id(request.headers)
 
-    app.before_request(partial(_check_head, service.metrics))
+    app.before_request(partial(_check_head, service))
     app.before_request(partial(_check_length, service, Routes(service.views)))
 
     @app.after_request
@@ -223,7 +225,7 @@ def _add_requests(app: Flask, service: Service) -> None:
             response.headers["Allow"] = ", ".join(sorted(response.allow))
         if "X-Request-ID" not in response.headers:
             route = request.url_rule.rule if request.url_rule else None
-            service.metrics.count_http(request.method, route, response.status_code)
+            service.record(request.method, route, response.status_code, g.request_id, g.began)
             response.headers["X-Request-ID"] = g.request_id
             # werkzeug removes the default type of a 304 only when it is sent.
             content_type = None if response.status_code == 304 else response.headers.get("Content-Type")

@@ -19,7 +19,7 @@ import gunicorn.__main__  # noqa: E402
 
 import service.server.worker  # noqa: E402, F401  # imported once, in the master: workers share its memory pages
 from service.app import create_app  # noqa: E402, F401
-from service.logs import LOGGING  # noqa: E402
+from service.logs import logging_config  # noqa: E402
 from service.malloc import keep_freed_memory  # noqa: E402
 from service.metrics.memory import SharedMemory  # noqa: E402
 from service.server.connection_limit import OTHER_FILES, fit_connections  # noqa: E402
@@ -51,8 +51,7 @@ worker_connections = fit_connections(_settings.max_connections)
 threads = 4  # with -k gthread: enough that a slow sender does not block others; more would contend for the GIL
 keepalive = 75  # seconds; longer than the idle timeout of common proxies, so that the proxy closes first
 graceful_timeout = 25
-logconfig_dict = LOGGING
-loglevel = "warning"
+logconfig_dict = logging_config(_settings.log_level)
 # gunicorn would create its control socket in the home folder, which is read-only in a container.
 control_socket_disable = True
 

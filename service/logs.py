@@ -3,6 +3,7 @@
 import json
 import logging
 from datetime import UTC, datetime
+from typing import Any
 
 
 class JSONFormatter(logging.Formatter):
@@ -22,14 +23,17 @@ class JSONFormatter(logging.Formatter):
         return json.dumps(line)
 
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"json": {"()": JSONFormatter}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-    "root": {"level": "WARNING", "handlers": ["stderr"]},
-    "loggers": {
-        "npserve": {"level": "INFO", "handlers": ["stderr"], "propagate": False},
-        "gunicorn.error": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},
-    },
-}
+def logging_config(level: str) -> dict[str, Any]:
+    """Return the configuration for `logging`. gunicorn's reports of what it starts are for debugging only."""
+    of_gunicorn = "warning" if level == "info" else level
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": {"()": JSONFormatter}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "root": {"level": of_gunicorn.upper(), "handlers": ["stderr"]},
+        "loggers": {
+            "npserve": {"level": level.upper(), "handlers": ["stderr"], "propagate": False},
+            "gunicorn.error": {"level": of_gunicorn.upper(), "handlers": ["stderr"], "propagate": False},
+        },
+    }

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
 
 class SettingsError(Exception):
     """A setting has an invalid value; the message gives the variable, its value and the accepted values."""
@@ -31,6 +33,18 @@ def _flag(text: str) -> int:
     if text not in ("0", "1"):
         raise ValueError("expected 0 or 1")
     return int(text)
+
+
+def _share(text: str) -> float:
+    if not re.fullmatch(r"[01]|[01]?\.[0-9]{1,6}", text) or float(text) > 1:
+        raise ValueError("expected a number from 0 to 1, such as 0.01")
+    return float(text)
+
+
+def _log_level(text: str) -> str:
+    if text not in LOG_LEVELS:
+        raise ValueError(f"expected {', '.join(LOG_LEVELS[:-1])} or {LOG_LEVELS[-1]}")
+    return text
 
 
 def _address(text: str) -> str:
@@ -85,6 +99,10 @@ class Settings:
         "SECONDS",
         "time limit for the body of a request, and for a client that stops reading, in seconds",
     )
+    access_log: float = _setting(
+        0.0, _share, "SHARE", "share of the responses that are logged, 0 to 1; above 0, all errors are logged"
+    )
+    log_level: str = _setting("info", _log_level, "LEVEL", "debug, info, warning or error: the least of what is logged")
     deterministic: int = _setting(
         0, _flag, "{0,1}", "1: bit-identical results regardless of the batch, at the cost of speed"
     )

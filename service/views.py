@@ -9,11 +9,13 @@ those of HEALTH itself. Flask calls the same handlers.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import orjson
 from flask.typing import ResponseReturnValue
 
+from service.access_log import AccessLog
 from service.admin_address import AdminAddress
 from service.metrics.registry import Metrics
 from service.prediction.catalogue import Catalogue
@@ -90,6 +92,12 @@ class Service(NamedTuple):
     budget: MemoryBudget
     views: Sequence[View]
     admin: AdminAddress
+    access_log: AccessLog
+
+    def record(self, method: str, route: str | None, status: int, request_id: str, began: float) -> None:
+        """Count and log a response other than a prediction. `began` is a value of perf_counter."""
+        self.metrics.count_http(method, route, status)
+        self.access_log.write(method, route, status, request_id, perf_counter() - began)
 
     @property
     def catalogue(self) -> Catalogue:

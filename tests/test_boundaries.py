@@ -40,7 +40,7 @@ LAYERS: dict[str, list[list[str]]] = {
         ["store.__main__"],
     ],
     "service": [
-        ["=service", "service.settings", "service.errors", "service.logs", "service.malloc"],
+        ["=service", "service.settings", "service.errors", "service.logs", "service.malloc", "service.access_log"],
         [
             "service.address",
             "service.admin_address",

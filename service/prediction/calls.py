@@ -102,9 +102,10 @@ class CallLabels(NamedTuple):
 
 
 class CallRecord(NamedTuple):
-    """The part of a call that is counted: labels, timings, predicted classes (B,), and codes (B, K)."""
+    """The part of a call that is counted: labels, timings, request ID, predicted classes (B,), and codes (B, K)."""
 
     labels: CallLabels
     timings: Timings
+    request_id: str
     classes: npt.NDArray[np.intp]
     codes: Codes

@@ -1,9 +1,10 @@
-"""Counts completed calls in batches, after their responses: many observations are added with a few operations."""
+"""Counts and logs completed calls in batches, after their responses: that takes few operations for many calls."""
 
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from contextlib import suppress
 
+from service.access_log import AccessLog
 from service.metrics.registry import Metrics
 from service.prediction.calls import CallLabels, CallRecord
 
@@ -11,8 +12,8 @@ from service.prediction.calls import CallLabels, CallRecord
 class CallCounter:
     """The completed calls that are not counted yet. Thread-safe."""
 
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
+    def __init__(self, metrics: Metrics, access_log: AccessLog) -> None:
+        self._metrics, self._access_log = metrics, access_log
         self._records = deque[CallRecord]()
 
     def __len__(self) -> int:
@@ -30,6 +31,8 @@ class CallCounter:
                 groups[record.labels].append(record)
         for labels, records in groups.items():
             self._count(labels, records)
+            if self._access_log.is_on:
+                self._log(labels, records)
 
     def _count(self, labels: CallLabels, records: Sequence[CallRecord]) -> None:
         self._metrics.count_http("POST", labels.template, labels.status, len(records))
@@ -46,3 +49,12 @@ class CallCounter:
         metrics.count_predictions([record.classes for record in records])
         if metrics.has_categories:
             metrics.count_unseen([record.codes for record in records])
+
+    def _log(self, labels: CallLabels, records: Sequence[CallRecord]) -> None:
+        version = labels.endpoint.version if labels.endpoint else None
+        name, number = (version.name, version.number) if version else (None, None)
+        for record in records:
+            seconds, rows = record.timings.ended - record.timings.began, len(record.classes)
+            self._access_log.write(
+                "POST", labels.template, labels.status, record.request_id, seconds, name, number, rows
+            )

@@ -16,6 +16,7 @@ from time import perf_counter
 
 import numpy as np
 
+from service.access_log import AccessLog
 from service.errors import MAX_DETAILS, InvalidInput, Problem, RequestError, TooLarge, Unexpected
 from service.metrics.registry import Metrics
 from service.prediction.calls import CallLabels, CallRecord, Decoded, PendingRequest, PredictionCall, Result, Timings
@@ -40,9 +41,11 @@ NO_CLASSES, NO_CODES = np.empty(0, np.intp), np.empty((0, 0))
 class PredictionPipeline:
     """Responds to prediction requests with the versions that are in the catalogue at that moment."""
 
-    def __init__(self, settings: Settings, catalogue: Callable[[], Catalogue], metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, catalogue: Callable[[], Catalogue], metrics: Metrics, access_log: AccessLog
+    ) -> None:
         self._settings, self._catalogue, self._metrics = settings, catalogue, metrics
-        self.counter = CallCounter(metrics)
+        self.counter = CallCounter(metrics, access_log)
         # A response is at most eight times as large as `row_bytes` say: with labels, or several outputs.
         self._few_rows = min(UNRESERVED_BYTES, settings.max_response_bytes) // 8
 
@@ -172,6 +175,7 @@ class PredictionPipeline:
 
     def _encode(self, call: PredictionCall, predictions: Predictions) -> None:
         pending, endpoint, timings = call.pending, call.endpoint, call.timings
+        request_id = pending.request.request_id
         timings.encode_began = perf_counter()
         try:
             encoded = endpoint.codecs[pending.route.codec].encode(call.decoded, predictions)
@@ -180,8 +184,8 @@ class PredictionPipeline:
             return
         timings.ended = perf_counter()
         labels = CallLabels(endpoint, pending.route.codec.name, pending.route.template)
-        self.counter.add(CallRecord(labels, timings, predictions.classes, call.decoded.codes))
-        headers = {**encoded.headers, **endpoint.headers, "X-Request-ID": pending.request.request_id}
+        self.counter.add(CallRecord(labels, timings, request_id, predictions.classes, call.decoded.codes))
+        headers = {**encoded.headers, **endpoint.headers, "X-Request-ID": request_id}
         pending.respond(Response(200, headers, encoded.body))
         if pending.is_large:  # its rows are not needed any longer
             self.counter.count()
@@ -192,7 +196,7 @@ class PredictionPipeline:
         response = error_response(codec, error, request.request_id)
         timings = Timings(request.began, request.completed, ended=perf_counter())
         labels = CallLabels(endpoint, codec.name, pending.route.template, response.status, error.outcome, error.reason)
-        self.counter.add(CallRecord(labels, timings, NO_CLASSES, NO_CODES))
+        self.counter.add(CallRecord(labels, timings, request.request_id, NO_CLASSES, NO_CODES))
         pending.respond(response)
 
 

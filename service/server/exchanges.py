@@ -41,7 +41,7 @@ class ExchangeQueue(deque[Exchange]):
 
     def __init__(self, service: Service) -> None:
         super().__init__()
-        self._pipeline, self._budget, self._metrics = service.pipeline, service.budget, service.metrics
+        self._pipeline, self._budget, self._record = service.pipeline, service.budget, service.record
         self.predicts = True  # whether the address of the connection has predictions
 
     def receive(self, head: RequestHead) -> Exchange:
@@ -79,11 +79,11 @@ class ExchangeQueue(deque[Exchange]):
     def reject(self, raw: RawHeaders, error: RequestError, *, in_body: bool) -> None:
         """Append the error response to a request with an invalid head or an incomplete body, and count it."""
         head, route = RequestHead("", "", "", HeaderFields(raw)), None
+        request = self._request(head)
         if in_body:
             received = self.drop_last()
-            head.method, route = received.head.method, received.route
-        self._metrics.count_http(head.method, route and route.template, error.status)
-        request = self._request(head)
+            head.method, route, request.began = received.head.method, received.route, received.request.began
+        self._record(head.method, route and route.template, error.status, request.request_id, request.began)
         self.append(Exchange(head, request, response=error_response(Codec, error, request.request_id)))
 
     def _request(self, head: RequestHead) -> Request:

@@ -57,11 +57,11 @@ class ViewDispatcher:
 
         Not at once: a client could send thousands of pipelined requests in one segment.
         """
-        view = self._routes.find(head.method, head.path)
+        view, began = self._routes.find(head.method, head.path), perf_counter()
         if view and view.purpose is SCRAPE:
             self._service.pipeline.counter.count()
             accepts = self._scrapes.submit
-        elif view and (response := self._respond_in_loop(head, view)):
+        elif view and (response := self._respond_in_loop(head, view, began)):
             if view.purpose is HEALTH:
                 self._loop.call_soon(respond, response)
             else:
@@ -70,8 +70,8 @@ class ViewDispatcher:
         else:
             accepts = self._pages.submit
         full = Overloaded(PAGES_FULL)
-        if not accepts(head, body, transport, lambda sent: respond(sent or self._refusal(head, view, full))):
-            self._respond_soon(respond, self._refusal(head, view, full))
+        if not accepts(head, body, transport, lambda sent: respond(sent or self._refusal(head, view, full, began))):
+            self._respond_soon(respond, self._refusal(head, view, full, began))
 
     def is_health(self, head: RequestHead) -> bool:
         """Return whether a request asks for liveness or readiness."""
@@ -80,9 +80,10 @@ class ViewDispatcher:
 
     def refuse(self, head: RequestHead, error: RequestError, respond: Callable[[Response], None]) -> None:
         """Respond with an error to a request whose body is not received."""
-        self._respond_soon(respond, self._refusal(head, self._routes.find(head.method, head.path), error))
+        view = self._routes.find(head.method, head.path)
+        self._respond_soon(respond, self._refusal(head, view, error, perf_counter()))
 
-    def _respond_in_loop(self, head: RequestHead, view: View) -> Response | None:
+    def _respond_in_loop(self, head: RequestHead, view: View, began: float) -> Response | None:
         """Return the health, or a document that has been built; None if the Flask app has to respond."""
         if not _HOST.fullmatch(head.fields.get("host", "localhost")):
             return None
@@ -92,9 +93,10 @@ class ViewDispatcher:
             sent = document.response(head.fields)
         else:
             return None
-        self._service.metrics.count_http(head.method, view.template, sent.status)
+        request_id = read_request_id(head.fields)
+        self._service.record(head.method, view.template, sent.status, request_id, began)
         headers = {**browser_headers(sent.headers.get("Content-Type")), **sent.headers}
-        return Response(sent.status, {**headers, "X-Request-ID": read_request_id(head.fields)}, sent.body)
+        return Response(sent.status, {**headers, "X-Request-ID": request_id}, sent.body)
 
     def _respond_soon(self, respond: Callable[[Response], None], response: Response) -> None:
         self._ready.append((respond, response))
@@ -114,7 +116,8 @@ class ViewDispatcher:
             respond(response)
         self._schedule()
 
-    def _refusal(self, head: RequestHead, view: View | None, error: RequestError) -> Response:
-        """Count and return the response to a request that is not handled."""
-        self._service.metrics.count_http(head.method, view and view.template, error.status)
-        return error_response(view.codec if view else Codec, error, read_request_id(head.fields))
+    def _refusal(self, head: RequestHead, view: View | None, error: RequestError, began: float) -> Response:
+        """Record and return the response to a request that is not handled."""
+        request_id = read_request_id(head.fields)
+        self._service.record(head.method, view and view.template, error.status, request_id, began)
+        return error_response(view.codec if view else Codec, error, request_id)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from flask import Flask
 
+from service.access_log import AccessLog
 from service.app import create_app
 from service.metrics.families import HTTP_REQUESTS
 from service.metrics.registry import Metrics
@@ -61,9 +62,9 @@ def test_a_body_is_freed_with_its_response(path: str, text: str, status: int, ap
 
 def test_counting_is_thread_safe() -> None:
     metrics = Metrics()
-    counter, before = CallCounter(metrics), sys.getswitchinterval()
+    counter, before = CallCounter(metrics, AccessLog(0)), sys.getswitchinterval()
     labels = CallLabels(None, "native", "/predict", 404, "invalid", "not_found")
-    record = CallRecord(labels, Timings(0.0, 0.0), np.empty(0, np.intp), np.empty((0, 0)))
+    record = CallRecord(labels, Timings(0.0, 0.0), "", np.empty(0, np.intp), np.empty((0, 0)))
 
     def add_and_count(_: int) -> None:
         counter.add(record)
