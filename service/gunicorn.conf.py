@@ -57,7 +57,9 @@ control_socket_disable = True
 
 
 def on_starting(server: Any) -> None:
-    """Log a lower limit of connections than the setting."""
+    """Log what differs from the settings."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        logging.getLogger("npserve").warning("PROMETHEUS_MULTIPROC_DIR is ignored: the workers count in shared memory")
     if worker_connections < _settings.max_connections:
         logging.getLogger("npserve").warning(
             "NPSERVE_MAX_CONNECTIONS=%d: limited to %d per worker, because a process may have only %d open files:"

@@ -1,9 +1,12 @@
 """The exposition: the series of all processes, combined, in the formats of Prometheus."""
 
+import math
 import os
 import platform
 import re
-from collections.abc import Container, Iterator, Sequence
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
 
@@ -16,11 +19,21 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from npserve import __version__
-from service.metrics.families import FAMILIES, FAMILIES_BY_NAME, MODEL_INFO, REQUESTS, Family, Group, Key, group
+from service.metrics.families import (
+    FAMILIES,
+    FAMILIES_BY_NAME,
+    HIDDEN_FROM,
+    MODEL_INFO,
+    REQUESTS,
+    Family,
+    Group,
+    Key,
+    group,
+)
 from service.metrics.memory import SlotImage, Values
 from service.metrics.series import entries
 
-# Of each served version, present before they first occur: Prometheus sees no increase in a series that begins with 1.
+# Counted from 0 for each served version: Prometheus sees no increase in a series that begins with 1.
 ALARMING_OUTCOMES = ("error", "shed")
 REVISION_VARIABLE = "NPSERVE_REVISION"  # set by the Dockerfile
 
@@ -43,57 +56,65 @@ class AllProcesses(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics of the service, then those of its processes."""
         combined = combine(self._images)
-        for key in [key for key in combined if key[0] == MODEL_INFO.name]:
-            for protocol, outcome in product(self._protocols, ALARMING_OUTCOMES):
-                combined.setdefault((REQUESTS.name, *key[1:3], protocol, outcome), np.zeros(REQUESTS.length))
         metrics = {
-            family.name: Metric(family.name.removesuffix("_total"), family.help, family.kind) for family in FAMILIES
+            family.name: Metric(family.name.removesuffix("_total"), family.help, family.kind)
+            for family in FAMILIES
+            if family is not HIDDEN_FROM
         }
         for key in sorted(combined):
             _add_samples(metrics[key[0]], FAMILIES_BY_NAME[key[0]], key[1:], combined[key])
         yield from metrics.values()
-        yield _build_info()
+        yield _requests(combined, self._protocols)
         lost = self._is_private + sum(image.is_taken and image.is_incomplete for image in self._images)
         yield GaugeMetricFamily("npserve_metrics_lost", "Processes that cannot count everything.", lost)
+        yield _build_info()
         yield from _processes(self._images)
 
 
-@np.errstate(all="ignore")  # damaged numbers
 def combine(images: Sequence[SlotImage]) -> dict[Key, Values]:
-    """Return the series of all processes by key, combined.
+    """Return the series of all processes by key, combined, without those that are hidden.
 
-    The dead cannot remove series: theirs count only for models and versions that a living process knows.
+    The dead neither hide nor remove series: theirs count only for the models and versions that a living process shows.
     """
-    combined: dict[Key, Values] = {}
     parsed: dict[bytes, Key] = {}
-    for image in images:
-        if image.is_taken:
-            _add_image(image, parsed, combined)
-    known = {group(key) for key in combined}
-    for image in images:
-        if not image.is_taken:
-            _add_image(image, parsed, combined, known)
+    living = [_read(image, parsed) for image in images if image.is_taken]
+    dead = [_read(image, parsed) for image in images if not image.is_taken]
+    shown = _shown(living, time.monotonic())
+    combined: dict[Key, Values] = {}
+    for number, series in enumerate(living + dead):
+        for key, values in series.items():
+            family = FAMILIES_BY_NAME[key[0]]
+            if group(key) not in shown or family is HIDDEN_FROM or (family.is_live and number >= len(living)):
+                continue
+            if key not in combined:
+                combined[key] = values.copy()
+            elif family.is_maximum:
+                np.maximum(combined[key], values, out=combined[key])
+            else:
+                combined[key] += values
     return combined
 
 
-def _add_image(
-    image: SlotImage, parsed: dict[bytes, Key], combined: dict[Key, Values], known: Container[Group] | None = None
-) -> None:
-    """Add the series of a process; those of a dead one if they are `known` and do not end with it."""
+def _read(image: SlotImage, parsed: dict[bytes, Key]) -> dict[Key, Values]:
+    series = {}
     for entry in entries(image.content):
-        if not entry.key:
-            continue
-        key = parsed.get(entry.key) or parsed.setdefault(entry.key, tuple(orjson.loads(entry.key)))
-        family = FAMILIES_BY_NAME.get(key[0])
-        if family is None or entry.length < family.length:  # of another version of this program, during an upgrade
-            continue
-        if known is not None and (family.is_live or group(key) not in known):
-            continue
-        values = np.frombuffer(image.content, np.float64, family.length, entry.values_at)
-        if key in combined:
-            (np.maximum if family.is_maximum else np.add)(combined[key], values, out=combined[key])
-        else:
-            combined[key] = values.copy()
+        if entry.key:
+            key = parsed.get(entry.key) or parsed.setdefault(entry.key, tuple(orjson.loads(entry.key)))
+            series[key] = np.frombuffer(image.content, np.float64, FAMILIES_BY_NAME[key[0]].length, entry.values_at)
+    return series
+
+
+def _shown(living: Iterable[Mapping[Key, Values]], now: float) -> set[Group]:
+    """Return the models and versions that are shown: those that one process still serves, or none hides yet."""
+    times: dict[Group, list[float]] = defaultdict(list)
+    for series in living:
+        hidden_from = dict.fromkeys(map(group, series), math.inf)
+        for key, values in series.items():
+            if key[0] == HIDDEN_FROM.name and values[0]:
+                hidden_from[group(key)] = float(values[0])
+        for about, at in hidden_from.items():
+            times[about].append(at)
+    return {about for about, found in times.items() if max(found) == math.inf or min(found) > now}
 
 
 def _add_samples(metric: Metric, family: Family, labels: Sequence[str], values: Values) -> None:
@@ -101,13 +122,23 @@ def _add_samples(metric: Metric, family: Family, labels: Sequence[str], values: 
     if not family.buckets:
         metric.add_sample(family.name, named, float(values[0]))
         return
-    *counts, total = np.cumsum(values[:-1]).tolist()
-    # While nothing is counted, one bucket is enough.
-    for bound, count in zip(family.buckets, counts if total else (), strict=False):
+    counts = np.cumsum(values[:-1]).tolist()
+    for bound, count in zip((*family.buckets, math.inf), counts, strict=True):
         metric.add_sample(f"{family.name}_bucket", {**named, "le": floatToGoString(bound)}, count)
-    metric.add_sample(f"{family.name}_bucket", {**named, "le": "+Inf"}, total)
-    metric.add_sample(f"{family.name}_count", named, total)
+    metric.add_sample(f"{family.name}_count", named, counts[-1])
     metric.add_sample(f"{family.name}_sum", named, float(values[-1]))
+
+
+def _requests(combined: Mapping[Key, Values], protocols: Iterable[str]) -> Metric:
+    """Return the number of requests by outcome; those of ALARMING_OUTCOMES from the start."""
+    counts = {key[1:]: float(values[:-1].sum()) for key, values in combined.items() if key[0] == REQUESTS.name}
+    versions = {key[1:3] for key in combined if key[0] == MODEL_INFO.name}
+    for version, protocol, outcome in product(versions, protocols, ALARMING_OUTCOMES):
+        counts.setdefault((*version, protocol, outcome), 0.0)
+    metric = Metric("npserve_requests", "Prediction requests.", "counter")
+    for labels in sorted(counts):
+        metric.add_sample("npserve_requests_total", dict(zip(REQUESTS.labels, labels, strict=True)), counts[labels])
+    return metric
 
 
 def _build_info() -> Metric:

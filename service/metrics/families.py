@@ -12,7 +12,8 @@ STAGE_BUCKETS = (5e-6, 1e-5, 2e-5, *REQUEST_BUCKETS[:-3])
 
 
 Key = tuple[str, ...]  # of a series: the name of its family, then its label values
-Group = tuple[str, str]  # the series of a version of a model; of a model ("iris", ""); all others ("", "")
+Group = tuple[str, str]  # what series are about: a version ("iris", "3"), a model ("iris", ""), or neither
+NO_GROUP: Group = ("", "")
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,6 @@ def _counter(name: str, labels: tuple[str, ...], text: str) -> Family:
     return Family(name, "counter", text, labels)
 
 
-def _gauge(name: str, labels: tuple[str, ...], text: str, *, is_live: bool = True, is_maximum: bool = False) -> Family:
-    return Family(name, "gauge", text, labels, is_live=is_live, is_maximum=is_maximum)
-
-
 _VERSION = ("model", "version")
 REQUESTS = _histogram(
     "npserve_request_seconds",
@@ -70,11 +67,20 @@ UNSEEN = _counter(
 REJECTED = _counter("npserve_rejected_inputs_total", ("model", "reason"), "Requests to a model that were rejected.")
 LOADS = _counter("npserve_model_loads_total", ("model", "outcome"), "Attempts to load a version.")
 HTTP_REQUESTS = _counter("npserve_http_requests_total", ("method", "route", "code"), "HTTP responses.")
-IN_FLIGHT = _gauge("npserve_requests_in_flight", (), "Prediction requests in progress.")
-MODEL_INFO = _gauge("npserve_model_info", (*_VERSION, "alias", "sha256"), "1 for each served alias.", is_maximum=True)
-LOADED_AT = _gauge(
-    "npserve_model_loaded_timestamp_seconds", _VERSION, "Last load of a version.", is_live=False, is_maximum=True
+IN_FLIGHT = Family("npserve_requests_in_flight", "gauge", "Prediction requests in progress.", is_live=True)
+MODEL_INFO = Family(
+    "npserve_model_info",
+    "gauge",
+    "1 for each served alias.",
+    (*_VERSION, "alias", "sha256"),
+    is_live=True,
+    is_maximum=True,
 )
+LOADED_AT = Family(
+    "npserve_model_loaded_timestamp_seconds", "gauge", "Last load of a version.", _VERSION, is_maximum=True
+)
+# Not shown: the time (monotonic) from which the series of a version or model that is not served any more are hidden.
+HIDDEN_FROM = Family("npserve_hidden_from", "gauge", "", _VERSION, is_live=True, is_maximum=True)
 FAMILIES = (
     REQUESTS,
     STAGES,
@@ -87,6 +93,7 @@ FAMILIES = (
     IN_FLIGHT,
     MODEL_INFO,
     LOADED_AT,
+    HIDDEN_FROM,
 )
 FAMILIES_BY_NAME = {family.name: family for family in FAMILIES}
 
@@ -96,4 +103,4 @@ def group(key: Key) -> Group:
     labels = FAMILIES_BY_NAME[key[0]].labels
     if labels[:2] == _VERSION:
         return key[1], key[2]
-    return (key[1], "") if labels[:1] == ("model",) else ("", "")
+    return (key[1], "") if labels[:1] == ("model",) else NO_GROUP

@@ -5,9 +5,10 @@ Theory of operation
 The master creates the file before the first fork, so every worker inherits it. Without a name, no cleaner can remove
 it, and no other server can use it; Linux keeps it in memory, so it needs no disk. Its parts:
 
-    table     a record for each slot: bytes used, process ID, whether counts are lost
-    slot 0    the series of one process (see `series`)
-    slot 1    ...
+    signature   of the format and the families of metrics
+    table       a record for each slot: bytes used, process ID, whether counts are lost
+    slot 0      the series of one process (see `series`)
+    slot 1      ...
 
 A slot is in one of these states:
 
@@ -19,40 +20,47 @@ Invariants:
 
 - A new process takes the first slot that is not taken, and continues the counts of the process that left it. So a
   counter never decreases, no count exists twice, and nothing is moved when a process dies, however it dies.
-- There are as many used slots as there were processes at the same time.
+- What others read is changed by aligned stores of 8 bytes, so that it is old or new at any time, also if the process is
+  killed. (`struct.pack_into` writes zeros first.)
 - Space is written before it is mapped, because an access to a mapped page for which there is no space kills a process.
 - Locks are POSIX record locks. They belong to a process: a child does not inherit them, and closing any descriptor of
   the file releases them. Python's `mmap` has a copy of the descriptor, so mappings are kept.
 - NPSERVE_METRICS_FD names the descriptor. It survives gunicorn's upgrade (SIGUSR2), which executes the program of the
-  master again: the new one continues the counts.
+  master again: the new one continues the counts, if it has the same families.
 """
 
 import fcntl
+import logging
 import mmap
 import os
-import struct
 import tempfile
+import threading
 import weakref
 from collections.abc import Iterator, MutableMapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
 
-DESCRIPTOR_VARIABLE = "NPSERVE_METRICS_FD"
-SIGNATURE = b"npserve metrics 1"
-SLOTS, SLOT_BYTES = 128, 2**26  # sparse: only what is used exists
-RESERVED_BYTES = 2**16  # at a time
-RECORD = struct.Struct("<QQQ")  # bytes used, process ID, 1 if counts are lost
-RECORD_BYTES = 64
-TABLE_BYTES = 2**16  # a multiple of the page size of every platform
+from service.metrics.families import FAMILIES
 
+DESCRIPTOR_VARIABLE = "NPSERVE_METRICS_FD"
+SIGNATURE = f"npserve metrics {crc32(repr(FAMILIES).encode()):08x}".encode()
+SLOTS, SLOT_BYTES = 512, 2**26  # sparse: only what is used exists
+RESERVED_BYTES = 2**16  # at a time
+TABLE_BYTES = 2**16  # with the signature; a multiple of the page size of every platform
+RECORD_BYTES = 64
+USED, PROCESS, INCOMPLETE = range(3)  # the numbers of a record
+
+log = logging.getLogger("npserve")
+Words = npt.NDArray[np.uint64]
 Values = npt.NDArray[np.float64]
 
 
 class SlotImage(NamedTuple):
-    """A copy of a slot: whether its process is alive, and what it has written."""
+    """A copy of a slot: its process, whether that is alive and counts everything, and what it has written."""
 
     number: int
     process: int
@@ -62,51 +70,51 @@ class SlotImage(NamedTuple):
 
 
 class Slot:
-    """The part of the memory that this process writes."""
+    """A part of the memory that this process may write."""
 
-    def __init__(self, file: int, table: mmap.mmap, memory: mmap.mmap, index: int) -> None:
-        self._file, self._table, self.memory, self._index = file, table, memory, index
-        self.used: int = RECORD.unpack_from(table, _record(index))[0]
-        self._start = _slot(index)
+    def __init__(self, file: int, record: Words, memory: mmap.mmap, start: int) -> None:
+        self._file, self._record, self._start = file, record, start
+        self.memory = memory
+        self.words: Words = np.frombuffer(memory, np.uint64)
         self._reserved = -(-self.used // RESERVED_BYTES) * RESERVED_BYTES
-        self._is_incomplete = False
-        self._write_record()
+
+    @property
+    def used(self) -> int:
+        """The bytes that other processes read."""
+        return int(self._record[USED])
 
     def reserve(self, size: int) -> int:
-        """Reserve bytes at the end, and return their offset. Raises OSError if there is no space for them."""
-        offset, end = self.used, self.used + size
-        while self._reserved < end:
-            if self._reserved == SLOT_BYTES:
-                raise OSError(f"a process may write {SLOT_BYTES} bytes")
+        """Reserve bytes behind those that are used, and return their offset. Raises OSError if there is no space."""
+        while self._reserved < self.used + size:
+            if self._reserved >= SLOT_BYTES:
+                raise OSError(f"a process has at most {SLOT_BYTES} bytes for its metrics")
             os.pwrite(self._file, bytes(RESERVED_BYTES), self._start + self._reserved)
             self._reserved += RESERVED_BYTES
-        return offset
+        return self.used
 
     def values(self, offset: int, length: int) -> Values:
         """Return numbers of the slot as an array."""
         return np.frombuffer(self.memory, np.float64, length, offset)
 
-    def publish(self, end: int) -> None:
-        """Show what was written up to `end` to the other processes."""
-        self.used = max(self.used, end)
-        self._write_record()
+    def show(self, end: int) -> None:
+        """Let other processes read up to `end`."""
+        self._record[USED] = max(self.used, end)
 
     def note_lost(self) -> None:
-        """Show the other processes that counts are lost."""
-        self._is_incomplete = True
-        self._write_record()
-
-    def _write_record(self) -> None:
-        RECORD.pack_into(self._table, _record(self._index), self.used, os.getpid(), self._is_incomplete)
+        """Let other processes know that counts are lost."""
+        self._record[INCOMPLETE] = 1
 
 
 class SharedMemory:
     """The file, shared with all processes that are forked from the one that created it."""
 
     def __init__(self, file: int) -> None:
-        self._file, self._table = file, mmap.mmap(file, TABLE_BYTES)
-        self._mappings: dict[int, mmap.mmap] = {}  # of slots that this process has taken
-        self._own: int | None = None
+        self._file = file
+        table = np.frombuffer(mmap.mmap(file, TABLE_BYTES), np.uint64)
+        self._records = table.reshape(-1, RECORD_BYTES // 8)[1 : SLOTS + 1]
+        self._mappings: dict[int, mmap.mmap] = {}  # of slots
+        self._process, self._own = os.getpid(), set[int]()  # the slots that this process has taken
+        self._locking = threading.Lock()  # because the threads of a process have its record locks together
 
     @classmethod
     def create(cls) -> "SharedMemory":
@@ -116,9 +124,12 @@ class SharedMemory:
         except (AttributeError, OSError):  # macOS has none
             with tempfile.TemporaryFile() as temporary:
                 file = os.dup(temporary.fileno())
-        os.pwrite(file, SIGNATURE.ljust(TABLE_BYTES, b"\0"), 0)
-        os.ftruncate(file, _slot(SLOTS))
-        created = cls(file)
+        try:
+            os.pwrite(file, SIGNATURE.ljust(TABLE_BYTES, b"\0"), 0)
+            created = cls(file)
+        except OSError:
+            os.close(file)
+            raise
         weakref.finalize(created, os.close, file)
         return created
 
@@ -127,11 +138,13 @@ class SharedMemory:
         """Return the memory of the server that this process belongs to, or a new one; None if there is no space."""
         with suppress(KeyError, ValueError, OSError, OverflowError):
             file = int(os.environ[DESCRIPTOR_VARIABLE])
-            if os.pread(file, len(SIGNATURE), 0) == SIGNATURE and os.fstat(file).st_size == _slot(SLOTS):
+            if os.pread(file, len(SIGNATURE), 0) == SIGNATURE:
                 return _shared.get(inode := os.fstat(file).st_ino) or _shared.setdefault(inode, cls(file))
-        with suppress(OSError):
+        try:
             return cls.create()
-        return None
+        except OSError as error:
+            log.warning("metrics are lost: there is no memory for them: %s", error)
+            return None
 
     def share(self, environment: MutableMapping[str, str]) -> None:
         """Let the children of this process find the memory, also those that execute another program."""
@@ -140,41 +153,66 @@ class SharedMemory:
         environment[DESCRIPTOR_VARIABLE] = str(self._file)
 
     def take_slot(self) -> Slot:
-        """Take a slot for this process. Raises OSError if all are taken."""
-        for index in range(SLOTS):
-            with suppress(OSError):
-                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, RECORD_BYTES, _record(index))
-                self._own = index
-                if index not in self._mappings:
-                    self._mappings[index] = mmap.mmap(self._file, SLOT_BYTES, offset=_slot(index))
-                return Slot(self._file, self._table, self._mappings[index], index)
+        """Take a slot for this process. Raises OSError if there is none."""
+        if self._process != os.getpid():
+            self._process, self._own, self._locking = os.getpid(), set(), threading.Lock()
+        with self._locking:
+            for number in range(SLOTS):
+                if number not in self._own and self._lock(number):
+                    slot = self._slot(number)
+                    self._own.add(number)
+                    self._records[number, INCOMPLETE] = 0
+                    self._records[number, PROCESS] = self._process
+                    return slot
         raise OSError(f"{SLOTS} processes count already")
+
+    @contextmanager
+    def left_slots(self) -> Iterator[list[Slot]]:
+        """Hold the slots that dead processes have left, to remove what is in them."""
+        with self._locking:
+            held = [number for number in self._used() if number not in self._own and self._lock(number)]
+            try:
+                yield [self._slot(number) for number in held]
+            finally:
+                for number in held:
+                    self._unlock(number)
 
     def images(self) -> Iterator[SlotImage]:
         """Copy all slots that have been used."""
-        for index in range(SLOTS):
-            used, process, is_incomplete = RECORD.unpack_from(self._table, _record(index))
-            if process:
-                is_taken = index == self._own or self._is_locked(index)
-                content = os.pread(self._file, used, _slot(index))
-                yield SlotImage(index, process, is_taken, bool(is_incomplete), content)
+        for number in self._used():
+            with self._locking:
+                is_taken = number in self._own or not self._lock(number, fcntl.LOCK_SH)
+                if not is_taken:
+                    self._unlock(number)
+            used, process, is_incomplete = self._records[number, :3].tolist()
+            content = os.pread(self._file, used, _offset(number))
+            yield SlotImage(number, process, is_taken, bool(is_incomplete), content)
 
-    def _is_locked(self, index: int) -> bool:
-        """Return whether another process holds the lock of a slot."""
+    def _used(self) -> list[int]:
+        return [int(number) for number in np.flatnonzero(self._records[:, PROCESS])]
+
+    def _slot(self, number: int) -> Slot:
+        if number not in self._mappings:
+            end = _offset(number + 1)
+            if os.fstat(self._file).st_size < end:
+                os.pwrite(self._file, b"\0", end - 1)  # unlike truncating, this never makes the file shorter
+            self._mappings[number] = mmap.mmap(self._file, SLOT_BYTES, offset=_offset(number))
+        return Slot(self._file, self._records[number], self._mappings[number], _offset(number))
+
+    def _lock(self, number: int, kind: int = fcntl.LOCK_EX) -> bool:
+        """Lock a slot, unless another process holds its lock."""
         try:
-            fcntl.lockf(self._file, fcntl.LOCK_SH | fcntl.LOCK_NB, RECORD_BYTES, _record(index))
+            fcntl.lockf(self._file, kind | fcntl.LOCK_NB, RECORD_BYTES, RECORD_BYTES * (number + 1))
         except OSError:
-            return True
-        fcntl.lockf(self._file, fcntl.LOCK_UN, RECORD_BYTES, _record(index))
-        return False
+            return False
+        return True
+
+    def _unlock(self, number: int) -> None:
+        fcntl.lockf(self._file, fcntl.LOCK_UN, RECORD_BYTES, RECORD_BYTES * (number + 1))
 
 
 _shared: dict[int, SharedMemory] = {}  # by the number of the file; kept, as its mappings are
 
 
-def _record(index: int) -> int:
-    return RECORD_BYTES * (index + 1)
-
-
-def _slot(index: int) -> int:
-    return TABLE_BYTES + index * SLOT_BYTES
+def _offset(number: int) -> int:
+    return TABLE_BYTES + number * SLOT_BYTES

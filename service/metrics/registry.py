@@ -11,11 +11,13 @@ import numpy.typing as npt
 from nn.features import Codes
 from service.metrics.exposition import AllProcesses, expose
 from service.metrics.families import (
+    HIDDEN_FROM,
     HTTP_REQUESTS,
     IN_FLIGHT,
     LOADED_AT,
     LOADS,
     MODEL_INFO,
+    NO_GROUP,
     PREDICTED_LABELS,
     REJECTED,
     REQUESTS,
@@ -24,7 +26,6 @@ from service.metrics.families import (
     UNSEEN,
     Family,
     Group,
-    group,
 )
 from service.metrics.memory import SharedMemory
 from service.metrics.series import Series, SeriesTable
@@ -35,9 +36,10 @@ OTHER = "other"
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 UNMATCHED = "unmatched"
 STAGE_NAMES = ("decode", "queue", "forward", "encode")
-# The series of a version that is not served any more are kept for several scrapes, but not of ever more versions.
+# The series of a version that is not served any more are shown for several scrapes, but not of ever more versions.
 RETIRED_SECONDS = 300
 MAX_VERSIONS = 20  # of a model
+HIDDEN_SECONDS = 60  # until all workers hide them
 
 
 class Metrics:
@@ -49,8 +51,7 @@ class Metrics:
         self._series = SeriesTable(self._memory)
         self.in_flight = self.find(IN_FLIGHT)
         self._infos: set[tuple[str, ...]] = set()
-        self._served: set[Group] = {group(key) for key in self._series.all_keys()}  # a model, or a version of it
-        self._retired: dict[Group, float] = {}  # since when
+        self._served: set[Group] = {NO_GROUP}
 
     def find(self, family: Family, *labels: str) -> Series:
         """Return a series of this process."""
@@ -73,28 +74,34 @@ class Metrics:
         self._series.remove((MODEL_INFO.name, *labels) for labels in self._infos - infos)
         for added in infos - self._infos:
             self.find(MODEL_INFO, *added).set(1)
-            self.find(LOADED_AT, *added[:2]).set(time.time())
-        self._infos = infos
-        now = {(name, number) for name, number, *_ in infos} | {(name, "") for name in models} | {("", "")}
-        for each in self._served - now:
-            self._retired[each] = time.monotonic()
-        for each in now:
-            self._retired.pop(each, None)
-        self._served = now
+        versions: set[Group] = {(name, number) for name, number, *_ in infos}
+        for version in versions - self._served:
+            self.find(LOADED_AT, *version).set(time.time())
+        self._infos, self._served = infos, versions | {(name, "") for name in models} | {NO_GROUP}
+        self._series.remove((HIDDEN_FROM.name, *each) for each in self._served)
 
     def forget_retired(self) -> None:
-        """Remove the series of versions and models that have not been served for a while."""
-        if not self._retired:
-            return
-        kept = Counter(name for name, number in self._served if number)
-        expired = set[Group]()
-        for (name, number), since in reversed(self._retired.items()):
-            kept[name] += bool(number)
-            if time.monotonic() - since > RETIRED_SECONDS or kept[name] > MAX_VERSIONS:
-                expired.add((name, number))
-        if expired:
-            self._series.remove(key for key in self._series.all_keys() if group(key) in expired)
-            self._retired = {each: since for each, since in self._retired.items() if each not in expired}
+        """Hide the series of versions and models that are not served any more after a while, and remove them later.
+
+        The workers do this at different times. So each says when its series are hidden, the earliest time counts, and
+        only then are they removed; otherwise a sum would decrease when the first worker removes them.
+        """
+        now = time.monotonic()
+        marks = [self.find(HIDDEN_FROM, *each) for each in self._series.groups() - self._served]
+        for mark in marks:
+            if not mark.values[0]:
+                mark.set(now + RETIRED_SECONDS)
+        versions = Counter(name for name, number in self._served if number)
+        removed = set[Group]()
+        for mark in sorted(marks, key=lambda mark: mark.values[0], reverse=True):  # the latest first
+            _, name, number = mark.key
+            versions[name] += bool(number)
+            if versions[name] > MAX_VERSIONS and mark.values[0] > now:
+                mark.set(now)
+            if now > mark.values[0] + HIDDEN_SECONDS or versions[name] > 2 * MAX_VERSIONS:
+                removed.add((name, number))
+        if removed:
+            self._series.remove_groups(removed)
 
     def render(self, accept: str) -> tuple[bytes, str]:
         """Return the exposition of all processes and its content type, for an Accept header."""
@@ -115,7 +122,7 @@ class VersionMetrics:
         self._labels = [_label_text(label) if i < MAX_LABEL_VALUES else OTHER for i, label in enumerate(model.labels)]
         self._features = model.features
         names = model.features.category_names
-        self._columns = [name if i < MAX_LABEL_VALUES else OTHER for i, name in enumerate(names)]
+        self._columns = [_label_text(name) if i < MAX_LABEL_VALUES else OTHER for i, name in enumerate(names)]
 
     # A series is created on first use: there are many, and most versions are never used.
     @cached_property
@@ -143,4 +150,5 @@ class VersionMetrics:
 
 
 def _label_text(label: object) -> str:
-    return str(label).lower() if isinstance(label, bool) else str(label)
+    text = str(label).lower() if isinstance(label, bool) else str(label)
+    return text.encode(errors="replace").decode()  # a lone surrogate, which JSON may have, is no text

@@ -2,51 +2,50 @@
 
 Theory of operation
 -------------------
-A slot is a sequence of entries. An entry is one series: a counter or gauge (one number), a histogram (its buckets and
-its sum). Its parts:
+A slot is a sequence of entries. An entry is one series: a counter or gauge (one number), or a histogram (its buckets
+and its sum). Its parts, each a multiple of 8 bytes:
 
-    header    bytes of the entry, USED or FREE, bytes of the key, CRC-32 of the key
+    size      of the entry, in bytes; it never changes
+    state     0 if the entry is free; else the CRC-32 of the key and the bytes of the key
     key       JSON: the name of the family, then the label values
     values    float64
 
-Only the process of the slot writes. Others copy it at any time, without a lock: a number is written with one store, and
-an entry is complete before it can be seen. A removed entry is FREE, and its place is used again for a series of the
-same size, so that publishing version after version needs no more memory. A process that copies an entry at that moment
-reads a key whose checksum differs, and skips it.
+Only the process of the slot writes. Others copy it at any time, without a lock: an entry is complete before its state
+is set, and the slot is shown up to its end only then. A removed entry is free, and its place is used again for a series
+of the same size, so that publishing version after version needs no more memory. A process that copies an entry at that
+moment reads a key whose checksum differs, and skips it. The entries of a slot whose process has died are removed by
+another one, which holds the lock of the slot meanwhile.
 """
 
 import logging
 import os
-import struct
 import threading
 import weakref
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
 import orjson
 
-from service.metrics.families import FAMILIES_BY_NAME, Family, Key
-from service.metrics.memory import SharedMemory, Slot, Values
+from service.metrics.families import FAMILIES_BY_NAME, Family, Group, Key, group
+from service.metrics.memory import SharedMemory, Slot, Values, Words
 
-ENTRY_HEADER = struct.Struct("<IIII")
-FREE, USED = 1, 2
+HEADER_BYTES = 16
 ROUNDED_TO = 32  # bytes, so that versions 9 and 10 of a model need the same
 
 log = logging.getLogger("npserve")
 
 
 class Entry(NamedTuple):
-    """One entry of a slot. The key is empty if the entry is free, or was changed while it was copied."""
+    """One entry of a slot: offsets, and the key, which is empty if the entry is free or was changed meanwhile."""
 
     offset: int
     size: int
     key: bytes
-    values_at: int  # offset
-    length: int
+    values_at: int
 
 
 class Series:
@@ -64,7 +63,8 @@ class Series:
             self.values[0] += amount
 
     def set(self, value: float) -> None:
-        self.values[0] = value
+        with self.table.lock:
+            self.values[0] = value
 
     def observe(self, observations: Sequence[float]) -> None:
         """Add observations to the buckets and the sum of a histogram."""
@@ -101,7 +101,7 @@ class SeriesTable:
                 if series is None:
                     series = Series(self, family, key)
                     self._place(series)
-                    self._series[key] = series
+                    self._add(series)
         return series
 
     @property
@@ -109,16 +109,45 @@ class SeriesTable:
         """Whether this process has no slot, so that nobody sees its series."""
         return self._slot is None
 
-    def all_keys(self) -> list[Key]:
-        return list(self._series)
+    def groups(self) -> set[Group]:
+        """Return the models and versions that have series."""
+        return {*self._groups}
 
     def remove(self, keys: Iterable[Key]) -> None:
+        """Remove series of this process."""
         with self.lock:
             for key in keys:
-                series = self._series.pop(key, None)
-                if series is not None and series.entry and self._slot:
-                    series.values = series.values.copy()  # whoever still counts does not write to the next series here
-                    self._free(self._slot, series.entry)
+                self._remove(key)
+
+    def remove_groups(self, groups: Collection[Group]) -> None:
+        """Remove all series of models and versions, those that dead processes have left too."""
+        with self.lock:
+            for removed in groups:
+                for key in [*self._groups.get(removed, ())]:
+                    self._remove(key)
+        if self._memory:
+            with self._memory.left_slots() as slots:
+                for slot in slots:
+                    for entry in entries(slot.memory[: slot.used]):
+                        if entry.key and group(orjson.loads(entry.key)) in groups:
+                            _free(slot, entry)
+
+    def _add(self, series: Series) -> None:
+        self._groups.setdefault(group(series.key), set()).add(series.key)
+        self._series[series.key] = series
+
+    def _remove(self, key: Key) -> None:
+        series = self._series.pop(key, None)
+        if series is None:
+            return
+        keys = self._groups[group(key)]
+        keys.remove(key)
+        if not keys:
+            del self._groups[group(key)]
+        if series.entry and self._slot:
+            series.values = series.values.copy()  # whoever still counts does not write to the next series here
+            _free(self._slot, series.entry)
+            self._unused[series.entry.size].append(series.entry)
 
     def _take_slot(self) -> None:
         """Take a slot for this process, and continue its counts.
@@ -127,15 +156,15 @@ class SeriesTable:
         """
         inherited, self._series = self._series, {}
         self.lock = threading.Lock()
-        self._slot: Slot | None = None
+        self._groups: dict[Group, set[Key]] = {}
         self._unused: dict[int, list[Entry]] = defaultdict(list)  # free entries by size
+        self._slot: Slot | None = None
         self._is_incomplete = False
         left: dict[Key, Entry] = {}
         try:
-            if self._memory is None:
-                raise OSError("there is neither memory nor a temporary folder for them")
-            self._slot = self._memory.take_slot()
-            left = self._read_left(self._slot)
+            if self._memory is not None:
+                self._slot = self._memory.take_slot()
+                left = self._read_left(self._slot)
         except OSError as error:
             self._lose(error)
         for key in {**inherited, **left}:
@@ -144,18 +173,18 @@ class SeriesTable:
             self._place(series, left.get(key))
             if series.family.is_maximum and key in inherited:
                 np.maximum(series.values, before, out=series.values)
-            self._series[key] = series
+            self._add(series)
 
     def _read_left(self, slot: Slot) -> dict[Key, Entry]:
         """Return the series that an earlier process has left in a slot. Values that ended with it are removed."""
         left = {}
         for entry in entries(slot.memory[: slot.used]):
-            key = tuple(orjson.loads(entry.key)) if entry.key else ("",)
-            family = FAMILIES_BY_NAME.get(key[0])
-            if family is None or family.is_live or entry.length < family.length:
-                self._free(slot, entry)
-            else:
+            key: Key = tuple(orjson.loads(entry.key)) if entry.key else ()
+            if key and not FAMILIES_BY_NAME[key[0]].is_live:
                 left[key] = entry
+            else:
+                _free(slot, entry)
+                self._unused[entry.size].append(entry)
         return left
 
     def _place(self, series: Series, entry: Entry | None = None) -> None:
@@ -171,24 +200,20 @@ class SeriesTable:
         series.entry, series.values = None, np.zeros(length)
 
     def _write(self, slot: Slot, key: bytes, length: int) -> Entry:
-        values_in = ENTRY_HEADER.size + _round_up(len(key), 8)
+        values_in = HEADER_BYTES + _round_up(len(key), 8)
         size = _round_up(values_in + 8 * length, ROUNDED_TO)
         unused = self._unused[size]
         offset = unused.pop().offset if unused else slot.reserve(size)
-        end = offset + size
-        slot.memory[offset:end] = ENTRY_HEADER.pack(size, FREE, len(key), crc32(key)).ljust(size, b"\0")
-        slot.memory[offset + ENTRY_HEADER.size : offset + ENTRY_HEADER.size + len(key)] = key
-        ENTRY_HEADER.pack_into(slot.memory, offset, size, USED, len(key), crc32(key))
-        slot.publish(end)
-        return Entry(offset, size, key, offset + values_in, length)
-
-    def _free(self, slot: Slot, entry: Entry) -> None:
-        ENTRY_HEADER.pack_into(slot.memory, entry.offset, entry.size, FREE, 0, 0)
-        self._unused[entry.size].append(entry)
+        key_at = offset + HEADER_BYTES
+        slot.memory[key_at : offset + size] = key.ljust(size - HEADER_BYTES, b"\0")
+        slot.words[offset // 8] = size
+        slot.words[offset // 8 + 1] = crc32(key) << 32 | len(key)
+        slot.show(offset + size)
+        return Entry(offset, size, key, offset + values_in)
 
     def _lose(self, error: OSError) -> None:
         if not self._is_incomplete:
-            log.error("metrics are lost, because there is no space for them: %s", error)
+            log.warning("metrics are lost: there is no memory for them: %s", error)
         self._is_incomplete = True
         if self._slot:
             self._slot.note_lost()
@@ -199,19 +224,23 @@ def _restart(table: SeriesTable | None) -> None:
         table._take_slot()
 
 
+def _free(slot: Slot, entry: Entry) -> None:
+    slot.words[entry.offset // 8 + 1] = 0
+
+
 def entries(content: bytes) -> Iterator[Entry]:
     """Yield the entries of a copy of a slot."""
+    words: Words = np.frombuffer(content, np.uint64, len(content) // 8)
     offset = 0
-    while offset + ENTRY_HEADER.size <= len(content):
-        size, state, key_size, checksum = ENTRY_HEADER.unpack_from(content, offset)
-        start = offset + ENTRY_HEADER.size
-        values_at, end = start + _round_up(key_size, 8), offset + size
-        if not values_at < end <= len(content):
-            return  # damaged
-        key = content[start : start + key_size]
-        is_valid = state == USED and crc32(key) == checksum
-        yield Entry(offset, size, key if is_valid else b"", values_at, (end - values_at) // 8)
-        offset = end
+    while offset < len(content):
+        size, state = words[offset // 8 : offset // 8 + 2].tolist()
+        if not HEADER_BYTES < size <= len(content) - offset:
+            return  # never written by this program
+        key_at, key_size = offset + HEADER_BYTES, state & 0xFFFFFFFF
+        key = content[key_at : key_at + key_size]
+        is_valid = state and crc32(key) == state >> 32
+        yield Entry(offset, size, key if is_valid else b"", key_at + _round_up(key_size, 8))
+        offset += size
 
 
 def _round_up(number: int, multiple: int) -> int:

@@ -1,5 +1,6 @@
 """Counts and logs completed calls in batches, after their responses: that takes few operations for many calls."""
 
+import logging
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -7,6 +8,8 @@ from contextlib import suppress
 from service.access_log import AccessLog
 from service.metrics.registry import Metrics
 from service.prediction.calls import CallLabels, CallRecord
+
+log = logging.getLogger("npserve")
 
 
 class CallCounter:
@@ -23,7 +26,13 @@ class CallCounter:
         self._records.append(record)
 
     def count(self) -> None:
-        """Write all pending counts to the metrics, where the next scrape finds them."""
+        """Write all pending counts to the metrics, where the next scrape finds them. Never raises."""
+        try:
+            self._count_all()
+        except Exception:
+            log.exception("responses could not be counted")
+
+    def _count_all(self) -> None:
         groups: dict[CallLabels, list[CallRecord]] = defaultdict(list)
         with suppress(IndexError):  # another thread may count at the same time
             for _ in range(len(self._records)):

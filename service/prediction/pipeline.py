@@ -172,6 +172,8 @@ class PredictionPipeline:
                 self._reject(call.pending, call.endpoint, result)
             else:
                 self._encode(call, result)
+        if any(call.pending.is_large for call in calls):  # their rows are not needed any longer
+            self.counter.count()
 
     def _encode(self, call: PredictionCall, predictions: Predictions) -> None:
         pending, endpoint, timings = call.pending, call.endpoint, call.timings
@@ -184,11 +186,10 @@ class PredictionPipeline:
             return
         timings.ended = perf_counter()
         labels = CallLabels(endpoint, pending.route.codec.name, pending.route.template)
-        self.counter.add(CallRecord(labels, timings, request_id, predictions.classes, call.decoded.codes))
+        codes = call.decoded.codes if endpoint.metrics.has_categories else NO_CODES
+        self.counter.add(CallRecord(labels, timings, request_id, predictions.classes, codes))
         headers = {**encoded.headers, **endpoint.headers, "X-Request-ID": request_id}
         pending.respond(Response(200, headers, encoded.body))
-        if pending.is_large:  # its rows are not needed any longer
-            self.counter.count()
 
     def _reject(self, pending: PendingRequest, endpoint: Endpoint | None, cause: Exception) -> None:
         request, codec = pending.request, pending.route.codec

@@ -22,6 +22,7 @@ class CatalogueReloader:
         self._watcher = StoreWatcher(settings.models)
         self._stopped = threading.Event()
         self.catalogue = Catalogue(default_model=settings.default_model)
+        self._is_shown = False  # whether the metrics show it
         self.poll()
 
     def start(self) -> None:
@@ -61,7 +62,7 @@ class CatalogueReloader:
         for name, problem in problems.items():
             if problem != before.problems.get(name):
                 log.error("%s", problem)
-        if self._watcher.served == before.models and problems == before.problems:
+        if self._is_shown and self._watcher.served == before.models and problems == before.problems:
             return
         endpoints = {
             (name, number): before.endpoints.get((name, number))
@@ -78,10 +79,11 @@ class CatalogueReloader:
                 for alias, number in served.aliases.items()
             ],
         )
+        self._is_shown = True
 
 
 def _restart(reloader: CatalogueReloader | None) -> None:
     """Start the thread in a forked process: it has no threads, and those of its parent may have held locks."""
     if reloader and not reloader._stopped.is_set():
-        reloader._stopped = threading.Event()
+        reloader._stopped, reloader._is_shown = threading.Event(), False
         reloader._start_thread()

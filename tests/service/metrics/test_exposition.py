@@ -43,9 +43,10 @@ def test_alarming_outcomes_are_there_from_the_start(iris: Path) -> None:
     for codec in CODECS:
         for outcome in ("error", "shed"):
             labels = {"model": "iris", "outcome": outcome, "protocol": codec.name, "version": "1"}
-            for name, bucket in (("count", {}), ("sum", {}), ("bucket", {"le": "+Inf"})):
-                assert (f"npserve_request_seconds_{name}", tuple(sorted({**labels, **bucket}.items()))) in series
-    assert total(series, "npserve_request_seconds_count") == 0
+            assert series["npserve_requests_total", tuple(labels.items())] == 0
+    client.post("/predict", json={"instances": [ROW]})
+    series = parse_metrics(client.get("/metrics").text)
+    assert total(series, "npserve_requests_total") == total(series, "npserve_requests_total", outcome="ok") == 1
 
 
 def test_the_build_and_the_process_are_shown(iris: Path, monkeypatch: pytest.MonkeyPatch) -> None:

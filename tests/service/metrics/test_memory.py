@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -12,9 +13,9 @@ import pytest
 
 from service.metrics import memory
 from service.metrics.exposition import combine
-from service.metrics.families import IN_FLIGHT, LOADED_AT, REQUESTS, ROWS
+from service.metrics.families import IN_FLIGHT, LOADED_AT, NO_GROUP, REQUESTS, ROWS
 from service.metrics.memory import SLOTS, SharedMemory
-from service.metrics.registry import Metrics
+from service.metrics.registry import HIDDEN_SECONDS, RETIRED_SECONDS, Metrics, _label_text
 
 IRIS = "iris", "1"
 
@@ -64,6 +65,10 @@ def _count(rows: int) -> Metrics:
     return metrics
 
 
+def _render(metrics: Metrics) -> str:
+    return metrics.render("")[0].decode()
+
+
 def _value(shared: SharedMemory, name: str, *labels: str) -> float:
     return float(combine(list(shared.images())).get((name, *labels), np.zeros(1))[0])
 
@@ -100,6 +105,84 @@ def test_series_that_no_living_worker_knows_are_not_shown(shared: SharedMemory) 
     dead.kill()
     assert {key[2] for key in combine(list(shared.images())) if key[0] == ROWS.name} == {"2"}
     living.kill()
+
+
+def test_what_the_dead_have_counted_for_a_forgotten_version_does_not_come_back(
+    shared: SharedMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = Worker(lambda: _count(5))
+    living = _count(1)
+    dead.kill()
+    now = time.monotonic()
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    living.show_served(["iris"], [])
+    living.forget_retired()
+    assert 'npserve_rows_total{model="iris",version="1"} 6.0' in _render(living)
+    now += RETIRED_SECONDS
+    assert "npserve_rows_total{" not in _render(living)
+    now += HIDDEN_SECONDS + 1
+    living.forget_retired()
+    living.find(ROWS, *IRIS).add(2)
+    assert 'npserve_rows_total{model="iris",version="1"} 2.0' in _render(living)
+
+
+def test_versions_in_the_slot_of_a_dead_worker_are_forgotten(
+    shared: SharedMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent = Metrics()
+    Worker(lambda: parent.find(ROWS, "iris", "7").add(1)).kill()
+
+    def forget() -> None:
+        parent.show_served(["iris"], [])
+        for seconds in (0, RETIRED_SECONDS, HIDDEN_SECONDS + 1):
+            now = time.monotonic() + seconds
+            monkeypatch.setattr("time.monotonic", lambda now=now: now)
+            parent.forget_retired()
+        assert parent._series.groups() == {NO_GROUP}
+
+    Worker(forget).kill()
+
+
+def test_a_scrape_sees_all_series_while_others_come_and_go(shared: SharedMemory) -> None:
+    def churn() -> None:
+        metrics = Metrics()
+        metrics.find(ROWS, "kept", "1").add(1)
+        metrics.find(ROWS, "removed", "1").add(1)
+        metrics.find(ROWS, "kept", "2").add(1)
+        os.write(writing, b".")
+        while True:
+            metrics.find(ROWS, "removed", "1").add(1)
+            metrics._series.remove([(ROWS.name, "removed", "1")])
+
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if not pid:
+        signal.alarm(20)
+        churn()
+    assert os.read(reading, 1) == b"."
+    try:
+        end = time.monotonic() + 1
+        while time.monotonic() < end:
+            rows = {key[1:] for key in combine(list(shared.images())) if key[0] == ROWS.name}
+            assert {("kept", "1"), ("kept", "2")} <= rows <= {("kept", "1"), ("kept", "2"), ("removed", "1")}
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(reading)
+        os.close(writing)
+    # Killed at any moment, it leaves a slot that the next process continues.
+    assert Metrics().find(ROWS, "kept", "2").values[0] == 1
+
+
+def test_two_applications_in_one_process_count_in_two_slots(shared: SharedMemory) -> None:
+    one, other = _count(5), _count(7)
+    assert _value(shared, ROWS.name, *IRIS) == 12
+    assert 'npserve_rows_total{model="iris",version="1"} 12.0' in _render(one)
+    assert other._memory is one._memory is shared
+
+
+def test_text_that_prometheus_cannot_have_is_replaced() -> None:
+    assert _label_text("a\ud800b") == "a?b"
 
 
 def test_a_process_that_is_forked_after_the_first_count_counts_by_itself(shared: SharedMemory) -> None:

@@ -1,23 +1,27 @@
 """What is counted, and which series remain."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 
 import numpy as np
 import pytest
 
 from nn import Artifact
+from service.metrics import memory
 from service.metrics.families import HTTP_REQUESTS, LOADS, REQUESTS, ROWS
-from service.metrics.registry import MAX_VERSIONS, RETIRED_SECONDS, Metrics
+from service.metrics.memory import SharedMemory
+from service.metrics.registry import HIDDEN_SECONDS, MAX_VERSIONS, RETIRED_SECONDS, Metrics
 from service.metrics.series import SeriesTable
 from store import Version
 from tests.helpers.server import Series, parse_metrics, total
 
 
 class Clock:
+    """The monotonic clock of all processes of this test."""
+
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
-        monkeypatch.setattr("service.metrics.registry.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("time.monotonic", lambda: self.now)
 
 
 @pytest.fixture
@@ -45,19 +49,22 @@ def _versions(metrics: Metrics) -> set[str]:
     return {dict(labels)["version"] for name, labels in _scrape(metrics) if name == "npserve_rows_total"}
 
 
-def test_series_of_a_version_are_kept_for_a_while_after_it_was_served(clock: Clock) -> None:
+def test_series_of_a_version_are_shown_for_a_while_after_it_was_served(clock: Clock) -> None:
     metrics = Metrics()
     _serve(metrics, [("iris", 1)])
     _serve(metrics, [("iris", 2)])
-    clock.now += RETIRED_SECONDS
+    clock.now += RETIRED_SECONDS - 1
     metrics.forget_retired()
     assert _versions(metrics) == {"1", "2"}
     clock.now += 1
-    metrics.forget_retired()
     assert _versions(metrics) == {"2"}
+    assert ("iris", "1") in metrics._series.groups()
+    clock.now += HIDDEN_SECONDS + 1
+    metrics.forget_retired()
+    assert metrics._series.groups() == {("", ""), ("iris", "2")}
 
 
-def test_series_of_a_version_that_is_served_again_are_kept(clock: Clock) -> None:
+def test_series_of_a_version_that_is_served_again_are_shown(clock: Clock) -> None:
     metrics = Metrics()
     for number in (1, 2, 1):
         _serve(metrics, [("iris", number)])
@@ -67,7 +74,7 @@ def test_series_of_a_version_that_is_served_again_are_kept(clock: Clock) -> None
     assert total(_scrape(metrics), "npserve_rows_total") == 2
 
 
-def test_series_of_a_model_are_removed_with_it(clock: Clock) -> None:
+def test_series_of_a_model_are_hidden_with_it(clock: Clock) -> None:
     metrics = Metrics()
     _serve(metrics, [("iris", 1), ("rose", 1)], ["iris", "rose"])
     for name in ("iris", "rose"):
@@ -75,26 +82,57 @@ def test_series_of_a_model_are_removed_with_it(clock: Clock) -> None:
     metrics.count_http("GET", "/livez", 200)
     _serve(metrics, [("iris", 1)])
     clock.now += RETIRED_SECONDS + 1
-    metrics.forget_retired()
     series = _scrape(metrics)
     assert {dict(labels).get("model", "iris") for _, labels in series} == {"iris"}
     assert total(series, LOADS.name) == 1
     assert total(series, HTTP_REQUESTS.name) == 1
 
 
-def test_of_ever_more_versions_the_latest_are_kept_in_memory_of_the_same_size() -> None:
+def test_of_ever_more_versions_the_latest_are_shown_in_memory_of_the_same_size() -> None:
     metrics = Metrics()
-    used = set[int]()
+    slot, used = metrics._series._slot, set[int]()
+    assert slot is not None
     for number in range(1, 5001):
         _serve(metrics, [("iris", number)])
         metrics.find(REQUESTS, "iris", str(number), "native", "ok").observe([0.1])
-        if number > 3 * MAX_VERSIONS:
-            assert metrics._series._slot is not None
-            used.add(metrics._series._slot.used)
+        if number > 5 * MAX_VERSIONS:
+            used.add(slot.used)
     assert _versions(metrics) == {str(number) for number in range(5001 - MAX_VERSIONS, 5001)}
     assert max(used) - min(used) < 2**14
     assert max(used) < 2**16
-    assert len(metrics._series.all_keys()) < 6 * MAX_VERSIONS
+    assert len(metrics._series.groups()) <= 2 * MAX_VERSIONS + 2
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Metrics]]:
+    """A function that returns the metrics of another worker, in the same memory."""
+    environment: dict[str, str] = {}
+    SharedMemory.create().share(environment)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    yield Metrics
+    memory._shared.clear()
+
+
+def test_a_sum_over_workers_never_decreases_when_they_forget_a_version(
+    workers: Callable[[], Metrics], clock: Clock
+) -> None:
+    first, second = workers(), workers()
+    for metrics in (first, second):
+        _serve(metrics, [("iris", 1)])
+    clock.now += 10
+    _serve(first, [("iris", 2)])
+    clock.now += 1
+    _serve(second, [("iris", 2)])
+    seen = []
+    for _ in range(800):
+        clock.now += 0.5
+        (first if int(clock.now) % 2 else second).forget_retired()
+        seen.append(total(_scrape(second), "npserve_rows_total", version="1"))
+    assert seen[:590] == [2] * 590
+    assert set(seen) == {0, 2}
+    assert seen == sorted(seen, reverse=True)
+    assert ("iris", "1") not in first._series.groups() | second._series.groups()
 
 
 def test_who_counts_for_a_removed_version_does_not_count_for_another(clock: Clock) -> None:
@@ -102,7 +140,8 @@ def test_who_counts_for_a_removed_version_does_not_count_for_another(clock: Cloc
     _serve(metrics, [("iris", 1)])
     late = metrics.find(ROWS, "iris", "1")
     _serve(metrics, [("iris", 2)])
-    clock.now += RETIRED_SECONDS + 1
+    clock.now += RETIRED_SECONDS + HIDDEN_SECONDS + 1
+    metrics.forget_retired()
     _serve(metrics, [("iris", 3)])
     late.add(1000)
     assert total(_scrape(metrics), "npserve_rows_total") == 2
