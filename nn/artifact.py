@@ -7,6 +7,7 @@ float64, `layer0.kernel`, `layer0.bias`, … are float32. The same model always 
 import io
 import json
 import math
+import struct
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,12 @@ from nn.features import Features
 from nn.golden import Golden
 from nn.model import Model
 from nn.network import Dense, Network
+from nn.regular_file import read_regular_file
 
 FORMAT = 1
 MAX_BYTES = 2**30
+MAX_JSON_BYTES = 2**24  # of a member
+MAX_STORED_ROWS = 10_000
 
 Members = dict[str, npt.NDArray[Any]]
 
@@ -49,17 +53,13 @@ def save(path: Path, artifact: Artifact) -> None:
 
 def load(path: Path) -> Artifact:
     """Read, check and test the file. Raises ArtifactError for any problem."""
-    raw = read_artifact_file(path, MAX_BYTES + 1)
-    if len(raw) > MAX_BYTES:
-        raise ArtifactError(path, f"larger than {MAX_BYTES} bytes")
-    return from_bytes(raw, path)
+    return from_bytes(read_artifact_file(path, MAX_BYTES), path)
 
 
-def read_artifact_file(path: Path, limit: int = -1) -> bytes:
-    """Read at most `limit` bytes of a file. Raises ArtifactError if that fails."""
+def read_artifact_file(path: Path, limit: int) -> bytes:
+    """Read a regular file of at most `limit` bytes. Raises ArtifactError if that fails."""
     try:
-        with path.open("rb") as file:
-            return file.read(limit)
+        return read_regular_file(path, limit)
     except OSError as error:
         raise ArtifactError(path, error.strerror or str(error)) from error
 
@@ -110,6 +110,8 @@ def _build(members: Members) -> Artifact:
     ]
     model = Model(Features.from_config(config["features"]), Network(layers), config["task"], tuple(config["labels"]))
     logits = _take(members, "golden.logits", np.float64)
+    if len(logits) > MAX_STORED_ROWS:  # before the rows are parsed
+        raise ValueError(f"expected at most {MAX_STORED_ROWS} golden rows, found {len(logits)}")
     golden = Golden(_take_json(members, "golden.rows"), logits, float(config["tolerance"]))
     if members:
         raise ValueError(f"unknown members {sorted(members)}")
@@ -128,7 +130,10 @@ def _take(members: Members, name: str, dtype: type[np.generic] = np.float32) -> 
 
 
 def _take_json(members: Members, name: str) -> Any:
-    return json.loads(_take(members, name, np.uint8).tobytes())
+    raw = _take(members, name, np.uint8).tobytes()
+    if len(raw) > MAX_JSON_BYTES:
+        raise ValueError(f"member {name!r}: expected at most {MAX_JSON_BYTES} bytes, found {len(raw)}")
+    return json.loads(raw)
 
 
 def _json_array(value: Any) -> npt.NDArray[np.uint8]:
@@ -149,6 +154,7 @@ def _write_members(members: Members) -> bytes:
 def _read_members(raw: bytes) -> Members:
     members = {}
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        _check_layout(raw, archive)
         for info in archive.infolist():
             # Uncompressed members do not grow when read: the file size bounds the memory, even for a malicious file.
             if info.compress_type != zipfile.ZIP_STORED or info.file_size > len(raw):
@@ -157,6 +163,19 @@ def _read_members(raw: bytes) -> Members:
                 raise ValueError(f"duplicate member {info.filename!r}")
             members[info.filename] = _read_array(archive.read(info))
     return {name.removesuffix(".npy"): array for name, array in members.items()}
+
+
+def _check_layout(raw: bytes, archive: zipfile.ZipFile) -> None:
+    """Raise ValueError for bytes before, between or behind the members and their directory (PKWARE's APPNOTE, 4.3)."""
+    end = 0
+    for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
+        if info.header_offset != end:
+            raise ValueError(f"expected member {info.filename!r} at byte {end}, found it at {info.header_offset}")
+        name_size, extra_size = struct.unpack_from("<HH", raw, end + 26)
+        end += 30 + name_size + extra_size + info.compress_size
+    *_, directory_size, directory, comment_size = struct.unpack("<IHHHHIIH", raw[-22:])
+    if directory != end or directory + directory_size + 22 != len(raw) or comment_size:
+        raise ValueError(f"expected the directory of the members at byte {end}, and nothing behind it")
 
 
 def _read_array(raw: bytes) -> npt.NDArray[Any]:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nn.numbers import NUMBERS, find_nonfinite, read_numbers
+from nn.text import check_name, check_text
 
 Cell = str | int | float | bool | None
 ColumnCodes = npt.NDArray[np.float64]
@@ -44,8 +45,9 @@ class Column:
     expected: ClassVar[str]
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not isinstance(self.missing, bool):
-            raise TypeError(f"column {self.name!r}: the name must be a string, and missing a boolean")
+        check_name(self.name, "the name of a column")
+        if not isinstance(self.missing, bool):
+            raise TypeError(f"column {self.name!r}: missing must be a boolean")
         with np.errstate(over="ignore"):
             transforms = np.array([(t.offset, t.scale) for t in self.transforms]).astype(np.float32)
         if not math.isfinite(self.fill_value) or not np.isfinite(transforms).all():
@@ -156,6 +158,8 @@ class Category(Column):
     def __post_init__(self) -> None:
         if len(self._codes) != len(self.categories) or not all(isinstance(value, str) for value in self.categories):
             raise ValueError(f"column {self.name!r}: categories must be unique strings")
+        for value in self.categories:
+            check_text(value, f"column {self.name!r}")
         super().__post_init__()
 
     @property

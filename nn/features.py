@@ -48,6 +48,7 @@ import numpy.typing as npt
 
 from nn.columns import KINDS, Cell, Column, Number
 from nn.numbers import NUMBERS, Float32, find_nonfinite, read_numbers
+from nn.text import check_name
 
 Codes = npt.NDArray[Any]
 
@@ -57,6 +58,8 @@ class Features:
 
     def __init__(self, columns: Sequence[Column], dropped: Sequence[str] = ()) -> None:
         self.columns, self.dropped = tuple(columns), tuple(dropped)
+        for name in self.dropped:
+            check_name(name, "the name of a dropped column")
         names = [*(column.name for column in self.columns), *self.dropped]
         if not self.columns or len(set(names)) != len(names):
             raise ValueError("feature names must be unique" if self.columns else "at least one feature is required")

@@ -1,13 +1,16 @@
 """A model: features, network, and the meaning of the outputs (task and labels)."""
 
+import math
 from dataclasses import dataclass
 
 from nn.activations import Array
 from nn.features import Codes, Features
 from nn.network import Network
+from nn.text import check_name
 
 Label = str | int | float | bool
 TASKS = ("classification", "regression")
+JSON_INTEGERS = range(-(2**63), 2**64)  # those that orjson can write
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Model:
     def _check_classifier(self) -> None:
         if len(self.labels) != self.network.outputs:
             raise ValueError(f"{len(self.labels)} labels, but the network has {self.network.outputs} outputs")
+        for label in self.labels:
+            _check_label(label)
         if len({(type(label), label) for label in self.labels}) != len(self.labels):
             raise ValueError("labels must be unique")
         activation = self.network.layers[-1].activation
@@ -51,3 +56,15 @@ class Model:
     def best_labels(self, probabilities: Array) -> list[Label]:
         """Return the most probable label of each row (B, C); ties go to the first label."""
         return [self.labels[i] for i in probabilities.argmax(axis=1).tolist()]
+
+
+def _check_label(label: object) -> None:
+    """Raise ValueError unless JSON and Prometheus can carry a label."""
+    if isinstance(label, str):
+        check_name(label, "a label")
+    elif isinstance(label, bool):
+        return
+    elif not (isinstance(label, int) and label in JSON_INTEGERS) and not (
+        isinstance(label, float) and math.isfinite(label)
+    ):
+        raise ValueError(f"label {label!r}: expected text, true, false, or a number of at most 64 bits")

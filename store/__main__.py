@@ -11,9 +11,10 @@ from typing import Any
 
 from nn import ArtifactError
 from store.layout import StoreError, find_model, published_models, version_numbers
+from store.manifest import MODEL
 from store.promote import promote, set_alias
 from store.serving import Serving, find_number
-from store.version import MODEL, read_manifest, read_version
+from store.version import read_manifest, read_version
 
 DAMAGED = "damaged"
 
@@ -142,7 +143,12 @@ def _list(options: argparse.Namespace) -> int:
     rows = [("MODEL", "VERSION", "ALIASES", "TEST", "PUBLISHED", "SIZE")]
     for name in names:
         folder = options.models / name
-        aliases = Serving.read(folder).aliases
+        try:
+            aliases = Serving.read(folder).aliases
+        except StoreError as error:
+            print(f"{name} is {DAMAGED}: {error}", file=sys.stderr)
+            rows.append((name, "-", DAMAGED, "-", "-", "-"))
+            continue
         for number in version_numbers(folder):
             names_of_it = ",".join(alias for alias, n in aliases.items() if n == number)
             rows.append((name, str(number), names_of_it or "-", *_summary(folder / str(number))))
@@ -162,7 +168,8 @@ def _summary(folder: Path) -> tuple[str, str, str]:
     test = manifest["metrics"].get("test", {})
     metric = next((f"{key} {test[key]:.4f}" for key in ("accuracy", "mae") if key in test), "-")
     size = manifest["files"][MODEL]["size"]
-    return metric, str(manifest.get("created", "-")), f"{size / 1000:,.0f} kB"
+    created = str(manifest.get("created", "-"))
+    return metric, created if created.isprintable() else DAMAGED, f"{size / 1000:,.0f} kB"
 
 
 def _promote(options: argparse.Namespace) -> int:

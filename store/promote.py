@@ -10,8 +10,9 @@ from pathlib import Path
 from nn import ArtifactError
 from store.durable import LOCK, locked
 from store.layout import NAME, NAME_RULE, StoreError, find_model
+from store.manifest import SplitMetrics
 from store.serving import Serving
-from store.version import SplitMetrics, read_manifest, read_version, version_folder
+from store.version import read_manifest, read_version, version_folder
 
 
 @dataclass(frozen=True)

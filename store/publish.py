@@ -11,9 +11,10 @@ from nn import Artifact
 from nn.artifact import to_bytes
 from store.durable import LOCK, TEMPORARY, atomic_write, locked, remove, sync_folder, write_file
 from store.layout import StoreError, model_folder, version_numbers
+from store.manifest import MANIFEST, MODEL, SplitMetrics
 from store.promote import Verdict, judge
 from store.serving import Serving
-from store.version import MANIFEST, MODEL, SplitMetrics, fingerprint, read_folder
+from store.version import fingerprint, read_folder
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
+from nn.regular_file import read_regular_file
 from store.durable import replace_file
 from store.layout import NAME, VERSION_NUMBER, StoreError, find_model
 
 SERVING = "serving.json"
+MAX_SERVING_BYTES, MAX_ALIASES = 10**6, 1000
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Serving:
         """Read a model's file; without one, the model has no aliases yet."""
         path = folder / SERVING
         try:
-            content = json.loads(path.read_bytes())
+            content = json.loads(read_regular_file(path, MAX_SERVING_BYTES))
             return cls(_checked_aliases(content["aliases"]), _checked_number(content["next_version"]))
         except FileNotFoundError:
             return cls()
@@ -66,6 +68,8 @@ def find_number(models: Path, name: str, version: str) -> int:
 
 
 def _checked_aliases(aliases: dict[Any, Any]) -> dict[str, int]:
+    if len(aliases) > MAX_ALIASES:
+        raise ValueError(f"{len(aliases)} aliases; expected at most {MAX_ALIASES}")
     for alias in aliases:
         if not NAME.fullmatch(alias):
             raise ValueError(f"alias {alias!r}")
@@ -73,6 +77,6 @@ def _checked_aliases(aliases: dict[Any, Any]) -> dict[str, int]:
 
 
 def _checked_number(number: Any) -> int:
-    if type(number) is not int or number < 1:
+    if type(number) is not int or not VERSION_NUMBER.fullmatch(str(number)):
         raise ValueError(f"version {number!r}")
     return number

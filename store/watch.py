@@ -4,8 +4,9 @@ A broken version never replaces a working one. If a version fails to load, its a
 store cannot be read, nothing changes. A version is unloaded only when a readable `serving.json` no longer names it.
 """
 
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +33,9 @@ class ServedModel:
         return self.versions.get(self.aliases.get("stable", 0))
 
 
+NOT_SERVED = ServedModel()
+
+
 @dataclass(frozen=True)
 class LoadAttempt:
     """One attempt to load a version; `error` is None on success."""
@@ -48,18 +52,39 @@ class _Failure:
     retry_at: float
 
 
+def describe(error: Exception) -> str:
+    """Return a sentence for an error. One that is not ours has its type, because its text may be a word only."""
+    expected = isinstance(error, ArtifactError | StoreError | OSError)
+    return str(error) if expected else f"{type(error).__name__}: {error}"
+
+
+FileState = tuple[int, int, int]
+
+
+def _file_state(path: str) -> FileState | None:
+    """Return what changes when a file is replaced; None if there is none."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
 class StoreWatcher:
     """The served models of a store, and the problems of models that cannot be read, by name.
 
-    `poll` looks for changes. It replaces `served` and `problems` atomically, so any thread may read them.
+    `poll` looks for changes. It replaces `served` and `problems` atomically, so any thread may read them. `prepare` is
+    called with each version that is loaded. If it raises an error, the version is not served. Whatever is wrong with
+    one model is a problem of that model only.
     """
 
-    def __init__(self, models: Path) -> None:
-        self.models = models
+    def __init__(self, models: Path, prepare: Callable[[Version], object] = lambda _: None) -> None:
+        self.models, self._prepare = models, prepare
         self.served: Mapping[str, ServedModel] = {}
         self.problems: Mapping[str, str] = {}
         self._failures: dict[tuple[str, int], _Failure] = {}
         self._attempts: list[LoadAttempt] = []
+        self._states: dict[str, FileState] = {}  # of the `serving.json` that was followed last, by name
 
     def poll(self) -> list[LoadAttempt]:
         """Check the store once; return the attempts to load versions."""
@@ -70,13 +95,17 @@ class StoreWatcher:
         except StoreError as error:
             problems[WHOLE_STORE] = str(error)
         for name in names:
-            folder = model_folder(self.models, name)
             try:
                 # Without the file, nothing is published yet or the disk is unmounted: loaded versions stay.
-                if (folder / SERVING).exists():
-                    served[name] = self._follow(name, Serving.read(folder), served.get(name, ServedModel()))
-            except (StoreError, OSError) as error:
-                problems[name] = str(error)
+                if (state := _file_state(f"{self.models}/{name}/{SERVING}")) is None:
+                    continue
+                before = served.get(name, NOT_SERVED)
+                if before.missing or state != self._states.get(name):
+                    served[name] = self._follow(name, Serving.read(model_folder(self.models, name)), before)
+                    self._states[name] = state
+            except Exception as error:
+                problems[name] = describe(error)
+                self._states.pop(name, None)
         self.problems = problems
         self.served = {name: model for name, model in served.items() if model.versions or model.missing}
         return self._attempts
@@ -102,10 +131,12 @@ class StoreWatcher:
         if failure and time.monotonic() < failure.retry_at:
             return failure.reason
         try:
-            loaded: Version | str = read_version(self.models, name, number)
+            version = read_version(self.models, name, number)
+            self._prepare(version)
+            loaded: Version | str = version
             self._failures.pop((name, number), None)
-        except (ArtifactError, StoreError, OSError) as error:
-            loaded = str(error)
+        except Exception as error:
+            loaded = describe(error)
             wait = min(failure.wait * 2, MAX_WAIT_SECONDS) if failure else 1.0
             self._failures[name, number] = _Failure(loaded, wait, time.monotonic() + wait)
         self._attempts.append(LoadAttempt(name, number, loaded if isinstance(loaded, str) else None))

@@ -23,7 +23,7 @@ ALLOWED = {
 # entry and from lower layers; entries of one layer do not import each other. "=" denotes exactly that module.
 LAYERS: dict[str, list[list[str]]] = {
     "nn": [
-        ["nn.activations", "nn.numbers"],
+        ["nn.activations", "nn.numbers", "nn.regular_file", "nn.text"],
         ["nn.network", "nn.columns"],
         ["nn.features"],
         ["nn.model"],
@@ -32,7 +32,7 @@ LAYERS: dict[str, list[list[str]]] = {
         ["=nn"],
     ],
     "store": [
-        ["store.layout", "store.durable"],
+        ["store.layout", "store.durable", "store.manifest"],
         ["store.serving", "store.version"],
         ["store.promote", "store.watch"],
         ["store.publish"],

@@ -87,7 +87,9 @@ class Metrics:
         only then are they removed; otherwise a sum would decrease when the first worker removes them.
         """
         now = time.monotonic()
-        marks = [self.find(HIDDEN_FROM, *each) for each in self._series.groups() - self._served]
+        marks = [self.find(HIDDEN_FROM, *each) for each in self._series.groups(without=self._served)]
+        if not marks:
+            return
         for mark in marks:
             if not mark.values[0]:
                 mark.set(now + RETIRED_SECONDS)

@@ -23,7 +23,7 @@ import threading
 import weakref
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from typing import NamedTuple
 from zlib import crc32
 
@@ -109,9 +109,10 @@ class SeriesTable:
         """Whether this process has no slot, so that nobody sees its series."""
         return self._slot is None
 
-    def groups(self) -> set[Group]:
-        """Return the models and versions that have series."""
-        return {*self._groups}
+    def groups(self, without: Set[Group] = frozenset()) -> set[Group]:
+        """Return the models and versions that have series, without some."""
+        with self.lock:
+            return self._groups.keys() - without
 
     def remove(self, keys: Iterable[Key]) -> None:
         """Remove series of this process."""

@@ -8,6 +8,7 @@ import weakref
 from service.metrics.registry import Metrics
 from service.prediction.catalogue import Catalogue, Endpoint
 from service.settings import Settings
+from store import Version
 from store.watch import StoreWatcher
 
 POLL_SECONDS = 1.0
@@ -19,7 +20,8 @@ class CatalogueReloader:
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings, self._metrics = settings, metrics
-        self._watcher = StoreWatcher(settings.models)
+        self._watcher = StoreWatcher(settings.models, self._prepare)
+        self._prepared: dict[tuple[str, int], Endpoint] = {}
         self._stopped = threading.Event()
         self.catalogue = Catalogue(default_model=settings.default_model)
         self._is_shown = False  # whether the metrics show it
@@ -49,6 +51,9 @@ class CatalogueReloader:
         while not self._stopped.wait(POLL_SECONDS):
             self.poll()
 
+    def _prepare(self, version: Version) -> None:
+        self._prepared[version.name, version.number] = Endpoint.make(version, self._settings, self._metrics)
+
     def _poll(self) -> None:
         before = self.catalogue
         for attempt in self._watcher.poll():
@@ -65,11 +70,11 @@ class CatalogueReloader:
         if self._is_shown and self._watcher.served == before.models and problems == before.problems:
             return
         endpoints = {
-            (name, number): before.endpoints.get((name, number))
-            or Endpoint.make(version, self._settings, self._metrics)
+            (name, number): self._prepared[name, number]
             for name, served in self._watcher.served.items()
-            for number, version in served.versions.items()
+            for number in served.versions
         }
+        self._prepared = dict(endpoints)
         self.catalogue = Catalogue(self._watcher.served, endpoints, self._settings.default_model, problems)
         self._metrics.show_served(
             {*self._watcher.served, *problems},

@@ -97,6 +97,13 @@ def _times(name: str, factor: float) -> Callable[[Members], None]:
         (_config(format=2), "unsupported format 2: this npserve reads format 1; upgrade npserve"),
         (_config(task="guess"), "unknown task"),
         (_config(labels=["a"]), "1 labels, but the network has 3"),
+        (_config(labels=["a", "b", "\ud800"]), r"a label: '\\ud800' is not valid Unicode"),
+        (_config(labels=["a", "b", "\x1b[31m"]), "a label: .* has control characters"),
+        (_config(labels=["a", "b", "c" * 1001]), "a label: expected at most 1000 characters, found 1001"),
+        (_config(labels=["a", "b", None]), "label None: expected text, true, false, or a number"),
+        (_config(labels=["a", "b", 2**64]), "label 18446744073709551616: expected text"),
+        (_config(features={"columns": [{"name": "\0", "kind": "number"}], "dropped": []}), "control characters"),
+        (_config(features={"columns": [{"name": "a", "kind": "number"}], "dropped": [5]}), "expected text, found int"),
         (_config(activations=["relu", "quadratic"]), "unknown activation 'quadratic'"),
         (_config(activations=["relu", "relu", "softmax"]), "'layer2.kernel' is missing"),
         (_config(activations=["softmax"]), "3 labels, but the network has 8"),
@@ -118,6 +125,8 @@ def _times(name: str, factor: float) -> Callable[[Members], None]:
         (_set("layer0.bias", np.array([None] * 8)), "not a model file"),
         (_set("layer9.bias", np.zeros(3, np.float32)), "unknown members"),
         (_set("golden.logits", np.zeros((4, 3))), "5 golden rows do not fit"),
+        (_set("golden.logits", np.zeros((2_000_000, 3))), "at most 10000 golden rows, found 2000000"),
+        (_set("golden.rows", np.zeros(2**24 + 1, np.uint8)), "'golden.rows': expected at most 16777216 bytes"),
         (_set("golden.logits", np.zeros((5, 3))), "golden rows deviate by"),
         (_set("golden.logits", np.full((5, 3), np.nan)), "golden rows deviate by inf"),
         (_times("layer0.kernel", 1.01), "golden rows deviate by"),
@@ -165,6 +174,14 @@ def _npy(header: str, body: bytes = b"") -> bytes:
 def test_malicious_files_are_rejected(raw: bytes) -> None:
     with pytest.raises(ArtifactError, match=r"model\.npz: not a model file: ."):
         from_bytes(raw, HERE)
+
+
+def test_bytes_that_belong_to_no_member_are_rejected(artifact: Artifact) -> None:
+    raw = to_bytes(artifact)
+    middle = raw.index(b"PK\x03\x04", 1)
+    for changed in (b"MZ" + raw, raw + b"tail", raw[:middle] + b"between" + raw[middle:]):
+        with pytest.raises(ArtifactError, match="not a model file: "):
+            from_bytes(changed, HERE)
 
 
 def test_golden_rows_detect_a_changed_weight(artifact: Artifact) -> None:

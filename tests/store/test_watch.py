@@ -1,6 +1,8 @@
+import os
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -134,14 +136,30 @@ def test_an_unreadable_model_does_not_affect_others(
 ) -> None:
     publish_one()
     shutil.copytree(tmp_path / "iris", tmp_path / "aster")
-    exists = Path.exists
+    stat = os.stat
 
-    def denied(path: Path) -> bool:
-        if "aster" in path.parts:
+    def denied(path: Any) -> os.stat_result:
+        if "aster" in str(path):
             raise PermissionError(13, "Permission denied")
-        return exists(path)
+        return stat(path)
 
-    monkeypatch.setattr(Path, "exists", denied)
+    monkeypatch.setattr(os, "stat", denied)
     watcher.poll()
     assert list(watcher.served) == ["iris"]
     assert "Permission denied" in watcher.problems["aster"]
+
+
+def test_nothing_is_read_that_has_not_changed(
+    tmp_path: Path, watcher: StoreWatcher, publish_one: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_one()
+    watcher.poll()
+    served = watcher.served["iris"]
+    with monkeypatch.context() as patched:
+        patched.setattr("builtins.open", pytest.fail)
+        patched.setattr(os, "open", pytest.fail)
+        for _ in range(3):
+            assert watcher.poll() == []
+    assert watcher.served["iris"] is served
+    publish_one()
+    assert watcher.poll() == [LoadAttempt("iris", 2, None)]

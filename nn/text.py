@@ -1,0 +1,25 @@
+"""Text in a model: names are printable, and all of it can be encoded."""
+
+import unicodedata
+
+MAX_TEXT = 1000  # characters
+
+
+def check_name(name: object, what: str) -> None:
+    """Raise ValueError unless a name is printable text of at most MAX_TEXT characters, with tabs or line breaks."""
+    check_text(name, what)
+    assert isinstance(name, str)
+    if len(name) > MAX_TEXT:
+        raise ValueError(f"{what}: expected at most {MAX_TEXT} characters, found {len(name)}")
+    if any(unicodedata.category(character) == "Cc" and character not in "\t\n\r" for character in name):
+        raise ValueError(f"{what}: {name!r} has control characters")
+
+
+def check_text(text: object, what: str) -> None:
+    """Raise ValueError unless a value is text that UTF-8 can encode: JSON may have halves of characters."""
+    if not isinstance(text, str):
+        raise ValueError(f"{what}: expected text, found {type(text).__name__}")  # of a file, not of a call
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{what}: {text!r} is not valid Unicode") from None
