@@ -87,6 +87,11 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def when_ready(server: Any) -> None:
+    """Stop gracefully for each signal that ends the server. Print the addresses.
+
+    For SIGINT and SIGQUIT, gunicorn would not let requests finish, and wait for the workers nevertheless.
+    """
+    server.handle_int = server.handle_quit = server.handle_term
     _print(f"Listening on {server.LISTENERS[0]}")
     if _settings.admin_bind:
         _print(f"Health and metrics on {server.LISTENERS[-1]}")

@@ -168,8 +168,7 @@ def _summary(folder: Path) -> tuple[str, str, str]:
     test = manifest["metrics"].get("test", {})
     metric = next((f"{key} {test[key]:.4f}" for key in ("accuracy", "mae") if key in test), "-")
     size = manifest["files"][MODEL]["size"]
-    created = str(manifest.get("created", "-"))
-    return metric, created if created.isprintable() else DAMAGED, f"{size / 1000:,.0f} kB"
+    return metric, str(manifest.get("created", "-")), f"{size / 1000:,.0f} kB"
 
 
 def _promote(options: argparse.Namespace) -> int:

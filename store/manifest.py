@@ -18,6 +18,8 @@ SplitMetrics = dict[str, dict[str, float]]
 def check_manifest(manifest: Any) -> None:
     """Raise ValueError unless a parsed manifest describes a version, and every encoder of JSON can carry it."""
     _check_json(manifest, "the manifest", MAX_DEPTH)
+    if "created" in manifest:
+        check_name(manifest["created"], "created")
     files, metrics = (_record(manifest, key, "the manifest") for key in ("files", "metrics"))
     if MODEL not in files or len(files) > MAX_FILES:
         raise ValueError(f"files: expected {MODEL}, and at most {MAX_FILES}")

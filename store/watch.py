@@ -89,7 +89,7 @@ class StoreWatcher:
     def poll(self) -> list[LoadAttempt]:
         """Check the store once; return the attempts to load versions."""
         self._attempts = []
-        names, problems, served = [], {}, dict(self.served)
+        names, problems, served, followed = [], {}, dict(self.served), set[str]()
         try:
             names = model_names(self.models)
         except StoreError as error:
@@ -99,6 +99,7 @@ class StoreWatcher:
                 # Without the file, nothing is published yet or the disk is unmounted: loaded versions stay.
                 if (state := _file_state(f"{self.models}/{name}/{SERVING}")) is None:
                     continue
+                followed.add(name)
                 before = served.get(name, NOT_SERVED)
                 if before.missing or state != self._states.get(name):
                     served[name] = self._follow(name, Serving.read(model_folder(self.models, name)), before)
@@ -106,6 +107,8 @@ class StoreWatcher:
             except Exception as error:
                 problems[name] = describe(error)
                 self._states.pop(name, None)
+        for name in () if WHOLE_STORE in problems else served.keys() - followed:
+            problems.setdefault(name, f"{self.models / name / SERVING} is gone: its loaded versions are still served")
         self.problems = problems
         self.served = {name: model for name, model in served.items() if model.versions or model.missing}
         return self._attempts

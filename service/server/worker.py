@@ -1,6 +1,8 @@
 """The gunicorn worker of the event-loop server: uvicorn's worker with `HTTPConnection` instead of an ASGI app."""
 
 import asyncio
+import signal
+import sys
 from functools import partial
 from typing import Any
 
@@ -25,6 +27,12 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # untyped
         "proxy_headers": False,
         "server_header": False,
     }
+
+    def init_signals(self) -> None:
+        """Exit in order after a signal: uvicorn raises it again when the server has stopped."""
+        super().init_signals()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: sys.exit())
 
     async def _serve(self) -> None:
         app: Any = self.wsgi

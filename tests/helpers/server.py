@@ -46,12 +46,13 @@ class Server:
         workers: int = 2,
         worker_class: str = "",
         prefix: Sequence[str] = (),  # a command that runs the server, such as nice
+        bind: str = "",
         **environment: str,
     ) -> None:
         self.models, self._prefix = models, prefix
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        options = {"models": str(models), "bind": f"127.0.0.1:{self.port}", "workers": str(workers)}
+        options = {"models": str(models), "bind": bind or f"127.0.0.1:{self.port}", "workers": str(workers)}
         if worker_class:
             configuration = str(Path(service.__file__).with_name("gunicorn.conf.py"))
             self._command = ["gunicorn", "-c", configuration, "-k", worker_class, "service.app:create_app()"]

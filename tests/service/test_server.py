@@ -305,19 +305,25 @@ def test_the_server_starts_without_a_store_and_becomes_ready_after_a_publish(mod
         server.wait_for(lambda: server.post().status_code == 200)
 
 
-def test_a_graceful_stop_completes_requests_and_leaves_no_files(iris: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("worker_class", ["", "gthread"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_each_signal_to_stop_completes_requests_and_leaves_no_files(
+    number: signal.Signals, worker_class: str, iris: Path, tmp_path: Path
+) -> None:
     (temporary := tmp_path / "temporary").mkdir()
-    with Server(iris, workers=1, TMPDIR=str(temporary)) as server:
+    with Server(iris, workers=1, worker_class=worker_class, TMPDIR=str(temporary)) as server:
         server.wait_until_ready()
         with socket.create_connection(("127.0.0.1", server.port)) as slow:
             head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\nContent-Length: {len(BODY)}\r\n\r\n"
             slow.sendall(head.encode() + BODY[:10].encode())
             time.sleep(0.3)
-            server.process.send_signal(signal.SIGTERM)
+            server.process.send_signal(number)
             time.sleep(0.3)
             slow.sendall(BODY[10:].encode())
             assert slow.recv(1000).startswith(b"HTTP/1.1 200")
+            answered = time.monotonic()
         printed, errors = server.process.communicate(timeout=30)
+        assert time.monotonic() - answered < 3  # a second, on a machine that is not busy
         assert server.process.returncode == 0
         assert printed.startswith(
             f"Listening on {server.url}\nServing iris 1\nTry it:\n\ncurl {server.url}/models/iris/predict"
@@ -337,6 +343,26 @@ def test_the_printed_curl_command_works(iris: Path) -> None:
         assert answer["model"] == "iris"
         printed, _ = server.stop()
         assert described in printed
+
+
+def test_the_curl_command_for_a_unix_socket_works(iris: Path, tmp_path: Path) -> None:
+    with Server(iris, workers=1, bind=f"unix:{tmp_path}/s") as server:
+        printed = ""
+        for line in server.process.stdout or ():
+            printed += line
+            if line.startswith("curl "):
+                break
+        answer = subprocess.run(line.replace("curl ", "curl -s ", 1), shell=True, capture_output=True, check=True)
+        assert json.loads(answer.stdout)["model"] == "iris"
+        server.stop()
+    assert printed.startswith(f"Listening on unix:{tmp_path}/s\nServing iris 1\n")
+
+
+def test_a_default_model_that_is_not_served_is_said_at_the_start(iris: Path) -> None:
+    with Server(iris, workers=1, NPSERVE_DEFAULT_MODEL="rose") as server:
+        server.wait_until_ready()
+        printed, _ = server.stop()
+    assert "The default model 'rose' is not served: POST /predict is a 404 until it is\n" in printed
 
 
 def test_an_empty_store_prints_how_to_train(models: Path) -> None:

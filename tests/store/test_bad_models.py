@@ -108,6 +108,8 @@ BAD: dict[str, Damage] = {
     "an infinite metric": _metric("loss", float("inf")),
     "a metric that is text": _metric("loss", "0.1"),
     "an accuracy of 2": _metric("accuracy", 2),
+    "a time that is an object": _change_manifest(lambda m: m.update(created={})),
+    "a time with an escape sequence": _change_manifest(lambda m: m.update(created="\x1b[31m")),
     "metrics of null": _change_manifest(lambda m: m.update(metrics=None)),
     "half a character": _change_manifest(lambda m: m.update(command="\ud800")),
     "a key with an escape sequence": _change_manifest(lambda m: m.update({"\x1b[31m": 1})),

@@ -163,3 +163,18 @@ def test_nothing_is_read_that_has_not_changed(
     assert watcher.served["iris"] is served
     publish_one()
     assert watcher.poll() == [LoadAttempt("iris", 2, None)]
+
+
+def test_a_model_that_is_gone_is_served_and_reported(
+    tmp_path: Path, watcher: StoreWatcher, publish_one: Publish
+) -> None:
+    publish_one()
+    watcher.poll()
+    (tmp_path / "iris").rename(tmp_path / "_elsewhere")
+    watcher.poll()
+    assert watcher.served["iris"].stable is not None
+    path = tmp_path / "iris/serving.json"
+    assert watcher.problems == {"iris": f"{path} is gone: its loaded versions are still served"}
+    (tmp_path / "_elsewhere").rename(tmp_path / "iris")
+    watcher.poll()
+    assert watcher.problems == {}

@@ -21,6 +21,7 @@ from service.protocols.codec import example_row
 from service.protocols.json_schema import OBJECT, STRING, TRUTH, TYPES, WHOLE, array, mapping, nullable, record
 from service.views import SCRAPE, UNKNOWN, Service, Views
 
+MAX_NAMES = 20  # of models, in the message at startup
 views = Views()
 
 _TASK = {"enum": ["classification", "regression"]}
@@ -125,6 +126,7 @@ _MODEL = record(
     aliases=mapping(WHOLE),
     versions=array(WHOLE),
     missing=mapping(STRING),
+    problem=nullable(STRING),
     stable=nullable(_VERSION),
 )
 
@@ -138,6 +140,7 @@ def _model(service: Service, name: str) -> ResponseReturnValue:
         "aliases": dict(served.aliases),
         "versions": sorted(served.versions),
         "missing": {str(number): reason for number, reason in served.missing.items()},
+        "problem": catalogue.problems.get(name),
         "stable": _describe(catalogue.find(name)) if served.stable else None,
     }
 
@@ -150,8 +153,12 @@ def _version(service: Service, name: str, version: str) -> ResponseReturnValue:
 def curl_command(endpoint: Endpoint, url: str) -> str:
     """Return a curl command that requests a prediction for one of the golden rows."""
     body = json.dumps({"instances": [example_row(endpoint.version)]}, separators=(",", ":"))
-    address = f"{url.rstrip('/')}/models/{endpoint.version.name}/predict"
-    return f"curl {shlex.quote(address)} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+    path = f"/models/{endpoint.version.name}/predict"
+    if url.startswith("unix:"):
+        address = f"--unix-socket {shlex.quote(url.removeprefix('unix:'))} {shlex.quote(f'http://localhost{path}')}"
+    else:
+        address = shlex.quote(f"{url.rstrip('/')}{path}")
+    return f"curl {address} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
 
 
 def startup_message(catalogue: Catalogue, models: Path, url: str) -> str:
@@ -163,8 +170,12 @@ def startup_message(catalogue: Catalogue, models: Path, url: str) -> str:
             "" if catalogue.models else f"\nTrain and publish one (the server loads it without a restart):\n\n{train}\n"
         )
         return f"No model is served yet: {catalogue.why_not_ready()}{hint}"
-    names = ", ".join(f"{v.name} {v.number}" for s in catalogue.models.values() if (v := s.stable))
-    return f"Serving {names}\nTry it:\n\n{curl_command(endpoint, url)}\n"
+    stable = [f"{v.name} {v.number}" for s in catalogue.models.values() if (v := s.stable)]
+    names = ", ".join(stable[:MAX_NAMES]) + (f" and {len(stable) - MAX_NAMES} more" if stable[MAX_NAMES:] else "")
+    note = ""
+    if catalogue.default_model and catalogue.default_model not in catalogue.models:
+        note = f"The default model {catalogue.default_model!r} is not served: POST /predict is a 404 until it is\n"
+    return f"Serving {names}\n{note}Try it:\n\n{curl_command(endpoint, url)}\n"
 
 
 def _example(catalogue: Catalogue) -> Endpoint | None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import resource
 import socket
 import threading
@@ -495,7 +496,7 @@ def test_a_slow_reader_gets_complete_responses(server: Server) -> None:
         while part := connection.recv(2**16):
             received += part
             time.sleep(4 * SECONDS * len(part) / 2**23)
-    assert received.count(b"HTTP/1.1 200 OK") == 10
+    assert re.findall(rb"HTTP/1.1 (\d+)", received) == [b"200"] * 10
     assert received.endswith(b'{"status":"alive"}')
 
 
