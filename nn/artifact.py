@@ -25,7 +25,7 @@ from nn.regular_file import read_regular_file
 FORMAT = 1
 MAX_BYTES = 2**30
 MAX_JSON_BYTES = 2**24  # of a member
-MAX_STORED_ROWS = 10_000
+MAX_STORED_ROWS, MAX_ZIP_MEMBERS = 10_000, 10_000
 
 Members = dict[str, npt.NDArray[Any]]
 
@@ -153,6 +153,8 @@ def _write_members(members: Members) -> bytes:
 
 def _read_members(raw: bytes) -> Members:
     members = {}
+    if struct.unpack("<IHHHHIIH", raw[-22:])[4] > MAX_ZIP_MEMBERS:
+        raise ValueError(f"expected at most {MAX_ZIP_MEMBERS} members")
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         _check_layout(raw, archive)
         for info in archive.infolist():

@@ -18,7 +18,7 @@ def read_regular_file(path: Path, limit: int) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, f"expected a regular file, found a {_kind(status.st_mode)}")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            content = file.read(limit + 1) if status.st_size <= limit else b""
+            content = file.read(min(status.st_size, limit) + 1) if status.st_size <= limit else b""
         if status.st_size > limit or len(content) > limit:  # it may have grown meanwhile
             size = max(status.st_size, len(content))
             raise OSError(errno.EFBIG, f"expected at most {limit} bytes, found {size}")

@@ -1,8 +1,7 @@
 """Text in a model: names are printable, and all of it can be encoded."""
 
-import unicodedata
-
 MAX_TEXT = 1000  # characters
+CONTROLS = {*map(chr, range(32)), "\x7f"} - {*"\t\n\r"}  # of ASCII; data in other encodings have those of Unicode
 
 
 def check_name(name: object, what: str) -> None:
@@ -11,7 +10,7 @@ def check_name(name: object, what: str) -> None:
     assert isinstance(name, str)
     if len(name) > MAX_TEXT:
         raise ValueError(f"{what}: expected at most {MAX_TEXT} characters, found {len(name)}")
-    if any(unicodedata.category(character) == "Cc" and character not in "\t\n\r" for character in name):
+    if not CONTROLS.isdisjoint(name):
         raise ValueError(f"{what}: {name!r} has control characters")
 
 

@@ -11,7 +11,6 @@ import select
 import threading
 import time
 from collections import deque
-from contextlib import suppress
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
@@ -86,11 +85,20 @@ class AccessLog:
             part = self._lines.popleft()
             while self._lines and len(part) + len(self._lines[0]) <= select.PIPE_BUF:
                 part += self._lines.popleft()
-            with suppress(OSError):
-                os.write(STDERR, part)
-        if self._dropped:
-            dropped, self._dropped = self._dropped, 0
-            self._add(f"{dropped} lines of the access log are lost: stderr was not read in time", {})
+            self._write_part(part)
+        if self._dropped and not self._finishing:
+            self._add(f"{self._dropped} lines of the access log are lost: stderr was not read in time", {})
+            self._dropped = 0
+
+    def _write_part(self, part: bytes) -> None:
+        try:
+            while part:
+                try:
+                    part = part[os.write(STDERR, part) :]
+                except BlockingIOError:  # another process has made the pipe non-blocking
+                    select.select([], [STDERR], [])
+        except OSError:
+            self._dropped += part.count(b"\n")
 
     def _finish(self) -> None:
         self._finishing = True

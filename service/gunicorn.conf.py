@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,12 @@ def when_ready(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Set the admin address, which is known now. Print the served models once, from the first worker."""
+    """Set the admin address, which is known now. Print the served models once, from the first worker.
+
+    Ctrl-C sends SIGINT to the workers too: they stop as after a SIGTERM, whatever their class.
+    """
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.getsignal(signal.SIGTERM))
     if _settings.admin_bind:
         worker.wsgi.extensions["npserve"].admin.listen(worker.sockets[-1].getsockname())
     if worker.age == 1:

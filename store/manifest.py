@@ -11,15 +11,18 @@ MODEL, MANIFEST = "model.npz", "manifest.json"
 MAX_MANIFEST_BYTES = 2**24
 MAX_FILES = 100
 MAX_DEPTH = 20  # of lists and objects
-FRACTIONS = ("accuracy", "auc")  # metrics between 0 and 1
+# The ranges of metrics. Promotion squares an error.
+FRACTIONS = ("accuracy", "auc")
+NOT_NEGATIVE = (*FRACTIONS, "mae", "rmse", "rows")
+MAX_METRIC = 1e100
 SplitMetrics = dict[str, dict[str, float]]
 
 
 def check_manifest(manifest: Any) -> None:
     """Raise ValueError unless a parsed manifest describes a version, and every encoder of JSON can carry it."""
     _check_json(manifest, "the manifest", MAX_DEPTH)
-    if "created" in manifest:
-        check_name(manifest["created"], "created")
+    if not str(manifest.get("created", "-")).isprintable() or not isinstance(manifest.get("created", "-"), str):
+        raise ValueError(f"created: expected printable text, found {manifest['created']!r}")
     files, metrics = (_record(manifest, key, "the manifest") for key in ("files", "metrics"))
     if MODEL not in files or len(files) > MAX_FILES:
         raise ValueError(f"files: expected {MODEL}, and at most {MAX_FILES}")
@@ -51,8 +54,10 @@ def _check_file(name: str, fingerprint: dict[str, Any]) -> None:
 def _check_metric(where: str, name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{where}: expected a number, found {value!r}")  # of a file, not of a call
-    if name in FRACTIONS and not 0 <= value <= 1:
-        raise ValueError(f"{where}: expected a number from 0 to 1, found {value!r}")
+    least = 0 if name in NOT_NEGATIVE else -MAX_METRIC
+    most = 1 if name in FRACTIONS else MAX_METRIC
+    if not least <= value <= most or (name == "rows" and type(value) is not int):
+        raise ValueError(f"{where}: expected a number from {least:g} to {most:g}, found {value!r}")
 
 
 def _check_json(value: Any, where: str, depth: int) -> None:

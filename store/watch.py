@@ -6,7 +6,7 @@ store cannot be read, nothing changes. A version is unloaded only when a readabl
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def describe(error: Exception) -> str:
     return str(error) if expected else f"{type(error).__name__}: {error}"
 
 
-FileState = tuple[int, int, int]
+FileState = tuple[int, ...]
 
 
 def _file_state(path: str) -> FileState | None:
@@ -67,7 +67,7 @@ def _file_state(path: str) -> FileState | None:
         status = os.stat(path)
     except FileNotFoundError:
         return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 class StoreWatcher:
@@ -85,6 +85,7 @@ class StoreWatcher:
         self._failures: dict[tuple[str, int], _Failure] = {}
         self._attempts: list[LoadAttempt] = []
         self._states: dict[str, FileState] = {}  # of the `serving.json` that was followed last, by name
+        self._gone: Set[str] = frozenset()  # models whose `serving.json` has vanished
 
     def poll(self) -> list[LoadAttempt]:
         """Check the store once; return the attempts to load versions."""
@@ -102,22 +103,29 @@ class StoreWatcher:
                 followed.add(name)
                 before = served.get(name, NOT_SERVED)
                 if before.missing or state != self._states.get(name):
-                    served[name] = self._follow(name, Serving.read(model_folder(self.models, name)), before)
+                    serving = Serving.read(model_folder(self.models, name))
+                    served[name] = self._follow(name, serving, before, is_back=name in self._gone)
                     self._states[name] = state
             except Exception as error:
                 problems[name] = describe(error)
                 self._states.pop(name, None)
-        for name in () if WHOLE_STORE in problems else served.keys() - followed:
-            problems.setdefault(name, f"{self.models / name / SERVING} is gone: its loaded versions are still served")
+        if WHOLE_STORE not in problems:
+            self._gone = served.keys() - followed - problems.keys()
+        for name in self._gone:
+            problems[name] = f"{self.models / name / SERVING} is gone: its loaded versions are still served"
+            self._states.pop(name, None)
         self.problems = problems
         self.served = {name: model for name, model in served.items() if model.versions or model.missing}
         return self._attempts
 
-    def _follow(self, name: str, serving: Serving, before: ServedModel) -> ServedModel:
-        """Load new versions; an alias whose version cannot be loaded keeps its previous version."""
+    def _follow(self, name: str, serving: Serving, before: ServedModel, *, is_back: bool) -> ServedModel:
+        """Load new versions; an alias whose version cannot be loaded keeps its previous version.
+
+        Of a model that was gone and is back, all versions are loaded: it may be another one.
+        """
         versions, missing, aliases = {}, {}, {}
         for number in sorted(set(serving.aliases.values())):
-            loaded = before.versions.get(number) or self._load(name, number)
+            loaded = (None if is_back else before.versions.get(number)) or self._load(name, number)
             if isinstance(loaded, Version):
                 versions[number] = loaded
             else:

@@ -108,13 +108,23 @@ def _shown(living: Iterable[Mapping[Key, Values]], now: float) -> set[Group]:
     """Return the models and versions that are shown: those that one process still serves, or none hides yet."""
     times: dict[Group, list[float]] = defaultdict(list)
     for series in living:
-        hidden_from = dict.fromkeys(map(group, series), math.inf)
-        for key, values in series.items():
-            if key[0] == HIDDEN_FROM.name and values[0]:
-                hidden_from[group(key)] = float(values[0])
-        for about, at in hidden_from.items():
+        for about, at in (dict.fromkeys(map(group, series), math.inf) | _marks(series)).items():
             times[about].append(at)
     return {about for about, found in times.items() if max(found) == math.inf or min(found) > now}
+
+
+def _marks(series: Mapping[Key, Values]) -> dict[Group, float]:
+    return {group(key): float(values[0]) for key, values in series.items() if key[0] == HIDDEN_FROM.name and values[0]}
+
+
+def find_marks(images: Iterable[SlotImage]) -> dict[Group, float]:
+    """Return the earliest time from which a living process hides a model or version."""
+    earliest: dict[Group, float] = {}
+    for image in images:
+        if image.is_taken:
+            for about, at in _marks(_read(image, {})).items():
+                earliest[about] = min(at, earliest.get(about, at))
+    return earliest
 
 
 def _add_samples(metric: Metric, family: Family, labels: Sequence[str], values: Values) -> None:

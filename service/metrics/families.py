@@ -80,7 +80,7 @@ LOADED_AT = Family(
     "npserve_model_loaded_timestamp_seconds", "gauge", "Last load of a version.", _VERSION, is_maximum=True
 )
 # Not shown: the time (monotonic) from which the series of a version or model that is not served any more are hidden.
-HIDDEN_FROM = Family("npserve_hidden_from", "gauge", "", _VERSION, is_live=True, is_maximum=True)
+HIDDEN_FROM = Family("npserve_hidden_from", "gauge", "", _VERSION, is_maximum=True)
 FAMILIES = (
     REQUESTS,
     STAGES,

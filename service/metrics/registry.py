@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nn.features import Codes
-from service.metrics.exposition import AllProcesses, expose
+from service.metrics.exposition import AllProcesses, expose, find_marks
 from service.metrics.families import (
     HIDDEN_FROM,
     HTTP_REQUESTS,
@@ -26,8 +26,9 @@ from service.metrics.families import (
     UNSEEN,
     Family,
     Group,
+    group,
 )
-from service.metrics.memory import SharedMemory
+from service.metrics.memory import SharedMemory, SlotImage
 from service.metrics.series import Series, SeriesTable
 from store import Version
 
@@ -52,6 +53,9 @@ class Metrics:
         self.in_flight = self.find(IN_FLIGHT)
         self._infos: set[tuple[str, ...]] = set()
         self._served: set[Group] = {NO_GROUP}
+        known = find_marks(self._images())  # what others hide is not shown again by what an earlier process has left
+        for each in self._series.groups() & known.keys():
+            self.find(HIDDEN_FROM, *each).set(known[each])
 
     def find(self, family: Family, *labels: str) -> Series:
         """Return a series of this process."""
@@ -90,9 +94,10 @@ class Metrics:
         marks = [self.find(HIDDEN_FROM, *each) for each in self._series.groups(without=self._served)]
         if not marks:
             return
-        for mark in marks:
-            if not mark.values[0]:
-                mark.set(now + RETIRED_SECONDS)
+        if new := [mark for mark in marks if not mark.values[0]]:
+            known = find_marks(self._images())
+            for mark in new:
+                mark.set(known.get(group(mark.key), now + RETIRED_SECONDS))
         versions = Counter(name for name, number in self._served if number)
         removed = set[Group]()
         for mark in sorted(marks, key=lambda mark: mark.values[0], reverse=True):  # the latest first
@@ -105,10 +110,12 @@ class Metrics:
         if removed:
             self._series.remove_groups(removed)
 
+    def _images(self) -> list[SlotImage]:
+        return list(self._memory.images()) if self._memory else []
+
     def render(self, accept: str) -> tuple[bytes, str]:
         """Return the exposition of all processes and its content type, for an Accept header."""
-        images = list(self._memory.images()) if self._memory else []
-        return expose(AllProcesses(images, self._protocols, is_private=self._series.is_private), accept)
+        return expose(AllProcesses(self._images(), self._protocols, is_private=self._series.is_private), accept)
 
 
 class VersionMetrics:

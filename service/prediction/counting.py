@@ -63,7 +63,7 @@ class CallCounter:
         version = labels.endpoint.version if labels.endpoint else None
         name, number = (version.name, version.number) if version else (None, None)
         for record in records:
-            seconds, rows = record.timings.ended - record.timings.began, len(record.classes)
+            seconds, rows = record.timings.ended - record.timings.began, len(record.classes) or None
             self._access_log.write(
                 "POST", labels.template, labels.status, record.request_id, seconds, name, number, rows
             )

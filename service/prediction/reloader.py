@@ -75,6 +75,7 @@ class CatalogueReloader:
             for number in served.versions
         }
         self._prepared = dict(endpoints)
+        self._is_shown = False
         self.catalogue = Catalogue(self._watcher.served, endpoints, self._settings.default_model, problems)
         self._metrics.show_served(
             {*self._watcher.served, *problems},

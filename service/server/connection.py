@@ -105,15 +105,14 @@ class HTTPConnection(asyncio.Protocol):
             self._exchanges.drop_last()
         self._state.on_read(ReadEvent.END)
         self._exchanges.half_close()
-        self.shutdown()
+        if not self._exchanges:
+            self._close()
         return bool(self._exchanges)
 
     def shutdown(self) -> None:
-        """Close the connection after the responses to the pending requests."""
-        if self._exchanges:
-            self._exchanges[-1].head.keep_alive = False
-        else:
-            self._close()
+        """Close after the responses, or soon: the client of an idle connection may be sending a request just now."""
+        self._exchanges.end()
+        self._timeouts.shorten()
 
     def pause_writing(self) -> None:
         """Stop sending: the client does not read its responses."""

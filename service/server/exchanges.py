@@ -43,6 +43,7 @@ class ExchangeQueue(deque[Exchange]):
         super().__init__()
         self._pipeline, self._budget, self._record = service.pipeline, service.budget, service.record
         self.predicts = True  # whether the address of the connection has predictions
+        self._ended = False
 
     def receive(self, head: RequestHead) -> Exchange:
         """Append and return a request whose body has not been received yet. Raises RequestRejected for too many.
@@ -53,6 +54,7 @@ class ExchangeQueue(deque[Exchange]):
             raise RequestRejected(429, f"more than {MAX_PIPELINED} requests are pending: wait for the responses")
         route = find_route(head.path) if self.predicts and head.method == "POST" else None
         limit = self._pipeline.body_limit(route, head.fields)
+        head.keep_alive &= not self._ended
         exchange = Exchange(head, self._request(head), route, limit)
         size = exchange.request.content_length
         if size > LARGE_BODY:
@@ -102,8 +104,15 @@ class ExchangeQueue(deque[Exchange]):
 
     def half_close(self) -> None:
         """Mark all requests: their client sends nothing more, and may be gone."""
+        self.end()
         for exchange in self:
             exchange.request.half_closed = True
+
+    def end(self) -> None:
+        """Let the last request, and any that follows, be the last one of its connection."""
+        self._ended = True
+        if self:
+            self[-1].head.keep_alive = False
 
     def abandon(self, *, in_progress: bool) -> None:
         """Drop the requests of a client that has disconnected, except the one in progress, which is marked."""

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from service.server.connection_state import ConnectionState, Reading, Writing
 from service.server.flow_control import FlowControl
 
+STOP_SECONDS = 0.5
+
 
 class Seconds(NamedTuple):
     """Time limits for the headers, for the body, until the next request, and for the end of discarded data."""
@@ -37,6 +39,13 @@ class Timeouts:
         self._state, self._flow, self._seconds, self._on_expired = state, flow, seconds, on_expired
         self._unsent, self._unsent_since = sys.maxsize, 0.0  # bytes
         self.restart()
+        self._check()
+
+    def shorten(self) -> None:
+        """Expect further requests for a moment only, because the server stops."""
+        self._seconds = self._seconds._replace(head=STOP_SECONDS, idle=STOP_SECONDS)
+        self.restart()
+        self._timer.cancel()
         self._check()
 
     def stop(self) -> None:

@@ -1,6 +1,8 @@
 """The gunicorn worker of the event-loop server: uvicorn's worker with `HTTPConnection` instead of an ASGI app."""
 
 import asyncio
+import logging
+import os
 import signal
 import sys
 from functools import partial
@@ -13,6 +15,9 @@ from service.server.batching.batcher import Batcher
 from service.server.connection import HTTPConnection
 from service.server.connection_limit import ConnectionLimit
 from service.server.view_dispatcher import ViewDispatcher
+
+MASTER_SECONDS = 0.5  # between two checks that the master lives
+log = logging.getLogger("npserve")
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]  # untyped
@@ -31,8 +36,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # untyped
     def init_signals(self) -> None:
         """Exit in order after a signal: uvicorn raises it again when the server has stopped."""
         super().init_signals()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: sys.exit())
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 
     async def _serve(self) -> None:
         app: Any = self.wsgi
@@ -42,4 +46,13 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # untyped
         limit = ConnectionLimit(self.cfg.worker_connections)
         connect = partial(HTTPConnection, service, batcher, *views, limit=limit)
         self.config.http = Acceptor(loop, self.sockets, connect)
+        watch = loop.create_task(self._watch_master())
         await super()._serve()
+        watch.cancel()
+
+    async def _watch_master(self) -> None:
+        """Stop if the master has died: nobody would replace or stop this process, and it would hold the port."""
+        while os.getppid() == self.ppid:
+            await asyncio.sleep(MASTER_SECONDS)
+        log.error("the master has died: stopping")
+        signal.raise_signal(signal.SIGTERM)

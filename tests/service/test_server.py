@@ -126,17 +126,21 @@ class LoadGenerator:
 
     PAUSE = 0.005  # seconds between two requests of a thread; leaves CPU time to the servers
 
-    def __init__(self, server: Server, threads: int = 4) -> None:
+    def __init__(self, server: Server, threads: int = 4, *, keep_alive: bool = False) -> None:
         self.versions: list[tuple[float, int]] = []
         self.failures: list[str] = []
-        self._server = server
+        self._server, self._keep_alive = server, keep_alive
         self._over = threading.Event()
         self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
 
     def _run(self) -> None:
+        with requests.Session() as session:
+            self._send(session.post if self._keep_alive else requests.post)
+
+    def _send(self, post: Callable[..., requests.Response]) -> None:
         while not self._over.wait(self.PAUSE):
             try:
-                answer = self._server.post()
+                answer = post(f"{self._server.url}/predict", data=BODY, headers={"Content-Type": JSON}, timeout=10)
                 answer.raise_for_status()
             except requests.RequestException as error:
                 self.failures.append(str(error))
@@ -225,6 +229,31 @@ def test_a_killed_worker_is_replaced_and_its_counts_are_kept(constants: Path) ->
         assert total(series, "npserve_requests_in_flight") == 0
 
 
+@pytest.mark.parametrize("worker_class", ["", "gthread"])
+def test_the_workers_end_after_their_master_and_finish_their_requests(worker_class: str, iris: Path) -> None:
+    with Server(iris, worker_class=worker_class) as server:
+        server.wait_until_ready()
+        workers = server.workers()
+        with Wire(server.port) as wire:
+            sent = http_request("POST", "/predict", BODY.encode(), Content_Type=JSON)
+            wire.send(sent[:-10])
+            server.process.kill()
+            server.process.wait()
+            time.sleep(0.7)
+            answer = wire.send(sent[-10:]).read_response()
+            assert answer is not None
+            assert answer.status == 200
+        deadline = time.monotonic() + 10
+        while any(Path(f"/proc/{pid}").exists() for pid in workers):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", server.port))
+        _, errors = server.process.communicate(timeout=10)
+        assert ("the master has died: stopping" in errors) == (not worker_class)
+
+
 def test_a_worker_that_starts_without_a_store_does_not_affect_the_others(iris: Path) -> None:
     with Server(iris) as server:
         server.wait_until_ready()
@@ -273,6 +302,57 @@ def test_an_upgrade_continues_the_counts_and_serves_on(constants: Path) -> None:
         finally:
             os.kill(new, signal.SIGTERM)
             server.process.communicate(timeout=20)
+
+
+def test_a_client_that_sends_while_the_server_stops_gets_a_response(iris: Path) -> None:
+    with Server(iris, workers=1) as server:
+        server.wait_until_ready()
+        with Wire(server.port) as wire, Wire(server.port) as idle:
+            sent = http_request("POST", "/predict", BODY.encode(), Content_Type=JSON)
+            for connection in (wire, idle):
+                answer = connection.send(sent).read_response()
+                assert answer is not None
+                assert "connection" not in answer.headers
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.25)
+            answer = wire.send(sent).read_response()
+            assert answer is not None
+            assert (answer.status, answer.headers["connection"]) == (200, "close")
+        _, errors = server.process.communicate(timeout=20)
+        assert errors == ""
+
+
+@pytest.mark.parametrize("keep_alive", [False, True])
+def test_no_request_fails_while_the_server_reloads(keep_alive: bool, constants: Path) -> None:
+    with Server(constants) as server:
+        server.wait_until_ready()
+        with LoadGenerator(server, keep_alive=keep_alive) as load:
+            for _ in range(3):
+                old = server.workers()
+                server.process.send_signal(signal.SIGHUP)
+                server.wait_for(partial(_are_replaced, server, old))
+                time.sleep(0.3)
+        assert load.failures == []
+        assert len(load.versions) > 100
+
+
+def test_no_request_fails_while_workers_are_added_and_removed(constants: Path) -> None:
+    with Server(constants) as server:
+        server.wait_until_ready()
+        with LoadGenerator(server, keep_alive=True) as load:
+            for number, workers in (
+                (signal.SIGTTIN, 3),
+                (signal.SIGUSR1, 3),
+                (signal.SIGTTOU, 2),
+                (signal.SIGWINCH, 2),
+                (signal.SIGTTOU, 1),
+                (signal.SIGTTIN, 2),
+            ):
+                server.process.send_signal(number)
+                server.wait_for(lambda workers=workers: len(server.workers()) == workers)  # type: ignore[misc]
+                time.sleep(0.3)
+            assert total(server.scrape(), "npserve_rows_total") > 100
+        assert load.failures == []
 
 
 def test_the_last_response_before_a_shutdown_is_counted(iris: Path) -> None:

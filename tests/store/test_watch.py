@@ -178,3 +178,37 @@ def test_a_model_that_is_gone_is_served_and_reported(
     (tmp_path / "_elsewhere").rename(tmp_path / "iris")
     watcher.poll()
     assert watcher.problems == {}
+
+
+def test_a_model_that_comes_back_is_loaded_again(tmp_path: Path, watcher: StoreWatcher, publish_one: Publish) -> None:
+    publish_one()
+    watcher.poll()
+    before = watcher.served["iris"].stable
+    shutil.rmtree(tmp_path / "iris")
+    watcher.poll()
+    publish_one()
+    assert watcher.poll() == [LoadAttempt("iris", 1, None)]
+    assert watcher.served["iris"].stable is not before
+
+
+def test_a_link_to_itself_in_the_store_is_ignored(tmp_path: Path, watcher: StoreWatcher, publish_one: Publish) -> None:
+    publish_one()
+    (tmp_path / "loop").symlink_to("loop")
+    watcher.poll()
+    assert [*watcher.served] == ["iris"]
+    assert watcher.problems == {}
+
+
+def test_a_change_that_keeps_size_and_time_is_noticed(
+    tmp_path: Path, watcher: StoreWatcher, publish_one: Publish
+) -> None:
+    publish_one()
+    publish_one(promote=False)
+    path = tmp_path / "iris/serving.json"
+    os.utime(path, (0, 0))
+    watcher.poll()
+    content = path.read_text()
+    path.write_text(content.replace('"stable": 1', '"stable": 2'))
+    os.utime(path, (0, 0))
+    watcher.poll()
+    assert watcher.served["iris"].aliases["stable"] == 2

@@ -13,7 +13,7 @@ from nn.columns import Column
 from training.config import Config
 from training.data.columns import FIT_SAMPLE_ROWS, finite_numbers, fit_columns, read_seconds
 from training.data.dataset import DataSet, RowIndex, Split, split_rows
-from training.data.targets import find_targets
+from training.data.targets import check_names, find_targets
 from training.errors import TrainingError
 from training.files.numeric_text import numeric_text_warnings
 from training.files.spill import spill
@@ -32,6 +32,7 @@ def load_table(table: Table, config: Config, source: dict[str, Any]) -> DataSet:
     names = [name for name in table.types if name != config.target]
     if not names:
         raise TrainingError(f"{table.path} has no column besides the target {config.target}")
+    check_names(names, f"{table.path}: the name of a column")
     features, column_notes = fit_columns(*_sample(table, names, np.flatnonzero(has_target)[row_splits[0]]), config.bins)
     codes = _table_codes(table, features, has_target)
     train, validation, test = (_complete_rows(Split(features, codes, y, rows), notes) for rows in row_splits)

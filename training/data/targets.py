@@ -1,5 +1,6 @@
 """The target to predict: classes with their labels, or the values of a regression."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy.typing as npt
 
 from nn.model import Label
 from nn.numbers import find_nonfinite, read_numbers
+from nn.text import check_name
 from training.errors import TrainingError
 
 MAX_INTEGER_CLASSES = 20  # integers with more distinct values are the target of a regression
@@ -34,6 +36,15 @@ class Targets:
         return classes.astype(np.intp)
 
 
+def check_names(names: Iterable[str], what: str) -> None:
+    """Raise TrainingError for a name that no model can have."""
+    for name in names:
+        try:
+            check_name(name, what)
+        except ValueError as error:
+            raise TrainingError(str(error)) from error
+
+
 def find_targets(y: npt.NDArray[Any], task: str | None) -> tuple[Targets, npt.NDArray[Any]]:
     """Detect the task, unless it is given, and the classes; return them with the encoded targets (B,).
 
@@ -54,5 +65,7 @@ def find_targets(y: npt.NDArray[Any], task: str | None) -> tuple[Targets, npt.ND
         raise TrainingError(f"the targets are not numbers, for example {distinct[0]!s}; use --task classification")
     if task == "classification" and not integral:
         raise TrainingError("the targets are fractions, not classes; use --task regression")
+    if task == "classification" and y.dtype.kind == "U":
+        check_names(distinct.tolist(), "a class")
     targets = Targets(task, tuple(distinct.tolist()) if task == "classification" else ())
     return targets, targets.encode(y)

@@ -126,6 +126,29 @@ def test_what_the_dead_have_counted_for_a_forgotten_version_does_not_come_back(
     assert 'npserve_rows_total{model="iris",version="1"} 2.0' in _render(living)
 
 
+def test_a_hidden_version_does_not_come_back_with_a_new_worker(
+    shared: SharedMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    living, dead = Metrics(), Worker(lambda: _count(5))
+    living.find(ROWS, *IRIS).add(1)
+    dead.kill()
+    now = time.monotonic()
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    living.show_served(["iris"], [])
+    living.forget_retired()
+    now += RETIRED_SECONDS - 1
+    new = Metrics()  # in the slot of the dead one
+    assert 'npserve_rows_total{model="iris",version="1"} 6.0' in _render(living)
+    new.show_served(["iris"], [])
+    new.forget_retired()
+    for seconds in (1, HIDDEN_SECONDS + 1, RETIRED_SECONDS):
+        now += seconds
+        living.forget_retired()
+        assert "npserve_rows_total{" not in _render(new)
+    new.forget_retired()
+    assert IRIS not in new._series.groups()
+
+
 def test_versions_in_the_slot_of_a_dead_worker_are_forgotten(
     shared: SharedMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

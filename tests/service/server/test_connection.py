@@ -53,6 +53,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "NPSERVE_DEFAULT_MODEL": "iris",
         "NPSERVE_HEADER_SECONDS": str(SECONDS),
         "NPSERVE_BODY_SECONDS": str(SECONDS),
+        "NPSERVE_MAX_QUEUE_SECONDS": "60",  # other processes may use the cores
     }
     with Server(folder / "models", workers=1, **limits) as server:
         server.wait_until_ready()

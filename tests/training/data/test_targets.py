@@ -54,3 +54,17 @@ def test_rows_without_a_target_are_dropped(tmp_path: Path) -> None:
     data = load_file(tmp_path / "data.csv")
     assert len(data.train.codes) == 20
     assert data.notes == ["2 rows dropped: the target kind is missing"]
+
+
+@pytest.mark.parametrize(
+    ("header", "label", "message"),
+    [
+        ("a\x07", "yes", r"the name of a column: 'a\\x07' has control characters"),
+        ("a" * 1001, "yes", "the name of a column: expected at most 1000 characters, found 1001"),
+        ("a", "y\x07", r"a class: 'y\\x07' has control characters"),
+    ],
+)
+def test_names_that_no_model_can_have_are_refused(header: str, label: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text(f"{header},kind\n" + f"1,{label}\n2,no\n" * 30)
+    with pytest.raises(TrainingError, match=message):
+        load_file(tmp_path / "data.csv")
