@@ -29,7 +29,7 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = _folder.name
 from benchmarks.bodies import BODIES, NATIVE, Body  # noqa: E402
 from benchmarks.networks import make_rows, publish_network  # noqa: E402
 from benchmarks.options import make_parser  # noqa: E402
-from service.access_log import AccessLog  # noqa: E402
+from service.logs.access_log import AccessLog  # noqa: E402
 from service.metrics.registry import Metrics  # noqa: E402
 from service.prediction import pipeline  # noqa: E402
 from service.prediction.calls import PendingRequest  # noqa: E402

@@ -25,6 +25,7 @@ from nn.regular_file import read_regular_file
 FORMAT = 1
 MAX_BYTES = 2**30
 MAX_JSON_BYTES = 2**24  # of a member
+DIRECTORY_END = struct.Struct("<IHHHHIIH")  # the end of the directory of a zip (PKWARE's APPNOTE, 4.3.16)
 MAX_STORED_ROWS, MAX_ZIP_MEMBERS = 10_000, 10_000
 
 Members = dict[str, npt.NDArray[Any]]
@@ -153,10 +154,13 @@ def _write_members(members: Members) -> bytes:
 
 def _read_members(raw: bytes) -> Members:
     members = {}
-    if struct.unpack("<IHHHHIIH", raw[-22:])[4] > MAX_ZIP_MEMBERS:
+    *_, count, directory_size, directory, comment_size = DIRECTORY_END.unpack(raw[-DIRECTORY_END.size :])
+    if count > MAX_ZIP_MEMBERS:  # before ZipFile makes an object for each
         raise ValueError(f"expected at most {MAX_ZIP_MEMBERS} members")
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-        _check_layout(raw, archive)
+        end = _end_of_members(raw, archive)
+        if directory != end or directory + directory_size + DIRECTORY_END.size != len(raw) or comment_size:
+            raise ValueError(f"expected the directory of the members at byte {end}, and nothing behind it")
         for info in archive.infolist():
             # Uncompressed members do not grow when read: the file size bounds the memory, even for a malicious file.
             if info.compress_type != zipfile.ZIP_STORED or info.file_size > len(raw):
@@ -167,17 +171,15 @@ def _read_members(raw: bytes) -> Members:
     return {name.removesuffix(".npy"): array for name, array in members.items()}
 
 
-def _check_layout(raw: bytes, archive: zipfile.ZipFile) -> None:
-    """Raise ValueError for bytes before, between or behind the members and their directory (PKWARE's APPNOTE, 4.3)."""
+def _end_of_members(raw: bytes, archive: zipfile.ZipFile) -> int:
+    """Return the offset behind the members. Raises ValueError for bytes before or between them."""
     end = 0
     for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
         if info.header_offset != end:
             raise ValueError(f"expected member {info.filename!r} at byte {end}, found it at {info.header_offset}")
         name_size, extra_size = struct.unpack_from("<HH", raw, end + 26)
         end += 30 + name_size + extra_size + info.compress_size
-    *_, directory_size, directory, comment_size = struct.unpack("<IHHHHIIH", raw[-22:])
-    if directory != end or directory + directory_size + 22 != len(raw) or comment_size:
-        raise ValueError(f"expected the directory of the members at byte {end}, and nothing behind it")
+    return end
 
 
 def _read_array(raw: bytes) -> npt.NDArray[Any]:

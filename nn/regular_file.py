@@ -7,10 +7,9 @@ from pathlib import Path
 
 
 def read_regular_file(path: Path, limit: int) -> bytes:
-    """Return the content. Raises OSError if the path is no regular file, or has more than `limit` bytes.
+    """Return the content. Raises OSError if the file is not a regular one, or has more than `limit` bytes.
 
-    Opening a FIFO that nobody writes would block for ever, a device may have no end, and a sparse file may have more
-    bytes than the memory.
+    Opening a FIFO without a writer would block, a device may be endless, and a sparse file may exceed the memory.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:

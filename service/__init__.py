@@ -5,6 +5,6 @@ Importing the package starts nothing; `service.app.create_app()` creates the app
 In reading order: `app` (the Flask app) with `head_checks`, `body_deadline` and `page_headers`; `prediction` (what a
 prediction is, independent of the adapter), `protocols` (the formats of bodies), `views` (routes with their
 descriptions), `operations` (health and metrics), `server` (the event-loop server), `metrics`, `openapi`; then
-`conditional` (documents with an entity tag), `settings`, `address`, `admin_address`, `errors` and `logs`.
+`conditional` (documents with an entity tag), `settings`, `address`, `admin_address`, `errors`, `logs` and `process`.
 To add a route, add a function to a `views` module.
 """

@@ -15,11 +15,11 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
 from service import operations
-from service.access_log import AccessLog
 from service.admin_address import AdminAddress
 from service.body_deadline import BodyDeadline, WSGIApp
 from service.errors import UNKNOWN_ADMIN_PATH, UNKNOWN_PATH, RequestError, Unexpected, body_too_large, unexpected_body
 from service.head_checks import check_host, check_transfer_encoding
+from service.logs.access_log import AccessLog
 from service.metrics.registry import Metrics
 from service.openapi import views as openapi
 from service.page_headers import browser_headers

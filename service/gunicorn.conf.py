@@ -20,9 +20,9 @@ import gunicorn.__main__  # noqa: E402
 
 import service.server.worker  # noqa: E402, F401  # imported once, in the master: workers share its memory pages
 from service.app import create_app  # noqa: E402, F401
-from service.logs import logging_config  # noqa: E402
-from service.malloc import keep_freed_memory  # noqa: E402
+from service.logs.json_lines import logging_config  # noqa: E402
 from service.metrics.memory import SharedMemory  # noqa: E402
+from service.process.malloc import keep_freed_memory  # noqa: E402
 from service.server.connection_limit import OTHER_FILES, fit_connections  # noqa: E402
 from service.settings import Settings, SettingsError  # noqa: E402
 
@@ -101,7 +101,7 @@ def when_ready(server: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Set the admin address, which is known now. Print the served models once, from the first worker.
 
-    Ctrl-C sends SIGINT to the workers too: they stop as after a SIGTERM, whatever their class.
+    Ctrl-C sends SIGINT to the workers too: each worker class then stops as it does for SIGTERM.
     """
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.getsignal(signal.SIGTERM))

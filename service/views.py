@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import orjson
 from flask.typing import ResponseReturnValue
 
-from service.access_log import AccessLog
 from service.admin_address import AdminAddress
+from service.logs.access_log import AccessLog
 from service.metrics.registry import Metrics
 from service.prediction.catalogue import Catalogue
 from service.prediction.memory_budget import MemoryBudget

@@ -21,8 +21,9 @@ SplitMetrics = dict[str, dict[str, float]]
 def check_manifest(manifest: Any) -> None:
     """Raise ValueError unless a parsed manifest describes a version, and every encoder of JSON can carry it."""
     _check_json(manifest, "the manifest", MAX_DEPTH)
-    if not str(manifest.get("created", "-")).isprintable() or not isinstance(manifest.get("created", "-"), str):
-        raise ValueError(f"created: expected printable text, found {manifest['created']!r}")
+    created = manifest.get("created", "")
+    if not isinstance(created, str) or not created.isprintable():
+        raise ValueError(f"created: expected printable text, found {created!r}")
     files, metrics = (_record(manifest, key, "the manifest") for key in ("files", "metrics"))
     if MODEL not in files or len(files) > MAX_FILES:
         raise ValueError(f"files: expected {MODEL}, and at most {MAX_FILES}")

@@ -97,18 +97,13 @@ class StoreWatcher:
             problems[WHOLE_STORE] = str(error)
         for name in names:
             try:
-                # Without the file, nothing is published yet or the disk is unmounted: loaded versions stay.
-                if (state := _file_state(f"{self.models}/{name}/{SERVING}")) is None:
-                    continue
-                followed.add(name)
-                before = served.get(name, NOT_SERVED)
-                if before.missing or state != self._states.get(name):
-                    serving = Serving.read(model_folder(self.models, name))
-                    served[name] = self._follow(name, serving, before, is_back=name in self._gone)
-                    self._states[name] = state
+                model = self._poll_model(name, served.get(name, NOT_SERVED))
             except Exception as error:
                 problems[name] = describe(error)
-                self._states.pop(name, None)
+            else:
+                if model is not None:
+                    served[name] = model
+                    followed.add(name)
         if WHOLE_STORE not in problems:
             self._gone = served.keys() - followed - problems.keys()
         for name in self._gone:
@@ -117,6 +112,22 @@ class StoreWatcher:
         self.problems = problems
         self.served = {name: model for name, model in served.items() if model.versions or model.missing}
         return self._attempts
+
+    def _poll_model(self, name: str, before: ServedModel) -> ServedModel | None:
+        """Return a model as its `serving.json` says. It is read only if it has changed, or versions are missing.
+
+        Without the file, nothing is published yet or the disk is unmounted: the result is None.
+        """
+        state = _file_state(f"{self.models}/{name}/{SERVING}")
+        if state is None:
+            return None
+        if state == self._states.get(name) and not before.missing:
+            return before
+        self._states.pop(name, None)
+        serving = Serving.read(model_folder(self.models, name))
+        model = self._follow(name, serving, before, is_back=name in self._gone)
+        self._states[name] = state
+        return model
 
     def _follow(self, name: str, serving: Serving, before: ServedModel, *, is_back: bool) -> ServedModel:
         """Load new versions; an alias whose version cannot be loaded keeps its previous version.

@@ -40,7 +40,8 @@ LAYERS: dict[str, list[list[str]]] = {
         ["store.__main__"],
     ],
     "service": [
-        ["=service", "service.settings", "service.errors", "service.logs", "service.malloc", "service.access_log"],
+        ["=service", "service.settings", "service.errors", "service.process"],
+        ["service.logs"],
         [
             "service.address",
             "service.admin_address",

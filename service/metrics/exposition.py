@@ -77,14 +77,13 @@ def combine(images: Sequence[SlotImage]) -> dict[Key, Values]:
     The dead neither hide nor remove series: theirs count only for the models and versions that a living process shows.
     """
     parsed: dict[bytes, Key] = {}
-    living = [_read(image, parsed) for image in images if image.is_taken]
-    dead = [_read(image, parsed) for image in images if not image.is_taken]
-    shown = _shown(living, time.monotonic())
+    processes = [(_read(image, parsed), image.is_taken) for image in images]
+    shown = _shown([series for series, is_living in processes if is_living], time.monotonic())
     combined: dict[Key, Values] = {}
-    for number, series in enumerate(living + dead):
+    for series, is_living in processes:
         for key, values in series.items():
             family = FAMILIES_BY_NAME[key[0]]
-            if group(key) not in shown or family is HIDDEN_FROM or (family.is_live and number >= len(living)):
+            if group(key) not in shown or family is HIDDEN_FROM or (family.is_live and not is_living):
                 continue
             if key not in combined:
                 combined[key] = values.copy()

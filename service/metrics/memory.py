@@ -22,7 +22,7 @@ Invariants:
   counter never decreases, no count exists twice, and nothing is moved when a process dies, however it dies.
 - What others read is changed by aligned stores of 8 bytes, so that it is old or new at any time, also if the process is
   killed. (`struct.pack_into` writes zeros first.)
-- Space is written before it is mapped, because an access to a mapped page for which there is no space kills a process.
+- Space is written before it is mapped: if it runs out, a write fails, but an access to a mapped page kills the process.
 - Locks are POSIX record locks. They belong to a process: a child does not inherit them, and closing any descriptor of
   the file releases them. Python's `mmap` has a copy of the descriptor, so mappings are kept.
 - NPSERVE_METRICS_FD names the descriptor. It survives gunicorn's upgrade (SIGUSR2), which executes the program of the
@@ -76,15 +76,20 @@ class Slot:
         self._file, self._record, self._start = file, record, start
         self.memory = memory
         self.words: Words = np.frombuffer(memory, np.uint64)
-        self._reserved = -(-self.used // RESERVED_BYTES) * RESERVED_BYTES
+        self._reserved = round_up(self.used, RESERVED_BYTES)
 
     @property
     def used(self) -> int:
         """The bytes that other processes read."""
         return int(self._record[USED])
 
+    @property
+    def content(self) -> bytes:
+        """A copy of these bytes."""
+        return self.memory[: self.used]
+
     def reserve(self, size: int) -> int:
-        """Reserve bytes behind those that are used, and return their offset. Raises OSError if there is no space."""
+        """Reserve bytes behind those that are used, and return their offset. Raises OSError if that fails."""
         while self._reserved < self.used + size:
             if self._reserved >= SLOT_BYTES:
                 raise OSError(f"a process has at most {SLOT_BYTES} bytes for its metrics")
@@ -135,7 +140,7 @@ class SharedMemory:
 
     @classmethod
     def find(cls) -> "SharedMemory | None":
-        """Return the memory of the server that this process belongs to, or a new one; None if there is no space."""
+        """Return the memory of the server that this process belongs to, or a new one; None if that fails."""
         with suppress(KeyError, ValueError, OSError, OverflowError):
             file = int(os.environ[DESCRIPTOR_VARIABLE])
             if os.pread(file, len(SIGNATURE), 0) == SIGNATURE:
@@ -143,7 +148,7 @@ class SharedMemory:
         try:
             return cls.create()
         except OSError as error:
-            log.warning("metrics are lost: there is no memory for them: %s", error)
+            log.warning("metrics are lost: no memory is available: %s", error)
             return None
 
     def share(self, environment: MutableMapping[str, str]) -> None:
@@ -212,6 +217,10 @@ class SharedMemory:
 
 
 _shared: dict[int, SharedMemory] = {}  # by the number of the file; kept, as its mappings are
+
+
+def round_up(number: int, multiple: int) -> int:
+    return -(-number // multiple) * multiple
 
 
 def _offset(number: int) -> int:

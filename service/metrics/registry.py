@@ -53,9 +53,10 @@ class Metrics:
         self.in_flight = self.find(IN_FLIGHT)
         self._infos: set[tuple[str, ...]] = set()
         self._served: set[Group] = {NO_GROUP}
-        known = find_marks(self._images())  # what others hide is not shown again by what an earlier process has left
-        for each in self._series.groups() & known.keys():
-            self.find(HIDDEN_FROM, *each).set(known[each])
+        if left := self._series.groups(without=self._served):  # what others hide, they must not show again
+            known = find_marks(self._images())
+            for each in left & known.keys():
+                self.find(HIDDEN_FROM, *each).set(known[each])
 
     def find(self, family: Family, *labels: str) -> Series:
         """Return a series of this process."""
@@ -160,4 +161,4 @@ class VersionMetrics:
 
 def _label_text(label: object) -> str:
     text = str(label).lower() if isinstance(label, bool) else str(label)
-    return text.encode(errors="replace").decode()  # a lone surrogate, which JSON may have, is no text
+    return text.encode(errors="replace").decode()  # JSON may have a lone surrogate, which UTF-8 cannot encode

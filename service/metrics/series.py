@@ -18,9 +18,7 @@ another one, which holds the lock of the slot meanwhile.
 """
 
 import logging
-import os
 import threading
-import weakref
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence, Set
@@ -31,7 +29,8 @@ import numpy as np
 import orjson
 
 from service.metrics.families import FAMILIES_BY_NAME, Family, Group, Key, group
-from service.metrics.memory import SharedMemory, Slot, Values, Words
+from service.metrics.memory import SharedMemory, Slot, Values, Words, round_up
+from service.process.forks import call_after_fork
 
 HEADER_BYTES = 16
 ROUNDED_TO = 32  # bytes, so that versions 9 and 10 of a model need the same
@@ -88,8 +87,7 @@ class SeriesTable:
         self._memory = memory
         self._series: dict[Key, Series] = {}
         self._take_slot()
-        table = weakref.ref(self)
-        os.register_at_fork(after_in_child=lambda: _restart(table()))
+        call_after_fork(self._take_slot)
 
     def find(self, family: Family, *labels: str) -> Series:
         """Return the series of a family with these label values. It is created at its first use, with zeros."""
@@ -129,7 +127,7 @@ class SeriesTable:
         if self._memory:
             with self._memory.left_slots() as slots:
                 for slot in slots:
-                    for entry in entries(slot.memory[: slot.used]):
+                    for entry in entries(slot.content):
                         if entry.key and group(orjson.loads(entry.key)) in groups:
                             _free(slot, entry)
 
@@ -146,9 +144,8 @@ class SeriesTable:
         if not keys:
             del self._groups[group(key)]
         if series.entry and self._slot:
-            series.values = series.values.copy()  # whoever still counts does not write to the next series here
-            _free(self._slot, series.entry)
-            self._unused[series.entry.size].append(series.entry)
+            series.values = series.values.copy()  # a late count must not go to the series that takes its place
+            self._reuse(self._slot, series.entry)
 
     def _take_slot(self) -> None:
         """Take a slot for this process, and continue its counts.
@@ -179,17 +176,21 @@ class SeriesTable:
     def _read_left(self, slot: Slot) -> dict[Key, Entry]:
         """Return the series that an earlier process has left in a slot. Values that ended with it are removed."""
         left = {}
-        for entry in entries(slot.memory[: slot.used]):
+        for entry in entries(slot.content):
             key: Key = tuple(orjson.loads(entry.key)) if entry.key else ()
             if key and not FAMILIES_BY_NAME[key[0]].is_live:
                 left[key] = entry
             else:
-                _free(slot, entry)
-                self._unused[entry.size].append(entry)
+                self._reuse(slot, entry)
         return left
 
+    def _reuse(self, slot: Slot, entry: Entry) -> None:
+        """Free an entry, for a later series of the same size."""
+        _free(slot, entry)
+        self._unused[entry.size].append(entry)
+
     def _place(self, series: Series, entry: Entry | None = None) -> None:
-        """Let a series have its values in an entry, or zeros in a new one; private ones if there is no space."""
+        """Put the values of a series into an entry, or into a new one with zeros. Without space they are private."""
         length = series.family.length
         try:
             if self._slot is not None:
@@ -201,8 +202,8 @@ class SeriesTable:
         series.entry, series.values = None, np.zeros(length)
 
     def _write(self, slot: Slot, key: bytes, length: int) -> Entry:
-        values_in = HEADER_BYTES + _round_up(len(key), 8)
-        size = _round_up(values_in + 8 * length, ROUNDED_TO)
+        values_in = HEADER_BYTES + round_up(len(key), 8)
+        size = round_up(values_in + 8 * length, ROUNDED_TO)
         unused = self._unused[size]
         offset = unused.pop().offset if unused else slot.reserve(size)
         key_at = offset + HEADER_BYTES
@@ -214,15 +215,10 @@ class SeriesTable:
 
     def _lose(self, error: OSError) -> None:
         if not self._is_incomplete:
-            log.warning("metrics are lost: there is no memory for them: %s", error)
+            log.warning("metrics are lost: no memory is available: %s", error)
         self._is_incomplete = True
         if self._slot:
             self._slot.note_lost()
-
-
-def _restart(table: SeriesTable | None) -> None:
-    if table is not None:
-        table._take_slot()
 
 
 def _free(slot: Slot, entry: Entry) -> None:
@@ -235,14 +231,10 @@ def entries(content: bytes) -> Iterator[Entry]:
     offset = 0
     while offset < len(content):
         size, state = words[offset // 8 : offset // 8 + 2].tolist()
-        if not HEADER_BYTES < size <= len(content) - offset:
-            return  # never written by this program
+        if size % ROUNDED_TO or not 0 < size <= len(content) - offset:
+            return  # damaged: this program does not write such a size
         key_at, key_size = offset + HEADER_BYTES, state & 0xFFFFFFFF
         key = content[key_at : key_at + key_size]
         is_valid = state and crc32(key) == state >> 32
-        yield Entry(offset, size, key if is_valid else b"", key_at + _round_up(key_size, 8))
+        yield Entry(offset, size, key if is_valid else b"", key_at + round_up(key_size, 8))
         offset += size
-
-
-def _round_up(number: int, multiple: int) -> int:
-    return -(-number // multiple) * multiple

@@ -5,7 +5,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from contextlib import suppress
 
-from service.access_log import AccessLog
+from service.logs.access_log import AccessLog
 from service.metrics.registry import Metrics
 from service.prediction.calls import CallLabels, CallRecord
 

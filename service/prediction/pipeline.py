@@ -16,8 +16,8 @@ from time import perf_counter
 
 import numpy as np
 
-from service.access_log import AccessLog
 from service.errors import MAX_DETAILS, InvalidInput, Problem, RequestError, TooLarge, Unexpected
+from service.logs.access_log import AccessLog
 from service.metrics.registry import Metrics
 from service.prediction.calls import CallLabels, CallRecord, Decoded, PendingRequest, PredictionCall, Result, Timings
 from service.prediction.catalogue import Catalogue, Endpoint

@@ -1,12 +1,11 @@
 """Updates the catalogue from the store, off the request path: load, check, prepare, replace one reference."""
 
 import logging
-import os
 import threading
-import weakref
 
 from service.metrics.registry import Metrics
 from service.prediction.catalogue import Catalogue, Endpoint
+from service.process.forks import call_after_fork
 from service.settings import Settings
 from store import Version
 from store.watch import StoreWatcher
@@ -30,11 +29,15 @@ class CatalogueReloader:
     def start(self) -> None:
         """Poll once per POLL_SECONDS in a background thread, also in the processes that are forked from this one."""
         self._start_thread()
-        reloader = weakref.ref(self)
-        os.register_at_fork(after_in_child=lambda: _restart(reloader()))
+        call_after_fork(self._restart)
 
     def _start_thread(self) -> None:
         threading.Thread(target=self._run, name="follow-the-store", daemon=True).start()
+
+    def _restart(self) -> None:
+        if not self._stopped.is_set():
+            self._stopped, self._is_shown = threading.Event(), False
+            self._start_thread()
 
     def stop(self) -> None:
         self._stopped.set()
@@ -86,10 +89,3 @@ class CatalogueReloader:
             ],
         )
         self._is_shown = True
-
-
-def _restart(reloader: CatalogueReloader | None) -> None:
-    """Start the thread in a forked process: it has no threads, and those of its parent may have held locks."""
-    if reloader and not reloader._stopped.is_set():
-        reloader._stopped, reloader._is_shown = threading.Event(), False
-        reloader._start_thread()

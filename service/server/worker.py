@@ -51,7 +51,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # untyped
         watch.cancel()
 
     async def _watch_master(self) -> None:
-        """Stop if the master has died: nobody would replace or stop this process, and it would hold the port."""
+        """Stop if the master has died. Otherwise the process would keep the port, and nothing would restart it."""
         while os.getppid() == self.ppid:
             await asyncio.sleep(MASTER_SECONDS)
         log.error("the master has died: stopping")

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from flask import Flask
 
-from service.access_log import AccessLog
 from service.app import create_app
+from service.logs.access_log import AccessLog
 from service.metrics.families import HTTP_REQUESTS
 from service.metrics.registry import Metrics
 from service.prediction.calls import CallLabels, CallRecord, PendingRequest, Timings

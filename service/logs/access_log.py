@@ -17,6 +17,8 @@ from typing import Any
 
 import orjson
 
+from service.process.forks import call_after_fork
+
 STDERR = 2
 MAX_LINES = 20_000  # that wait to be written; about 6 MB
 WRITE_SECONDS = 0.05  # between two writes
@@ -31,7 +33,7 @@ class AccessLog:
         self._share, self._random = share, Random()
         if self.is_on:
             self._start()
-            os.register_at_fork(after_in_child=self._start)
+            call_after_fork(self._start)
             atexit.register(self._finish)
 
     @property

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import requests
 
-from service.malloc import keep_freed_memory
+from service.process.malloc import keep_freed_memory
 from store import publish
 from tests.helpers.models import make_artifact
 from tests.helpers.npy import NPY, write_npy
@@ -21,7 +21,7 @@ from tests.helpers.server import SPARE_BYTES, Server
 FAULTS = """
 import resource, sys
 import numpy as np
-from service.malloc import keep_freed_memory
+from service.process.malloc import keep_freed_memory
 if sys.argv[1] == "kept":
     keep_freed_memory()
 def work():

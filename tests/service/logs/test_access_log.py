@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from service import access_log
-from service.access_log import MAX_LINES, AccessLog
+from service.logs import access_log
+from service.logs.access_log import MAX_LINES, AccessLog
 from tests.helpers.pages import ROOT
 from tests.helpers.server import BODY, Server
 from tests.helpers.wire import JSON, Wire, http_request
