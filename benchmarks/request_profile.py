@@ -73,6 +73,7 @@ def _handler(body: Body, batch: int, metrics: Metrics) -> Callable[[], None]:
     """Return a function that handles a batch of requests with this body per call."""
     settings = Settings(models=publish_network(Path(_folder.name) / f"{body}-{batch}", body.network))
     reloader = CatalogueReloader(settings, metrics)
+    reloader.poll()
     answering = pipeline.PredictionPipeline(settings, lambda: reloader.catalogue, metrics, AccessLog(0))
     path, written = NATIVE.path.format(network=body.network), NATIVE.write(make_rows(body.network, body.rows))
     headers = {name.lower(): value for name, value in written.headers.items()}

@@ -24,7 +24,7 @@ from service.metrics.registry import Metrics
 from service.openapi import views as openapi
 from service.page_headers import browser_headers
 from service.prediction.memory_budget import MemoryBudget
-from service.prediction.messages import Request, read_request_id
+from service.prediction.messages import Request, loading_seconds, read_request_id
 from service.prediction.messages import Response as PlainResponse
 from service.prediction.pipeline import PredictionPipeline
 from service.prediction.reloader import CatalogueReloader
@@ -37,6 +37,7 @@ from service.protocols.tensorflow import views as tensorflow
 from service.settings import Settings
 from service.views import PAGE, SCRAPE, Routes, Service, View
 
+START_SECONDS = 1.0  # for the first load; then requests are accepted, and wait for their models
 log = logging.getLogger("npserve")
 
 
@@ -73,6 +74,7 @@ def _predict(service: Service, **segments: str) -> ResponseReturnValue:
     else:  # one byte above the limit shows that a chunked body is too large; the rest is not read
         received.body = read_stream(request.stream, limit + 1)
     received.completed = time.perf_counter()
+    service.reloader.wait_for(segments.get("name"), loading_seconds(received))
     sent = pipeline.handle(received, route)
     response = Response(sent.body, sent.status, dict(sent.headers))
     response.call_on_close(reservation.release)
@@ -90,7 +92,7 @@ ADMIN_VIEWS = [view for view in ALL_VIEWS if view.purpose != PAGE]
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Load the served versions, start to follow the store, and return the application."""
+    """Return the application when it has loaded the served versions, or after START_SECONDS; it follows the store."""
     settings = settings or Settings.from_environment(os.environ)
     metrics = Metrics([codec.name for codec in CODECS])
     reloader = CatalogueReloader(settings, metrics)
@@ -106,7 +108,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         admin = _flask_app(service._replace(views=ADMIN_VIEWS), UNKNOWN_ADMIN_PATH)
         app.extensions["npserve.admin"] = admin
         app.wsgi_app = partial(_by_address, service.admin, app.wsgi_app, admin)  # type: ignore[method-assign]
-    reloader.start()
+    reloader.start(START_SECONDS)
     return app
 
 

@@ -43,18 +43,13 @@ def published_models(models: Path) -> list[str]:
 
 
 def model_names(models: Path) -> list[str]:
-    """Return the names of the models in a store, sorted."""
+    """Return the names of the models in a store, sorted. A link counts, because following it may take long."""
     try:
         with os.scandir(models) as entries:  # thousands of models are listed once a second
-            return sorted(entry.name for entry in entries if NAME.fullmatch(entry.name) and _is_folder(entry))
+            return sorted(
+                entry.name for entry in entries if NAME.fullmatch(entry.name) and (entry.is_symlink() or entry.is_dir())
+            )
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         hint = "; publish a model with npserve train, or choose another store with --models" if missing else ""
         raise StoreError(f"the store {models} can't be read: {error.strerror}{hint}") from error
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # such as a link to itself
-        return False

@@ -6,16 +6,18 @@ store cannot be read, nothing changes. A version is unloaded only when a readabl
 
 import os
 import time
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from nn import ArtifactError
 from store.layout import StoreError, model_folder, model_names
+from store.manifest import MANIFEST
 from store.serving import SERVING, Serving
 from store.version import Version, read_version
 
 MAX_WAIT_SECONDS = 60.0
+LISTING_SETTLED_NS = 2 * 10**9  # after the last change of a folder, by the clock of its disk
 WHOLE_STORE = ""  # the key of a problem that concerns all models
 
 
@@ -45,9 +47,13 @@ class LoadAttempt:
     error: str | None
 
 
+FileState = tuple[int, ...]
+
+
 @dataclass
 class _Failure:
     reason: str
+    state: FileState | None  # of the manifest
     wait: float
     retry_at: float
 
@@ -58,85 +64,99 @@ def describe(error: Exception) -> str:
     return str(error) if expected else f"{type(error).__name__}: {error}"
 
 
-FileState = tuple[int, ...]
-
-
-def _file_state(path: str) -> FileState | None:
-    """Return what changes when a file is replaced; None if there is none."""
-    try:
-        status = os.stat(path)
-    except FileNotFoundError:
-        return None
+def _file_state(path: str) -> FileState:
+    """Return what changes when a file is replaced."""
+    status = os.stat(path)
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 class StoreWatcher:
-    """The served models of a store, and the problems of models that cannot be read, by name.
+    """The served models of a store, and the problems of models that cannot be read.
 
-    `poll` looks for changes. It replaces `served` and `problems` atomically, so any thread may read them. `prepare` is
-    called with each version that is loaded. If it raises an error, the version is not served. Whatever is wrong with
-    one model is a problem of that model only.
+    Whatever is wrong with one model is a problem of that model only, also a disk that does not answer: models can be
+    checked in several threads, each by one at a time. `prepare` is called with each version that is loaded. If it
+    raises an error, the version is not served.
     """
 
     def __init__(self, models: Path, prepare: Callable[[Version], object] = lambda _: None) -> None:
-        self.models, self._prepare = models, prepare
-        self.served: Mapping[str, ServedModel] = {}
-        self.problems: Mapping[str, str] = {}
+        self.models, self._root, self._prepare = models, str(models), prepare
+        self._served: dict[str, ServedModel] = {}
+        self._problems: dict[str, str] = {}
         self._failures: dict[tuple[str, int], _Failure] = {}
-        self._attempts: list[LoadAttempt] = []
-        self._states: dict[str, FileState] = {}  # of the `serving.json` that was followed last, by name
-        self._gone: Set[str] = frozenset()  # models whose `serving.json` has vanished
+        self._states: dict[str, FileState] = {}  # of the `serving.json` that was followed last
+        self._listing: tuple[FileState | None, list[str]] = None, []
+        self._loaded: dict[tuple[str, int], FileState | None] = {}  # of the manifests of the loaded versions
 
-    def poll(self) -> list[LoadAttempt]:
-        """Check the store once; return the attempts to load versions."""
-        self._attempts = []
-        names, problems, served, followed = [], {}, dict(self.served), set[str]()
+    @property
+    def served(self) -> Mapping[str, ServedModel]:
+        """A snapshot of the served models, by name."""
+        return self._served.copy()
+
+    @property
+    def problems(self) -> Mapping[str, str]:
+        """A snapshot of the problems, by the names of the models, or WHOLE_STORE."""
+        return self._problems.copy()
+
+    def names(self) -> list[str]:
+        """Return the models to check: those in the store, and known ones that have vanished. None in a broken store."""
         try:
-            names = model_names(self.models)
+            names = self._list()
         except StoreError as error:
-            problems[WHOLE_STORE] = str(error)
-        for name in names:
-            try:
-                model = self._poll_model(name, served.get(name, NOT_SERVED))
-            except Exception as error:
-                problems[name] = describe(error)
-            else:
-                if model is not None:
-                    served[name] = model
-                    followed.add(name)
-        if WHOLE_STORE not in problems:
-            self._gone = served.keys() - followed - problems.keys()
-        for name in self._gone:
-            problems[name] = f"{self.models / name / SERVING} is gone: its loaded versions are still served"
-            self._states.pop(name, None)
-        self.problems = problems
-        self.served = {name: model for name, model in served.items() if model.versions or model.missing}
-        return self._attempts
+            self._problems[WHOLE_STORE] = str(error)
+            return []
+        self._problems.pop(WHOLE_STORE, None)
+        return names + sorted((self._served.keys() | self._problems.keys()).difference(names))
 
-    def _poll_model(self, name: str, before: ServedModel) -> ServedModel | None:
-        """Return a model as its `serving.json` says. It is read only if it has changed, or versions are missing.
+    def _list(self) -> list[str]:
+        """List the models of the store, which may be thousands, only if its folder has changed."""
+        before, names = self._listing
+        try:
+            state = _file_state(self._root)
+        except OSError:
+            return model_names(self.models)  # with the right message
+        if state != before:
+            names = model_names(self.models)
+            # Another entry may be added at the time of the last one, by a clock that ticks every few milliseconds.
+            is_settled = time.time_ns() - os.stat(self._root).st_mtime_ns > LISTING_SETTLED_NS
+            self._listing = state if is_settled else None, names
+        return names
 
-        Without the file, nothing is published yet or the disk is unmounted: the result is None.
+    def check(self, name: str) -> list[LoadAttempt]:
+        """Look for changes of a model. Return the attempts to load versions. Never raises."""
+        attempts: list[LoadAttempt] = []
+        before = self._served.get(name, NOT_SERVED)
+        try:
+            state = _file_state(f"{self._root}/{name}/{SERVING}")
+            if state == self._states.get(name) and not before.missing:
+                self._problems.pop(name, None)
+                return attempts
+            model, problem = self._follow(name, state, before, attempts), ""
+        except (FileNotFoundError, NotADirectoryError):
+            # Nothing is published yet, or the model was removed, or the disk is unmounted.
+            gone = f"{self.models / name / SERVING} is gone: its loaded versions are still served"
+            model, problem = (before, gone) if before.versions else (NOT_SERVED, "")
+        except Exception as error:
+            model, problem = before, describe(error)
+        if model.versions or model.missing:
+            self._served[name] = model
+        else:
+            self._served.pop(name, None)
+        if problem:
+            self._problems[name] = problem
+        else:
+            self._problems.pop(name, None)
+        return attempts
+
+    def _follow(self, name: str, state: FileState, before: ServedModel, attempts: list[LoadAttempt]) -> ServedModel:
+        """Return a model as its `serving.json` says, which has changed, or names versions that are missing.
+
+        New versions are loaded. An alias whose version cannot be loaded keeps its previous version.
         """
-        state = _file_state(f"{self.models}/{name}/{SERVING}")
-        if state is None:
-            return None
-        if state == self._states.get(name) and not before.missing:
-            return before
         self._states.pop(name, None)
         serving = Serving.read(model_folder(self.models, name))
-        model = self._follow(name, serving, before, is_back=name in self._gone)
-        self._states[name] = state
-        return model
-
-    def _follow(self, name: str, serving: Serving, before: ServedModel, *, is_back: bool) -> ServedModel:
-        """Load new versions; an alias whose version cannot be loaded keeps its previous version.
-
-        Of a model that was gone and is back, all versions are loaded: it may be another one.
-        """
         versions, missing, aliases = {}, {}, {}
         for number in sorted(set(serving.aliases.values())):
-            loaded = (None if is_back else before.versions.get(number)) or self._load(name, number)
+            loaded = self._unchanged(name, number, before) or self._load(name, number, attempts)
             if isinstance(loaded, Version):
                 versions[number] = loaded
             else:
@@ -145,21 +165,43 @@ class StoreWatcher:
             kept = number if number in versions else before.aliases.get(alias, 0)
             if version := versions.get(kept) or before.versions.get(kept):
                 aliases[alias], versions[kept] = kept, version
+        for number in before.versions.keys() - versions.keys():
+            self._loaded.pop((name, number), None)
+        self._states[name] = state
         return ServedModel(aliases, versions, missing)
 
-    def _load(self, name: str, number: int) -> Version | str:
-        """Load a version, or return the reason for failure; a failed version is retried after 1, 2, 4 … 60 s."""
-        failure = self._failures.get((name, number))
-        if failure and time.monotonic() < failure.retry_at:
+    def _unchanged(self, name: str, number: int, before: ServedModel) -> Version | None:
+        """Return a loaded version, unless another one has been published under its number since."""
+        version = before.versions.get(number)
+        if version and self._manifest_state(name, number) in (None, self._loaded.get((name, number))):
+            return version
+        return None
+
+    def _manifest_state(self, name: str, number: int) -> FileState | None:
+        try:
+            return _file_state(f"{self._root}/{name}/{number}/{MANIFEST}")
+        except OSError:
+            return None
+
+    def _load(self, name: str, number: int, attempts: list[LoadAttempt]) -> Version | str:
+        """Load a version, or return the reason for failure.
+
+        A failed version is tried again after 1, 2, 4 … 60 s, or when another one is published under its number.
+        """
+        key, state = (name, number), self._manifest_state(name, number)
+        failure = self._failures.get(key)
+        if failure and failure.state == state and time.monotonic() < failure.retry_at:
             return failure.reason
         try:
             version = read_version(self.models, name, number)
             self._prepare(version)
-            loaded: Version | str = version
-            self._failures.pop((name, number), None)
         except Exception as error:
-            loaded = describe(error)
+            reason = describe(error)
             wait = min(failure.wait * 2, MAX_WAIT_SECONDS) if failure else 1.0
-            self._failures[name, number] = _Failure(loaded, wait, time.monotonic() + wait)
-        self._attempts.append(LoadAttempt(name, number, loaded if isinstance(loaded, str) else None))
-        return loaded
+            self._failures[key] = _Failure(reason, state, wait, time.monotonic() + wait)
+            attempts.append(LoadAttempt(name, number, reason))
+            return reason
+        self._failures.pop(key, None)
+        self._loaded[key] = state
+        attempts.append(LoadAttempt(name, number, None))
+        return version

@@ -6,7 +6,8 @@ The master creates the file before the first fork, so every worker inherits it. 
 it, and no other server can use it; Linux keeps it in memory, so it needs no disk. Its parts:
 
     signature   of the format and the families of metrics
-    table       a record for each slot: bytes used, process ID, whether counts are lost
+    table       a record for each slot: bytes used, process ID, whether counts are lost; and of a process that is a
+                worker: the models it serves, whether it accepts connections, and how many it has
     slot 0      the series of one process (see `series`)
     slot 1      ...
 
@@ -52,7 +53,7 @@ SLOTS, SLOT_BYTES = 512, 2**26  # sparse: only what is used exists
 RESERVED_BYTES = 2**16  # at a time
 TABLE_BYTES = 2**16  # with the signature; a multiple of the page size of every platform
 RECORD_BYTES = 64
-USED, PROCESS, INCOMPLETE = range(3)  # the numbers of a record
+USED, PROCESS, INCOMPLETE, READY, ACCEPTS, CONNECTIONS = range(6)  # the numbers of a record
 
 log = logging.getLogger("npserve")
 Words = npt.NDArray[np.uint64]
@@ -73,7 +74,7 @@ class Slot:
     """A part of the memory that this process may write."""
 
     def __init__(self, file: int, record: Words, memory: mmap.mmap, start: int) -> None:
-        self._file, self._record, self._start = file, record, start
+        self._file, self.record, self._start = file, record, start
         self.memory = memory
         self.words: Words = np.frombuffer(memory, np.uint64)
         self._reserved = round_up(self.used, RESERVED_BYTES)
@@ -81,7 +82,7 @@ class Slot:
     @property
     def used(self) -> int:
         """The bytes that other processes read."""
-        return int(self._record[USED])
+        return int(self.record[USED])
 
     @property
     def content(self) -> bytes:
@@ -103,11 +104,11 @@ class Slot:
 
     def show(self, end: int) -> None:
         """Let other processes read up to `end`."""
-        self._record[USED] = max(self.used, end)
+        self.record[USED] = max(self.used, end)
 
     def note_lost(self) -> None:
         """Let other processes know that counts are lost."""
-        self._record[INCOMPLETE] = 1
+        self.record[INCOMPLETE] = 1
 
 
 class SharedMemory:
@@ -166,7 +167,7 @@ class SharedMemory:
                 if number not in self._own and self._lock(number):
                     slot = self._slot(number)
                     self._own.add(number)
-                    self._records[number, INCOMPLETE] = 0
+                    self._records[number, INCOMPLETE : CONNECTIONS + 1] = 0
                     self._records[number, PROCESS] = self._process
                     return slot
         raise OSError(f"{SLOTS} processes count already")
@@ -185,13 +186,22 @@ class SharedMemory:
     def images(self) -> Iterator[SlotImage]:
         """Copy all slots that have been used."""
         for number in self._used():
-            with self._locking:
-                is_taken = number in self._own or not self._lock(number, fcntl.LOCK_SH)
-                if not is_taken:
-                    self._unlock(number)
+            is_taken = number in self._own or self._is_taken(number)
             used, process, is_incomplete = self._records[number, :3].tolist()
             content = os.pread(self._file, used, _offset(number))
             yield SlotImage(number, process, is_taken, bool(is_incomplete), content)
+
+    def records_of_others(self) -> list[Words]:
+        """Return the records of the other processes that live."""
+        return [self._records[number] for number in self._used() if number not in self._own and self._is_taken(number)]
+
+    def _is_taken(self, number: int) -> bool:
+        """Return whether another process has a slot."""
+        with self._locking:
+            is_taken = not self._lock(number, fcntl.LOCK_SH)
+            if not is_taken:
+                self._unlock(number)
+        return is_taken
 
     def _used(self) -> list[int]:
         return [int(number) for number in np.flatnonzero(self._records[:, PROCESS])]

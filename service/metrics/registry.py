@@ -28,7 +28,7 @@ from service.metrics.families import (
     Group,
     group,
 )
-from service.metrics.memory import SharedMemory, SlotImage
+from service.metrics.memory import READY, SharedMemory, SlotImage, Words
 from service.metrics.series import Series, SeriesTable
 from store import Version
 
@@ -57,6 +57,20 @@ class Metrics:
             known = find_marks(self._images())
             for each in left & known.keys():
                 self.find(HIDDEN_FROM, *each).set(known[each])
+
+    @property
+    def record(self) -> Words | None:
+        """What other processes know of this one, if they can."""
+        return self._series.record
+
+    def records_of_others(self) -> list[Words]:
+        """Return the records of the other processes of this server that live."""
+        return self._memory.records_of_others() if self._memory else []
+
+    def show_ready(self, models: int) -> None:
+        """Let the other processes know how many models this one serves."""
+        if self.record is not None:
+            self.record[READY] = models
 
     def find(self, family: Family, *labels: str) -> Series:
         """Return a series of this process."""

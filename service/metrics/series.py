@@ -103,6 +103,11 @@ class SeriesTable:
         return series
 
     @property
+    def record(self) -> Words | None:
+        """The record of this process in the shared memory, if it has one."""
+        return self._slot.record if self._slot else None
+
+    @property
     def is_private(self) -> bool:
         """Whether this process has no slot, so that nobody sees its series."""
         return self._slot is None

@@ -1,6 +1,6 @@
 """The served versions at one moment, prepared for prediction and found by model, alias or version."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from service.conditional import Document
@@ -55,12 +55,16 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The served models, and their endpoints by (name, number). A change replaces the whole object."""
+    """The served models, and their endpoints by (name, number). A change replaces the whole object.
+
+    `loading` are the models of the store that have not been loaded for the first time yet, or WHOLE_STORE.
+    """
 
     models: Mapping[str, ServedModel] = field(default_factory=dict)
     endpoints: Mapping[tuple[str, int], Endpoint] = field(default_factory=dict)
     default_model: str = ""
     problems: Mapping[str, str] = field(default_factory=dict)
+    loading: Set[str] = frozenset()
     # The documents about this catalogue by route, each built at the first request for it.
     documents: dict[str, Document] = field(default_factory=dict)
 
@@ -88,16 +92,28 @@ class Catalogue:
         message = f"{what} of {name} is not served: GET /models/{name} lists its versions and aliases"
         raise NotFound(message, name, version, alias)
 
+    def awaited(self, name: str | None) -> str | None:
+        """Return the model that a request for `name` waits for, because it is still loading; None if there is none."""
+        if not self.loading:
+            return None
+        name = name or self.default_model
+        waits_for_any = WHOLE_STORE in self.loading or (not name and len(self.models) < 2)
+        return next(iter(self.loading)) if waits_for_any else name if name in self.loading else None
+
     def model(self, name: str) -> ServedModel:
         """Return a served model. Raises NotFound or NotLoaded."""
         if name not in self.models:
             self._raise_problem(name)
+            if self.awaited(name) is not None:
+                raise NotLoaded(f"{name} is still loading: try again later")
             raise NotFound(f"unknown model {name!r}: GET /models lists the served models", name)
         return self.models[name]
 
     def _default(self) -> str:
         if self.default_model:
             return self.default_model
+        if self.awaited(None) is not None:
+            raise NotLoaded(self._what_is_loading())
         if len(self.models) == 1:
             return next(iter(self.models))
         if not self.models:
@@ -120,8 +136,21 @@ class Catalogue:
         """Whether at least one stable version is loaded."""
         return any(served.stable for served in self.models.values())
 
+    @property
+    def ready_models(self) -> int:
+        """The number of models whose stable version is loaded."""
+        return sum(1 for served in self.models.values() if served.stable)
+
     def why_not_ready(self) -> str:
         """Return the reasons in one line."""
         missing = [reason for served in self.models.values() for reason in served.missing.values()]
         unpromoted = [NO_STABLE_VERSION.format(name) for name, served in self.models.items() if not served.missing]
-        return "; ".join([*self.problems.values(), *missing, *unpromoted]) or "the store has no published model"
+        loading = [self._what_is_loading()] if self.loading else []
+        return (
+            "; ".join([*self.problems.values(), *missing, *unpromoted, *loading]) or "the store has no published model"
+        )
+
+    def _what_is_loading(self) -> str:
+        if WHOLE_STORE in self.loading:
+            return "the store is still being read"
+        return f"{len(self.loading)} of the store's models are still loading"

@@ -4,6 +4,7 @@ import os
 import random
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
 from time import perf_counter
@@ -13,6 +14,7 @@ from service.errors import ClientGone, DeadlineExceeded, Malformed, RequestError
 from service.prediction.memory_budget import Reservation
 
 LARGE_BODY = 2**16  # bytes
+MAX_LOADING_SECONDS = 5.0  # that a request without a deadline waits for a model that is still loading
 MAX_DIGITS = 20  # of a Content-Length: any number of more digits is too large
 _MILLISECONDS = re.compile(r"(?=.*[1-9])[0-9]{1,9}")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -123,6 +125,18 @@ def read_timeout(headers: Headers) -> float | None:
     if not _MILLISECONDS.fullmatch(given):
         raise Malformed("the header X-Request-Timeout-Ms must be a positive integer of milliseconds")
     return int(given) / 1000
+
+
+def loading_seconds(request: Request) -> float:
+    """Return for how long a request may wait for a model that is still loading."""
+    with suppress(Malformed):
+        allowed = read_timeout(request.headers)
+        return (
+            MAX_LOADING_SECONDS
+            if allowed is None
+            else min(request.began + allowed - perf_counter(), MAX_LOADING_SECONDS)
+        )
+    return 0.0
 
 
 def check_deadline(request: Request) -> None:

@@ -103,13 +103,13 @@ class PredictionPipeline:
         """Find the endpoint of a request and decode its body, in any thread."""
         route, request = pending.route, pending.request
         try:
+            if (timeout := read_timeout(request.headers)) is not None:
+                request.allow(timeout)
+                check_deadline(request)
             endpoint = self._catalogue().find(**route.segments)
             if request.error is not None:
                 raise request.error
             codec, began = endpoint.codecs[route.codec], perf_counter()
-            if (timeout := read_timeout(request.headers)) is not None:
-                request.allow(timeout)
-                check_deadline(request)
             decoded = _decode_large(endpoint, pending) if pending.is_large else codec.decode(request)
             if request.deadline != inf:  # a protocol may set it
                 check_deadline(request)

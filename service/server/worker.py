@@ -41,7 +41,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # untyped
     async def _serve(self) -> None:
         app: Any = self.wsgi
         service, loop = app.extensions["npserve"], asyncio.get_running_loop()
-        batcher = Batcher(service.pipeline, loop, service.settings.max_queue_seconds)
+        batcher = Batcher(service.pipeline, service.reloader, loop, service.settings.max_queue_seconds)
         views = [ViewDispatcher(each, loop) for each in (app, app.extensions.get("npserve.admin")) if each]
         limit = ConnectionLimit(self.cfg.worker_connections)
         connect = partial(HTTPConnection, service, batcher, *views, limit=limit)

@@ -30,9 +30,9 @@ def _stop_reloaders(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     reloaders: list[CatalogueReloader] = []
     start = CatalogueReloader.start
 
-    def start_and_note(reloader: CatalogueReloader) -> None:
+    def start_and_note(reloader: CatalogueReloader, seconds: float) -> None:
         reloaders.append(reloader)
-        start(reloader)
+        start(reloader, seconds)
 
     monkeypatch.setattr(CatalogueReloader, "start", start_and_note)
     yield

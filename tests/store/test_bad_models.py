@@ -18,6 +18,7 @@ from store.__main__ import main
 from store.layout import StoreError
 from store.version import fingerprint
 from store.watch import StoreWatcher
+from tests.helpers.publications import poll
 
 Damage = Callable[[Path], None]
 
@@ -141,7 +142,7 @@ def test_a_bad_model_is_refused_at_once_and_others_are_served(
     damaged: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     watcher, began = StoreWatcher(damaged), time.monotonic()
-    watcher.poll()
+    poll(watcher)
     assert watcher.served["good"].stable is not None
     assert "bad" not in watcher.served or not watcher.served["bad"].versions
     problems = [watcher.problems["bad"]] if "bad" in watcher.problems else [*watcher.served["bad"].missing.values()]
@@ -177,8 +178,8 @@ def test_a_version_that_cannot_be_prepared_is_not_served(tmp_path: Path, artifac
             raise KeyError("x")
 
     watcher = StoreWatcher(tmp_path, prepare)
-    assert {attempt.name: attempt.error for attempt in watcher.poll()} == {"bad": "KeyError: 'x'", "good": None}
+    assert {attempt.name: attempt.error for attempt in poll(watcher)} == {"bad": "KeyError: 'x'", "good": None}
     assert watcher.served["bad"].missing == {1: "KeyError: 'x'"}
     shutil.rmtree(tmp_path / "bad")
-    watcher.poll()
+    poll(watcher)
     assert to_bytes(watcher.served["good"].versions[1].artifact) == to_bytes(artifact)

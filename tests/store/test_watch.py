@@ -8,7 +8,7 @@ import pytest
 
 from store import promote, set_alias
 from store.watch import LoadAttempt, StoreWatcher
-from tests.helpers.publications import Publish
+from tests.helpers.publications import Publish, poll
 
 HINT = "publish a model with npserve train, or choose another store with --models"
 
@@ -19,35 +19,35 @@ def watcher(tmp_path: Path) -> StoreWatcher:
 
 
 def test_an_empty_store_serves_nothing(watcher: StoreWatcher) -> None:
-    assert watcher.poll() == []
+    assert poll(watcher) == []
     assert watcher.served == {}
     assert watcher.problems == {}
 
 
 def test_a_missing_store_is_a_problem_until_it_appears(tmp_path: Path, publish_one: Publish) -> None:
     watcher = StoreWatcher(tmp_path / "late")
-    watcher.poll()
+    poll(watcher)
     assert watcher.problems == {"": f"the store {tmp_path / 'late'} can't be read: No such file or directory; " + HINT}
     publish_one()
     (tmp_path / "late").symlink_to(tmp_path)
-    assert watcher.poll() == [LoadAttempt("iris", 1, None)]
+    assert poll(watcher) == [LoadAttempt("iris", 1, None)]
     assert watcher.problems == {}
 
 
 def test_publish_promote_and_roll_back(tmp_path: Path, watcher: StoreWatcher, publish_one: Publish) -> None:
     publish_one()
-    assert watcher.poll() == [LoadAttempt("iris", 1, None)]
+    assert poll(watcher) == [LoadAttempt("iris", 1, None)]
     first = watcher.served["iris"]
     publish_one()
-    assert watcher.poll() == [LoadAttempt("iris", 2, None)]
+    assert poll(watcher) == [LoadAttempt("iris", 2, None)]
     assert watcher.served["iris"].aliases == {"stable": 2, "previous": 1}
     assert watcher.served["iris"].versions[1] is first.stable  # not loaded again
     assert first.aliases == {"stable": 1}  # an old snapshot does not change
     publish_one()
-    watcher.poll()
+    poll(watcher)
     assert sorted(watcher.served["iris"].versions) == [2, 3]
     promote(tmp_path, "iris", 2)
-    assert watcher.poll() == []
+    assert poll(watcher) == []
     stable = watcher.served["iris"].stable
     assert stable is not None
     assert stable.number == 2
@@ -60,32 +60,32 @@ def test_a_broken_version_never_replaces_a_working_one(
     monkeypatch.setattr(time, "monotonic", lambda: now)
     publish_one()
     publish_one()
-    watcher.poll()
+    poll(watcher)
     publish_one()
     model = tmp_path / "iris/3/model.npz"
     content = model.read_bytes()
     model.write_bytes(b"")
-    (attempt,) = watcher.poll()
+    (attempt,) = poll(watcher)
     assert attempt.error
     assert "size or SHA-256 differs" in attempt.error
     served = watcher.served["iris"]
     assert served.aliases == {"stable": 2, "previous": 2}
     assert served.missing == {3: attempt.error}
-    assert watcher.poll() == []  # not retried at once
+    assert poll(watcher) == []  # not retried at once
     now = 1.1
-    assert len(watcher.poll()) == 1
+    assert len(poll(watcher)) == 1
     now = 2.9
-    assert watcher.poll() == []
+    assert poll(watcher) == []
     model.write_bytes(content)
     now = 3.2
-    assert watcher.poll() == [LoadAttempt("iris", 3, None)]
+    assert poll(watcher) == [LoadAttempt("iris", 3, None)]
     assert watcher.served["iris"].aliases == {"stable": 3, "previous": 2}
     assert watcher.served["iris"].missing == {}
 
 
 def test_an_unreadable_store_unloads_nothing(tmp_path: Path, watcher: StoreWatcher, publish_one: Publish) -> None:
     publish_one()
-    watcher.poll()
+    poll(watcher)
     served = watcher.served
     serving = tmp_path / "iris/serving.json"
     content = serving.read_text()
@@ -97,18 +97,18 @@ def test_an_unreadable_store_unloads_nothing(tmp_path: Path, watcher: StoreWatch
         '{"aliases": {"A B": 1}}',
     ):
         serving.write_text(damage)
-        watcher.poll()
+        poll(watcher)
         assert "is damaged" in watcher.problems["iris"]
         assert watcher.served == served
     serving.unlink()
-    watcher.poll()
+    poll(watcher)
     assert watcher.served == served
     shutil.rmtree(tmp_path / "iris")
-    watcher.poll()
+    poll(watcher)
     assert watcher.served == served
     (tmp_path / "iris").mkdir()
     serving.write_text(content.replace('"stable": 1', ""))
-    watcher.poll()
+    poll(watcher)
     assert watcher.served == {}
 
 
@@ -116,7 +116,7 @@ def test_custom_aliases_are_served(tmp_path: Path, watcher: StoreWatcher, publis
     for _ in range(3):
         publish_one()
     set_alias(tmp_path, "iris", "berlin", 1)
-    watcher.poll()
+    poll(watcher)
     assert watcher.served["iris"].aliases == {"stable": 3, "previous": 2, "berlin": 1}
 
 
@@ -126,7 +126,7 @@ def test_other_entries_of_the_store_are_ignored(tmp_path: Path, watcher: StoreWa
     (tmp_path / ".hidden").mkdir()
     (tmp_path / "Not A Model").mkdir()
     (tmp_path / "empty").mkdir()
-    watcher.poll()
+    poll(watcher)
     assert list(watcher.served) == ["iris"]
     assert watcher.problems == {}
 
@@ -144,7 +144,7 @@ def test_an_unreadable_model_does_not_affect_others(
         return stat(path)
 
     monkeypatch.setattr(os, "stat", denied)
-    watcher.poll()
+    poll(watcher)
     assert list(watcher.served) == ["iris"]
     assert "Permission denied" in watcher.problems["aster"]
 
@@ -153,50 +153,68 @@ def test_nothing_is_read_that_has_not_changed(
     tmp_path: Path, watcher: StoreWatcher, publish_one: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish_one()
-    watcher.poll()
+    poll(watcher)
     served = watcher.served["iris"]
     with monkeypatch.context() as patched:
         patched.setattr("builtins.open", pytest.fail)
         patched.setattr(os, "open", pytest.fail)
         for _ in range(3):
-            assert watcher.poll() == []
+            assert poll(watcher) == []
     assert watcher.served["iris"] is served
     publish_one()
-    assert watcher.poll() == [LoadAttempt("iris", 2, None)]
+    assert poll(watcher) == [LoadAttempt("iris", 2, None)]
 
 
 def test_a_model_that_is_gone_is_served_and_reported(
     tmp_path: Path, watcher: StoreWatcher, publish_one: Publish
 ) -> None:
     publish_one()
-    watcher.poll()
+    poll(watcher)
     (tmp_path / "iris").rename(tmp_path / "_elsewhere")
-    watcher.poll()
+    poll(watcher)
     assert watcher.served["iris"].stable is not None
     path = tmp_path / "iris/serving.json"
     assert watcher.problems == {"iris": f"{path} is gone: its loaded versions are still served"}
     (tmp_path / "_elsewhere").rename(tmp_path / "iris")
-    watcher.poll()
+    poll(watcher)
     assert watcher.problems == {}
 
 
-def test_a_model_that_comes_back_is_loaded_again(tmp_path: Path, watcher: StoreWatcher, publish_one: Publish) -> None:
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_a_model_that_is_made_again_is_loaded_again(
+    tmp_path: Path, watcher: StoreWatcher, publish_one: Publish, is_seen: bool
+) -> None:
     publish_one()
-    watcher.poll()
+    poll(watcher)
     before = watcher.served["iris"].stable
     shutil.rmtree(tmp_path / "iris")
-    watcher.poll()
+    if is_seen:
+        poll(watcher)
     publish_one()
-    assert watcher.poll() == [LoadAttempt("iris", 1, None)]
+    assert poll(watcher) == [LoadAttempt("iris", 1, None)]
     assert watcher.served["iris"].stable is not before
 
 
-def test_a_link_to_itself_in_the_store_is_ignored(tmp_path: Path, watcher: StoreWatcher, publish_one: Publish) -> None:
+def test_a_version_published_under_the_number_of_a_damaged_one_is_loaded_at_once(
+    tmp_path: Path, watcher: StoreWatcher, publish_one: Publish
+) -> None:
     publish_one()
+    (tmp_path / "iris/1/model.npz").write_bytes(b"")
+    assert [attempt.error is None for attempt in poll(watcher)] == [False]
+    shutil.rmtree(tmp_path / "iris")
+    publish_one()
+    assert poll(watcher) == [LoadAttempt("iris", 1, None)]
+
+
+def test_links_in_the_store_that_lead_nowhere(tmp_path: Path, watcher: StoreWatcher, publish_one: Publish) -> None:
+    publish_one()
+    (tmp_path / "file").symlink_to("iris/serving.json")
+    (tmp_path / "dangling").symlink_to("nothing")
     (tmp_path / "loop").symlink_to("loop")
-    watcher.poll()
+    poll(watcher)
     assert [*watcher.served] == ["iris"]
-    assert watcher.problems == {}
+    assert [*watcher.problems] == ["loop"]
+    assert "symbolic links" in watcher.problems["loop"]
 
 
 def test_a_change_that_keeps_size_and_time_is_noticed(
@@ -206,9 +224,9 @@ def test_a_change_that_keeps_size_and_time_is_noticed(
     publish_one(promote=False)
     path = tmp_path / "iris/serving.json"
     os.utime(path, (0, 0))
-    watcher.poll()
+    poll(watcher)
     content = path.read_text()
     path.write_text(content.replace('"stable": 1', '"stable": 2'))
     os.utime(path, (0, 0))
-    watcher.poll()
+    poll(watcher)
     assert watcher.served["iris"].aliases["stable"] == 2

@@ -2,7 +2,7 @@
 
 Theory of operation
 -------------------
-A request is in one place at a time:
+A request is in one place at a time, or waits in LoadingRequests before, while its model is loaded for the first time:
 
     submit -> _ready ------------------> decoded in the event loop -> short pass: in the same turn, one per version
            -> LargeBodies (large) -----> decoded in a thread       -> long pass:  PassQueue, in a thread
@@ -41,10 +41,12 @@ from service.prediction.calls import Decoded, PendingRequest, PredictionCall
 from service.prediction.catalogue import Endpoint
 from service.prediction.messages import Request
 from service.prediction.pipeline import PredictionPipeline
+from service.prediction.reloader import CatalogueReloader
 from service.prediction.work import SMALL_BYTE_SECONDS, SMALL_SECONDS
 from service.protocols import Route
 from service.server.batching.backlog import FULL, Backlog, Stretch
 from service.server.batching.large_bodies import LargeBodies
+from service.server.batching.loading import LoadingRequests
 from service.server.batching.pass_queue import MAX_PASS_SECONDS, PassQueue
 from service.server.batching.turns import Turns
 
@@ -63,10 +65,17 @@ COUNT_BATCH, COUNT_SECONDS = 64, 0.05
 class Batcher:
     """Computes the predictions of one event loop. At most `max_queue_seconds` of work wait; more is shed."""
 
-    def __init__(self, pipeline: PredictionPipeline, loop: asyncio.AbstractEventLoop, max_queue_seconds: float) -> None:
+    def __init__(
+        self,
+        pipeline: PredictionPipeline,
+        reloader: CatalogueReloader,
+        loop: asyncio.AbstractEventLoop,
+        max_queue_seconds: float,
+    ) -> None:
         self._pipeline, self._loop, self._max_queue_seconds = pipeline, loop, max_queue_seconds
         self._max_wait = max_queue_seconds + MAX_TURN_SECONDS  # by the clock, where the estimates are too low
         self.turns = Turns(loop)
+        self._reloader, self._loading = reloader, LoadingRequests(reloader, loop, self._enqueue)
         self._ready: deque[PendingRequest] = deque()
         self._backlog = Backlog()  # of `_ready`
         self._scheduled, self._turn_ended = False, 0.0  # whether the next turn is scheduled
@@ -79,6 +88,10 @@ class Batcher:
 
     def submit(self, pending: PendingRequest) -> None:
         """Accept a request with a complete body, or shed it. The response is sent from the event loop."""
+        if not (self._reloader.catalogue.loading and self._loading.hold(pending)):
+            self._enqueue(pending)
+
+    def _enqueue(self, pending: PendingRequest) -> None:
         request, size = pending.request, len(pending.request.body)
         if request.error or self._is_full(pending):
             self._refuse(pending, request.error or Overloaded(FULL))

@@ -126,7 +126,7 @@ def app(iris: Path) -> Flask:
 async def _live(app: Flask, rng: np.random.Generator) -> None:
     """Send random events to one connection, and check the invariants after each of them."""
     service, loop = app.extensions["npserve"], asyncio.get_running_loop()
-    batcher, views = Batcher(service.pipeline, loop, 10), ViewDispatcher(app, loop)
+    batcher, views = Batcher(service.pipeline, service.reloader, loop, 10), ViewDispatcher(app, loop)
     config = Config(app=app, http="httptools", log_config=None)
     connection = HTTPConnection(service, batcher, views, config=config, server_state=ServerState())
     transport = Transport()

@@ -77,7 +77,7 @@ class Harness:
         self.app = create_app(Settings(models=models))
         self.pipeline = self.app.extensions["npserve"].pipeline
         loop = asyncio.get_running_loop()
-        self.batcher = Batcher(self.pipeline, loop, max_queue_seconds)
+        self.batcher = Batcher(self.pipeline, self.app.extensions["npserve"].reloader, loop, max_queue_seconds)
         self.requests: dict[int, Request] = {}
         self.responses: Responses = {}
 

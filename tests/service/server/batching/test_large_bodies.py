@@ -59,8 +59,9 @@ class Harness:
     """A batcher in an event loop, and the statuses of the responses by the number of the request."""
 
     def __init__(self, models: Path, max_queue_seconds: float = 100) -> None:
-        self.pipeline = create_app(Settings(models=models)).extensions["npserve"].pipeline
-        self.batcher = Batcher(self.pipeline, asyncio.get_running_loop(), max_queue_seconds)
+        service = create_app(Settings(models=models)).extensions["npserve"]
+        self.pipeline = service.pipeline
+        self.batcher = Batcher(self.pipeline, service.reloader, asyncio.get_running_loop(), max_queue_seconds)
         self.statuses: dict[int, int] = {}
         self.requests: dict[int, Request] = {}
 
