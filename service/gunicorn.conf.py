@@ -24,6 +24,7 @@ from service.logs.json_lines import logging_config  # noqa: E402
 from service.metrics.memory import SharedMemory  # noqa: E402
 from service.process.malloc import keep_freed_memory  # noqa: E402
 from service.server.connection_limit import OTHER_FILES, fit_connections  # noqa: E402
+from service.server.siblings import Siblings  # noqa: E402
 from service.settings import Settings, SettingsError  # noqa: E402
 
 try:
@@ -52,6 +53,7 @@ worker_connections = fit_connections(_settings.max_connections)
 threads = 4  # with -k gthread: enough that a slow sender does not block others; more would contend for the GIL
 keepalive = 75  # seconds; longer than the idle timeout of common proxies, so that the proxy closes first
 graceful_timeout = 25
+timeout = 10  # seconds, after which a worker that hangs is replaced
 logconfig_dict = logging_config(_settings.log_level)
 # gunicorn would create its control socket in the home folder, which is read-only in a container.
 control_socket_disable = True
@@ -105,13 +107,19 @@ def post_worker_init(worker: Any) -> None:
     """
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.getsignal(signal.SIGTERM))
+    service = worker.wsgi.extensions["npserve"]
     if _settings.admin_bind:
-        worker.wsgi.extensions["npserve"].admin.listen(worker.sockets[-1].getsockname())
+        service.admin.listen(worker.sockets[-1].getsockname())
     if worker.age == 1:
         from service.protocols.native.views import startup_message
 
-        service = worker.wsgi.extensions["npserve"]
         _print(startup_message(service.catalogue, service.settings.models, str(worker.sockets[0])))
+    siblings = Siblings(service.metrics)
+    for _ in siblings.wait_while_others_serve_more(service.reloader):
+        worker.notify()
+        if not worker.alive or os.getppid() != worker.ppid:
+            break
+    siblings.note(accepts=True)
 
 
 def on_exit(server: Any) -> None:

@@ -15,13 +15,12 @@ A connection has one component per concern, and this module connects them:
 - A request owns its reservation. It is made with the head, resized by the body and by the pipeline, and released when
   the client has read most of the response (until then it is `_unsent`), or when the exchange is dropped.
 
-uvicorn, which is pinned, creates the connection with the arguments of its own protocols and calls `shutdown()`; its
-`server_state` has the open connections, the default headers and the number of requests. Nothing else is used.
+uvicorn, which is pinned, calls `shutdown()`; its `server_state` has the open connections, the default headers and the
+number of requests. Nothing else of it is used.
 """
 
 import asyncio
 from time import perf_counter
-from typing import Any
 
 from uvicorn.config import Config
 from uvicorn.server import ServerState
@@ -55,7 +54,6 @@ class HTTPConnection(asyncio.Protocol):
         limit: ConnectionLimit | None = None,
         config: Config,
         server_state: ServerState,
-        **_: Any,
     ) -> None:
         self._service, self._batcher, self._server = service, batcher, server_state
         self._views, self._admin_views, self._limit = views, admin_views, limit or ConnectionLimit()

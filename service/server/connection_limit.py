@@ -13,6 +13,7 @@ Connections to the admin address are not counted, so that clients cannot make it
 import asyncio
 import resource
 import sys
+from collections.abc import Callable
 
 from service.errors import Overloaded
 from service.server.exchanges import Exchange
@@ -26,8 +27,9 @@ OTHER_FILES = ALLOWANCE + 156
 class ConnectionLimit:
     """The open connections of one worker. Those beyond the limit are in `surplus`."""
 
-    def __init__(self, most: int = sys.maxsize) -> None:
-        self._most, self._open = most, set[asyncio.BaseProtocol]()
+    def __init__(self, most: int = sys.maxsize, on_removed: Callable[[], object] = lambda: None) -> None:
+        self._most, self._on_removed = most, on_removed
+        self._open = set[asyncio.BaseProtocol]()
         self.surplus = set[asyncio.BaseProtocol]()
 
     def add(self, connection: asyncio.BaseProtocol, transport: asyncio.Transport) -> None:
@@ -40,7 +42,9 @@ class ConnectionLimit:
 
     def remove(self, connection: asyncio.BaseProtocol) -> None:
         """Forget a connection that has been closed, and one to the admin address, which was not added."""
-        self._open.discard(connection)
+        if connection in self._open:
+            self._open.remove(connection)
+            self._on_removed()
         self.surplus.discard(connection)
         if len(self._open) <= self._most:
             self.surplus.clear()

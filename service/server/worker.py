@@ -4,20 +4,36 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
 from functools import partial
 from typing import Any
 
+from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
 from service.server.acceptor import Acceptor
 from service.server.batching.batcher import Batcher
 from service.server.connection import HTTPConnection
 from service.server.connection_limit import ConnectionLimit
+from service.server.siblings import REFRESH_SECONDS, Siblings
 from service.server.view_dispatcher import ViewDispatcher
 
-MASTER_SECONDS = 0.5  # between two checks that the master lives
 log = logging.getLogger("npserve")
+
+
+class AcceptingServer(Server):
+    """uvicorn's server, which runs until a signal, with an `Acceptor` instead of asyncio's servers."""
+
+    acceptor: Acceptor
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup([])
+        self.acceptor.start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.acceptor.stop()
+        await super().shutdown(sockets)
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]  # untyped
@@ -41,18 +57,26 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # untyped
     async def _serve(self) -> None:
         app: Any = self.wsgi
         service, loop = app.extensions["npserve"], asyncio.get_running_loop()
+        siblings = Siblings(service.metrics)
         batcher = Batcher(service.pipeline, service.reloader, loop, service.settings.max_queue_seconds)
         views = [ViewDispatcher(each, loop) for each in (app, app.extensions.get("npserve.admin")) if each]
-        limit = ConnectionLimit(self.cfg.worker_connections)
-        connect = partial(HTTPConnection, service, batcher, *views, limit=limit)
-        self.config.http = Acceptor(loop, self.sockets, connect)
-        watch = loop.create_task(self._watch_master())
-        await super()._serve()
+        limit = ConnectionLimit(self.cfg.worker_connections, siblings.remove_connection)
+        self.config.app, self.config.http = app, HTTPConnection
+        server = AcceptingServer(self.config)
+        server_state = server.server_state
+        connect = partial(
+            HTTPConnection, service, batcher, *views, limit=limit, config=self.config, server_state=server_state
+        )
+        server.acceptor = Acceptor(loop, self.sockets, connect, siblings)
+        self._install_sigquit_handler()
+        watch = loop.create_task(self._watch_others(siblings))
+        await server.serve(self.sockets)
         watch.cancel()
 
-    async def _watch_master(self) -> None:
+    async def _watch_others(self, siblings: Siblings) -> None:
         """Stop if the master has died. Otherwise the process would keep the port, and nothing would restart it."""
         while os.getppid() == self.ppid:
-            await asyncio.sleep(MASTER_SECONDS)
+            siblings.refresh()
+            await asyncio.sleep(REFRESH_SECONDS)
         log.error("the master has died: stopping")
         signal.raise_signal(signal.SIGTERM)

@@ -1,52 +1,130 @@
-"""A burst of connections is accepted at once."""
+"""A burst of connections is accepted at once, and spread over the workers."""
 
 import asyncio
+import errno
 import socket
+import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import Any, Self
+from unittest.mock import MagicMock
 
 import pytest
 
+from service.metrics.memory import ACCEPTS, CONNECTIONS
+from service.metrics.registry import Metrics
 from service.server.acceptor import Acceptor
+from service.server.siblings import Siblings
 from tests.helpers.server import Server
 from tests.helpers.wire import Wire, http_request
 
 
-@pytest.mark.parametrize("waiting", [0, 5, 150])
+class Accepted:
+    """The connections of an acceptor."""
+
+    def __init__(self) -> None:
+        self.siblings, self.protocols = Siblings(Metrics()), list[asyncio.Protocol]()
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=200)
+        self.listener.setblocking(False)
+        self.acceptor = Acceptor(asyncio.get_running_loop(), [self.listener], self.connect, self.siblings)
+
+    def connect(self) -> asyncio.Protocol:
+        self.protocols.append(asyncio.Protocol())
+        return self.protocols[-1]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.acceptor.stop()
+        self.listener.close()
+
+    async def wait_for(self, count: int) -> None:
+        async with asyncio.timeout(10):
+            while len(self.protocols) < count:
+                await asyncio.sleep(0.001)
+        assert len(self.protocols) == count
+        assert self.siblings.connections == count
+
+
+@pytest.mark.parametrize("waiting", [1, 5, 150])
 def test_all_waiting_connections_are_accepted(waiting: int) -> None:
-    async def run() -> int:
-        loop = asyncio.get_running_loop()
-        accepted: list[asyncio.Protocol] = []
-
-        def connect(**arguments: int) -> asyncio.Protocol:
-            assert arguments == {"number": 7}
-            accepted.append(asyncio.Protocol())
-            return accepted[-1]
-
-        with ExitStack() as stack:
-            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=200))
-            listener.setblocking(False)
-            for _ in range(waiting):
-                stack.enter_context(socket.create_connection(listener.getsockname()))
-            Acceptor(loop, [listener], connect)(number=7)
-            async with asyncio.timeout(10):
-                while len(accepted) < waiting + 1:
-                    await asyncio.sleep(0)
-            await asyncio.sleep(0.01)
-        return len(accepted)
-
-    assert asyncio.run(run()) == waiting + 1
-
-
-def test_a_closed_listener_accepts_nothing() -> None:
     async def run() -> None:
-        listener = socket.create_server(("127.0.0.1", 0))
-        acceptor = Acceptor(asyncio.get_running_loop(), [listener], asyncio.Protocol)
-        acceptor()
-        listener.close()
-        await asyncio.sleep(0.01)
+        with Accepted() as accepted, ExitStack() as stack:
+            for _ in range(waiting):
+                stack.enter_context(socket.create_connection(accepted.listener.getsockname()))
+            accepted.acceptor.start()
+            await accepted.wait_for(waiting)
+            await asyncio.sleep(0.01)
 
     asyncio.run(run())
+
+
+def test_a_stopped_acceptor_leaves_connections_to_others() -> None:
+    async def run() -> None:
+        with Accepted() as accepted:
+            accepted.acceptor.start()
+            accepted.acceptor.stop()
+            with socket.create_connection(accepted.listener.getsockname()):
+                await asyncio.sleep(0.01)
+                assert accepted.protocols == []
+                accepted.listener.accept()[0].close()
+
+    asyncio.run(run())
+
+
+def test_a_busy_sibling_delays_no_connection_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        with Accepted() as accepted, ExitStack() as stack:
+            monkeypatch.setattr(Siblings, "fewest_connections", 0)
+            accepted.acceptor.start()
+            began = time.monotonic()
+            for _ in range(100):
+                stack.enter_context(socket.create_connection(accepted.listener.getsockname()))
+            await accepted.wait_for(100)
+            assert 0.01 < time.monotonic() - began < 1
+
+    asyncio.run(run())
+
+
+def test_too_many_open_files_are_no_end(caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> None:
+        with Accepted() as accepted, ExitStack() as stack:
+            listener = MagicMock(wraps=accepted.listener)
+            errors = [OSError(errno.EMFILE, "Too many open files"), ConnectionAbortedError()]
+            listener.accept.side_effect = partial(_accept, accepted.listener, errors)
+            listener.fileno.return_value = accepted.listener.fileno()
+            acceptor = Acceptor(asyncio.get_running_loop(), [listener], accepted.connect, accepted.siblings)
+            stack.enter_context(socket.create_connection(accepted.listener.getsockname()))
+            acceptor.start()
+            await accepted.wait_for(1)
+            acceptor.stop()
+
+    asyncio.run(run())
+    assert [record.getMessage() for record in caplog.records] == [
+        "no connection can be accepted: [Errno 24] Too many open files"
+    ]
+
+
+def _accept(listener: socket.socket, errors: list[OSError]) -> tuple[socket.socket, Any]:
+    """Raise the errors, one per call, before a connection is accepted."""
+    if errors:
+        raise errors.pop(0)
+    return listener.accept()
+
+
+@pytest.mark.parametrize("number", [8, 32])
+def test_connections_are_spread_over_the_workers(number: int, iris: Path) -> None:
+    with Server(iris, workers=2) as server, ExitStack() as stack:
+        server.wait_until_ready()
+        wires = [stack.enter_context(Wire(server.port)) for _ in range(number)]
+        for wire in wires:
+            assert wire.send(http_request("GET", "/livez")).read_response()
+        with server.open_memory() as memory:
+            counts = [int(record[CONNECTIONS]) for record in memory.records_of_others() if record[ACCEPTS]]
+        assert sum(counts) == number
+        assert min(counts) >= number // 4, counts
 
 
 def test_each_connection_of_a_burst_is_served(iris: Path) -> None:
