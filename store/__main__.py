@@ -22,7 +22,8 @@ DAMAGED = "damaged"
 def main(arguments: list[str] | None = None, program: str = "python -m store") -> int:
     """Run one command; `program` is the name shown in help and messages.
 
-    Returns 0 on success, 1 if a version is not promoted or does not verify, 2 on an error, 141 if stdout is closed.
+    Returns 0 on success, 1 if a version is not promoted or does not verify, 2 on an error, 130 if interrupted, 141 if
+    stdout is closed.
     """
     options, unknown = _parser(program).parse_known_args(arguments)
     if unknown:
@@ -40,6 +41,9 @@ def main(arguments: list[str] | None = None, program: str = "python -m store") -
     except (StoreError, OSError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f"\nInterrupted; {_command(options, 'list')} shows the aliases.", file=sys.stderr)
+        return 130
     return code
 
 

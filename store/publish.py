@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,17 @@ from typing import Any
 
 from nn import Artifact
 from nn.artifact import to_bytes
-from store.durable import LOCK, TEMPORARY, atomic_write, locked, remove, sync_folder, write_file
+from store.durable import (
+    LOCK,
+    TEMPORARY,
+    atomic_write,
+    delay_interrupts,
+    locked,
+    remove,
+    sync_folder,
+    temporary_beside,
+    write_file,
+)
 from store.layout import StoreError, model_folder, version_numbers
 from store.manifest import MANIFEST, MODEL, SplitMetrics
 from store.promote import Verdict, judge
@@ -44,7 +55,8 @@ def publish(
     `metrics` are grouped by split, `provenance` describes how the model was made (command, seed, data, libraries,
     commit), `files` are stored beside the model. The version becomes `stable` if it passes the gate, otherwise
     `candidate`; `force` bypasses the gate, and `promote=False` keeps the current stable version. Raises ArtifactError
-    if the written version does not verify, and removes it; StoreError if the name is invalid or the store unusable.
+    if the written version does not verify, StoreError if the name is invalid or the store unusable: nothing is
+    published then. Ctrl-C takes effect afterwards, and the KeyboardInterrupt says what was published.
     """
     folder = model_folder(models, name)
     contents = {MODEL: to_bytes(artifact), **(files or {})}
@@ -55,12 +67,18 @@ def publish(
         "files": {name: fingerprint(content) for name, content in contents.items()},
     }
     contents[MANIFEST] = json.dumps(manifest, indent=2, allow_nan=False).encode() + b"\n"
+    publication = None
     try:
         _make_folder(folder)
-        with locked(folder / LOCK):
-            return _publish(folder, contents, metrics, promote=promote, force=force)
+        with locked(folder / LOCK), delay_interrupts():
+            publication = _publish(folder, contents, metrics, promote=promote, force=force)
     except OSError as error:
         raise StoreError(f"{name} could not be published in {models}: {error.strerror or error}") from error
+    except KeyboardInterrupt as error:
+        if publication is None:
+            raise
+        raise KeyboardInterrupt(f"{name} {publication.version} was published as {publication.alias}") from error
+    return publication
 
 
 def _publish(
@@ -69,13 +87,27 @@ def _publish(
     serving = Serving.read(folder)
     # A number is never reused, not even that of a publisher that crashed.
     number = max([serving.next_version, *(number + 1 for number in version_numbers(folder))])
-    _write_version(folder / str(number), contents)
     verdict = Verdict(False, "promotion was not requested")
-    if promote:
-        verdict = judge(folder, serving, number, metrics, force=force)
-    alias = "stable" if verdict.promoted else "candidate"
-    replace(serving.with_alias(alias, number), next_version=number + 1).write(folder)
+    try:
+        _write_version(folder / str(number), contents)
+        if promote:
+            verdict = judge(folder, serving, number, metrics, force=force)
+        alias = "stable" if verdict.promoted else "candidate"
+        replace(serving.with_alias(alias, number), next_version=number + 1).write(folder)
+    except BaseException:
+        _withdraw(folder, number, serving)
+        raise
     return Publication(folder.name, number, alias, verdict.reason, metrics)
+
+
+def _withdraw(folder: Path, number: int, before: Serving) -> None:
+    """Remove a version whose publication has failed. `serving.json` may name it already."""
+    with suppress(OSError, StoreError):
+        if number in Serving.read(folder).aliases.values():
+            replace(before, next_version=number + 1).write(folder)
+        withdrawn = temporary_beside(folder / str(number))
+        (folder / str(number)).rename(withdrawn)
+        remove(withdrawn)
 
 
 def _write_version(target: Path, contents: dict[str, bytes]) -> None:

@@ -12,7 +12,7 @@ from store import StoreError
 from training.commands import run_compare, run_evaluate, run_predict, run_train
 from training.config import GROUPS, Config
 from training.errors import TrainingError
-from training.interrupts import Interrupted
+from training.interrupts import Interrupted, like_ctrl_c
 
 
 def main(arguments: list[str] | None = None, program: str = "python -m training") -> int:
@@ -26,7 +26,8 @@ def main(arguments: list[str] | None = None, program: str = "python -m training"
         options.parser.error(f"unrecognized arguments: {' '.join(unknown)}; --help lists the options")
     unpublished = "; nothing was published" if options.run is run_train else ""
     try:
-        code = int(options.run(options))
+        with like_ctrl_c():
+            code = int(options.run(options))
         sys.stdout.flush()
     except (Interrupted, KeyboardInterrupt) as error:
         print(f"\nInterrupted{f': {error}' if str(error) else unpublished}.", file=sys.stderr)

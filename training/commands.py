@@ -15,7 +15,7 @@ from training.evaluation.confidence import confidence_intervals
 from training.evaluation.scores import EvaluationResult
 from training.files.read import read_file
 from training.files.table import ReadOptions
-from training.interrupts import Interrupted
+from training.interrupts import still_published
 from training.publishing.rollout import check_url, wait_for
 from training.run import run
 from training.scoring.predict_file import predict_file
@@ -31,14 +31,15 @@ def run_train(options: argparse.Namespace) -> int:
         check_url(options.wait_for)
     console = JSONConsole() if options.json else Console()
     promote = not options.no_promote
-    publication = run(config, name, models=options.models, console=console, promote=promote, force=options.force)
-    if options.wait_for:
-        try:
-            seconds = wait_for(options.wait_for, publication, options.models, options.timeout)
-        except KeyboardInterrupt as error:
-            version = f"{publication.name} {publication.version}"
-            raise Interrupted(f"{version} remains published as {publication.alias}") from error
-        console.serving(options.wait_for, seconds)
+    publication = None
+    try:
+        publication = run(config, name, models=options.models, console=console, promote=promote, force=options.force)
+        if options.wait_for:
+            console.serving(options.wait_for, wait_for(options.wait_for, publication, options.models, options.timeout))
+    except KeyboardInterrupt as error:
+        if publication is None:
+            raise
+        raise still_published(publication) from error
     return 0 if publication.alias == "stable" or not promote else 1
 
 

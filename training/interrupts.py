@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from store import Publication
 from training.errors import TrainingError
 from training.keras import Sequential
 from training.keras.callbacks import Callback
@@ -33,6 +34,21 @@ def interruptible(model: Sequential) -> Iterator[None]:
             for number in SIGNALS:
                 previous_handlers.callback(signal.signal, number, signal.signal(number, stop))
         yield
+
+
+@contextmanager
+def like_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does, which says what was published."""
+    with ExitStack() as previous_handlers:
+        if threading.current_thread() is threading.main_thread():
+            handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
+            previous_handlers.callback(signal.signal, signal.SIGTERM, handler)
+        yield
+
+
+def still_published(publication: Publication) -> Interrupted:
+    """Return the error for a run that was interrupted when it had published a version."""
+    return Interrupted(f"{publication.name} {publication.version} remains published as {publication.alias}")
 
 
 class Divergence(Callback):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nn import Artifact
 from store import Publication, publish
+from store.durable import delay_interrupts
 from store.layout import model_folder
 from training.config import Config
 from training.console import Console
@@ -16,6 +17,7 @@ from training.data.quality import check_quality
 from training.evaluation.confidence import confidence_intervals
 from training.evaluation.scores import evaluate_model
 from training.fit import fit_model
+from training.interrupts import still_published
 from training.publishing.golden_rows import POOL_ROWS, choose_golden_rows
 from training.publishing.provenance import collect_provenance
 from training.report.report import TrainingRun, render
@@ -50,11 +52,18 @@ def run(
     report = render(TrainingRun(name, config, data, warnings, fitted, result, scores, intervals, provenance))
     files = {"config.toml": config.to_toml().encode(), "report.html": report.encode()}
     artifact = Artifact(fitted.model, choose_golden_rows(fitted.model, data.test.take(slice(POOL_ROWS))[0]))
-    publication = publish(
-        models, name, artifact, {"test": scores}, provenance, files=files, promote=promote, force=force
-    )
-    shutil.rmtree(checkpoint, ignore_errors=True)
-    console.published(publication, models, refused=promote and publication.alias != "stable")
+    publication = None
+    try:
+        with delay_interrupts():  # what was published is reported
+            publication = publish(
+                models, name, artifact, {"test": scores}, provenance, files=files, promote=promote, force=force
+            )
+            shutil.rmtree(checkpoint, ignore_errors=True)
+            console.published(publication, models, refused=promote and publication.alias != "stable")
+    except KeyboardInterrupt as error:
+        if publication is None:
+            raise
+        raise still_published(publication) from error
     return publication
 
 

@@ -1,10 +1,12 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,6 +134,77 @@ def test_a_store_that_is_a_file_is_rejected(tmp_path: Path, artifact: Artifact) 
     (tmp_path / "store").touch()
     with pytest.raises(StoreError, match="could not be published"):
         publish(tmp_path / "store", "iris", artifact, {}, PROVENANCE)
+
+
+class Steps:
+    """Calls `event` before the nth operation on the disk."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.left = 0
+        self.event: Callable[[], None] = lambda: None
+        monkeypatch.setattr(os, "fsync", self._counted(os.fsync))
+        for name in ("open", "mkdir", "rename", "replace"):
+            monkeypatch.setattr(Path, name, self._counted(getattr(Path, name)))
+
+    def _counted(self, function: Any) -> Any:
+        def step(*arguments: Any, **options: Any) -> Any:
+            self.left -= 1
+            if self.left == 0:
+                self.event()
+            return function(*arguments, **options)
+
+        return step
+
+
+def _fail() -> None:
+    raise OSError(28, "No space left on device")
+
+
+def _interrupt() -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+def _interrupt_twice() -> None:
+    _interrupt()
+    _interrupt()
+
+
+@pytest.mark.parametrize(
+    ("event", "error"), [(_fail, StoreError), (_interrupt_twice, KeyboardInterrupt), (_interrupt, KeyboardInterrupt)]
+)
+def test_a_version_is_published_and_said_to_be_or_not_at_all(
+    event: Callable[[], None],
+    error: type[BaseException],
+    tmp_path: Path,
+    publish_one: Publish,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publish_one()
+    steps, published, said = Steps(monkeypatch), 1, 0
+    steps.event = event
+    for step in range(1, 100):
+        steps.left = step
+        message = _message(publish_one, error)
+        if steps.left > 0:
+            break
+        if message == f"iris {published + 1} was published as stable":
+            published, said = published + 1, said + 1
+        else:
+            assert "was published" not in message
+        assert Serving.read(tmp_path / "iris").aliases["stable"] == published
+        assert max(int(entry.name) for entry in (tmp_path / "iris").iterdir() if entry.name.isdigit()) == published
+        assert not list((tmp_path / "iris").glob(".tmp-*"))
+        published = publish_one().version
+    assert step >= 12
+    assert said == (step - 2 if event is _interrupt else 0)  # the first step takes the lock
+
+
+def _message(publish_one: Publish, error: type[BaseException]) -> str:
+    try:
+        publish_one()
+    except error as raised:
+        return str(raised)
+    return ""
 
 
 # Publishes in a child process for each number on stdin, and prints the exit code of the child. The child exits without

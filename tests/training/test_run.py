@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from store import read_version
+from store import Publication, publish, read_version
 from tests.helpers.reports import report_left_out
 from training.__main__ import main
 from training.config import Config
@@ -71,6 +71,25 @@ def test_ctrl_c_saves_the_best_weights_and_the_same_command_resumes(
     assert "Resuming the interrupted run from its checkpoint" in again.stdout
     assert not backup.parent.exists()
     assert read_version(tmp_path, "digits", 1).sha256 == whole_run
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_version_that_is_published_in_spite_of_ctrl_c_is_reported(
+    number: int, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted_publish(*arguments: Any, **options: Any) -> Publication:
+        signal.raise_signal(number)
+        return publish(*arguments, **options)
+
+    monkeypatch.setattr("training.run.publish", interrupted_publish)
+    with report_left_out():
+        code = main(["train", "--data", "digits", "--epochs", "1", "--layers", "16", "--models", str(tmp_path)])
+    printed = capsys.readouterr()
+    assert code == 130
+    assert "Published digits 1" in printed.out
+    assert printed.err.endswith("Interrupted: digits 1 remains published as stable.\n")
+    assert read_version(tmp_path, "digits", 1)
+    assert not [*(tmp_path / ".training").glob("*")]
 
 
 def _rows() -> tuple[np.ndarray, np.ndarray]:
