@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterable
 from functools import partial
+from threading import Event
 from typing import Any
 
 import orjson
@@ -74,7 +75,8 @@ def _predict(service: Service, **segments: str) -> ResponseReturnValue:
     else:  # one byte above the limit shows that a chunked body is too large; the rest is not read
         received.body = read_stream(request.stream, limit + 1)
     received.completed = time.perf_counter()
-    service.reloader.wait_for(segments.get("name"), loading_seconds(received))
+    if not received.error:
+        service.reloader.wait_for(segments.get("name"), loading_seconds(received))
     sent = pipeline.handle(received, route)
     response = Response(sent.body, sent.status, dict(sent.headers))
     response.call_on_close(reservation.release)
@@ -101,7 +103,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     budget = MemoryBudget(settings.max_held_bytes)
     admin_only = {SCRAPE} if settings.admin_bind else set()
     views = [view for view in ALL_VIEWS if view.purpose not in admin_only]
-    service = Service(settings, metrics, reloader, pipeline, budget, views, AdminAddress(), access_log)
+    service = Service(settings, metrics, reloader, pipeline, budget, views, AdminAddress(), access_log, Event())
     app = _flask_app(service, UNKNOWN_PATH)
     app.before_request(tensorflow.malformed_request)
     if settings.admin_bind:

@@ -103,10 +103,13 @@ def when_ready(server: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Set the admin address, which is known now. Print the served models once, from the first worker.
 
-    Ctrl-C sends SIGINT to the workers too: each worker class then stops as it does for SIGTERM.
+    A signal to the process group, such as Ctrl-C, reaches the workers too: each worker class then stops as it does for
+    SIGTERM, and ignores what only concerns the master.
     """
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.getsignal(signal.SIGTERM))
+    for number in (signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU):
+        signal.signal(number, signal.SIG_IGN)
     service = worker.wsgi.extensions["npserve"]
     if _settings.admin_bind:
         service.admin.listen(worker.sockets[-1].getsockname())

@@ -30,7 +30,6 @@ _READY = record(status={"const": "ready"})
 @views.route("/ping", "Check readiness (SageMaker)", _READY, NOT_READY, purpose=HEALTH)
 @views.route("/readyz", "Check whether a model is ready to serve", _READY, NOT_READY, purpose=HEALTH)
 def _readyz(service: Service) -> Response:
-    catalogue = service.catalogue
-    if catalogue.ready:
+    if (reason := service.why_not_ready()) is None:
         return json_response({"status": "ready"})
-    return json_response({"error": f"not ready: {catalogue.why_not_ready()}"}, 503, Retry_After="1")
+    return json_response({"error": f"not ready: {reason}"}, 503, Retry_After="1")

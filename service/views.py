@@ -9,6 +9,7 @@ those of HEALTH itself. Flask calls the same handlers.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from threading import Event
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -93,11 +94,18 @@ class Service(NamedTuple):
     views: Sequence[View]
     admin: AdminAddress
     access_log: AccessLog
+    stopping: Event
 
     def record(self, method: str, route: str | None, status: int, request_id: str, began: float) -> None:
         """Count and log a response other than a prediction. `began` is a value of perf_counter."""
         self.metrics.count_http(method, route, status)
         self.access_log.write(method, route, status, request_id, perf_counter() - began)
+
+    def why_not_ready(self) -> str | None:
+        """Return the reason why no requests should be sent; None if the service is ready."""
+        if self.stopping.is_set():
+            return "the server is stopping"
+        return None if self.catalogue.ready else self.catalogue.why_not_ready()
 
     @property
     def catalogue(self) -> Catalogue:

@@ -7,7 +7,7 @@ store cannot be read, nothing changes. A version is unloaded only when a readabl
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nn import ArtifactError
@@ -23,11 +23,15 @@ WHOLE_STORE = ""  # the key of a problem that concerns all models
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A snapshot of one model: aliases, loaded versions, and the reason for each version that failed to load."""
+    """A snapshot of one model: aliases, loaded versions, and the reason for each version that failed to load.
+
+    It is gone if its `serving.json` has vanished.
+    """
 
     aliases: Mapping[str, int] = field(default_factory=dict)
     versions: Mapping[int, Version] = field(default_factory=dict)
     missing: Mapping[int, str] = field(default_factory=dict)
+    is_gone: bool = False
 
     @property
     def stable(self) -> Version | None:
@@ -127,16 +131,18 @@ class StoreWatcher:
         before = self._served.get(name, NOT_SERVED)
         try:
             state = _file_state(f"{self._root}/{name}/{SERVING}")
-            if state == self._states.get(name) and not before.missing:
+            if state == self._states.get(name) and not before.missing and not before.is_gone:
                 self._problems.pop(name, None)
                 return attempts
-            model, problem = self._follow(name, state, before, attempts), ""
+            self._states.pop(name, None)
+            model, problem = self._follow(name, before, attempts), ""
         except (FileNotFoundError, NotADirectoryError):
             # Nothing is published yet, or the model was removed, or the disk is unmounted.
             gone = f"{self.models / name / SERVING} is gone: its loaded versions are still served"
-            model, problem = (before, gone) if before.versions else (NOT_SERVED, "")
+            model, problem = (replace(before, is_gone=True), gone) if before.versions else (NOT_SERVED, "")
+            state = None
         except Exception as error:
-            model, problem = before, describe(error)
+            model, problem, state = before, describe(error), None
         if model.versions or model.missing:
             self._served[name] = model
         else:
@@ -145,14 +151,15 @@ class StoreWatcher:
             self._problems[name] = problem
         else:
             self._problems.pop(name, None)
+        if state is not None:  # only now, because the process may be forked at any point
+            self._states[name] = state
         return attempts
 
-    def _follow(self, name: str, state: FileState, before: ServedModel, attempts: list[LoadAttempt]) -> ServedModel:
+    def _follow(self, name: str, before: ServedModel, attempts: list[LoadAttempt]) -> ServedModel:
         """Return a model as its `serving.json` says, which has changed, or names versions that are missing.
 
         New versions are loaded. An alias whose version cannot be loaded keeps its previous version.
         """
-        self._states.pop(name, None)
         serving = Serving.read(model_folder(self.models, name))
         versions, missing, aliases = {}, {}, {}
         for number in sorted(set(serving.aliases.values())):
@@ -167,7 +174,6 @@ class StoreWatcher:
                 aliases[alias], versions[kept] = kept, version
         for number in before.versions.keys() - versions.keys():
             self._loaded.pop((name, number), None)
-        self._states[name] = state
         return ServedModel(aliases, versions, missing)
 
     def _unchanged(self, name: str, number: int, before: ServedModel) -> Version | None:

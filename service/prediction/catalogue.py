@@ -57,7 +57,8 @@ class Endpoint:
 class Catalogue:
     """The served models, and their endpoints by (name, number). A change replaces the whole object.
 
-    `loading` are the models of the store that have not been loaded for the first time yet, or WHOLE_STORE.
+    `loading` are the models of the store that have not been loaded for the first time yet, or WHOLE_STORE. While the
+    service is starting, the only model is not known.
     """
 
     models: Mapping[str, ServedModel] = field(default_factory=dict)
@@ -65,6 +66,7 @@ class Catalogue:
     default_model: str = ""
     problems: Mapping[str, str] = field(default_factory=dict)
     loading: Set[str] = frozenset()
+    is_starting: bool = False
     # The documents about this catalogue by route, each built at the first request for it.
     documents: dict[str, Document] = field(default_factory=dict)
 
@@ -97,7 +99,7 @@ class Catalogue:
         if not self.loading:
             return None
         name = name or self.default_model
-        waits_for_any = WHOLE_STORE in self.loading or (not name and len(self.models) < 2)
+        waits_for_any = WHOLE_STORE in self.loading or (not name and self.is_starting and len(self.models) < 2)
         return next(iter(self.loading)) if waits_for_any else name if name in self.loading else None
 
     def model(self, name: str) -> ServedModel:
@@ -138,8 +140,9 @@ class Catalogue:
 
     @property
     def ready_models(self) -> int:
-        """The number of models whose stable version is loaded."""
-        return sum(1 for served in self.models.values() if served.stable)
+        """The number of models whose stable version is loaded; without those that are gone, unless all are."""
+        ready = [served for served in self.models.values() if served.stable]
+        return len([served for served in ready if not served.is_gone] or ready)
 
     def why_not_ready(self) -> str:
         """Return the reasons in one line."""

@@ -4,10 +4,11 @@ Theory of operation
 -------------------
 A model is waiting, or it has been started by a thread, or neither. There is one thread while models are waiting,
 because several would only compete for the interpreter. If a model was started more than PATIENCE_SECONDS ago (a read
-from a network disk may hang for hours, and cannot be cancelled), another thread continues with the others. The thread
-that hung ends when its model is done.
+from a network disk may hang for hours, and cannot be cancelled), another thread continues with the others; sooner, the
+more models hang. A thread that hung ends when its model is done.
 """
 
+import logging
 import threading
 import time
 from collections import deque
@@ -16,7 +17,8 @@ from collections.abc import Callable, Iterable
 from service.process.forks import call_after_fork
 
 PATIENCE_SECONDS = 0.5
-MAX_THREADS = 16  # that hang
+MAX_THREADS = 200  # that hang
+log = logging.getLogger("npserve")
 
 
 class ModelQueue:
@@ -59,20 +61,26 @@ class ModelQueue:
                 self._continue()
                 self._changed.wait(min(left, PATIENCE_SECONDS))
 
-    def started_for(self, seconds: float) -> list[str]:
-        """Return the models that have been started for longer than that."""
+    def overdue(self, seconds: float) -> list[str]:
+        """Return the models that were started longer ago than that, and those for which there is no thread."""
         with self._lock:
             now = time.monotonic()
-            return [name for name, since in self._started.items() if now - since > seconds]
+            blocked = self._waiting if len(self._started) == MAX_THREADS else ()
+            return [*(name for name, since in self._started.items() if now - since > seconds), *blocked]
 
     def _is_active(self) -> bool:
         """Return whether a thread is busy with a model, and does not hang."""
-        now = time.monotonic()
-        return any(now - since <= PATIENCE_SECONDS for since in self._started.values())
+        latest = time.monotonic() - PATIENCE_SECONDS / max(len(self._started), 1)
+        return any(since >= latest for since in self._started.values())
 
     def _continue(self) -> None:
         if not self._is_active() and len(self._started) < MAX_THREADS and (name := self._start_next()):
-            threading.Thread(target=self._run, args=(name,), name="check-models", daemon=True).start()
+            try:
+                threading.Thread(target=self._run, args=(name,), name="check-models", daemon=True).start()
+            except RuntimeError as error:  # too many processes
+                log.error("models can't be checked now: %s", error)  # noqa: TRY400  # the place is known
+                del self._started[name]
+                self._waiting.appendleft(name)
 
     def _run(self, name: str) -> None:
         while True:

@@ -59,6 +59,7 @@ class CatalogueReloader:
 
     def _restart(self) -> None:
         is_stopped = self._stopped.is_set()
+        self._prepared.clear()  # a load may have been interrupted
         self._reset()
         if not is_stopped:
             self._start_thread()
@@ -68,7 +69,7 @@ class CatalogueReloader:
 
     def prefer(self, name: str) -> None:
         """Load a model before others, because a request waits for it."""
-        if name not in self._preferred:
+        if name not in self._preferred and name != WHOLE_STORE:
             self._preferred.add(name)
             self._queue.prefer(name)
 
@@ -99,7 +100,7 @@ class CatalogueReloader:
 
     def _run(self) -> None:
         self.poll()
-        while not self._stopped.wait(POLL_SECONDS):
+        while not self._stopped.wait(POLL_SECONDS if self._queue.is_empty else 0):
             self.poll()
 
     def _poll(self) -> None:
@@ -124,7 +125,7 @@ class CatalogueReloader:
         """Look for changes of one model, in a thread of the queue."""
         try:
             attempts = self._watcher.check(name)
-            if not attempts and name not in self._loading:
+            if not attempts and name not in self._loading and name not in self._preferred:
                 return
             for attempt in attempts:
                 self._metrics.count_load(name, "failed" if attempt.error else "loaded")
@@ -144,7 +145,10 @@ class CatalogueReloader:
             log.exception("checking %s failed", name)
 
     def _prepare(self, version: Version) -> None:
-        self._prepared[version] = Endpoint.make(version, self._settings, self._metrics)
+        self._prepared[version] = self._make(version)
+
+    def _make(self, version: Version) -> Endpoint:
+        return Endpoint.make(version, self._settings, self._metrics)
 
     def _update(self) -> None:
         """Replace the catalogue if something has changed."""
@@ -158,22 +162,26 @@ class CatalogueReloader:
 
     def _replace(self) -> bool:
         before, served, problems = self.catalogue, self._watcher.served, dict(self._watcher.problems)
-        for name in self._queue.started_for(MAX_LOADING_SECONDS):
+        for name in self._queue.overdue(MAX_LOADING_SECONDS):
             problems[name] = STILL_READ.format(self._settings.models / name)
         loading = frozenset(self._loading.difference(problems))
         self._updated_at = time.monotonic()
         if (served, problems, loading) == (before.models, before.problems, before.loading):
             return False
+        # Each step can be repeated: the process may be forked at any point (gunicorn's --preload).
         for name, problem in problems.items():
             if problem != before.problems.get(name):
                 log.error("%s", problem)
         known = {endpoint.version: endpoint for endpoint in before.endpoints.values()}
         endpoints = {
-            (name, number): known.get(version) or self._prepared.pop(version)
+            (name, number): known.get(version) or self._prepared.get(version) or self._make(version)
             for name, model in served.items()
             for number, version in model.versions.items()
         }
-        self.catalogue = Catalogue(served, endpoints, self._settings.default_model, problems, loading)
+        is_starting = bool(loading) and not self._first_load.is_set()
+        self.catalogue = Catalogue(served, endpoints, self._settings.default_model, problems, loading, is_starting)
+        for endpoint in endpoints.values():
+            self._prepared.pop(endpoint.version, None)
         if not loading:  # while many models are loaded, they are shown once a second
             self._show()
         return True

@@ -14,6 +14,7 @@ import logging
 import socket
 from collections.abc import Callable, Sequence
 
+from service.admin_address import AdminAddress
 from service.server.siblings import Siblings
 
 MAX_ACCEPTED = 256  # per iteration of the event loop and listening socket
@@ -24,7 +25,7 @@ log = logging.getLogger("npserve")
 
 
 class Acceptor:
-    """Accepts the connections of the first listening socket in turns with the siblings, and those of the others."""
+    """Accepts the connections of the listening sockets in turns with the siblings, but for the admin address."""
 
     def __init__(
         self,
@@ -32,10 +33,12 @@ class Acceptor:
         listeners: Sequence[socket.socket],
         connect: Callable[[], asyncio.BaseProtocol],
         siblings: Siblings,
+        admin: AdminAddress,
     ) -> None:
         self._loop, self._listeners, self._connect, self._siblings = loop, listeners, connect, siblings
+        self._shared = [listener for listener in listeners if not admin.matches(listener.getsockname())]
         self._tasks = set[asyncio.Task[None]]()
-        self._stopped = False
+        self._stopped = self._failed = False
 
     def start(self) -> None:
         """Accept connections from now on."""
@@ -43,16 +46,19 @@ class Acceptor:
         for listener in self._listeners:
             self._loop.add_reader(listener, self._accept_waiting, listener)
 
-    def stop(self) -> None:
-        """Accept no more: new connections are left to the siblings."""
+    async def stop(self) -> None:
+        """Accept the connections that wait now, and close the sockets: others are left to the siblings."""
         self._stopped = True
         self._siblings.note(accepts=False)
         for listener in self._listeners:
             self._loop.remove_reader(listener)
+            self._accept_waiting(listener, MAX_ACCEPTED)
+            listener.close()  # at once, because connections that wait at the last close are reset
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _accept_waiting(self, listener: socket.socket, least: int = 0) -> None:
         """Accept the connections that wait; at least so many, if siblings have clearly fewer."""
-        siblings, is_shared = self._siblings, listener is self._listeners[0]
+        siblings, is_shared = self._siblings, listener in self._shared
         for number in range(MAX_ACCEPTED):
             own = siblings.connections
             if is_shared and number >= least and own > siblings.fewest_connections + own // MARGIN_SHARE:
@@ -70,9 +76,12 @@ class Acceptor:
         except ConnectionAbortedError:  # the client has gone
             return True
         except OSError as error:
-            log.error("no connection can be accepted: %s", error)  # noqa: TRY400  # the place is known
+            if not self._failed:
+                log.error("no connection can be accepted: %s", error)  # noqa: TRY400  # the place is known
+            self._failed = True
             self._pause(listener, RETRY_SECONDS)
             return False
+        self._failed = False
         if is_counted:
             self._siblings.add_connection()
         task = self._loop.create_task(self._start(accepted, is_counted=is_counted))
@@ -89,6 +98,7 @@ class Acceptor:
                 self._siblings.remove_connection()
 
     def _pause(self, listener: socket.socket, seconds: float) -> None:
+        """Accept nothing for a while."""
         self._loop.remove_reader(listener)
         self._loop.call_later(seconds, self._resume, listener, self._siblings.fewest_connections)
 

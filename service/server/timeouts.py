@@ -9,7 +9,7 @@ from typing import NamedTuple
 from service.server.connection_state import ConnectionState, Reading, Writing
 from service.server.flow_control import FlowControl
 
-STOP_SECONDS = 0.5
+STOP_SECONDS, STOP_BODY_SECONDS = 0.5, 20.0  # gunicorn kills a worker after 25 seconds
 
 
 class Seconds(NamedTuple):
@@ -42,9 +42,12 @@ class Timeouts:
         self._check()
 
     def shorten(self) -> None:
-        """Expect further requests for a moment only, because the server stops."""
-        self._seconds = self._seconds._replace(head=STOP_SECONDS, idle=STOP_SECONDS)
-        self.restart()
+        """Expect further requests for a moment only, because the server stops, and the rest of a body for some time."""
+        passed = self._loop.time() - self._since if self._state.reading in (Reading.BODY, Reading.SKIPPING) else 0.0
+        body = min(self._seconds.body, passed + STOP_BODY_SECONDS)
+        self._seconds = self._seconds._replace(head=STOP_SECONDS, idle=STOP_SECONDS, body=body)
+        if not passed:
+            self.restart()
         self._timer.cancel()
         self._check()
 

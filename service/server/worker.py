@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from functools import partial
+from threading import Event
 from typing import Any
 
 from uvicorn.server import Server
@@ -26,13 +27,15 @@ class AcceptingServer(Server):
     """uvicorn's server, which runs until a signal, with an `Acceptor` instead of asyncio's servers."""
 
     acceptor: Acceptor
+    stopping: Event
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup([])
         self.acceptor.start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self.acceptor.stop()
+        self.stopping.set()
+        await self.acceptor.stop()
         await super().shutdown(sockets)
 
 
@@ -63,20 +66,24 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # untyped
         limit = ConnectionLimit(self.cfg.worker_connections, siblings.remove_connection)
         self.config.app, self.config.http = app, HTTPConnection
         server = AcceptingServer(self.config)
-        server_state = server.server_state
+        server.stopping, server_state = service.stopping, server.server_state
         connect = partial(
             HTTPConnection, service, batcher, *views, limit=limit, config=self.config, server_state=server_state
         )
-        server.acceptor = Acceptor(loop, self.sockets, connect, siblings)
+        server.acceptor = Acceptor(loop, self.sockets, connect, siblings, service.admin)
         self._install_sigquit_handler()
         watch = loop.create_task(self._watch_others(siblings))
         await server.serve(self.sockets)
         watch.cancel()
 
     async def _watch_others(self, siblings: Siblings) -> None:
-        """Stop if the master has died. Otherwise the process would keep the port, and nothing would restart it."""
+        """Stop if the master has died. Otherwise the process would keep the port, and nothing would restart it.
+
+        The master kills a worker that does not notify it. uvicorn would do that less often, and not while it stops.
+        """
         while os.getppid() == self.ppid:
             siblings.refresh()
+            self.notify()
             await asyncio.sleep(REFRESH_SECONDS)
         log.error("the master has died: stopping")
         signal.raise_signal(signal.SIGTERM)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -166,3 +167,16 @@ def test_the_event_loop_goes_on_while_requests_wait(app: Flask, disk: Disk) -> N
         assert json.loads(responses[0].body)["model"] == "c"
 
     asyncio.run(run())
+
+
+def test_a_new_model_does_not_stop_predictions_with_the_only_one(models: Path, artifact: Artifact, disk: Disk) -> None:
+    for name in ("a", "b", "c"):
+        shutil.rmtree(models / name)
+    app = create_app(Settings(models=models))
+    assert _post(app, "/predict").status_code == 200
+    publish(models, "late", artifact, {}, {})
+    app.extensions["npserve"].reloader.poll()
+    assert "late" in app.extensions["npserve"].catalogue.loading
+    began = time.monotonic()
+    assert _post(app, "/predict").status_code == 200
+    assert time.monotonic() - began < AT_ONCE

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from service.metrics.families import HTTP_REQUESTS
 from service.server.batching.batcher import COUNT_BATCH
 from store import promote, publish, read_version
 from tests.helpers.bad_requests import BAD_NATIVE
+from tests.helpers.load import LoadGenerator
 from tests.helpers.models import ROW, make_artifact, make_constant
 from tests.helpers.server import BODY, Server, parse_metrics, total
 from tests.helpers.wire import JSON, Wire, http_request
@@ -121,49 +121,6 @@ def test_a_large_body_is_a_413(chunked: bool, size: int, shared_server: Server) 
     assert shared_server.post().status_code == 200
 
 
-class LoadGenerator:
-    """Sends requests from several threads until the context exits, and records every response."""
-
-    PAUSE = 0.005  # seconds between two requests of a thread; leaves CPU time to the servers
-
-    def __init__(self, server: Server, threads: int = 4, *, keep_alive: bool = False) -> None:
-        self.versions: list[tuple[float, int]] = []
-        self.failures: list[str] = []
-        self._server, self._keep_alive = server, keep_alive
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
-
-    def _run(self) -> None:
-        with requests.Session() as session:
-            self._send(session.post if self._keep_alive else requests.post)
-
-    def _send(self, post: Callable[..., requests.Response]) -> None:
-        while not self._over.wait(self.PAUSE):
-            try:
-                answer = post(f"{self._server.url}/predict", data=BODY, headers={"Content-Type": JSON}, timeout=10)
-                answer.raise_for_status()
-            except requests.RequestException as error:
-                self.failures.append(str(error))
-            else:
-                body = answer.json()
-                # Version n always predicts label n - 1: no response mixes two versions.
-                assert body["predictions"] == ["abc"[body["version"] - 1]]
-                self.versions.append((time.monotonic(), body["version"]))
-
-    def __enter__(self) -> "LoadGenerator":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def since(self, moment: float) -> set[int]:
-        return {version for at, version in self.versions if at > moment}
-
-
 @pytest.fixture
 def constants(models: Path) -> Path:
     publish(models, "abc", make_constant(0), METRICS, {})
@@ -173,7 +130,7 @@ def constants(models: Path) -> Path:
 def test_all_workers_load_a_change_within_two_seconds_and_no_request_fails(constants: Path) -> None:
     with Server(constants) as server:
         server.wait_until_ready()
-        with LoadGenerator(server) as load:
+        with LoadGenerator(server.url) as load:
             time.sleep(0.5)
             changes: list[tuple[Callable[[], object], int]] = [
                 (lambda: publish(constants, "abc", make_constant(1), METRICS, {}), 2),
@@ -205,7 +162,7 @@ def test_a_killed_worker_is_replaced_and_its_counts_are_kept(constants: Path) ->
     with Server(constants) as server:
         server.wait_until_ready()
         counts = []
-        with LoadGenerator(server) as load:
+        with LoadGenerator(server.url) as load:
             for round_ in range(3):
                 time.sleep(0.5)
                 before = server.workers()
@@ -320,39 +277,6 @@ def test_a_client_that_sends_while_the_server_stops_gets_a_response(iris: Path) 
             assert (answer.status, answer.headers["connection"]) == (200, "close")
         _, errors = server.process.communicate(timeout=20)
         assert errors == ""
-
-
-@pytest.mark.parametrize("keep_alive", [False, True])
-def test_no_request_fails_while_the_server_reloads(keep_alive: bool, constants: Path) -> None:
-    with Server(constants) as server:
-        server.wait_until_ready()
-        with LoadGenerator(server, keep_alive=keep_alive) as load:
-            for _ in range(3):
-                old = server.workers()
-                server.process.send_signal(signal.SIGHUP)
-                server.wait_for(partial(_are_replaced, server, old))
-                time.sleep(0.3)
-        assert load.failures == []
-        assert len(load.versions) > 100
-
-
-def test_no_request_fails_while_workers_are_added_and_removed(constants: Path) -> None:
-    with Server(constants) as server:
-        server.wait_until_ready()
-        with LoadGenerator(server, keep_alive=True) as load:
-            for number, workers in (
-                (signal.SIGTTIN, 3),
-                (signal.SIGUSR1, 3),
-                (signal.SIGTTOU, 2),
-                (signal.SIGWINCH, 2),
-                (signal.SIGTTOU, 1),
-                (signal.SIGTTIN, 2),
-            ):
-                server.process.send_signal(number)
-                server.wait_for(lambda workers=workers: len(server.workers()) == workers)  # type: ignore[misc]
-                time.sleep(0.3)
-            assert total(server.scrape(), "npserve_rows_total") > 100
-        assert load.failures == []
 
 
 def test_the_last_response_before_a_shutdown_is_counted(iris: Path) -> None:

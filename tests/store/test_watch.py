@@ -1,6 +1,7 @@
 import os
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,10 +103,10 @@ def test_an_unreadable_store_unloads_nothing(tmp_path: Path, watcher: StoreWatch
         assert watcher.served == served
     serving.unlink()
     poll(watcher)
-    assert watcher.served == served
+    assert watcher.served == {"iris": replace(served["iris"], is_gone=True)}
     shutil.rmtree(tmp_path / "iris")
     poll(watcher)
-    assert watcher.served == served
+    assert watcher.served == {"iris": replace(served["iris"], is_gone=True)}
     (tmp_path / "iris").mkdir()
     serving.write_text(content.replace('"stable": 1', ""))
     poll(watcher)

@@ -53,10 +53,9 @@ def _live(_: Service) -> Response:
     "/v2/health/ready", "Check whether the server is ready", record(ready=TRUTH, live=TRUTH), NOT_READY, purpose=HEALTH
 )
 def _ready(service: Service) -> Response:
-    catalogue = service.catalogue
-    if catalogue.ready:
+    if (reason := service.why_not_ready()) is None:
         return json_response({"ready": True, "live": True})
-    body = {"ready": False, "live": True, "error": f"not ready: {catalogue.why_not_ready()}"}
+    body = {"ready": False, "live": True, "error": f"not ready: {reason}"}
     return json_response(body, 503, Retry_After="1")
 
 

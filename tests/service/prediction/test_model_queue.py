@@ -4,7 +4,7 @@ import time
 import pytest
 
 from service.prediction import model_queue
-from service.prediction.model_queue import MAX_THREADS, ModelQueue
+from service.prediction.model_queue import ModelQueue
 
 
 class Checks:
@@ -23,7 +23,7 @@ class Checks:
 
     def let_end(self) -> None:
         self.end.set()
-        while self.queue.started_for(0):
+        while self.queue.overdue(0):
             self.queue.wait(5)
 
 
@@ -51,7 +51,7 @@ def test_models_that_hang_do_not_delay_others() -> None:
     checks.queue.wait(5)
     assert checks.names == ["a", "b"]
     assert time.monotonic() - began < 4
-    assert checks.queue.started_for(0.4) == ["bad", "worse"]
+    assert checks.queue.overdue(0.4) == ["bad", "worse"]
     checks.queue.add(["a", "bad"])  # bad is not started again meanwhile
     checks.queue.wait(5)
     checks.let_end()
@@ -60,11 +60,28 @@ def test_models_that_hang_do_not_delay_others() -> None:
 
 def test_the_threads_that_hang_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_queue, "PATIENCE_SECONDS", 0.01)
-    checks = Checks(*map(str, range(MAX_THREADS + 2)))
-    before = threading.active_count()
+    monkeypatch.setattr(model_queue, "MAX_THREADS", 10)
+    checks, before = Checks(*map(str, range(12))), threading.active_count()
     checks.queue.add([*checks.hanging, "good"])
-    checks.queue.wait(1)
-    assert len(checks.queue.started_for(0)) == MAX_THREADS
-    assert threading.active_count() == before + MAX_THREADS
+    checks.queue.wait(0.5)
+    assert threading.active_count() == before + 10
+    assert sorted(checks.queue.overdue(0)) == sorted([*checks.hanging, "good"])
     checks.let_end()
     assert sorted(checks.names) == sorted([*checks.hanging, "good"])
+
+
+def test_a_thread_that_cannot_be_started_is_started_later(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    checks = Checks()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", _fail)
+        checks.queue.add(["a", "b"])
+        checks.queue.prefer("b")
+    assert "models can't be checked now: can't start new thread" in caplog.text
+    checks.queue.wait(5)
+    assert checks.names[:2] == ["b", "a"]
+
+
+def _fail(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")

@@ -4,7 +4,7 @@ import asyncio
 import errno
 import socket
 import time
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -12,10 +12,11 @@ from unittest.mock import MagicMock
 
 import pytest
 
+from service.admin_address import AdminAddress
 from service.metrics.memory import ACCEPTS, CONNECTIONS
 from service.metrics.registry import Metrics
 from service.server.acceptor import Acceptor
-from service.server.siblings import Siblings
+from service.server.siblings import REFRESH_SECONDS, Siblings
 from tests.helpers.server import Server
 from tests.helpers.wire import Wire, http_request
 
@@ -24,20 +25,27 @@ class Accepted:
     """The connections of an acceptor."""
 
     def __init__(self) -> None:
-        self.siblings, self.protocols = Siblings(Metrics()), list[asyncio.Protocol]()
+        self.siblings, self.protocols, self.stopped = Siblings(Metrics()), list[asyncio.Protocol](), False
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=200)
         self.listener.setblocking(False)
-        self.acceptor = Acceptor(asyncio.get_running_loop(), [self.listener], self.connect, self.siblings)
+        self.acceptor = Acceptor(
+            asyncio.get_running_loop(), [self.listener.dup()], self.connect, self.siblings, AdminAddress()
+        )
 
     def connect(self) -> asyncio.Protocol:
         self.protocols.append(asyncio.Protocol())
         return self.protocols[-1]
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.acceptor.stop()
+    async def stop(self) -> None:
+        if not self.stopped:
+            self.stopped = True
+            await self.acceptor.stop()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
         self.listener.close()
 
     async def wait_for(self, count: int) -> None:
@@ -51,7 +59,7 @@ class Accepted:
 @pytest.mark.parametrize("waiting", [1, 5, 150])
 def test_all_waiting_connections_are_accepted(waiting: int) -> None:
     async def run() -> None:
-        with Accepted() as accepted, ExitStack() as stack:
+        async with Accepted() as accepted, AsyncExitStack() as stack:
             for _ in range(waiting):
                 stack.enter_context(socket.create_connection(accepted.listener.getsockname()))
             accepted.acceptor.start()
@@ -61,11 +69,14 @@ def test_all_waiting_connections_are_accepted(waiting: int) -> None:
     asyncio.run(run())
 
 
-def test_a_stopped_acceptor_leaves_connections_to_others() -> None:
+def test_a_stopped_acceptor_takes_what_waits_and_leaves_connections_to_others() -> None:
     async def run() -> None:
-        with Accepted() as accepted:
+        async with Accepted() as accepted, AsyncExitStack() as stack:
             accepted.acceptor.start()
-            accepted.acceptor.stop()
+            stack.enter_context(socket.create_connection(accepted.listener.getsockname()))
+            await accepted.stop()
+            assert len(accepted.protocols) == 1
+            accepted.protocols.clear()
             with socket.create_connection(accepted.listener.getsockname()):
                 await asyncio.sleep(0.01)
                 assert accepted.protocols == []
@@ -76,7 +87,7 @@ def test_a_stopped_acceptor_leaves_connections_to_others() -> None:
 
 def test_a_busy_sibling_delays_no_connection_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> None:
-        with Accepted() as accepted, ExitStack() as stack:
+        async with Accepted() as accepted, AsyncExitStack() as stack:
             monkeypatch.setattr(Siblings, "fewest_connections", 0)
             accepted.acceptor.start()
             began = time.monotonic()
@@ -90,16 +101,19 @@ def test_a_busy_sibling_delays_no_connection_for_long(monkeypatch: pytest.Monkey
 
 def test_too_many_open_files_are_no_end(caplog: pytest.LogCaptureFixture) -> None:
     async def run() -> None:
-        with Accepted() as accepted, ExitStack() as stack:
-            listener = MagicMock(wraps=accepted.listener)
+        async with Accepted() as accepted, AsyncExitStack() as stack:
+            listener = MagicMock(wraps=accepted.listener.dup())
             errors = [OSError(errno.EMFILE, "Too many open files"), ConnectionAbortedError()]
             listener.accept.side_effect = partial(_accept, accepted.listener, errors)
             listener.fileno.return_value = accepted.listener.fileno()
-            acceptor = Acceptor(asyncio.get_running_loop(), [listener], accepted.connect, accepted.siblings)
+            listener.getsockname.return_value = accepted.listener.getsockname()
+            acceptor = Acceptor(
+                asyncio.get_running_loop(), [listener], accepted.connect, accepted.siblings, AdminAddress()
+            )
             stack.enter_context(socket.create_connection(accepted.listener.getsockname()))
             acceptor.start()
             await accepted.wait_for(1)
-            acceptor.stop()
+            await acceptor.stop()
 
     asyncio.run(run())
     assert [record.getMessage() for record in caplog.records] == [
@@ -114,15 +128,22 @@ def _accept(listener: socket.socket, errors: list[OSError]) -> tuple[socket.sock
     return listener.accept()
 
 
+def _counts(server: Server) -> list[int]:
+    """Return the connections of each worker that accepts some."""
+    with server.open_memory() as memory:
+        return [int(record[CONNECTIONS]) for record in memory.records_of_others() if record[ACCEPTS]]
+
+
 @pytest.mark.parametrize("number", [8, 32])
 def test_connections_are_spread_over_the_workers(number: int, iris: Path) -> None:
     with Server(iris, workers=2) as server, ExitStack() as stack:
         server.wait_until_ready()
+        server.wait_for(lambda: len(_counts(server)) == 2)
+        time.sleep(2 * REFRESH_SECONDS)  # until they know of each other
         wires = [stack.enter_context(Wire(server.port)) for _ in range(number)]
         for wire in wires:
             assert wire.send(http_request("GET", "/livez")).read_response()
-        with server.open_memory() as memory:
-            counts = [int(record[CONNECTIONS]) for record in memory.records_of_others() if record[ACCEPTS]]
+        counts = _counts(server)
         assert sum(counts) == number
         assert min(counts) >= number // 4, counts
 
