@@ -3,7 +3,7 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: run setup setup-tests test test-slow pytest lint types lock pictures
+.PHONY: run setup setup-tests test test-slow soak pytest lint types lock pictures
 .DELETE_ON_ERROR:
 unexport PYTHONDONTWRITEBYTECODE  # the tests start hundreds of processes: each would compile the same modules
 
@@ -62,6 +62,12 @@ types: setup-tests
 
 test-slow: setup-tests
 	.venv/bin/python -m pytest -m slow --numprocesses=2 --dist=worksteal --timeout=600
+	@$(MAKE) --no-print-directory soak
+
+# Mixed traffic while models change and workers die: MINUTES=60 before a release.
+MINUTES ?= 5
+soak: setup-tests
+	.venv/bin/python -m tests.soak --minutes $(MINUTES)
 
 # The lock files serve every platform and Python from 3.11 on; run this after changing a dependency in pyproject.toml.
 # The others are constrained by dev.lock: what is tested is what is installed.

@@ -168,4 +168,5 @@ def test_a_killed_master_ends_its_workers(loaded: LoadedServer) -> None:
     while any(Path(f"/proc/{worker}").exists() for worker in workers):
         assert time.monotonic() - killed < 5  # two seconds, on a machine that is not busy
         time.sleep(0.02)
+    loaded.server.process.communicate(timeout=10)
     assert loaded.failures() == []
