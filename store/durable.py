@@ -78,18 +78,20 @@ def locked(file: Path, *, shared: bool = False, mode: int = 0o666) -> Iterator[N
 @contextmanager
 def delay_interrupts() -> Iterator[None]:
     """Let Ctrl-C and SIGTERM take effect after the block. The second one takes effect at once: the disk may hang."""
-    received = list[int]()
-    with ExitStack() as previous_handlers:
+    received, previous_handlers = list[int](), ExitStack()
 
-        def note(number: int, _: FrameType | None) -> None:
-            received.append(number)
-            if len(received) > 1:
-                previous_handlers.close()
-                signal.raise_signal(number)
+    def note(number: int, _: FrameType | None) -> None:
+        received.append(number)
+        if len(received) > 1:
+            previous_handlers.close()
+            signal.raise_signal(number)
 
+    try:
         if threading.current_thread() is threading.main_thread():  # the others have no handlers
             for number in (signal.SIGINT, signal.SIGTERM):
                 previous_handlers.callback(signal.signal, number, signal.signal(number, note))
         yield
-    if received:
-        signal.raise_signal(received[0])
+    finally:
+        previous_handlers.close()
+        if len(received) == 1:
+            signal.raise_signal(received[0])

@@ -87,27 +87,38 @@ def _publish(
     serving = Serving.read(folder)
     # A number is never reused, not even that of a publisher that crashed.
     number = max([serving.next_version, *(number + 1 for number in version_numbers(folder))])
-    verdict = Verdict(False, "promotion was not requested")
+    verdict, alias = Verdict(False, "promotion was not requested"), "candidate"
     try:
         _write_version(folder / str(number), contents)
         if promote:
             verdict = judge(folder, serving, number, metrics, force=force)
         alias = "stable" if verdict.promoted else "candidate"
         replace(serving.with_alias(alias, number), next_version=number + 1).write(folder)
-    except BaseException:
-        _withdraw(folder, number, serving)
-        raise
+    except BaseException as error:
+        if _withdraw(folder, number, serving) or not isinstance(error, OSError):
+            raise
     return Publication(folder.name, number, alias, verdict.reason, metrics)
 
 
-def _withdraw(folder: Path, number: int, before: Serving) -> None:
-    """Remove a version whose publication has failed. `serving.json` may name it already."""
-    with suppress(OSError, StoreError):
-        if number in Serving.read(folder).aliases.values():
+def _withdraw(folder: Path, number: int, before: Serving) -> bool:
+    """Remove a version whose publication has failed; return False if it is published and cannot be removed."""
+    if _is_named(folder, number):
+        with suppress(OSError):
             replace(before, next_version=number + 1).write(folder)
+        if _is_named(folder, number):
+            return False
+    with suppress(OSError):
         withdrawn = temporary_beside(folder / str(number))
         (folder / str(number)).rename(withdrawn)
         remove(withdrawn)
+    return True
+
+
+def _is_named(folder: Path, number: int) -> bool:
+    try:
+        return number in Serving.read(folder).aliases.values()
+    except StoreError:  # it was readable before
+        return True
 
 
 def _write_version(target: Path, contents: dict[str, bytes]) -> None:

@@ -141,6 +141,7 @@ class StoreWatcher:
             gone = f"{self.models / name / SERVING} is gone: its loaded versions are still served"
             model, problem = (replace(before, is_gone=True), gone) if before.versions else (NOT_SERVED, "")
             state = None
+            self._states.pop(name, None)
         except Exception as error:
             model, problem, state = before, describe(error), None
         if model.versions or model.missing:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from nn import Artifact
 from store import Publication, publish
-from store.durable import delay_interrupts
 from store.layout import model_folder
 from training.config import Config
 from training.console import Console
@@ -54,12 +53,11 @@ def run(
     artifact = Artifact(fitted.model, choose_golden_rows(fitted.model, data.test.take(slice(POOL_ROWS))[0]))
     publication = None
     try:
-        with delay_interrupts():  # what was published is reported
-            publication = publish(
-                models, name, artifact, {"test": scores}, provenance, files=files, promote=promote, force=force
-            )
-            shutil.rmtree(checkpoint, ignore_errors=True)
-            console.published(publication, models, refused=promote and publication.alias != "stable")
+        publication = publish(
+            models, name, artifact, {"test": scores}, provenance, files=files, promote=promote, force=force
+        )
+        shutil.rmtree(checkpoint, ignore_errors=True)
+        console.published(publication, models, refused=promote and publication.alias != "stable")
     except KeyboardInterrupt as error:
         if publication is None:
             raise

@@ -17,9 +17,9 @@ from typing import Any
 
 import orjson
 
+from service.logs.json_lines import STDERR
 from service.process.forks import call_after_fork
 
-STDERR = 2
 MAX_LINES = 20_000  # that wait to be written; about 6 MB
 WRITE_SECONDS = 0.05  # between two writes
 EXIT_SECONDS = 1.0  # to write the last lines

@@ -2,8 +2,13 @@
 
 import json
 import logging
+import os
+import select
 from datetime import UTC, datetime
 from typing import Any
+
+STDERR = 2
+PART_SECONDS = 0.1  # until the next part of a long line can be written
 
 
 class JSONFormatter(logging.Formatter):
@@ -23,6 +28,40 @@ class JSONFormatter(logging.Formatter):
         return json.dumps(line)
 
 
+class StderrHandler(logging.Handler):
+    """Writes lines to stderr. If it is a pipe that is not read in time, lines are dropped: a write would block.
+
+    It needs no thread, because the master logs too, and forks.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._dropped = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+            if self._dropped and self._write(self._note_dropped()):
+                self._dropped = 0
+            self._dropped += not self._write(line)
+        except Exception:
+            self.handleError(record)
+
+    def _note_dropped(self) -> str:
+        text = f"{self._dropped} lines of the log are lost: stderr was not read in time"
+        return self.format(logging.LogRecord("npserve", logging.WARNING, "", 0, text, None, None))
+
+    def _write(self, line: str) -> bool:
+        """Write a line, in parts for which a pipe that is ready has space. Return whether the first one was written."""
+        content, poll = line.encode() + b"\n", select.poll()
+        poll.register(STDERR, select.POLLOUT)
+        for start in range(0, len(content), select.PIPE_BUF):
+            if not poll.poll(1000 * PART_SECONDS if start else 0):
+                return start > 0
+            os.write(STDERR, content[start : start + select.PIPE_BUF])
+        return True
+
+
 def logging_config(level: str) -> dict[str, Any]:
     """Return the configuration for `logging`. gunicorn's reports of what it starts are for debugging only."""
     of_gunicorn = "warning" if level == "info" else level
@@ -30,7 +69,7 @@ def logging_config(level: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"json": {"()": JSONFormatter}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "handlers": {"stderr": {"()": StderrHandler, "formatter": "json"}},
         "root": {"level": of_gunicorn.upper(), "handlers": ["stderr"]},
         "loggers": {
             "npserve": {"level": level.upper(), "handlers": ["stderr"], "propagate": False},

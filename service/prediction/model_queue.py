@@ -59,7 +59,7 @@ class ModelQueue:
         with self._lock:
             while (self._waiting or self._is_active()) and (left := end - time.monotonic()) > 0:
                 self._continue()
-                self._changed.wait(min(left, PATIENCE_SECONDS))
+                self._changed.wait(min(left, self._patience()))
 
     def overdue(self, seconds: float) -> list[str]:
         """Return the models that were started longer ago than that, and those for which there is no thread."""
@@ -70,8 +70,11 @@ class ModelQueue:
 
     def _is_active(self) -> bool:
         """Return whether a thread is busy with a model, and does not hang."""
-        latest = time.monotonic() - PATIENCE_SECONDS / max(len(self._started), 1)
+        latest = time.monotonic() - self._patience()
         return any(since >= latest for since in self._started.values())
+
+    def _patience(self) -> float:
+        return PATIENCE_SECONDS / max(len(self._started), 1)
 
     def _continue(self) -> None:
         if not self._is_active() and len(self._started) < MAX_THREADS and (name := self._start_next()):

@@ -108,8 +108,8 @@ class CatalogueReloader:
         if names != self._names:
             if WHOLE_STORE not in self._watcher.problems:
                 self._checked.intersection_update(names)
-            self._names = names
             self._loading = set(names) - self._checked
+            self._names = names
         self._queue.add(names)
         self._update()
         self._queue.wait(POLL_SECONDS)

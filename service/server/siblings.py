@@ -15,7 +15,7 @@ from service.prediction.reloader import POLL_SECONDS, CatalogueReloader
 
 REFRESH_SECONDS = 0.5
 WAIT_SECONDS = 0.1
-NOTICE_SECONDS = 3 * POLL_SECONDS  # until a problem of the store has been noticed
+PROBLEM_SECONDS = 3 * POLL_SECONDS  # until a problem of the store has been noticed
 log = logging.getLogger("npserve")
 
 
@@ -39,7 +39,7 @@ class Siblings:
         """
         began, is_noted = time.monotonic(), False
         while self._most_ready > (catalogue := reloader.catalogue).ready_models:
-            is_noticed = time.monotonic() > began + NOTICE_SECONDS
+            is_noticed = time.monotonic() > began + PROBLEM_SECONDS
             if catalogue.ready and (catalogue.loading or (is_noticed and not catalogue.problems)):
                 return
             if is_noticed and not is_noted:
@@ -48,6 +48,11 @@ class Siblings:
             yield
             time.sleep(WAIT_SECONDS)
             self.refresh()
+
+    @property
+    def accept(self) -> bool:
+        """Whether another worker accepts connections."""
+        return any(record[ACCEPTS] for record in self._others)
 
     @property
     def _most_ready(self) -> int:

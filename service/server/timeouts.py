@@ -38,15 +38,15 @@ class Timeouts:
         self._loop, self._transport = asyncio.get_running_loop(), transport
         self._state, self._flow, self._seconds, self._on_expired = state, flow, seconds, on_expired
         self._unsent, self._unsent_since = sys.maxsize, 0.0  # bytes
+        self._body_until = inf
         self.restart()
         self._check()
 
     def shorten(self) -> None:
         """Expect further requests for a moment only, because the server stops, and the rest of a body for some time."""
-        passed = self._loop.time() - self._since if self._state.reading in (Reading.BODY, Reading.SKIPPING) else 0.0
-        body = min(self._seconds.body, passed + STOP_BODY_SECONDS)
-        self._seconds = self._seconds._replace(head=STOP_SECONDS, idle=STOP_SECONDS, body=body)
-        if not passed:
+        self._seconds = self._seconds._replace(head=STOP_SECONDS, idle=STOP_SECONDS)
+        self._body_until = self._loop.time() + STOP_BODY_SECONDS
+        if self._state.reading not in (Reading.BODY, Reading.SKIPPING):
             self.restart()
         self._timer.cancel()
         self._check()
@@ -67,7 +67,7 @@ class Timeouts:
             case Reading.HEAD, _:
                 return self._seconds.head
             case ((Reading.BODY | Reading.SKIPPING), _):
-                return self._seconds.body
+                return min(self._seconds.body, self._body_until - self._since)
             case Reading.IDLE, Writing.IDLE:
                 return self._seconds.idle
         return inf

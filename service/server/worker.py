@@ -20,6 +20,7 @@ from service.server.connection_limit import ConnectionLimit
 from service.server.siblings import REFRESH_SECONDS, Siblings
 from service.server.view_dispatcher import ViewDispatcher
 
+NOTICE_SECONDS = 0.02  # between two looks whether the other workers stop
 log = logging.getLogger("npserve")
 
 
@@ -27,16 +28,24 @@ class AcceptingServer(Server):
     """uvicorn's server, which runs until a signal, with an `Acceptor` instead of asyncio's servers."""
 
     acceptor: Acceptor
-    stopping: Event
+    siblings: Siblings
+    stopping: Event  # set when no worker accepts requests
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup([])
         self.acceptor.start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self.stopping.set()
         await self.acceptor.stop()
+        notice = asyncio.create_task(self._notice_stop())
         await super().shutdown(sockets)
+        notice.cancel()
+
+    async def _notice_stop(self) -> None:
+        """Wait until the others stop too. After a reload, they serve on, and the server is ready."""
+        while self.siblings.accept:
+            await asyncio.sleep(NOTICE_SECONDS)
+        self.stopping.set()
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]  # untyped
@@ -56,6 +65,8 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # untyped
         """Exit in order after a signal: uvicorn raises it again when the server has stopped."""
         super().init_signals()
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+        for number in (signal.SIGHUP, signal.SIGUSR2):  # to the process group; they would end it
+            signal.signal(number, signal.SIG_IGN)
 
     async def _serve(self) -> None:
         app: Any = self.wsgi
@@ -66,7 +77,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # untyped
         limit = ConnectionLimit(self.cfg.worker_connections, siblings.remove_connection)
         self.config.app, self.config.http = app, HTTPConnection
         server = AcceptingServer(self.config)
-        server.stopping, server_state = service.stopping, server.server_state
+        server.siblings, server.stopping, server_state = siblings, service.stopping, server.server_state
         connect = partial(
             HTTPConnection, service, batcher, *views, limit=limit, config=self.config, server_state=server_state
         )

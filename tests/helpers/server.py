@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -47,9 +47,10 @@ class Server:
         worker_class: str = "",
         prefix: Sequence[str] = (),  # a command that runs the server, such as nice
         bind: str = "",
+        output: str = "",  # the path of a file for stdout and stderr; a pipe is full after some time
         **environment: str,
     ) -> None:
-        self.models, self._prefix = models, prefix
+        self.models, self._prefix, self._output = models, prefix, output
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         options = {"models": str(models), "bind": bind or f"127.0.0.1:{self.port}", "workers": str(workers)}
@@ -62,13 +63,15 @@ class Server:
         self._environment = {**os.environ, **environment}
 
     def __enter__(self) -> Self:
-        self.process = subprocess.Popen(
-            [*self._prefix, sys.executable, "-m", *self._command],
-            env=self._environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        with ExitStack() as stack:
+            output = stack.enter_context(Path(self._output).open("w")) if self._output else subprocess.PIPE
+            self.process = subprocess.Popen(
+                [*self._prefix, sys.executable, "-m", *self._command],
+                env=self._environment,
+                stdout=output,
+                stderr=output,
+                text=True,
+            )
         return self
 
     def __exit__(

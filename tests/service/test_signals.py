@@ -27,10 +27,11 @@ class LoadedServer:
 
     def __init__(self, models: Path) -> None:
         publish(models, "abc", make_constant(0), {}, {})
-        self._stack = ExitStack()
-        self.server = self._stack.enter_context(Server(models, prefix=["setsid"]))
-        self.server.wait_until_ready()
-        self.nginx = self._stack.enter_context(Nginx(self.server.port))
+        with ExitStack() as stack:
+            self.server = stack.enter_context(Server(models, prefix=["setsid"]))
+            self.server.wait_until_ready()
+            self.nginx = stack.enter_context(Nginx(self.server.port))
+            self._stack = stack.pop_all()
         self._loads = ExitStack()
         self.loads = [
             self._loads.enter_context(LoadGenerator(url, 2, keep_alive=keep_alive))
@@ -74,17 +75,20 @@ def test_each_signal_of_the_documentation_is_tested() -> None:
 def test_a_signal_to_stop(number: signal.Signals, target: str, loaded: LoadedServer) -> None:
     server = loaded.server
     sent = http_request("POST", "/predict", BODY.encode(), Content_Type=JSON)
-    with Wire(server.port) as slow, Wire(server.port) as probe:
+    with ExitStack() as stack:
+        slow, *probes = [stack.enter_context(Wire(server.port)) for _ in range(12)]
         slow.send(sent[:-10])
-        probe.send(http_request("GET", "/livez")).read_response()
-        time.sleep(0.1)
+        for probe in probes:
+            probe.send(http_request("GET", "/livez")).read_response()
         loaded.send(number, target)
-        time.sleep(0.3)
-        answer = probe.send(http_request("GET", "/readyz")).read_response()
-        assert answer is not None
-        assert (answer.status, answer.headers["connection"]) == (503, "close")
-        assert answer.body == b'{"error":"not ready: the server is stopping"}'
-        time.sleep(0.5)  # longer than for idle connections
+        answers = []
+        for probe in probes:
+            time.sleep(0.05)
+            answers.append(probe.send(http_request("GET", "/readyz")).read_response())
+        stopping = [answer for answer in answers if answer and answer.status == 503]
+        assert stopping
+        assert {answer.headers["connection"] for answer in stopping} == {"close"}
+        assert {answer.body for answer in stopping} == {b'{"error":"not ready: the server is stopping"}'}
         answer = slow.send(sent[-10:]).read_response()
         assert answer is not None
         assert (answer.status, answer.headers["connection"]) == (200, "close")

@@ -15,17 +15,20 @@ class Sample(NamedTuple):
     """The sums over the master and its workers at one time, in seconds and bytes."""
 
     at: float
+    workers: frozenset[int]
     memory: int
     descriptors: int
     threads: int
 
 
 def take_sample(server: Server) -> Sample:
-    processes = [server.process.pid, *server.workers()]
+    workers = server.workers()
+    processes = [server.process.pid, *workers]
     statuses = [Path(f"/proc/{process}/status").read_text() for process in processes]
     return Sample(
         time.monotonic(),
-        sum(_number(status, "RssAnon") for status in statuses) * 1024,
+        frozenset(workers),
+        sum(_number(status, name) for status in statuses for name in ("RssAnon", "RssShmem")) * 1024,
         sum(len(list(Path(f"/proc/{process}/fd").iterdir())) for process in processes),
         sum(_number(status, "Threads") for status in statuses),
     )

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from tests.helpers.wire import JSON, Wire, http_request
 MODEL, LABELS = "abc", "abc"  # version n predicts label n - 1, in turn
 PAUSE = 0.01  # seconds between two requests of a client
 MAX_ROWS = 64
+MAX_BEHIND = 10  # versions that a worker may be behind the publisher: as many seconds
 KILL_SECONDS = 1.0  # in which requests to a killed worker fail
 # Without those that exceed limits or weights of the servers and models of other tests.
 BAD_BODIES = [(body, status) for body, status, error in BAD_NATIVE if status != 413 and "sums" not in error]
@@ -31,11 +33,12 @@ Rows = npt.NDArray[np.float32]
 
 
 class Log:
-    """What the clients have seen. A connection that breaks is excused if a worker was killed just then."""
+    """What the clients of a server have seen. A connection that breaks is excused if a worker was killed just then."""
 
     def __init__(self) -> None:
         self.counts, self.failures = Counter[str](), list[str]()
-        self._lock, self._killed_at = threading.Lock(), 0.0
+        self.published = 0  # the latest version
+        self._lock, self._killed_at = threading.Lock(), -inf
 
     def note_kill(self) -> None:
         self._killed_at = time.monotonic()
@@ -112,14 +115,18 @@ def predict(server: Server, log: Log, over: threading.Event, seed: int) -> None:
                 continue
             if answer.status_code != 200:
                 log.fail(f"{protocol}: {answer.status_code} {answer.text[:200]}")
-            elif labels(answer) != [LABELS[(int(answer.headers["X-Model-Version"]) - 1) % 3]] * len(rows):
-                log.fail(f"{protocol}: wrong labels from version {answer.headers['X-Model-Version']}")
+                continue
+            version = int(answer.headers["X-Model-Version"])
+            if labels(answer) != [LABELS[(version - 1) % 3]] * len(rows):
+                log.fail(f"{protocol}: wrong labels from version {version}")
+            elif version < log.published - MAX_BEHIND:
+                log.fail(f"{protocol}: version {version}, when {log.published} was published")
             else:
                 log.count(protocol)
 
 
 def watch_metrics(server: Server, log: Log, over: threading.Event) -> None:
-    """Scrape as Prometheus does. No counter of requests may decrease, except by the latest counts of killed workers."""
+    """Scrape as Prometheus does. No counter of requests may decrease, also if workers are killed."""
     before: dict[Any, float] = {}
     while not over.wait(1):
         try:
@@ -173,13 +180,25 @@ def die(server: Server, log: Log, over: threading.Event, seed: int) -> None:
         log.count("clients that died")
 
 
+def _checked(run: Callable[..., None], server: Server, log: Log, *arguments: Any) -> None:
+    """Run a client. One that ends by an error has failed, as by a response that cannot be read."""
+    try:
+        run(server, log, *arguments)
+    except Exception as error:
+        log.fail(f"{run.__name__}: {error!r}")
+
+
 @contextmanager
 def running(server: Server, log: Log) -> Iterator[None]:
     """Send all kinds of traffic to a server."""
     over = threading.Event()
-    threads = [threading.Thread(target=predict, args=(server, log, over, seed)) for seed in range(2)]
-    threads.append(threading.Thread(target=watch_metrics, args=(server, log, over)))
-    threads += [threading.Thread(target=each, args=(server, log, over, 0)) for each in (send_bad_bodies, die)]
+    clients: list[tuple[Any, ...]] = [(predict, server, log, over, seed) for seed in range(2)]
+    clients += [
+        (watch_metrics, server, log, over),
+        (send_bad_bodies, server, log, over, 0),
+        (die, server, log, over, 0),
+    ]
+    threads = [threading.Thread(target=_checked, args=client) for client in clients]
     for thread in threads:
         thread.start()
     try:

@@ -137,10 +137,10 @@ def test_a_store_that_is_a_file_is_rejected(tmp_path: Path, artifact: Artifact) 
 
 
 class Steps:
-    """Calls `event` before the nth operation on the disk."""
+    """Calls `event` before the nth operation on the disk, and before each that follows if it persists."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.left = 0
+        self.left, self.persists = 0, False
         self.event: Callable[[], None] = lambda: None
         monkeypatch.setattr(os, "fsync", self._counted(os.fsync))
         for name in ("open", "mkdir", "rename", "replace"):
@@ -149,7 +149,7 @@ class Steps:
     def _counted(self, function: Any) -> Any:
         def step(*arguments: Any, **options: Any) -> Any:
             self.left -= 1
-            if self.left == 0:
+            if self.left == 0 or (self.left < 0 and self.persists):
                 self.event()
             return function(*arguments, **options)
 
@@ -205,6 +205,26 @@ def _message(publish_one: Publish, error: type[BaseException]) -> str:
     except error as raised:
         return str(raised)
     return ""
+
+
+def test_a_disk_that_fails_from_some_step_on_leaves_nothing_or_what_is_said(
+    tmp_path: Path, publish_one: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_one()
+    steps, published = Steps(monkeypatch), 1
+    steps.event = _fail
+    for step in range(1, 100):
+        steps.left, steps.persists = step, True
+        try:
+            published = publish_one().version
+        except StoreError:
+            assert Serving.read(tmp_path / "iris").aliases["stable"] == published
+        if steps.left > 0:
+            break
+        steps.persists = False
+        published = publish_one().version
+        assert Serving.read(tmp_path / "iris").aliases["stable"] == published
+    assert step >= 12
 
 
 # Publishes in a child process for each number on stdin, and prints the exit code of the child. The child exits without

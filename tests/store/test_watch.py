@@ -231,3 +231,22 @@ def test_a_change_that_keeps_size_and_time_is_noticed(
     os.utime(path, (0, 0))
     poll(watcher)
     assert watcher.served["iris"].aliases["stable"] == 2
+
+
+def test_a_damaged_model_that_is_moved_away_and_repaired_is_served(
+    tmp_path: Path, watcher: StoreWatcher, publish_one: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_one()
+    model = tmp_path / "iris/1/model.npz"
+    content = model.read_bytes()
+    model.write_bytes(b"")
+    poll(watcher)
+    (tmp_path / "iris").rename(tmp_path / "_elsewhere")
+    poll(watcher)
+    assert watcher.served == {}
+    (tmp_path / "_elsewhere/1/model.npz").write_bytes(content)
+    (tmp_path / "_elsewhere").rename(tmp_path / "iris")
+    later = time.monotonic() + 60
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    poll(watcher)
+    assert watcher.served["iris"].stable

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from store import Publication, publish, read_version
+from store import read_version
+from store.version import read_folder
 from tests.helpers.reports import report_left_out
 from training.__main__ import main
 from training.config import Config
@@ -77,19 +78,17 @@ def test_ctrl_c_saves_the_best_weights_and_the_same_command_resumes(
 def test_a_version_that_is_published_in_spite_of_ctrl_c_is_reported(
     number: int, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted_publish(*arguments: Any, **options: Any) -> Publication:
+    def interrupted_read(folder: Path) -> Any:
         signal.raise_signal(number)
-        return publish(*arguments, **options)
+        return read_folder(folder)
 
-    monkeypatch.setattr("training.run.publish", interrupted_publish)
+    monkeypatch.setattr(sys.modules["store.publish"], "read_folder", interrupted_read)
     with report_left_out():
         code = main(["train", "--data", "digits", "--epochs", "1", "--layers", "16", "--models", str(tmp_path)])
     printed = capsys.readouterr()
     assert code == 130
-    assert "Published digits 1" in printed.out
-    assert printed.err.endswith("Interrupted: digits 1 remains published as stable.\n")
+    assert printed.err.endswith("Interrupted: digits 1 was published as stable.\n")
     assert read_version(tmp_path, "digits", 1)
-    assert not [*(tmp_path / ".training").glob("*")]
 
 
 def _rows() -> tuple[np.ndarray, np.ndarray]:

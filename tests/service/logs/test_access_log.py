@@ -20,7 +20,7 @@ def read_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[di
     """A function that returns the lines so far; stderr is a pipe."""
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
-    monkeypatch.setattr(access_log, "STDERR", writing)
+    monkeypatch.setattr("service.logs.access_log.STDERR", writing)
 
     def read() -> list[dict[str, Any]]:
         time.sleep(3 * access_log.WRITE_SECONDS)
@@ -88,7 +88,7 @@ def test_a_reader_that_is_stuck_delays_nobody(read_lines: Callable[[], list[dict
 def test_a_pipe_that_another_process_has_made_non_blocking_loses_nothing(
     read_lines: Callable[[], list[dict[str, Any]]],
 ) -> None:
-    os.set_blocking(access_log.STDERR, False)
+    os.set_blocking(vars(access_log)["STDERR"], False)
     log = AccessLog(1)
     _write(log, 3000)
     lines = read_lines()

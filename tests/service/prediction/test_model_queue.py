@@ -51,7 +51,7 @@ def test_models_that_hang_do_not_delay_others() -> None:
     checks.queue.wait(5)
     assert checks.names == ["a", "b"]
     assert time.monotonic() - began < 4
-    assert checks.queue.overdue(0.4) == ["bad", "worse"]
+    assert checks.queue.overdue(0.2) == ["bad", "worse"]
     checks.queue.add(["a", "bad"])  # bad is not started again meanwhile
     checks.queue.wait(5)
     checks.let_end()
