@@ -52,7 +52,7 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> str:
     return read_version(models, "digits", 1).sha256
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_ctrl_c_saves_the_best_weights_and_the_same_command_resumes(
     number: int, whole_run: str, tmp_path: Path
 ) -> None:

@@ -88,16 +88,19 @@ def test_series_of_a_model_are_hidden_with_it(clock: Clock) -> None:
     assert total(series, HTTP_REQUESTS.name) == 1
 
 
+COUNT = 1000
+
+
 def test_of_ever_more_versions_the_latest_are_shown_in_memory_of_the_same_size() -> None:
     metrics = Metrics()
     slot, used = metrics._series._slot, set[int]()
     assert slot is not None
-    for number in range(1, 5001):
+    for number in range(1, COUNT + 1):
         _serve(metrics, [("iris", number)])
         metrics.find(REQUESTS, "iris", str(number), "native", "ok").observe([0.1])
         if number > 5 * MAX_VERSIONS:
             used.add(slot.used)
-    assert _versions(metrics) == {str(number) for number in range(5001 - MAX_VERSIONS, 5001)}
+    assert _versions(metrics) == {str(number) for number in range(COUNT + 1 - MAX_VERSIONS, COUNT + 1)}
     assert max(used) - min(used) < 2**14
     assert max(used) < 2**16
     assert len(metrics._series.groups()) <= 2 * MAX_VERSIONS + 2
