@@ -13,13 +13,12 @@ from training.errors import TrainingError
 from training.evaluation.comparison import compare_results
 from training.evaluation.confidence import confidence_intervals
 from training.evaluation.scores import EvaluationResult
-from training.files.read import read_file
 from training.files.table import ReadOptions
 from training.interrupts import still_published
 from training.publishing.rollout import check_url, wait_for
 from training.run import run
 from training.scoring.predict_file import predict_file
-from training.scoring.score_file import score_file, target_of
+from training.scoring.score_file import ScoredRows, score_file, target_of
 
 
 def run_train(options: argparse.Namespace) -> int:
@@ -53,13 +52,15 @@ def _default_name(data: str) -> str:
 def run_evaluate(options: argparse.Namespace) -> int:
     """Print the metrics of one version on the rows of a file."""
     version = _read_version(options, options.version)
-    (result,) = _score_versions(options, [version])
+    rows, (result,) = _score_versions(options, [version])
     task = version.artifact.model.task
     scores, intervals = result.scores(task), confidence_intervals(result, task)
     if options.json:
-        print(json.dumps({"version": version.number, "metrics": scores, "intervals": intervals}))
+        about = {"part": rows.part, "trained_on_file": rows.trained}
+        print(json.dumps({"version": version.number, **about, "metrics": scores, "intervals": intervals}))
     else:
         print(f"{version.name} {version.number}: {format_scores(scores, intervals)}.")
+        _print_notes(options, rows)
     return 0
 
 
@@ -69,16 +70,19 @@ def run_compare(options: argparse.Namespace) -> int:
     models = [version.artifact.model for version in versions]
     if (models[0].task, models[0].labels) != (models[1].task, models[1].labels):
         raise TrainingError("the two versions cannot be compared: their tasks or labels differ")
-    task, results = models[0].task, _score_versions(options, versions)
+    rows, results = _score_versions(options, versions)
+    task = models[0].task
     comparison = compare_results(results[0], results[1], task)
     scores = [result.scores(task) for result in results]
     numbers = [version.number for version in versions]
     if options.json:
-        print(json.dumps({"versions": numbers, "metrics": scores, "comparison": asdict(comparison)}))
+        about = {"part": rows.part, "trained_on_file": rows.trained}
+        print(json.dumps({"versions": numbers, **about, "metrics": scores, "comparison": asdict(comparison)}))
         return 0
     for number, own_scores, result in zip(numbers, scores, results, strict=True):
         print(f"{options.name} {number}: {format_scores(own_scores, confidence_intervals(result, task))}.")
     print(format_comparison(numbers, comparison))
+    _print_notes(options, rows)
     return 0
 
 
@@ -86,7 +90,8 @@ def run_predict(options: argparse.Namespace) -> int:
     """Write the rows of a file with their predictions to another file."""
     version = _read_version(options, options.version)
     rows = predict_file(version.artifact.model, options.data, options.out, options.delimiter, options.header)
-    print(f"Wrote the predictions of {version.name} {version.number} for {rows:,} rows to {options.out}")
+    which = " (those of x_train, then those of x_test)" if len(rows) > 1 else ""
+    print(f"Wrote the predictions of {version.name} {version.number} for {sum(rows):,} rows{which} to {options.out}")
     return 0
 
 
@@ -94,9 +99,15 @@ def _read_version(options: argparse.Namespace, number_or_alias: str) -> Version:
     return read_version(options.models, options.name, find_number(options.models, options.name, number_or_alias))
 
 
-def _score_versions(options: argparse.Namespace, versions: list[Version]) -> list[EvaluationResult]:
+def _print_notes(options: argparse.Namespace, rows: ScoredRows) -> None:
+    for note in rows.notes(options.name, options.data):
+        print(f"Note: {note}.")
+
+
+def _score_versions(options: argparse.Namespace, versions: list[Version]) -> tuple[ScoredRows, list[EvaluationResult]]:
     target = options.target or target_of(options.models, versions[-1])
     models = [version.artifact.model for version in versions]
     names = [column.name for model in models for column in model.features.columns] + ([target] if target else [])
-    data = read_file(options.data, ReadOptions(names, others=False, delimiter=options.delimiter, header=options.header))
-    return score_file(data, models, target)
+    reading = ReadOptions(names, others=False, delimiter=options.delimiter, header=options.header)
+    rows = ScoredRows.read(options.data, reading, versions)
+    return rows, score_file(rows.data, models, target)

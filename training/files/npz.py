@@ -24,6 +24,11 @@ class Arrays:
     y: NDArray[Any]
     test: tuple[NDArray[Any], NDArray[Any]] | None = None
 
+    @property
+    def parts(self) -> "list[Arrays]":
+        """The training and the test set as two, or all rows as one."""
+        return [self] if self.test is None else [Arrays(self.x, self.y), Arrays(*self.test)]
+
 
 def read_npz(path: Path, options: ReadOptions) -> Arrays:
     """Read x_train and y_train (with x_test and y_test if present), or X and y. Raises TrainingError."""

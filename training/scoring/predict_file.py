@@ -21,11 +21,12 @@ from training.scoring.blocks import read_blocks
 WRITERS = {".csv": pyarrow.csv.CSVWriter, ".parquet": pyarrow.parquet.ParquetWriter}
 
 
-def predict_file(model: Model, data: Path, out: Path, delimiter: str | None, header: bool | None) -> int:
-    """Write the columns of a table unchanged, followed by the predictions; return the number of rows.
+def predict_file(model: Model, data: Path, out: Path, delimiter: str | None, header: bool | None) -> list[int]:
+    """Write the columns of a table unchanged, followed by the predictions; return the number of rows of each part.
 
     A classification adds the columns `prediction` and `probability LABEL` for each class, a regression only
-    `prediction`. For a `.npz` file, only these columns are written. If TrainingError is raised, nothing is written.
+    `prediction`. For a `.npz` file, only these columns are written: of all rows, those of a test part last. If
+    TrainingError is raised, nothing is written.
     """
     if out.suffix.lower() not in WRITERS:
         raise TrainingError(f"{out}: unknown file type; expected {' or '.join(WRITERS)}")
@@ -35,11 +36,12 @@ def predict_file(model: Model, data: Path, out: Path, delimiter: str | None, hea
     own_names = list(source.types) if isinstance(source, Table) else []
     if duplicates := [name for name in added if name in own_names]:
         raise TrainingError(f"{data} already has a column {duplicates[0]!r}: rename it")
-    total = source.rows if isinstance(source, Table) else len(source.x)
-    bar = tqdm(total=total, unit=" rows", unit_scale=True, disable=None, leave=False)
+    parts = [source] if isinstance(source, Table) else source.parts
+    rows = [part.rows if isinstance(part, Table) else len(part.x) for part in parts]
+    bar = tqdm(total=sum(rows), unit=" rows", unit_scale=True, disable=None, leave=False)
 
     def predicted_tables() -> Iterator[pyarrow.Table]:
-        for codes, stored in read_blocks(source, model.features, own_names):
+        for codes, stored in chain.from_iterable(read_blocks(part, model.features, own_names) for part in parts):
             outputs = model.predict(codes)
             predictions = [model.best_labels(outputs), *outputs.T] if model.labels else [outputs[:, 0]]
             own = [_writable(stored.column(name)) for name in own_names]
@@ -48,7 +50,7 @@ def predict_file(model: Model, data: Path, out: Path, delimiter: str | None, hea
 
     with bar:
         _write_tables(out, predicted_tables())
-    return total
+    return rows
 
 
 def _writable(column: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:

@@ -1,9 +1,11 @@
 """Runs published models on the rows of a file that have a target, and evaluates their predictions."""
 
+import hashlib
 import tomllib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +17,39 @@ from store.version import version_folder
 from training.errors import TrainingError
 from training.evaluation.scores import EvaluationResult, evaluate_model
 from training.files.npz import Arrays
-from training.files.table import Table
+from training.files.read import read_file
+from training.files.table import ReadOptions, Table
 from training.scoring.blocks import read_blocks
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """The rows of a file on which versions are evaluated: all, or the test part of arrays.
+
+    `trained` are the numbers of the versions that were trained on this file, so that most of the rows are not new.
+    """
+
+    data: Arrays | Table
+    part: str
+    trained: list[int]
+
+    @classmethod
+    def read(cls, path: Path, options: ReadOptions, versions: list[Version]) -> Self:
+        """Read the rows of a file. Raises TrainingError."""
+        data = read_file(path, options)
+        if isinstance(data, Arrays) and data.test is not None:
+            return cls(data.parts[-1], "test", [])
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        sources = {version.number: version.manifest.get("data") for version in versions}
+        trained = [n for n, source in sources.items() if isinstance(source, dict) and source.get("sha256") == digest]
+        return cls(data, "all", trained)
+
+    def notes(self, name: str, path: Path) -> list[str]:
+        """Return what a reader of the metrics has to know, as sentences."""
+        advice = "most rows are not new to it: use other rows, or take the test metrics of its report"
+        notes = [f"the rows are the test part of {path} (x_test and y_test)"] if self.part == "test" else []
+        return notes + [f"{name} {number} was trained on this file, so {advice}" for number in self.trained]
 
 
 def score_file(data: Arrays | Table, models: list[Model], target: str | None) -> list[EvaluationResult]:

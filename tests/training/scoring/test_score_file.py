@@ -69,6 +69,49 @@ def test_evaluate_prints_metrics_with_intervals(models: Path, table: Path, capsy
     assert "r2 0." in capsys.readouterr().out
 
 
+def test_rows_that_a_version_was_trained_on_are_not_new_to_it(
+    models: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "others.csv").write_text(table.read_text() + "\n")  # other bytes
+    common = ["--models", str(models)]
+    capsys.readouterr()
+    for command in (["evaluate", "kinds"], ["compare", "kinds", "1", "2"]):
+        for data, trained in ((table, True), (tmp_path / "others.csv", False)):
+            assert main([*command, *common, "--data", str(data)]) == 0
+            printed = capsys.readouterr().out
+            assert ("Note: kinds 2 was trained on this file" in printed) == trained
+            assert main([*command, *common, "--data", str(data), "--json"]) == 0
+            described = json.loads(capsys.readouterr().out)
+            assert described["part"] == "all"
+            assert bool(described["trained_on_file"]) == trained
+
+
+def test_the_test_part_of_arrays_is_evaluated_and_all_rows_are_predicted(
+    tmp_path: Path, rng: np.random.Generator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x = rng.normal(size=(300, 3))
+    y = (x[:, 0] > 0).astype(int)
+    np.savez(tmp_path / "parts.npz", x_train=x[:200], y_train=y[:200], x_test=x[200:], y_test=y[200:])
+    common = ["--models", str(tmp_path), "--data", str(tmp_path / "parts.npz")]
+    assert main(["train", *common, "--name", "parts", "--layers", "8", "--epochs", "20"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "parts", *common]) == 0
+    metrics, note = capsys.readouterr().out.splitlines()
+    assert metrics.endswith("on 100 rows.")
+    assert note == f"Note: the rows are the test part of {tmp_path / 'parts.npz'} (x_test and y_test)."
+    assert main(["evaluate", "parts", *common, "--json"]) == 0
+    described = json.loads(capsys.readouterr().out)
+    assert (described["part"], described["trained_on_file"], described["metrics"]["rows"]) == ("test", [], 100)
+    version = read_version(tmp_path, "parts", 1)
+    assert described["metrics"]["accuracy"] == version.metrics["test"]["accuracy"]
+    out = tmp_path / "out.parquet"
+    assert main(["predict", "parts", *common, "--out", str(out)]) == 0
+    assert "for 300 rows (those of x_train, then those of x_test)" in capsys.readouterr().out
+    model = version.artifact.model
+    written = pyarrow.parquet.read_table(out).column("prediction").to_pylist()
+    assert written == model.best_labels(model.predict(x.astype(np.float32)))
+
+
 def test_compare_reports_a_significant_difference(
     models: Path, table: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
