@@ -12,7 +12,7 @@ from typing import Any
 from nn import ArtifactError
 from store.layout import StoreError, find_model, published_models, version_numbers
 from store.manifest import MODEL
-from store.promote import promote, set_alias
+from store.promote import JUDGED_SPLITS, promote, set_alias
 from store.serving import Serving, find_number
 from store.version import read_manifest, read_version
 
@@ -169,8 +169,10 @@ def _summary(folder: Path) -> tuple[str, str, str]:
         manifest = read_manifest(folder)
     except ArtifactError:
         return DAMAGED, "-", "-"
-    test = manifest["metrics"].get("test", {})
-    metric = next((f"{key} {test[key]:.4f}" for key in ("accuracy", "mae") if key in test), "-")
+    metrics = manifest["metrics"]
+    split = next((each for each in JUDGED_SPLITS if each in metrics), "")
+    found = [f"{key} {metrics[split][key]:.4f}" for key in ("accuracy", "mae") if split and key in metrics[split]]
+    metric = f"{found[0]}{' (given)' * (split == 'given')}" if found else "-"
     size = manifest["files"][MODEL]["size"]
     return metric, str(manifest.get("created", "-")), f"{size / 1000:,.0f} kB"
 

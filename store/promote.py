@@ -14,6 +14,10 @@ from store.manifest import SplitMetrics
 from store.serving import Serving
 from store.version import read_manifest, read_version, version_folder
 
+# The splits by which versions are compared, like with like: a test set that training held out, or rows that the caller
+# of `publish` gave, of which only the caller knows whether the model has seen them.
+JUDGED_SPLITS = ("test", "given")
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -53,18 +57,19 @@ def judge(folder: Path, serving: Serving, number: int, metrics: SplitMetrics, *,
         before = dict(read_manifest(folder / str(stable))["metrics"])
     except ArtifactError as error:
         return Verdict(False, f"the metrics of version {stable} can't be read ({error})")
-    return compare(metrics.get("test", {}), before.get("test", {}), stable)
+    split = next((each for each in JUDGED_SPLITS if each in metrics and each in before), JUDGED_SPLITS[0])
+    return compare(metrics.get(split, {}), before.get(split, {}), stable, split)
 
 
-def compare(new: dict[str, float], old: dict[str, float], stable: int) -> Verdict:
-    """Accept unless the test metric is worse by more than two standard errors of the difference."""
+def compare(new: dict[str, float], old: dict[str, float], stable: int, split: str) -> Verdict:
+    """Accept unless a metric of the split is worse by more than two standard errors of the difference."""
     for metric, sign, variance in (("accuracy", 1, _accuracy_variance), ("mae", -1, _mae_variance)):
         if metric in new and metric in old:
             margin = 2 * sqrt(variance(new) + variance(old))
             loss = sign * (old[metric] - new[metric])
             was = f"version {stable} has {old[metric]:.4f}, and the margin is {margin:.4f}"
-            return Verdict(loss <= margin, f"its test {metric} is {new[metric]:.4f}; {was}")
-    return Verdict(False, f"it has no test metric in common with version {stable}")
+            return Verdict(loss <= margin, f"its {split} {metric} is {new[metric]:.4f}; {was}")
+    return Verdict(False, f"it has no metric of a test set in common with version {stable}")
 
 
 def _accuracy_variance(test: dict[str, float]) -> float:

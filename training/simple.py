@@ -72,6 +72,7 @@ class SimpleNeuralNetwork:
         *,
         models: str | Path = "models",
         labels: Any = None,
+        test: bool = False,
     ) -> int:
         """Publish the network as the next version of `name`.
 
@@ -81,6 +82,8 @@ class SimpleNeuralNetwork:
             y: Class indices (B,) or one-hot targets (B, C) of the rows; without them the version has no metrics.
             models: Path to the store.
             labels: Names of the classes; class indices by default.
+            test: Whether the rows are a test set, on which the network was not trained. The metrics are called `test`
+                then, and otherwise `given`.
 
         Returns:
             The number of the version.
@@ -91,4 +94,4 @@ class SimpleNeuralNetwork:
         classes = None if y is None else np.asarray(y)
         if classes is not None and classes.ndim == 2:
             classes = classes.argmax(axis=1)
-        return publish_arrays(Path(models), name, model, np.asarray(x), classes)
+        return publish_arrays(Path(models), name, model, np.asarray(x), classes, test=test)

@@ -31,6 +31,7 @@ MIN_MINUTES = 1.0
 WARM_UP_SHARE, WARM_UP_SECONDS = 0.5, 600  # until memory is compared: half of a short run
 MAX_SLOPE = 1.0  # MiB in ten minutes
 MAX_NOISE = 2.0  # MiB that a short run may grow
+MAX_SHED = 1e-3  # requests, for each of the native protocol: another program may take the cores for half a second
 MAX_DESCRIPTORS, MAX_NEW_THREADS = 4, 0.5
 EXPECTED = {*PROTOCOLS, "scrapes", "bad bodies", "clients that died"}
 
@@ -140,6 +141,8 @@ def judge(soak: Soak, seconds: float) -> list[str]:
         print(f"{soak.steady.counts[what]:>9,} {soak.shaken.counts[what]:>9,} {what}")
     wrong = [f"{count} x {kind}" for kind, count in Counter(each[:100] for each in soak.failures).most_common(20)]
     wrong += [f"no {what}" for log in (soak.steady, soak.shaken) for what in EXPECTED if not log.counts[what]]
+    shed, done = (sum(log.counts[each] for log in (soak.steady, soak.shaken)) for each in ("shed", "native"))
+    wrong += [f"{shed} requests were shed"] * (shed > MAX_SHED * done)
     wrong += ["no worker was killed"] * (not soak.shaken.counts["killed workers"])
     wrong += ["a worker of the steady server was replaced"] * (len({sample.workers for sample in soak.samples}) > 1)
     wrong += ["memory grows"] * (memory > most) + ["descriptors grow"] * (descriptors > MAX_DESCRIPTORS)

@@ -113,6 +113,12 @@ def predict(server: Server, log: Log, over: threading.Event, seed: int) -> None:
             except requests.RequestException as error:
                 log.note_broken(f"{protocol}: {error}")
                 continue
+            if (
+                answer.status_code == 503 and "Retry-After" in answer.headers
+            ):  # the machine was busy with something else
+                log.count("shed")
+                time.sleep(float(answer.headers["Retry-After"]))
+                continue
             if answer.status_code != 200:
                 log.fail(f"{protocol}: {answer.status_code} {answer.text[:200]}")
                 continue

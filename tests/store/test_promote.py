@@ -1,9 +1,12 @@
+import re
 from pathlib import Path
 
 import pytest
 
-from nn import ArtifactError
-from store import StoreError, promote, set_alias
+from nn import Artifact, ArtifactError
+from store import StoreError, promote, publish, set_alias
+from store.__main__ import main
+from store.promote import Verdict
 from store.serving import Serving
 from tests.helpers.publications import Publish
 
@@ -30,6 +33,27 @@ def test_a_refusal_changes_nothing(tmp_path: Path, publish_one: Publish) -> None
     assert aliases(tmp_path) == {"stable": 1, "candidate": 2}
     assert promote(tmp_path, "iris", 2, force=True).promoted
     assert aliases(tmp_path) == {"stable": 2, "previous": 1}
+
+
+def test_like_is_compared_with_like(tmp_path: Path, artifact: Artifact, capsys: pytest.CaptureFixture[str]) -> None:
+    def publish_metrics(**metrics: float) -> Verdict:
+        given = {split: {"accuracy": accuracy, "rows": 1000} for split, accuracy in metrics.items()}
+        publication = publish(tmp_path, "iris", artifact, given, {})
+        return Verdict(publication.alias == "stable", publication.reason)
+
+    assert publish_metrics(test=0.9).promoted
+    refused = publish_metrics(given=0.99)  # perhaps on rows that it was trained on
+    assert refused == Verdict(False, "it has no metric of a test set in common with version 1")
+    assert publish_metrics(test=0.91, given=0.5).promoted
+    promote(tmp_path, "iris", 2, force=True)
+    assert publish_metrics(given=0.98).reason.startswith("its given accuracy is 0.9800; version 2 has 0.9900")
+    assert main(["list", "--models", str(tmp_path)]) == 0
+    assert re.findall(r"accuracy 0\.\d+(?: \(given\))?", capsys.readouterr().out) == [
+        "accuracy 0.9000",
+        "accuracy 0.9900 (given)",
+        "accuracy 0.9100",
+        "accuracy 0.9800 (given)",
+    ]
 
 
 def test_a_rollback_only_has_to_verify(tmp_path: Path, publish_one: Publish) -> None:

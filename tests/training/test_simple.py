@@ -79,7 +79,7 @@ def test_a_trained_network_is_published(tmp_path: Path, rng: np.random.Generator
     y = x[:, :3].argmax(axis=1)
     assert network.publish("simple", x, y, models=tmp_path, labels=["a", "b", "c"]) == 1
     version = read_version(tmp_path, "simple", 1)
-    assert version.metrics["test"]["accuracy"] > 0.9
+    assert version.metrics["given"]["accuracy"] > 0.9
     assert version.artifact.model.labels == ("a", "b", "c")
     np.testing.assert_allclose(version.artifact.model.predict(x.astype(np.float32)), network.forward(x), atol=1e-4)
     assert network.publish("simple", x, np.eye(3)[y], models=tmp_path) == 2

@@ -135,7 +135,15 @@ def _model(features: Features, network: Network, task: str, labels: tuple[Any, .
 
 
 def publish_layers(
-    stack: LayerStack, compiled_model: CompiledModel | None, models: Path, name: str, x: Any, y: Any, labels: Any
+    stack: LayerStack,
+    compiled_model: CompiledModel | None,
+    models: Path,
+    name: str,
+    x: Any,
+    y: Any,
+    labels: Any,
+    *,
+    test: bool,
 ) -> int:
     """Publish the layers with samples x (B, …) and optional targets y; return the version."""
     features = Features.plain(to_network(stack).inputs)
@@ -144,4 +152,4 @@ def publish_layers(
     rows, targets = as_array("x", x), None if y is None else as_array("y", y)
     if rows.ndim > 2 and len(rows):
         rows = rows.reshape(len(rows), -1)
-    return publish_arrays(models, name, model, rows, targets)
+    return publish_arrays(models, name, model, rows, targets, test=test)

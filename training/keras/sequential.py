@@ -214,7 +214,16 @@ class Sequential(AlwaysTrainable):
         """Returns the regression model to publish: features and network."""
         return export.to_regression(self.stack, features)
 
-    def publish(self, name: str, x: Any, y: Any = None, *, models: str | Path = "models", labels: Any = None) -> int:
+    def publish(
+        self,
+        name: str,
+        x: Any,
+        y: Any = None,
+        *,
+        models: str | Path = "models",
+        labels: Any = None,
+        test: bool = False,
+    ) -> int:
         """Publishes the model as the next version of `name`.
 
         Args:
@@ -223,8 +232,10 @@ class Sequential(AlwaysTrainable):
             y: Targets of the samples; without them the version has no metrics.
             models: Path to the store.
             labels: Names of the classes; class indices by default.
+            test: Whether the samples are a test set, on which the model was not trained. The metrics are called `test`
+                then, and otherwise `given`.
 
         Returns:
             The number of the version.
         """
-        return export.publish_layers(self.stack, self._compiled_model, Path(models), name, x, y, labels)
+        return export.publish_layers(self.stack, self._compiled_model, Path(models), name, x, y, labels, test=test)

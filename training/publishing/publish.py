@@ -21,8 +21,13 @@ from training.publishing.provenance import collect_provenance, sha256_of
 ROWS_PER_PASS = 4096
 
 
-def publish_arrays(models: Path, name: str, model: Model, x: npt.NDArray[Any], y: npt.NDArray[Any] | None) -> int:
-    """Publish a model with golden rows from x (B, I) and, given targets y (B,), metrics on x; return the version."""
+def publish_arrays(
+    models: Path, name: str, model: Model, x: npt.NDArray[Any], y: npt.NDArray[Any] | None, *, test: bool
+) -> int:
+    """Publish a model with golden rows from x (B, I) and, given targets y (B,), metrics on x; return the version.
+
+    The metrics are those of the test set if `test` says that the model was not trained on x, and else `given`.
+    """
     width = len(model.features)
     if x.ndim != 2 or x.shape[1] != width or not len(x):
         raise TrainingError(f"x must have the shape (n, {width}) with at least one row, got {x.shape}")
@@ -39,7 +44,7 @@ def publish_arrays(models: Path, name: str, model: Model, x: npt.NDArray[Any], y
     metrics = {}
     if y is not None:
         targets = _check_values(y, rows) if model.task == "regression" else _check_classes(y, rows, model)
-        metrics["test"] = evaluate_model(model, _chunks(rows, targets)).scores(model.task)
+        metrics["test" if test else "given"] = evaluate_model(model, _chunks(rows, targets)).scores(model.task)
     data = {"source": "arrays", "sha256": sha256_of(x) if y is None else sha256_of(x, y)}
     artifact = Artifact(model, choose_golden_rows(model, rows))
     return publish(models, name, artifact, metrics, collect_provenance(data)).version
