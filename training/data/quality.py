@@ -17,7 +17,7 @@ MIN_CLASS_ROWS = 10
 LEAKAGE_SHARE = 0.999  # of the validation rows (or of their variance), explained by one column
 QUANTILE_BINS = 64
 MAX_SHIFT = 0.1  # total variation distance between training set and test set
-SIGNIFICANCE = 1e-4  # of the test for a difference of two distributions
+SIGNIFICANCE = 1e-4  # of a test, divided by the number of columns that are tested: in one of many, luck is likely
 Bins = NDArray[np.intp]
 
 
@@ -74,17 +74,18 @@ def _column_warnings(data: DataSet) -> Iterator[str]:
         return
     train, validation, test = (_sample(split) for split in (data.train, data.validation, data.test))
     yield from _target_shift(data, train[1], test[1])
+    significance = SIGNIFICANCE / len(data.features)
     for j, column in enumerate(data.features.columns):
         bins = [_bin_codes(column, codes[:, j], train[0][:, j]) for codes, _ in (train, validation, test)]
         explained = _explained_share(data.targets.task, bins[0], train[1], bins[1], validation[1])
         if data.targets.task == "regression" and not isinstance(column, Category):
             explained = max(explained, _rank_correlation(validation[0][:, j], validation[1]) ** 2)
-        if explained > LEAKAGE_SHARE:
+        if explained > LEAKAGE_SHARE and _chance(data.targets.task, explained, validation[1]) < significance:
             yield (
                 f"column {column.name} may leak the target: it alone explains {explained:.2%} of the validation set;"
                 " check that its value is known at prediction time"
             )
-        if _distributions_differ(bins[0], bins[2]):
+        if _distributions_differ(bins[0], bins[2], significance):
             yield f"column {column.name} is distributed differently in the test set and the training set"
 
 
@@ -97,7 +98,7 @@ def _target_shift(data: DataSet, train: Codes, test: Codes) -> Iterator[str]:
     if data.targets.task == "regression":
         edges = np.unique(np.quantile(train, np.linspace(0, 1, QUANTILE_BINS + 1)[1:-1]))
         train, test = np.searchsorted(edges, train), np.searchsorted(edges, test)
-    if _distributions_differ(train, test):
+    if _distributions_differ(train, test, SIGNIFICANCE):
         yield "the target is distributed differently in the test set and the training set"
 
 
@@ -129,6 +130,18 @@ def _explained_share(task: str, train_bins: Bins, train_y: Codes, validation_bin
     return 1 - float(np.square(validation_y - means[validation_bins]).mean()) / variance if variance else 0.0
 
 
+def _chance(task: str, explained: float, y: Codes) -> float:
+    """Return the probability that a column without information explains this share of the targets y (B,).
+
+    For a classification, each row is guessed right with the share of the largest class. For a regression, r² of B
+    points has a beta distribution.
+    """
+    if task == "classification":
+        right = round(explained * len(y))
+        return float(stats.binom.sf(right - 1, len(y), np.bincount(y.astype(np.intp)).max() / len(y)))
+    return float(stats.beta.sf(explained, 0.5, (len(y) - 2) / 2)) if len(y) > 2 else 1.0
+
+
 def _rank_correlation(codes: Codes, y: Codes) -> float:
     """Return Spearman's rank correlation over the rows with a value.
 
@@ -140,7 +153,7 @@ def _rank_correlation(codes: Codes, y: Codes) -> float:
     return float(stats.spearmanr(codes[present], y[present]).statistic)
 
 
-def _distributions_differ(train: NDArray[Any], test: NDArray[Any]) -> bool:
+def _distributions_differ(train: NDArray[Any], test: NDArray[Any], significance: float) -> bool:
     """Return whether two samples of bins differ by more than MAX_SHIFT, and significantly (chi-squared test)."""
     count = int(max(train.max(), test.max())) + 1
     table = np.array([np.bincount(train, minlength=count), np.bincount(test, minlength=count)])
@@ -148,4 +161,4 @@ def _distributions_differ(train: NDArray[Any], test: NDArray[Any]) -> bool:
     shares = table / table.sum(axis=1, keepdims=True)
     if np.abs(shares[0] - shares[1]).sum() / 2 < MAX_SHIFT or table.shape[1] < 2:
         return False
-    return bool(stats.chi2_contingency(table).pvalue < SIGNIFICANCE)
+    return bool(stats.chi2_contingency(table).pvalue < significance)
