@@ -33,6 +33,12 @@ def check_number(name: str, value: Any, minimum: float, maximum: float = math.in
         raise invalid_argument(name, expected, value)
 
 
+def check_axis(axis: Any) -> None:
+    """Raise TrainingError unless axis is the last one, which all layers and losses use. In Keras, others exist."""
+    if axis not in (-1, 1):
+        raise invalid_argument("axis", "-1, the last axis", axis)
+
+
 def check_positive_integer(name: str, value: Any) -> None:
     """Raise TrainingError unless value is a positive integer, such as a number of samples, steps or epochs."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:

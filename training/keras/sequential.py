@@ -70,13 +70,27 @@ class Sequential(AlwaysTrainable):
         """Sets the weights from a list of arrays in the order of `get_weights`."""
         self.stack.set_weights(weights)
 
-    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Sequence[Any] | None = None) -> None:
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Sequence[Any] | None = None,
+        *,
+        run_eagerly: bool = False,
+        jit_compile: bool | str = "auto",
+        steps_per_execution: int = 1,
+        auto_scale_loss: bool = True,
+    ) -> None:
         """Configures the model for training, and resets the optimizer.
 
         Args:
             optimizer: Name of an optimizer, or an optimizer instance.
             loss: Name of a loss, or a loss instance.
             metrics: List of metric names or metric instances.
+            run_eagerly: Accepted for compatibility, as the following are: how Keras executes the same steps.
+            jit_compile: Accepted for compatibility.
+            steps_per_execution: Accepted for compatibility.
+            auto_scale_loss: Accepted for compatibility.
         """
         self._compiled_model = CompiledModel(self.stack, optimizer, loss, metrics)
 

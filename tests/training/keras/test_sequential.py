@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 
 from tests.helpers.keras_models import LOSS, blobs, compiled_model
+from training import TrainingError
 from training.keras import Sequential
 from training.keras.callbacks import EarlyStopping
-from training.keras.layers import Dense, Dropout, Input, Layer
-from training.keras.metrics import MeanAbsoluteError
+from training.keras.layers import BatchNormalization, Dense, Dropout, Input, Layer
+from training.keras.losses import SparseCategoricalCrossentropy
+from training.keras.metrics import BinaryAccuracy, MeanAbsoluteError
 from training.keras.optimizers import SGD
 from training.keras.utils import set_random_seed
 
@@ -94,3 +96,25 @@ def test_a_subclass_may_override_add() -> None:
             super().add(layer)
 
     assert Counted([Dense(2), Dense(1)]).count == 2
+
+
+def test_metrics_of_one_name_get_numbers(rng: np.random.Generator) -> None:
+    x = rng.normal(size=(50, 2))
+    y = x[:, 0] > 0
+    model = Sequential([Dense(1, "sigmoid", input_shape=(2,))])
+    accuracies = [BinaryAccuracy(threshold=threshold) for threshold in (0.1, 0.9)]
+    model.compile("sgd", "binary_crossentropy", [*accuracies, "mae", "mae"])
+    history = model.fit(x, y, epochs=1, verbose=0).history
+    assert list(history) == ["binary_accuracy", "binary_accuracy_1", "loss", "mae", "mae_1"]
+    p = model.predict(x).ravel()
+    expected = [float(((p > threshold) == y).mean()) for threshold in (0.1, 0.9)]
+    np.testing.assert_allclose(np.asarray(model.evaluate(x, y, verbose=0))[1:3], expected)
+
+
+def test_arguments_that_do_not_change_the_result_are_accepted() -> None:
+    model = Sequential([Dense(4, input_shape=(2,)), BatchNormalization(axis=-1), Dense(2, "softmax")])
+    model.compile("sgd", SparseCategoricalCrossentropy(axis=-1), run_eagerly=True, jit_compile=False)
+    with pytest.raises(TrainingError, match=r"`axis`. Expected -1, the last axis. Received: axis=0"):
+        BatchNormalization(axis=0)
+    with pytest.raises(TrainingError, match=r"`metrics` must be a list, such as \['accuracy'\]"):
+        model.compile("sgd", LOSS, metrics="accuracy")

@@ -13,15 +13,28 @@ from training.keras.engine.data_adapter import ArrayDataAdapter, DataAdapter, Sa
 from training.keras.engine.layer_stack import LayerStack
 
 ClassWeight = Mapping[int, float] | None
+MAX_SHOWN_COLUMNS = 10
 FINITE_CHECK_ROWS = 2**14  # checked at a time, to limit the memory for intermediate results
 
 
 def as_array(name: str, values: Any) -> npt.NDArray[Any]:
-    """Return an argument as an array. Raises TrainingError if its rows differ in length."""
+    """Return an argument as an array. Raises TrainingError if its rows differ in length.
+
+    A data frame with columns of several types of numbers becomes an array of float64, as in Keras.
+    """
     try:
-        return np.asarray(values)
+        array = np.asarray(values)
     except ValueError as error:
         raise TrainingError(f"{name} is ragged: its rows have different lengths") from error
+    if array.dtype == object and hasattr(values, "dtypes") and hasattr(values, "columns"):
+        types = zip(values.columns, values.dtypes, strict=True)
+        if wrong := [str(column) for column, kind in types if getattr(kind, "kind", "O") not in "biuf"]:
+            raise TrainingError(f"`{name}` has columns that are not numbers: {', '.join(wrong[:MAX_SHOWN_COLUMNS])}")
+        try:
+            return np.asarray(values, np.float64)
+        except (TypeError, ValueError) as error:
+            raise TrainingError(f"`{name}` has missing values: fill them, or remove these samples") from error
+    return array
 
 
 def read_inputs(stack: LayerStack, x: Any) -> DataAdapter:

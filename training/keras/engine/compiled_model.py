@@ -1,5 +1,6 @@
 """A layer stack with an optimizer, a loss and metrics, and the operations of a training step."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,8 @@ class CompiledModel:
             )
         self.stack = stack
         self.optimizer, self.loss = optimizers.get(optimizer), losses.get(loss)
+        if not isinstance(metrics, list | tuple | None):
+            raise TrainingError(f"`metrics` must be a list, such as ['accuracy']. Received: metrics={metrics!r}")
         self.metrics = list(metrics or [])
         for metric in self.metrics:
             get_metric(metric, np.empty(0), outputs=1)  # raises now for an unknown name
@@ -56,19 +59,29 @@ class CompiledModel:
         """The direction of an improvement, "min" or "max", by the name of the loss or metric."""
         # get_metric would reset a metric instance.
         metrics = [m if isinstance(m, Metric) else get_metric(m, np.empty(0), outputs=1) for m in self.metrics]
-        return {"loss": "min"} | {metric.name: metric.direction for metric in metrics}
+        directions = [metric.direction for metric in metrics]
+        return {"loss": "min", **dict(zip(self.metric_names, directions, strict=True))}
+
+    @property
+    def metric_names(self) -> list[str]:
+        """The names of the metrics in the logs; a name that occurs again gets a number, as in Keras."""
+        names, counts = list[str](), Counter[str]()
+        for metric in self.metrics:
+            name = metric if isinstance(metric, str) else metric.name
+            names.append(f"{name}_{counts[name]}" if counts[name] else name)
+            counts[name] += 1
+        return names
 
     def new_metrics(self, y: TargetArray) -> dict[str, Metric]:
         """Return the compiled metrics by their names, each reset."""
         metrics = [get_metric(metric, y, self.stack.output_width) for metric in self.metrics]
-        return {metric.name: metric for metric in metrics}
+        return dict(zip(self.metric_names, metrics, strict=True))
 
     def results(self, logs: Mapping[str, float], as_dict: bool) -> Results:
         """Return the loss, followed by the metrics in the order of `compile`; without metrics, only the loss."""
         if as_dict:
             return dict(logs)
-        names = [metric if isinstance(metric, str) else metric.name for metric in self.metrics]
-        return [logs["loss"], *(logs[name] for name in names)] if names else logs["loss"]
+        return [logs["loss"], *(logs[name] for name in self.metric_names)] if self.metrics else logs["loss"]
 
     def penalty(self) -> float:
         """Compute the penalty that the regularizers add to the loss."""

@@ -10,7 +10,7 @@ import numpy as np
 from training.errors import TrainingError
 from training.keras.callbacks import Callback
 from training.keras.checks import check_positive_integer, invalid_argument
-from training.keras.engine.arguments import read_samples
+from training.keras.engine.arguments import as_array, read_samples
 from training.keras.engine.compiled_model import CompiledModel
 from training.keras.engine.data_adapter import Indices, Samples
 
@@ -90,7 +90,7 @@ def train_validation_split(
         raise invalid_argument("validation_split", "a number in the range [0, 1)", validation_split)
     if hasattr(x, "gather"):
         raise TrainingError("`validation_split` is only supported for arrays. Pass `validation_data` instead.")
-    x, y = np.asarray(x), np.asarray(y)
+    x, y = as_array("x", x), as_array("y", y)
     kept = int(np.floor(len(x) * (1 - validation_split)))
     if kept in (0, len(x)):
         raise TrainingError(
@@ -103,5 +103,6 @@ def train_validation_split(
             "`validation_split` selects the last samples, but `y` is sorted: shuffle `x` and `y` before `fit()`",
             stacklevel=STACK_LEVEL,
         )
-    weights = (None, None) if sample_weight is None else (sample_weight[:kept], sample_weight[kept:])
+    all_weights = None if sample_weight is None else np.asarray(sample_weight)  # a Series would be cut by its labels
+    weights = (None, None) if all_weights is None else (all_weights[:kept], all_weights[kept:])
     return (x[:kept], y[:kept], weights[0]), (x[kept:], y[kept:], weights[1])

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from nn.activations import Array
 from training.errors import TrainingError
-from training.keras.checks import check_number, invalid_argument
+from training.keras.checks import check_axis, check_number, invalid_argument
 from training.keras.engine.ops import BatchNormOp, Op, ScaleOp
 from training.keras.layers.base import Layer, Shape, width_of
 
@@ -95,6 +95,7 @@ class BatchNormalization(Layer):
     are moving averages, updated in training by moving = moving * momentum + batch * (1 - momentum).
 
     Args:
+        axis: Accepted for compatibility: the axis of the features is the last one, -1.
         momentum: Momentum of the moving averages.
         epsilon: Small float added to the variance to avoid dividing by zero.
         center: Whether to add the offset beta.
@@ -103,9 +104,17 @@ class BatchNormalization(Layer):
     """
 
     def __init__(
-        self, momentum: float = 0.99, epsilon: float = 1e-3, center: bool = True, scale: bool = True, **base: Any
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        **base: Any,
     ) -> None:
         super().__init__(**base)
+        check_axis(axis)
+        self.axis = axis
         check_number("momentum", momentum, 0, 1)
         check_number("epsilon", epsilon, 0)
         self.momentum, self.epsilon, self.center, self.scale = momentum, epsilon, center, scale

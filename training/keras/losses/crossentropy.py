@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from nn.activations import ACTIVATIONS, Array
 from training.errors import TrainingError
-from training.keras.checks import check_number
+from training.keras.checks import check_axis, check_number
 from training.keras.engine.data_adapter import TargetArray
 from training.keras.engine.ops import Op, Workspace
 from training.keras.losses.base import Loss
@@ -61,8 +61,10 @@ class Crossentropy(Loss):
 
     to_logits: ClassVar[type[Op]]  # for probabilities that are not the outputs of `fused_activation`
 
-    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0, **base: Any) -> None:
+    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1, **base: Any) -> None:
         super().__init__(**base)
+        check_axis(axis)
+        self.axis = axis
         check_number("label_smoothing", label_smoothing, 0, 1)
         self.from_logits, self.label_smoothing = from_logits, label_smoothing
         self._logits = Workspace()

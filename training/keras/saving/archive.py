@@ -14,13 +14,18 @@ from training.errors import TrainingError
 ARRAY_PREFIX = "array:"  # marks a string in the JSON that refers to an array of the file
 
 
-def write_archive(path: Path, content: dict[str, Any]) -> None:
-    """Write nested dicts, lists, strings, numbers and arrays."""
+def check_suffix(path: Path) -> None:
+    """Raise TrainingError for a path of another kind of file."""
     if path.suffix != ".npz":
         raise TrainingError(
             f"Invalid `filepath` extension for saving. Expected a `.npz` file, such as {path.with_suffix('.npz').name}."
             f" Received: filepath={path}"
         )
+
+
+def write_archive(path: Path, content: dict[str, Any]) -> None:
+    """Write nested dicts, lists, strings, numbers and arrays."""
+    check_suffix(path)
     arrays: dict[str, np.ndarray] = {}
 
     def array_reference(value: Any) -> str:

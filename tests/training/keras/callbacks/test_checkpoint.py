@@ -32,3 +32,21 @@ def test_model_checkpoint_saves_every_epoch_or_only_the_best(
         model.fit(X, Y, callbacks=[ModelCheckpoint(tmp_path / "{val_loss}.npz")], verbose=0)
     with pytest.raises(TrainingError, match="Unrecognized save_freq"):
         ModelCheckpoint("x.npz", save_freq="week")
+
+
+def test_a_wrong_filepath_is_refused_before_the_first_epoch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(TrainingError, match=r"Expected a `\.npz` file"):
+        ModelCheckpoint(tmp_path / "best.keras")
+    with pytest.raises(TrainingError, match="only known with an integer `save_freq`"):
+        ModelCheckpoint("{batch}.npz")
+    known = r"Expected one of: epoch, accuracy, loss, val_accuracy, val_loss"
+    with pytest.raises(TrainingError, match=f"Unknown name 'val_acc'. {known}"):
+        one_layer().fit(X, Y, validation_data=(X, Y), callbacks=[ModelCheckpoint("{val_acc}.npz")])
+    assert "Epoch" not in capsys.readouterr().out
+
+
+def test_the_folder_is_created_and_the_batch_is_a_name(tmp_path: Path) -> None:
+    checkpoint = ModelCheckpoint(tmp_path / "new/folder/{epoch}-{batch}.npz", save_freq=2)
+    one_layer().fit(X, Y, batch_size=-(-len(X) // 4), epochs=2, callbacks=[checkpoint], verbose=0)
+    names = sorted(path.name for path in (tmp_path / "new/folder").iterdir())
+    assert names == ["1-2.npz", "1-4.npz", "2-2.npz", "2-4.npz"]

@@ -2,6 +2,7 @@ import re
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 
 from tests.helpers.keras_models import LOSS, blobs, compiled_model
@@ -94,3 +95,26 @@ def test_boolean_targets_and_column_weights_are_accepted_as_in_keras(rng: np.ran
     model = compiled_model()
     plain = model.evaluate(x, (y == 1).astype(int), sample_weight=y + 1, verbose=0)
     assert model.evaluate(x, y == 1, sample_weight=(y + 1)[:, None], verbose=0) == plain
+
+
+def test_a_data_frame_of_several_types_of_numbers(rng: np.random.Generator) -> None:
+    x, y = blobs(rng, 40)
+    frame = pandas.get_dummies(pandas.DataFrame({"a": x[:, 0], "b": range(40), "color": ["red", "blue"] * 20}))
+    assert {dtype.kind for dtype in frame.dtypes} == {"f", "i", "b"}
+    model = Sequential([Dense(3, "softmax", input_shape=(4,))])
+    model.compile("sgd", LOSS)
+    model.fit(frame, y, epochs=1, verbose=0)
+    np.testing.assert_array_equal(model.predict(frame), model.predict(frame.to_numpy(np.float64)))
+    with pytest.raises(TrainingError, match="`x` has columns that are not numbers: color"):
+        model.predict(frame.assign(color="red"))
+
+
+def test_a_series_is_read_by_position(rng: np.random.Generator) -> None:
+    x, y = blobs(rng, 40)
+    weights = rng.uniform(size=40)
+    losses = []
+    for given in (weights, pandas.Series(weights, index=np.arange(40) * 10.0)):
+        set_random_seed(0)
+        model = compiled_model()
+        losses.append(model.fit(x, y, sample_weight=given, validation_split=0.25, epochs=2, verbose=0).history["loss"])
+    assert losses[0] == losses[1]
