@@ -14,13 +14,14 @@ import numpy.typing as npt
 
 from nn import Dense as NetworkDense
 from nn import Features, Model, Network
+from nn.activations import LEAKY_SLOPE
 from nn.network import NetworkError
 from training.errors import TrainingError
 from training.keras.engine.arguments import as_array
 from training.keras.engine.compiled_model import CompiledModel
 from training.keras.engine.layer_stack import LayerStack
 from training.keras.engine.ops import ScaleOp
-from training.keras.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Layer
+from training.keras.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Layer, LeakyReLU
 from training.keras.losses import RegressionLoss
 from training.publishing.publish import class_labels, publish_arrays
 
@@ -45,20 +46,18 @@ def to_network(stack: LayerStack, of_logits: str | None = None) -> Network:
     stack.ensure_built()
     folded: list[_Folded] = []
     pending: tuple[Any, Any] | None = None  # scale and shift, to be folded into the next dense layer
+    slope: float | None = None  # of a LeakyReLU whose two halves the next dense layer combines
     previous = ""
     for layer in stack.layers:
         if isinstance(layer, Dropout | Flatten) or (isinstance(layer, Activation) and layer.activation == "linear"):
             continue
         if isinstance(layer, Dense):
-            folded.append(_dense(layer, pending))
-            pending = None
-        elif isinstance(layer, Activation):
+            folded.append(_combine(_dense(layer, pending), slope))
+            pending = slope = None
+        elif isinstance(layer, Activation | LeakyReLU):
             if not folded or pending is not None or folded[-1].activation != "linear":
-                raise TrainingError(
-                    f"{layer.name} ({layer.activation}) can't be published: an Activation must follow a linear Dense"
-                    f" layer, but it {f'follows {previous}' if previous else 'is the first layer'}"
-                )
-            folded[-1].activation = layer.activation
+                raise _misplaced(layer, previous)
+            slope = _activate(folded[-1], layer)
         else:
             pending = _scale(layer, folded, pending)
         previous = layer.name
@@ -66,6 +65,9 @@ def to_network(stack: LayerStack, of_logits: str | None = None) -> Network:
         raise TrainingError(f"{previous} can't be published: no Dense layer follows that it could be folded into")
     if not folded:
         raise TrainingError("a model without a Dense layer can't be published")
+    if slope is not None:
+        units = folded[-1].kernel.shape[1] // 2
+        folded.append(_combine(_Folded(np.eye(units), np.zeros(units)), slope))
     if of_logits and folded[-1].activation == "linear":
         folded[-1].activation = of_logits
     try:
@@ -82,6 +84,37 @@ def _dense(layer: Dense, pending: tuple[Any, Any] | None) -> _Folded:
         bias = bias + shift @ kernel
         kernel = kernel * scale[:, None]
     return _Folded(kernel, bias, layer.activation)
+
+
+def _misplaced(layer: Activation | LeakyReLU, previous: str) -> TrainingError:
+    kind = layer.activation if isinstance(layer, Activation) else "leaky_relu"
+    return TrainingError(
+        f"{layer.name} ({kind}) can't be published: an Activation must follow a linear Dense layer, but it"
+        f" {f'follows {previous}' if previous else 'is the first layer'}"
+    )
+
+
+def _activate(folded: _Folded, layer: Activation | LeakyReLU) -> float | None:
+    """Set the activation of a linear layer. A slope that no activation has is returned.
+
+    The layer then computes z and -z, both rectified, and the next one has to combine them.
+    """
+    if isinstance(layer, Activation):
+        folded.activation = layer.activation
+    elif layer.negative_slope == LEAKY_SLOPE:
+        folded.activation = "leaky_relu"
+    else:
+        folded.kernel, folded.bias = np.hstack([folded.kernel, -folded.kernel]), np.append(folded.bias, -folded.bias)
+        folded.activation = "relu"
+        return layer.negative_slope
+    return None
+
+
+def _combine(folded: _Folded, slope: float | None) -> _Folded:
+    """Take inputs that `_activate` has split: x = max(z, 0) - slope * max(-z, 0)."""
+    if slope is not None:
+        folded.kernel = np.vstack([folded.kernel, -slope * folded.kernel])
+    return folded
 
 
 def _scale(layer: Layer, folded: list[_Folded], pending: tuple[Any, Any] | None) -> tuple[Any, Any] | None:

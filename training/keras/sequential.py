@@ -16,6 +16,7 @@ from training.keras import export
 from training.keras.callbacks import Callback, History
 from training.keras.callbacks.callback_list import CallbackList, fit_callbacks
 from training.keras.callbacks.progress import format_logs
+from training.keras.checks import reject_unknown_arguments
 from training.keras.engine.arguments import ClassWeight, read_inputs, read_samples
 from training.keras.engine.compiled_model import CompiledAttribute, CompiledModel, Results
 from training.keras.engine.fit_plan import FitPlan, FitState, count_steps, read_validation, train_validation_split
@@ -26,6 +27,7 @@ from training.keras.saving.archive import read_archive, write_archive
 from training.keras.saving.model_file import save_model
 from training.keras.summary import summary_table
 
+WITHOUT_EFFECT = {"run_eagerly", "jit_compile", "steps_per_execution", "auto_scale_loss"}  # arguments of `compile`
 Callbacks = Callback | Sequence[Callback] | None
 
 
@@ -71,15 +73,7 @@ class Sequential(AlwaysTrainable):
         self.stack.set_weights(weights)
 
     def compile(
-        self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        metrics: Sequence[Any] | None = None,
-        *,
-        run_eagerly: bool = False,
-        jit_compile: bool | str = "auto",
-        steps_per_execution: int = 1,
-        auto_scale_loss: bool = True,
+        self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Sequence[Any] | None = None, **compatible: Any
     ) -> None:
         """Configures the model for training, and resets the optimizer.
 
@@ -87,11 +81,9 @@ class Sequential(AlwaysTrainable):
             optimizer: Name of an optimizer, or an optimizer instance.
             loss: Name of a loss, or a loss instance.
             metrics: List of metric names or metric instances.
-            run_eagerly: Accepted for compatibility, as the following are: how Keras executes the same steps.
-            jit_compile: Accepted for compatibility.
-            steps_per_execution: Accepted for compatibility.
-            auto_scale_loss: Accepted for compatibility.
+            compatible: Arguments of Keras that do not change the results, such as `run_eagerly` and `jit_compile`.
         """
+        reject_unknown_arguments(self, compatible.keys() - WITHOUT_EFFECT)
         self._compiled_model = CompiledModel(self.stack, optimizer, loss, metrics)
 
     @property

@@ -9,14 +9,18 @@ import pytest
 from training import TrainingError
 from training.keras import Input, Sequential
 from training.keras.layers import (
+    ELU,
     Activation,
     BatchNormalization,
     Dense,
     Dropout,
     Flatten,
     Layer,
+    LeakyReLU,
     Normalization,
+    ReLU,
     Rescaling,
+    Softmax,
 )
 
 
@@ -46,10 +50,12 @@ def _random_chain(rng: np.random.Generator) -> list[Layer]:
         for _ in range(rng.integers(0, 3)):
             layers += _random_layer(rng, width)
         if rng.integers(2):
-            layers.append(Activation(str(rng.choice(["relu", "tanh", "elu", "sigmoid"]))))
+            named = Activation(str(rng.choice(["relu", "tanh", "elu", "sigmoid"])))
+            layers.append([named, ReLU(), ELU(), LeakyReLU(), LeakyReLU(0.2), LeakyReLU(1.5)][rng.integers(6)])
     for _ in range(rng.integers(0, 2)):
         layers += _random_layer(rng, width)
-    return [*layers, Dense(3, "softmax")]
+    ends: list[list[Layer]] = [[Dense(3, "softmax")], [Dense(3), Softmax()], [Dense(3), LeakyReLU(0.1)]]
+    return [*layers, *ends[rng.integers(3)]]
 
 
 @pytest.mark.parametrize("repetition", range(20))
@@ -64,7 +70,8 @@ def test_random_models_are_folded_exactly(repetition: int, rng: np.random.Genera
             layer.statistics[1][:] = rng.uniform(0.5, 2, layer.statistics[1].shape)
     x = rng.normal(size=(50, 2, 3)).astype(np.float32)
     network = model.network()
-    assert len(network.layers) == sum(isinstance(layer, Dense) for layer in layers)
+    dense = sum(isinstance(layer, Dense) for layer in layers)
+    assert len(network.layers) == dense + isinstance(layers[-1], LeakyReLU)
     np.testing.assert_allclose(network.predict(x.reshape(50, 6)), model.predict(x), atol=2e-5)
 
 

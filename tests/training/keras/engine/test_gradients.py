@@ -11,7 +11,17 @@ from training.keras import Sequential
 from training.keras.engine.data_adapter import Batch
 from training.keras.engine.loops import train_step
 from training.keras.engine.running_metrics import RunningMetrics
-from training.keras.layers import Activation, BatchNormalization, Dense, Dropout, Layer, Rescaling
+from training.keras.layers import (
+    Activation,
+    BatchNormalization,
+    Dense,
+    Dropout,
+    Layer,
+    LeakyReLU,
+    ReLU,
+    Rescaling,
+    Softmax,
+)
 from training.keras.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -79,6 +89,7 @@ def test_softmax_in_a_hidden_layer(rng: np.random.Generator) -> None:
 def test_leading_layers_without_parameters(rng: np.random.Generator) -> None:
     _check(_built([Dropout(0), Dense(6, "relu"), Dropout(0), Dense(3, "softmax")]), rng)
     _check(_built([Rescaling(0.3, 1), Dense(6), Activation("elu"), Dense(3), Activation("softmax")]), rng)
+    _check(_built([Dense(6), LeakyReLU(), Dense(5), LeakyReLU(2), Dense(5), ReLU(), Dense(3), Softmax()]), rng)
 
 
 def test_batch_normalization(rng: np.random.Generator) -> None:

@@ -1,4 +1,6 @@
 import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,8 +9,20 @@ import pytest
 from tests.helpers.keras_models import LOSS, built_model
 from training import TrainingError
 from training import keras as tf_keras
-from training.keras import Sequential
-from training.keras.layers import BatchNormalization, Dense, Dropout, Input, Normalization, Rescaling
+from training.keras import Sequential, models
+from training.keras.layers import (
+    ELU,
+    BatchNormalization,
+    Dense,
+    Dropout,
+    Input,
+    Layer,
+    LeakyReLU,
+    Normalization,
+    ReLU,
+    Rescaling,
+    Softmax,
+)
 
 
 def test_the_initial_kernel_is_glorot_uniform() -> None:
@@ -108,3 +122,35 @@ def test_layers_and_models_cannot_be_frozen() -> None:
 
 def test_input_accepts_batch_size_and_dtype() -> None:
     assert Sequential([Input((4,), batch_size=3, dtype="float32"), Dense(2)]).predict(np.eye(4)).shape == (4, 2)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ReLU(max_value=6), "`max_value`. Expected None"),
+        (lambda: ReLU(negative_slope=0.1), "`negative_slope`. Expected 0, or the layer LeakyReLU"),
+        (lambda: ReLU(threshold=1), "`threshold`. Expected 0"),
+        (lambda: ELU(alpha=2), "`alpha`. Expected 1"),
+        (lambda: Softmax(axis=0), "`axis`. Expected -1"),
+        (lambda: LeakyReLU(-1), "`negative_slope`. Expected a number >= 0"),
+    ],
+)
+def test_activations_that_cannot_be_published_are_refused(make: Callable[[], Layer], message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
+        make()
+
+
+def test_activation_layers_compute_the_formulas_of_keras(tmp_path: Path) -> None:
+    x = np.array([[-2.0, -0.5, 0.0, 3.0]], np.float32)
+    expected = {
+        ReLU(): [[0, 0, 0, 3]],
+        ELU(): [[np.expm1(-2), np.expm1(-0.5), 0, 3]],
+        LeakyReLU(): [[-0.6, -0.15, 0, 3]],
+        LeakyReLU(0.5): [[-1, -0.25, 0, 3]],
+        Softmax(): np.exp(x) / np.exp(x).sum(),
+    }
+    for layer, values in expected.items():
+        model = Sequential([layer])
+        np.testing.assert_allclose(model.predict(x), values, rtol=1e-6)
+        model.save(tmp_path / "model.npz")
+        np.testing.assert_array_equal(models.load_model(tmp_path / "model.npz").predict(x), model.predict(x))
