@@ -11,6 +11,7 @@ import numpy as np
 from store.durable import replace_file
 from training.errors import TrainingError
 
+HDF5 = b"\x89HDF\r\n\x1a\n"  # the first bytes of a file
 ARRAY_PREFIX = "array:"  # marks a string in the JSON that refers to an array of the file
 
 
@@ -53,6 +54,9 @@ def read_archive(path: Path, *names: str) -> dict[str, Any]:
     except OSError as error:
         raise TrainingError(f"{path} can't be read: {error.strerror or error}") from error
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        if kind := _kind_of_keras(path):
+            advice = "write its weights with np.savez, and give them to set_weights of the same layers"
+            raise TrainingError(f"{path} is {kind} of Keras, which npserve can't read: {advice}") from error
         raise TrainingError(f"{path} is damaged or was not written by npserve: {error}") from error
     if not isinstance(content, dict):
         raise TrainingError(f"{path} was not written by npserve")
@@ -60,6 +64,18 @@ def read_archive(path: Path, *names: str) -> dict[str, Any]:
         if name not in content:
             raise TrainingError(f"{path} does not contain {name}")
     return content
+
+
+def _kind_of_keras(path: Path) -> str | None:
+    """Return what a file is that Keras has written; None for any other file."""
+    with path.open("rb") as file:
+        if file.read(len(HDF5)) == HDF5:
+            return "an HDF5 file (.h5)"
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if {"config.json", "model.weights.h5"} <= {*archive.namelist()}:
+                return "a model file (.keras)"
+    return None
 
 
 def _resolve_arrays(value: Any, arrays: dict[str, np.ndarray]) -> Any:

@@ -1,5 +1,7 @@
 """Saved models, and files that are not saved models."""
 
+import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -159,3 +161,15 @@ def test_every_loss_is_saved(loss: str, tmp_path: Path) -> None:
     loaded = models.load_model(tmp_path / "model.npz")
     assert type(loaded.loss) is type(model.loss)
     assert type(loaded.metrics[0]) is MeanSquaredError
+
+
+def test_a_file_of_keras_is_named_for_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "model.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        for name in ("metadata.json", "config.json", "model.weights.h5"):
+            archive.writestr(name, "{}")
+    model = Sequential([Dense(2, input_shape=(3,))])
+    for name, kind in (("model.h5", "an HDF5 file (.h5)"), ("model.keras", "a model file (.keras)")):
+        for load in (models.load_model, model.load_weights):
+            with pytest.raises(TrainingError, match=re.escape(f"{name} is {kind} of Keras, which npserve can't read")):
+                load(tmp_path / name)
