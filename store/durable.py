@@ -3,13 +3,10 @@
 import fcntl
 import os
 import shutil
-import signal
-import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 TEMPORARY = ".tmp-"
 LOCK = ".lock"  # a file in the folder of a model; the process that holds its lock may change the folder
@@ -73,25 +70,3 @@ def locked(file: Path, *, shared: bool = False, mode: int = 0o666) -> Iterator[N
         yield
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def delay_interrupts() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM take effect after the block. The second one takes effect at once: the disk may hang."""
-    received, previous_handlers = list[int](), ExitStack()
-
-    def note(number: int, _: FrameType | None) -> None:
-        received.append(number)
-        if len(received) > 1:
-            previous_handlers.close()
-            signal.raise_signal(number)
-
-    try:
-        if threading.current_thread() is threading.main_thread():  # the others have no handlers
-            for number in (signal.SIGINT, signal.SIGTERM):
-                previous_handlers.callback(signal.signal, number, signal.signal(number, note))
-        yield
-    finally:
-        previous_handlers.close()
-        if len(received) == 1:
-            signal.raise_signal(received[0])

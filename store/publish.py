@@ -14,13 +14,13 @@ from store.durable import (
     LOCK,
     TEMPORARY,
     atomic_write,
-    delay_interrupts,
     locked,
     remove,
     sync_folder,
     temporary_beside,
     write_file,
 )
+from store.interrupts import delay_interrupts
 from store.layout import StoreError, model_folder, version_numbers
 from store.manifest import MANIFEST, MODEL, SplitMetrics
 from store.promote import Verdict, judge

@@ -134,14 +134,12 @@ class StoreWatcher:
             if state == self._states.get(name) and not before.missing and not before.is_gone:
                 self._problems.pop(name, None)
                 return attempts
-            self._states.pop(name, None)
             model, problem = self._follow(name, before, attempts), ""
         except (FileNotFoundError, NotADirectoryError):
             # Nothing is published yet, or the model was removed, or the disk is unmounted.
             gone = f"{self.models / name / SERVING} is gone: its loaded versions are still served"
             model, problem = (replace(before, is_gone=True), gone) if before.versions else (NOT_SERVED, "")
             state = None
-            self._states.pop(name, None)
         except Exception as error:
             model, problem, state = before, describe(error), None
         if model.versions or model.missing:
@@ -152,7 +150,9 @@ class StoreWatcher:
             self._problems[name] = problem
         else:
             self._problems.pop(name, None)
-        if state is not None:  # only now, because the process may be forked at any point
+        if state is None:
+            self._states.pop(name, None)
+        else:  # only now, because the process may be forked at any point
             self._states[name] = state
         return attempts
 

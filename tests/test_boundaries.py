@@ -32,7 +32,7 @@ LAYERS: dict[str, list[list[str]]] = {
         ["=nn"],
     ],
     "store": [
-        ["store.layout", "store.durable", "store.manifest"],
+        ["store.layout", "store.durable", "store.interrupts", "store.manifest"],
         ["store.serving", "store.version"],
         ["store.promote", "store.watch"],
         ["store.publish"],

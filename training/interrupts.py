@@ -1,19 +1,17 @@
 """Ends a run early if the loss diverges, or on Ctrl-C or SIGTERM."""
 
 import signal
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from store import Publication
+from store.interrupts import INTERRUPTS, handle_signals
 from training.errors import TrainingError
 from training.keras import Sequential
 from training.keras.callbacks import Callback
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(TrainingError):
@@ -28,21 +26,14 @@ def interruptible(model: Sequential) -> Iterator[None]:
         model.fit_state.interrupted = True
         previous_handlers.close()
 
-    with ExitStack() as previous_handlers:
-        # Only the main thread may set signal handlers.
-        if threading.current_thread() is threading.main_thread():
-            for number in SIGNALS:
-                previous_handlers.callback(signal.signal, number, signal.signal(number, stop))
+    with handle_signals(stop, *INTERRUPTS) as previous_handlers:
         yield
 
 
 @contextmanager
 def like_ctrl_c() -> Iterator[None]:
     """Let SIGTERM end a command as Ctrl-C does, which says what was published."""
-    with ExitStack() as previous_handlers:
-        if threading.current_thread() is threading.main_thread():
-            handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
-            previous_handlers.callback(signal.signal, signal.SIGTERM, handler)
+    with handle_signals(signal.default_int_handler, signal.SIGTERM):
         yield
 
 

@@ -99,8 +99,9 @@ class Catalogue:
         if not self.loading:
             return None
         name = name or self.default_model
-        waits_for_any = WHOLE_STORE in self.loading or (not name and self.is_starting and len(self.models) < 2)
-        return next(iter(self.loading)) if waits_for_any else name if name in self.loading else None
+        if WHOLE_STORE in self.loading or (not name and self.is_starting and len(self.models) < 2):
+            return next(iter(self.loading))
+        return name if name in self.loading else None
 
     def model(self, name: str) -> ServedModel:
         """Return a served model. Raises NotFound or NotLoaded."""

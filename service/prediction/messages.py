@@ -131,11 +131,8 @@ def loading_seconds(request: Request) -> float:
     """Return for how long a request may wait for a model that is still loading."""
     with suppress(Malformed):
         allowed = read_timeout(request.headers)
-        return (
-            MAX_LOADING_SECONDS
-            if allowed is None
-            else min(request.began + allowed - perf_counter(), MAX_LOADING_SECONDS)
-        )
+        left = inf if allowed is None else request.began + allowed - perf_counter()
+        return min(left, MAX_LOADING_SECONDS)
     return 0.0
 
 

@@ -62,7 +62,7 @@ class ModelQueue:
                 self._changed.wait(min(left, self._patience()))
 
     def overdue(self, seconds: float) -> list[str]:
-        """Return the models that were started longer ago than that, and those for which there is no thread."""
+        """Return the models that were started more than some seconds ago; if all threads hang, also those waiting."""
         with self._lock:
             now = time.monotonic()
             blocked = self._waiting if len(self._started) == MAX_THREADS else ()

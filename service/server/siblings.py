@@ -35,7 +35,7 @@ class Siblings:
         """Wait before this worker accepts connections, and yield from time to time.
 
         While the store is away, or a part of it cannot be read, a new worker has fewer models than the others. It would
-        only answer 404 or 503 to requests that they can serve. A model that has been removed is no reason to wait.
+        answer 404 or 503 to requests that the others can serve. It does not wait for a model that has been removed.
         """
         began, is_noted = time.monotonic(), False
         while self._most_ready > (catalogue := reloader.catalogue).ready_models:

@@ -1,8 +1,8 @@
 """Runs the soak and prints a report. Exits with 1 if a response was wrong or missing, or something grows.
 
 There are two servers on one store: the workers of one are killed and reloaded, so that only the other shows whether
-memory grows. A version is published every second, old ones are removed, and whatever lies in the temporary folder of
-the servers is removed like by a cleaner.
+memory grows. Every second a version is published and an old one removed. The temporary folder of the servers is emptied
+every few seconds, as some systems do.
 """
 
 import argparse

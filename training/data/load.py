@@ -1,6 +1,5 @@
 """Loads the data set given by the settings."""
 
-import hashlib
 from pathlib import Path
 
 from sklearn.datasets import load_digits
@@ -11,7 +10,7 @@ from training.data.from_arrays import load_arrays
 from training.data.from_table import load_table
 from training.errors import TrainingError
 from training.files.npz import Arrays
-from training.files.read import read_file
+from training.files.read import file_sha256, read_file
 from training.files.table import ReadOptions, Table
 
 
@@ -25,8 +24,7 @@ def load_dataset(config: Config) -> DataSet:
     path = Path(config.data)
     names = [config.target] if config.target else []
     raw = read_file(path, ReadOptions(names, delimiter=config.delimiter, header=config.header))
-    with path.open("rb") as file:
-        source = {"source": path.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    source = {"source": path.name, "sha256": file_sha256(path)}
     if isinstance(raw, Table):
         return load_table(raw, config, source)
     if config.target is not None:

@@ -5,6 +5,7 @@ file or raises TrainingError with the problem and its place. A table is read blo
 may be larger than memory.
 """
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,12 @@ READERS: dict[str, Callable[[Path, ReadOptions], Arrays | Table]] = {
     ".csv": read_csv,
     ".parquet": read_parquet,
 }
+
+
+def file_sha256(path: Path) -> str:
+    """Return the digest by which the manifest of a version names its training data."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_file(path: Path, options: ReadOptions | None = None) -> Arrays | Table:

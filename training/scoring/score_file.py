@@ -1,6 +1,5 @@
 """Runs published models on the rows of a file that have a target, and evaluates their predictions."""
 
-import hashlib
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from store.version import version_folder
 from training.errors import TrainingError
 from training.evaluation.scores import EvaluationResult, evaluate_model
 from training.files.npz import Arrays
-from training.files.read import read_file
+from training.files.read import file_sha256, read_file
 from training.files.table import ReadOptions, Table
 from training.scoring.blocks import read_blocks
 
@@ -39,9 +38,7 @@ class ScoredRows:
         data = read_file(path, options)
         if isinstance(data, Arrays) and data.test is not None:
             return cls(data.parts[-1], "test", [])
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        sources = {version.number: version.manifest.get("data") for version in versions}
+        digest, sources = file_sha256(path), {version.number: version.manifest.get("data") for version in versions}
         trained = [n for n, source in sources.items() if isinstance(source, dict) and source.get("sha256") == digest]
         return cls(data, "all", trained)
 
