@@ -113,11 +113,7 @@ def predict(server: Server, log: Log, over: threading.Event, seed: int) -> None:
             except requests.RequestException as error:
                 log.note_broken(f"{protocol}: {error}")
                 continue
-            if (
-                answer.status_code == 503 and "Retry-After" in answer.headers
-            ):  # the machine was busy with something else
-                log.count("shed")
-                time.sleep(float(answer.headers["Retry-After"]))
+            if _is_shed(answer, log):
                 continue
             if answer.status_code != 200:
                 log.fail(f"{protocol}: {answer.status_code} {answer.text[:200]}")
@@ -129,6 +125,15 @@ def predict(server: Server, log: Log, over: threading.Event, seed: int) -> None:
                 log.fail(f"{protocol}: version {version}, when {log.published} was published")
             else:
                 log.count(protocol)
+
+
+def _is_shed(answer: requests.Response, log: Log) -> bool:
+    """Return whether the server was too busy, as beside other programs on the machine; then wait as long as it says."""
+    if answer.status_code != 503 or "Retry-After" not in answer.headers:
+        return False
+    log.count("shed")
+    time.sleep(float(answer.headers["Retry-After"]))
+    return True
 
 
 def watch_metrics(server: Server, log: Log, over: threading.Event) -> None:
@@ -166,7 +171,7 @@ def send_bad_bodies(server: Server, log: Log, over: threading.Event, seed: int) 
             continue
         if answer.status_code == status:
             log.count("bad bodies")
-        else:
+        elif not _is_shed(answer, log):
             log.fail(f"bad body: {answer.status_code} for {body[:60]!r}, expected {status}")
 
 
