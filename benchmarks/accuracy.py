@@ -15,7 +15,7 @@ from benchmarks.options import data_folder, make_parser
 from training.config import Config
 from training.data.load import load_dataset
 from training.evaluation.scores import evaluate_model
-from training.fit import fit_model
+from training.fitting.fit import fit_model
 
 ARTICLE = Path(__file__).parents[1] / "training/article.toml"
 RUNS: dict[str, tuple[Path | None, dict[str, Any]]] = {

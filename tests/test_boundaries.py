@@ -104,7 +104,7 @@ LAYERS: dict[str, list[list[str]]] = {
         ["training.keras.models"],
         ["=training.keras", "training.simple"],
         ["=training", "training.interrupts"],
-        ["training.fit"],
+        ["training.fitting"],
         ["training.report", "training.console"],
         ["training.run"],
         ["training.commands"],

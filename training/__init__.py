@@ -4,7 +4,7 @@
 two-layer network of the article, written out on one page.
 
 In reading order: `__main__` (the command line), `config` (the settings), `commands`, `run` (one training run from data
-to publication), `fit`, `interrupts`, `console` (the output); then the sub-packages `files`, `data`, `keras`,
+to publication), `interrupts`, `console` (the output); then the sub-packages `files`, `data`, `keras`, `fitting`,
 `evaluation`, `report`, `publishing` and `scoring`.
 """
 

@@ -49,7 +49,7 @@ def _integer(default: int | None, minimum: int, description: str) -> Any:
     return _setting(default, int, check, f"an integer of at least {minimum}", "N", description)
 
 
-def _float(default: float, below: float, description: str, *, positive: bool = False) -> Any:
+def _float(default: float | None, below: float, description: str, *, positive: bool = False) -> Any:
     def check(value: Any) -> bool:
         return type(value) in (int, float) and 0 <= value < below and not (positive and value == 0)
 
@@ -66,7 +66,17 @@ def _flag(default: bool | None, description: str) -> Any:
     return _setting(default, lambda text: words[text], check, "true or false", "{true,false}", description)
 
 
-def _widths(default: tuple[int, ...], description: str) -> Any:
+def _names(metavar: str, description: str) -> Any:
+    def parse(text: str) -> tuple[str, ...]:
+        return tuple(name.strip() for name in text.split(",") if name.strip())
+
+    def check(value: Any) -> bool:
+        return isinstance(value, tuple) and all(isinstance(name, str) for name in value)
+
+    return _setting(None, parse, check, "names such as zip_code,year", metavar, description)
+
+
+def _widths(default: tuple[int, ...] | None, description: str) -> Any:
     def parse(text: str) -> tuple[int, ...]:
         return tuple(int(width) for width in text.split(",") if width)
 
@@ -78,8 +88,8 @@ def _widths(default: tuple[int, ...], description: str) -> Any:
 
 # The headings under which the help lists the settings.
 GROUPS = {
-    "data": ("data", "target", "task", "delimiter", "header", "test_share", "validation_share", "bins"),
-    "network": ("layers", "activation", "dropout"),
+    "data": ("data", "target", "task", "delimiter", "header", "test_share", "validation_share", "categories", "bins"),
+    "network": ("networks", "layers", "activation", "dropout"),
     "training": (
         "epochs",
         "batch_size",
@@ -117,10 +127,20 @@ class Config:
     validation_share: float = _float(
         0.15, 1, "fraction of the remaining rows held out to select the best epoch and to calibrate"
     )
-    bins: int = _integer(64, 0, "maximum number of quantile bins per numeric column; 0 disables binning")
-    layers: tuple[int, ...] = _widths((256, 256), "number of units of each hidden layer")
+    categories: tuple[str, ...] | None = _names(
+        "COLUMN,...", "columns of numbers whose values are names, such as codes: each is a category of its own"
+    )
+    bins: int = _integer(32, 0, "maximum number of quantile bins per numeric column; 0 disables binning")
+    networks: int | None = _integer(
+        None, 1, "number of networks, trained on different rows and mixed into one (default: 4; 1 for images)"
+    )
+    layers: tuple[int, ...] | None = _widths(
+        None, "number of units of each hidden layer of each network (default: 64,64; 256,256 for images)"
+    )
     activation: str = _choice("relu", tuple(ACTIVATIONS), "activation function of the hidden layers")
-    dropout: float = _float(0.3, 1, "fraction of the hidden units dropped in each training step")
+    dropout: float | None = _float(
+        None, 1, "fraction of the hidden units dropped in each training step (default: 0; 0.3 for images)"
+    )
     label_smoothing: float = _float(0.0, 1, "fraction of each label spread evenly over all classes")
     optimizer: str = _choice("adamw", ("adam", "adamw", "sgd", "rmsprop"), "algorithm that updates the weights")
     learning_rate: float = _float(1e-3, 10, "peak learning rate of the optimizer", positive=True)

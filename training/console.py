@@ -16,9 +16,9 @@ from training.keras.callbacks.progress import progress_callbacks
 class Console:
     """Prints human-readable text."""
 
-    def callbacks(self) -> list[Callback]:
-        """Return the callbacks that show the epochs."""
-        return progress_callbacks("auto")
+    def callbacks(self, name: str) -> list[Callback]:
+        """Return the callbacks that show the epochs of the network with this name."""
+        return progress_callbacks("auto", name.capitalize())
 
     def warning(self, text: str) -> None:
         print(f"Note: {text}.")
@@ -46,8 +46,8 @@ class Console:
 class JSONConsole(Console):
     """Prints the same events as JSON objects, one per line."""
 
-    def callbacks(self) -> list[Callback]:
-        return [_EpochEvents()]
+    def callbacks(self, name: str) -> list[Callback]:
+        return [_EpochEvents(name)]
 
     def warning(self, text: str) -> None:
         _print_event("finding", text=text)
@@ -67,8 +67,11 @@ class JSONConsole(Console):
 
 
 class _EpochEvents(Callback):
+    def __init__(self, name: str) -> None:
+        self.name = name
+
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        _print_event("epoch", epoch=epoch + 1, epochs=self.params["epochs"], **logs)
+        _print_event("epoch", network=self.name, epoch=epoch + 1, epochs=self.params["epochs"], **logs)
 
 
 def _print_event(event: str, **content: Any) -> None:

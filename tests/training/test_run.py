@@ -22,7 +22,7 @@ from training.__main__ import main
 from training.config import Config
 from training.data.dataset import DataSet
 from training.data.load import load_dataset
-from training.fit import fit_model
+from training.fitting.fit import fit_model
 from training.keras import models as keras_models
 from training.run import run
 
@@ -37,7 +37,7 @@ def digits() -> DataSet:
 
 def _backup(models: Path) -> Path:
     for _ in range(3000):
-        if found := list(models.glob(".training/digits-*/backup.npz")):
+        if found := list(models.glob(".training/digits-*/network/backup.npz")):
             return found[0]
         time.sleep(0.005)
     raise AssertionError("no checkpoint was written")
@@ -70,7 +70,7 @@ def test_ctrl_c_saves_the_best_weights_and_the_same_command_resumes(
     assert (best.predict(x).argmax(axis=1) == y).mean() > 0.1
     again = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "Resuming the interrupted run from its checkpoint" in again.stdout
-    assert not backup.parent.exists()
+    assert not backup.parents[1].exists()
     assert read_version(tmp_path, "digits", 1).sha256 == whole_run
 
 
@@ -197,7 +197,7 @@ def test_a_terminal_shows_a_progress_bar(tmp_path: Path) -> None:
             shown += part
     _, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (0, b"")
-    assert b"Epoch 2/2" in shown
+    assert b"Network, epoch 2/2" in shown
     assert b"\r" in shown
     assert "█".encode() in shown
 

@@ -1,11 +1,13 @@
 """Fits the columns of a table to the training set.
 
-Numbers are centred, scaled robustly and cut into quantile bins. Text columns and integer columns with few distinct
-values are categories. Columns without usable information are dropped, with a note that gives the reason.
+Numbers are centred, scaled robustly and cut into quantile bins; few distinct numbers are the edges of their bins, so
+that each can have a prediction of its own, and a number beyond them is more of the same. Text columns, and the columns
+that the settings name, are categories. Columns without usable information are dropped, with a note that gives the
+reason.
 """
 
 import re
-from collections.abc import Set
+from collections.abc import Collection, Set
 
 import numpy as np
 import numpy.typing as npt
@@ -16,25 +18,29 @@ from nn import Boolean, Category, Date, Features, Number
 from nn.columns import Column, text
 from nn.numbers import Float32, find_nonfinite, read_numbers
 from training.errors import TrainingError
-from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT
+from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TIME_UTC
 
 FIT_SAMPLE_ROWS = 500_000  # training rows from which columns are fitted
-MAX_CATEGORY_INTEGERS = 10  # integers with more distinct values are numbers
+MAX_VALUES_AS_EDGES = 10  # numbers with more distinct values have quantile bins
 MAX_CATEGORIES_PER_COLUMN = 500
 RARE_SHARE = 1e-4  # of the rows: rarer categories are encoded as unseen values
 MAX_DISTINCT_SHARE = 0.5  # of the rows: a text column with more distinct values is an identifier
 MIN_IDENTIFIER_ROWS = 20
 MAX_COUNTER_STEP = 4  # mean step in a column of row numbers; more than 1, because other splits hold rows in between
-MIN_ROWS_PER_BIN = 20
+MIN_ROWS_PER_BIN = 40
 MAX_TOTAL_BINS = 1024  # of all columns together
 NORMAL_IQR = 1.349  # interquartile range of the standard normal distribution
 
 
-def fit_columns(sample: pyarrow.Table, nullable: Set[str], bins: int) -> tuple[Features, list[str]]:
+def fit_columns(
+    sample: pyarrow.Table, nullable: Set[str], bins: int, categories: Collection[str] = ()
+) -> tuple[Features, list[str]]:
     """Fit columns to sampled training rows; `nullable` names the columns with missing values.
 
-    Returns the features, and notes on dropped columns and merged values.
+    The numbers in the columns `categories` are categories. Returns the features, and notes on dropped columns and
+    merged values. Raises TrainingError.
     """
+    _check_categories(sample.schema, categories)
     columns: list[Column] = []
     dropped: list[str] = []
     notes: list[str] = []
@@ -44,7 +50,10 @@ def fit_columns(sample: pyarrow.Table, nullable: Set[str], bins: int) -> tuple[F
         distinct = pyarrow.compute.count_distinct(cells).as_py() if len(cells) else 0
         reason = _drop_reason(name, cells, distinct, name in nullable)
         if not reason:
-            column = _fit_column(name, cells, distinct, name in nullable, bins, notes)
+            if cells.type in (INTEGER, FLOAT) and name not in categories:
+                column: Column = _fit_number(name, cells, distinct, name in nullable, bins, notes)
+            else:
+                column = _fit_other(name, cells, name in nullable, notes)
             if not isinstance(column, Category) or column.categories:
                 columns.append(column)
                 continue
@@ -80,22 +89,32 @@ def _drop_reason(name: str, cells: pyarrow.ChunkedArray, distinct: int, missing:
     return None
 
 
-def _fit_column(
+def _check_categories(schema: pyarrow.Schema, categories: Collection[str]) -> None:
+    for name in categories:
+        if name not in schema.names:
+            raise TrainingError(f"categories: there is no column {name!r}; the columns are {', '.join(schema.names)}")
+        if schema.field(name).type in (TIME, TIME_UTC):
+            raise TrainingError(f"categories: column {name} contains dates, which can't be categories")
+
+
+def _fit_number(
     name: str, cells: pyarrow.ChunkedArray, distinct: int, missing: bool, bins: int, notes: list[str]
-) -> Column:
+) -> Number:
+    numbers = finite_numbers(name, cells.to_numpy())
+    if (float32_values := len(np.unique(numbers))) < distinct / 2:
+        notes.append(
+            f"column {name}: rounding to float32 leaves only {float32_values:,} of {distinct:,} distinct values;"
+            " subtract a constant offset from the column"
+        )
+    return fit_number(name, numbers, missing, bins)
+
+
+def _fit_other(name: str, cells: pyarrow.ChunkedArray, missing: bool, notes: list[str]) -> Column:
     if cells.type == BOOLEAN:
         return Boolean(name, missing)
-    if cells.type == TEXT or (cells.type == INTEGER and distinct <= MAX_CATEGORY_INTEGERS):
-        return _fit_category(name, cells, missing, notes)
-    if cells.type in (INTEGER, FLOAT):
-        numbers = finite_numbers(name, cells.to_numpy())
-        if (float32_values := len(np.unique(numbers))) < distinct / 2:
-            notes.append(
-                f"column {name}: rounding to float32 leaves only {float32_values:,} of {distinct:,} distinct values;"
-                " subtract a constant offset from the column"
-            )
-        return fit_number(name, numbers, missing, bins)
-    return _fit_date(name, cells, missing)
+    if cells.type in (TIME, TIME_UTC):
+        return _fit_date(name, cells, missing)
+    return _fit_category(name, cells, missing, notes)
 
 
 def _fit_category(name: str, cells: pyarrow.ChunkedArray, missing: bool, notes: list[str]) -> Category:
@@ -114,7 +133,12 @@ def fit_number(name: str, values: Float32, missing: bool = False, bins: int = 0)
     spread = (third - first) / NORMAL_IQR or (high - low) / 2
     centre = float(np.float32(median))
     scale = float(np.float32(1 / spread)) if spread > np.finfo(np.float32).tiny else 0.0
-    edges = _quantile_edges(values, bins) if bins > 1 else ()
+    edges: tuple[float, ...] = ()
+    if len(distinct := np.unique(values)) <= MAX_VALUES_AS_EDGES and bins:
+        # Between the last two values only the scaled value rises, and beyond them it goes on as it does there.
+        edges = _wide_enough(distinct[:-1])
+    elif bins > 1:
+        edges = _quantile_edges(values, bins)
     return Number(name, missing, fill_value=centre, offset=centre, scale=scale, edges=edges)
 
 
@@ -129,9 +153,13 @@ def _quantile_edges(values: Float32, bins: int) -> tuple[float, ...]:
     shares /= shares[-1]
     # Search just below each step: otherwise rounding may skip a value.
     chosen = distinct[np.searchsorted(shares, np.arange(1, bins + 1) / bins - 1e-9)]
-    edges = np.unique(np.append(distinct[0], chosen))
-    # The slope within a narrower bin would overflow float32.
-    return tuple(edges[np.append(True, np.diff(edges) > np.finfo(np.float32).tiny)].tolist())
+    return _wide_enough(np.unique(np.append(distinct[0], chosen)))
+
+
+def _wide_enough(edges: Float32) -> tuple[float, ...]:
+    """Drop edges that end a bin in which the slope would overflow float32."""
+    wide = np.diff(edges, prepend=-np.inf) > np.finfo(np.float32).tiny
+    return tuple(edges[wide].tolist())
 
 
 def finite_numbers(name: str, values: npt.NDArray[np.generic]) -> Float32:

@@ -1,7 +1,7 @@
 """A data set: codes and targets, split into training, validation and test sets (stratified by class)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -89,6 +89,20 @@ def split_rows(y: NDArray[Any], targets: Targets, config: Config, *, test: bool)
     rest, test_rows = _hold_out(y, config.test_share if test else 0, rng, stratify=stratify)
     train, validation = _hold_out(y[rest], config.validation_share, rng, stratify=stratify)
     return rest[train], rest[validation], test_rows
+
+
+def resplit(data: DataSet, config: Config, number: int) -> tuple[Split, Split]:
+    """Return the training and validation sets of the network with this number; those of number 0 are the data's own.
+
+    The others hold out rows anew, from the training and validation sets together.
+    """
+    if not number:
+        return data.train, data.validation
+    rest = np.sort(np.concatenate([data.train.rows, data.validation.rows]))
+    rng = np.random.default_rng([config.seed, number])
+    stratify = data.targets.task == "classification"
+    train, validation = _hold_out(data.train.targets[rest], config.validation_share, rng, stratify=stratify)
+    return replace(data.train, rows=rest[train]), replace(data.train, rows=rest[validation])
 
 
 def _hold_out(y: NDArray[Any], share: float, rng: np.random.Generator, *, stratify: bool) -> tuple[RowIndex, RowIndex]:

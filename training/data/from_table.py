@@ -33,7 +33,9 @@ def load_table(table: Table, config: Config, source: dict[str, Any]) -> DataSet:
     if not names:
         raise TrainingError(f"{table.path} has no column besides the target {config.target}")
     check_names(names, f"{table.path}: the name of a column")
-    features, column_notes = fit_columns(*_sample(table, names, np.flatnonzero(has_target)[row_splits[0]]), config.bins)
+    features, column_notes = fit_columns(
+        *_sample(table, names, np.flatnonzero(has_target)[row_splits[0]]), config.bins, config.categories or ()
+    )
     codes = _table_codes(table, features, has_target)
     train, validation, test = (_complete_rows(Split(features, codes, y, rows), notes) for rows in row_splits)
     if not len(test):

@@ -17,8 +17,7 @@ from training.files.table import ReadOptions, Table
 def load_dataset(config: Config) -> DataSet:
     """Load `digits` or a file; hold out a test set if the file has none. Raises TrainingError."""
     if config.data == "digits":
-        if config.target is not None:
-            raise TrainingError("remove --target; digits is a data set of images with its own targets")
+        _refuse_columns(config, "digits is a data set of images with its own targets")
         digits = load_digits()
         return load_arrays(Arrays(digits.images, digits.target), config, {"source": "digits"})
     path = Path(config.data)
@@ -27,6 +26,12 @@ def load_dataset(config: Config) -> DataSet:
     source = {"source": path.name, "sha256": file_sha256(path)}
     if isinstance(raw, Table):
         return load_table(raw, config, source)
-    if config.target is not None:
-        raise TrainingError(f"{path}: remove --target; the targets of a .npz file are in y or y_train")
+    _refuse_columns(config, "the columns of a .npz file have no names, and its targets are in y or y_train")
     return load_arrays(raw, config, source)
+
+
+def _refuse_columns(config: Config, reason: str) -> None:
+    """Raise TrainingError if the settings name columns, which only tables have."""
+    for option, value in (("target", config.target), ("categories", config.categories)):
+        if value:
+            raise TrainingError(f"remove --{option}; {reason}")

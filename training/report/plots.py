@@ -1,7 +1,7 @@
 """The plots of a report, each returned as SVG text; the caller draws them in the rc context STYLE."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from training.evaluation.importance import Importance
 from training.evaluation.scores import ECE_BINS, EvaluationResult, confidence_bins
+from training.fitting.fit import FittedModel
+from training.fitting.network import TrainedNetwork
 
 INK, FIRST, SECOND, WEAK = "#1f2933", "#2b6cb0", "#dd6b20", "#cbd5e0"
 COLORMAP = "Blues"
@@ -22,25 +24,50 @@ MAX_ANNOTATED_CLASSES = 20  # of a confusion matrix with labels and counts
 MAX_BARS = 25
 MAX_LABEL_LENGTH = 28
 MAX_X_TICKS = 5  # of a plot of values: labels of large numbers must not overlap
+Curve = NDArray[np.float64]
 
 
-def learning_curves(history: dict[str, list[float]], best_epoch: int) -> str:
-    """Draw loss and metric by epoch, for training and validation; mark the epoch whose weights were kept."""
-    names = [name for name in history if not name.startswith("val_")]
-    figure = Figure((5 * len(names), 3.4), layout="constrained")
-    for number, name in enumerate(sorted(names, key=lambda name: name != "loss")):
-        axes = figure.add_subplot(1, len(names), number + 1)
-        epochs = np.arange(1, len(history[name]) + 1)
-        marker = "o" if len(epochs) < 3 else None
-        axes.plot(epochs, history[name], color=FIRST, label="training", marker=marker)
-        if validation := history.get(f"val_{name}"):
-            axes.plot(epochs, validation, color=SECOND, label="validation", marker=marker)
-            axes.axvline(best_epoch + 1, color=WEAK, linestyle="--", zorder=0)
-            axes.plot([best_epoch + 1], [validation[best_epoch]], "o", color=SECOND)
-        axes.set(xlabel="epoch", ylabel=name)
+def learning_curves(fitted: FittedModel) -> str:
+    """Draw the metrics of each network by epoch, in the units of the targets; dots mark the epochs that were kept."""
+    deviation = fitted.scale.deviation
+    curves: dict[str, tuple[str, Callable[[Curve], Curve]]] = {
+        "loss": ("cross-entropy", lambda values: values),
+        "accuracy": ("accuracy", lambda values: values),
+    }
+    if not fitted.model.labels:
+        curves = {
+            "mae": ("mean absolute error", lambda values: values * deviation),
+            "loss": ("root mean squared error", lambda values: np.sqrt(values) * deviation),
+        }
+    figure = Figure((5 * len(curves), 3.4), layout="constrained")
+    for number, (name, (title, in_units)) in enumerate(curves.items(), 1):
+        axes = figure.add_subplot(1, len(curves), number)
+        for place, network in enumerate(fitted.networks):
+            _draw_curves(axes, network, name, in_units, labels=not place)
+        axes.set(xlabel="epoch", ylabel=title)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
     return _svg(figure)
+
+
+def _draw_curves(
+    axes: Axes, network: TrainedNetwork, name: str, in_units: Callable[[Curve], Curve], *, labels: bool
+) -> None:
+    for key, split, color in ((name, "training", FIRST), (f"val_{name}", "validation", SECOND)):
+        if key not in network.history.history:
+            continue
+        values = in_units(np.asarray(network.history.history[key]))
+        marker = "o" if len(values) < 3 else None
+        axes.plot(
+            np.arange(1, len(values) + 1),
+            values,
+            color=color,
+            label=split if labels else None,
+            marker=marker,
+            alpha=0.7,
+        )
+        if split == "validation":
+            axes.plot([network.best_epoch + 1], [values[network.best_epoch]], "o", color=color)
 
 
 def confusion_matrix(counts: NDArray[np.intp], labels: Sequence[Any]) -> str:

@@ -16,7 +16,7 @@ from training.data.dataset import DataSet
 from training.evaluation.confidence import Interval
 from training.evaluation.importance import importance
 from training.evaluation.scores import EvaluationResult, format_metric
-from training.fit import FittedModel
+from training.fitting.fit import FittedModel
 from training.report import plots
 
 MAX_ERROR_IMAGES, MAX_ERROR_ROWS = 24, 12
@@ -27,7 +27,6 @@ MAX_CELLS = 12  # of a row in the table of errors
 class TrainingRun:
     """Settings, data, fitted model and test results of a finished run: the content of its report."""
 
-    name: str
     config: Config
     data: DataSet
     warnings: list[str]
@@ -39,18 +38,19 @@ class TrainingRun:
 
 
 @mpl.rc_context(plots.STYLE)
-def render(run: TrainingRun) -> str:
-    """Return the page with embedded plots; the template reads the other content from the run."""
+def render(name: str, run: TrainingRun) -> str:
+    """Return the page for the model `name` with embedded plots; the template reads the other content from the run."""
     loader = PackageLoader("training.report", "")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     return environment.get_template("report.html").render(
+        name=name,
         run=run,
         format_metric=format_metric,
         written=datetime.now(UTC),
         kinds=Counter(column.kind for column in run.data.features.columns),
-        curves=plots.learning_curves(run.fitted.history.history, run.fitted.best_epoch),
+        curves=plots.learning_curves(run.fitted),
         importance=plots.importances(importance(run.fitted.model, run.data), run.data.image),
         **(_classification(run) if run.data.targets.task == "classification" else _regression(run)),
     )

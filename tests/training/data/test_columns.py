@@ -1,7 +1,10 @@
 from pathlib import Path
 
-from nn import Category
+import pytest
+
+from nn import Category, Number
 from tests.helpers.datasets import CSV, load_file, write_csv
+from training import TrainingError
 from training.config import Config
 from training.data.load import load_dataset
 
@@ -17,7 +20,7 @@ def test_columns_of_every_kind(tmp_path: Path) -> None:
     data = load_file(tmp_path / "data.csv")
     assert {column.name: column.kind for column in data.features.columns} == {
         "count": "number",
-        "level": "category",
+        "level": "number",
         "share": "number",
         "word": "category",
         "flag": "boolean",
@@ -71,3 +74,27 @@ def test_integers_that_collapse_in_float32_give_a_note(tmp_path: Path) -> None:
     rows = [f"{2**62 + 1000 * (i * 7919 % 400)},{i % 13},{'yn'[i % 2]}" for i in range(400)]
     data = load_dataset(Config(data=write_csv(tmp_path / "t.csv", "far,a,y", rows), target="y"))
     assert any("column far: rounding to float32 leaves only 1 of" in note for note in data.notes)
+
+
+def test_few_whole_numbers_are_numbers_with_an_input_of_their_own_for_each(tmp_path: Path) -> None:
+    rows = [f"{2016 + i % 9},{i % 2},{i % 7}" for i in range(90)]
+    path = write_csv(tmp_path / "t.csv", "year,flag,y", rows)
+    year, flag = load_dataset(Config(data=path, target="y")).features.columns
+    assert isinstance(year, Number)
+    assert year.edges == tuple(range(2016, 2024))
+    assert isinstance(flag, Number)
+    assert len(flag.transforms) == 1
+    year, flag = load_dataset(Config(data=path, target="y", categories=("year", "flag"))).features.columns
+    assert isinstance(year, Category)
+    assert year.categories == tuple(str(value) for value in range(2016, 2025))
+    assert isinstance(flag, Category)
+
+
+def test_categories_that_are_no_columns_are_refused(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "t.csv", "a,day,y", [f"{i % 5},2024-01-{i % 28 + 1:02},{i % 2}" for i in range(60)])
+    with pytest.raises(TrainingError, match="categories: there is no column 'b'; the columns are a, day"):
+        load_dataset(Config(data=path, target="y", categories=("a", "b")))
+    with pytest.raises(TrainingError, match="categories: column day contains dates, which can't be categories"):
+        load_dataset(Config(data=path, target="y", categories=("day",)))
+    with pytest.raises(TrainingError, match="remove --categories; digits is a data set of images"):
+        load_dataset(Config(data="digits", categories=("x1",)))

@@ -5,7 +5,7 @@ import numpy as np
 from training.config import Config
 from training.data.load import load_dataset
 from training.evaluation.importance import importance
-from training.fit import fit_model
+from training.fitting.fit import fit_model
 
 
 def test_informative_columns_have_the_highest_importance(tmp_path: Path, rng: np.random.Generator) -> None:

@@ -64,7 +64,7 @@ def test_invalid_arrays_are_refused(arrays: dict[str, np.ndarray], message: str,
 
 def test_a_target_column_is_refused_for_arrays(tmp_path: Path) -> None:
     np.savez(tmp_path / "data.npz", X=X, y=Y)
-    with pytest.raises(TrainingError, match=r"remove --target; the targets of a \.npz file are in y"):
+    with pytest.raises(TrainingError, match=r"remove --target; .* a \.npz file .* targets are in y"):
         load_file(tmp_path / "data.npz", "kind")
     with pytest.raises(TrainingError, match="remove --target; digits is a data set of images"):
         load_file(Path("digits"), "kind")

@@ -22,7 +22,7 @@ def test_parquet_types_become_column_kinds(tmp_path: Path) -> None:
     pyarrow.parquet.write_table(table, tmp_path / "data.parquet")
     data = load_file(tmp_path / "data.parquet")
     assert [(column.name, column.kind, column.missing) for column in data.features.columns] == [
-        ("a", "category", False),
+        ("a", "number", False),
         ("b", "number", True),
         ("c", "category", False),
         ("v", "category", False),

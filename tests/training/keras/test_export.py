@@ -72,7 +72,7 @@ def test_random_models_are_folded_exactly(repetition: int, rng: np.random.Genera
     network = model.network()
     dense = sum(isinstance(layer, Dense) for layer in layers)
     assert len(network.layers) == dense + isinstance(layers[-1], LeakyReLU)
-    np.testing.assert_allclose(network.predict(x.reshape(50, 6)), model.predict(x), atol=2e-5)
+    np.testing.assert_allclose(network.predict(x.reshape(50, 6)), model.predict(x), rtol=2e-6, atol=2e-5)
 
 
 def test_a_single_sigmoid_output_becomes_two_classes(rng: np.random.Generator) -> None:

@@ -15,18 +15,20 @@ class ProgressLogger(Callback):
 
     Args:
         bars: Whether to draw progress bars instead of lines.
+        name: What is trained, if a run trains several networks.
         every: Whether to keep the bar or line of every epoch. Otherwise at most one per second is kept, and always
             that of the last epoch.
     """
 
     SECONDS_PER_LINE = 1.0
 
-    def __init__(self, bars: bool, every: bool = False) -> None:
-        self.bars, self.every = bars, every
+    def __init__(self, bars: bool, every: bool = False, name: str = "") -> None:
+        self.bars, self.every, self.name = bars, every, name
         self._last_line = float("-inf")
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        self._title = f"Epoch {epoch + 1}/{self.params['epochs']}"
+        title = f"epoch {epoch + 1}/{self.params['epochs']}"
+        self._title = f"{self.name}, {title}" if self.name else title.capitalize()
         self._began = time.monotonic()
         if self.bars:
             self._bar = tqdm(
@@ -57,12 +59,12 @@ def format_logs(logs: Mapping[str, float]) -> str:
     return " - ".join(f"{name}: {value:.4f}" for name, value in logs.items())
 
 
-def progress_callbacks(verbose: str | int) -> list[Callback]:
+def progress_callbacks(verbose: str | int, name: str = "") -> list[Callback]:
     """Return the callbacks for Keras's `verbose`.
 
     0 prints nothing, 2 prints one line per epoch; 1 and "auto" show progress bars in a terminal, and otherwise print
-    at most one line per second.
+    at most one line per second. The lines begin with the name, if any.
     """
     if verbose == 0:
         return []
-    return [ProgressLogger(bars=verbose != 2 and sys.stdout.isatty(), every=verbose == 2)]
+    return [ProgressLogger(bars=verbose != 2 and sys.stdout.isatty(), every=verbose == 2, name=name)]

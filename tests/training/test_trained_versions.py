@@ -64,7 +64,7 @@ def test_a_worse_version_becomes_candidate_unless_forced(
     version = read_version(models, "levels", 1)
     assert version.metrics["test"]["accuracy"] > 0.88
     assert [column.name for column in version.artifact.model.features.columns] == ["a", "b"]
-    short = [*arguments, "--epochs", "1", "--batch-size", "400"]
+    short = [*arguments, "--epochs", "1", "--batch-size", "400", "--validation-share", "0"]
     assert main(short) == 1
     printed = capsys.readouterr().out
     assert "Published levels 2 as candidate: its test accuracy is" in printed

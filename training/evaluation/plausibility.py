@@ -1,0 +1,41 @@
+"""Notes on a regression whose test predictions are off as a whole, or far beyond what training has seen."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.evaluation.scores import EvaluationResult, format_metric
+
+MAX_STANDARD_ERRORS = 4.0  # of the mean error; chance exceeds it once in 16,000 runs
+
+
+def check_predictions(result: EvaluationResult, train_y: NDArray[Any]) -> list[str]:
+    """Return the notes on the predictions of a test set, given the targets (N,) of the training set."""
+    predicted = result.outputs[:, 0].astype(np.float64)
+    return [*_bias(predicted - result.targets), *_beyond(predicted, train_y.astype(np.float64))]
+
+
+def _bias(errors: NDArray[np.float64]) -> Iterator[str]:
+    mean, standard_error = float(errors.mean()), float(errors.std() / np.sqrt(len(errors)))
+    if abs(mean) > MAX_STANDARD_ERRORS * standard_error:
+        direction = "high" if mean > 0 else "low"
+        times = abs(mean) / standard_error if standard_error else np.inf
+        yield (
+            f"predictions on the test set are too {direction} by {format_metric(abs(mean))} on average"
+            f" ({times:.1f} standard errors); check that its rows were collected like those of the training set"
+        )
+
+
+def _beyond(predicted: NDArray[np.float64], train_y: NDArray[np.float64]) -> Iterator[str]:
+    low, high = float(train_y.min()), float(train_y.max())
+    outside = np.maximum(low - predicted, predicted - high)
+    if count := int((outside > high - low).sum()):
+        worst = int(outside.argmax())
+        yield (
+            f"{count:,} of {len(predicted):,} test predictions lie outside the range of the training targets"
+            f" ({format_metric(low)} to {format_metric(high)}) by more than its width, for example"
+            f" {format_metric(predicted[worst])} in test row {worst}; the values of these rows differ from all that"
+            " were trained on"
+        )
