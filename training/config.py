@@ -88,7 +88,19 @@ def _widths(default: tuple[int, ...] | None, description: str) -> Any:
 
 # The headings under which the help lists the settings.
 GROUPS = {
-    "data": ("data", "target", "task", "delimiter", "header", "test_share", "validation_share", "categories", "bins"),
+    "data": (
+        "data",
+        "target",
+        "task",
+        "delimiter",
+        "header",
+        "test_data",
+        "test_share",
+        "folds",
+        "validation_share",
+        "categories",
+        "bins",
+    ),
     "network": ("networks", "layers", "activation", "dropout"),
     "training": (
         "epochs",
@@ -98,6 +110,7 @@ GROUPS = {
         "schedule",
         "weight_decay",
         "label_smoothing",
+        "class_weight",
         "patience",
         "calibrate",
         "seed",
@@ -121,8 +134,16 @@ class Config:
     header: bool | None = _flag(
         None, "whether the first line of a CSV file contains the column names (default: detected)"
     )
+    test_data: str | None = _string("PATH", "file with the test set, with the same columns (default: rows held out)")
     test_share: float = _float(
-        0.2, 1, "fraction of the rows held out for testing, if the data have no test set", positive=True
+        0.2,
+        1,
+        "fraction of the rows held out for testing, unless there is a test set; 0: train on all, measure nothing",
+    )
+    folds: int | None = _integer(
+        None,
+        2,
+        "number of folds, each measured with a model of its own, before training on all rows (default: none)",
     )
     validation_share: float = _float(
         0.15, 1, "fraction of the remaining rows held out to select the best epoch and to calibrate"
@@ -154,6 +175,11 @@ class Config:
     batch_size: int | None = _integer(
         None, 1, "number of rows per training step (default: 32 to 256, more for more rows)"
     )
+    class_weight: str | None = _choice(
+        None,
+        ("balanced",),
+        "balanced: weight rows as if all classes were equally frequent (default: all rows weigh the same)",
+    )
     patience: int = _integer(
         16, 0, "stop after this many epochs without a lower validation loss; 0 disables early stopping"
     )
@@ -166,6 +192,8 @@ class Config:
             is_given = value is not None or setting.default is not None
             if is_given and not setting.metadata["check"](value):
                 raise TrainingError(f"{setting.name} = {value!r}: expected {setting.metadata['expected']}")
+        if self.folds and self.test_data:
+            raise TrainingError("remove --folds, which measure on the training data, or --test-data")
         if not self.data:
             raise TrainingError("no training data: set --data to a .csv, .parquet or .npz file, or to digits")
 

@@ -1,13 +1,16 @@
 """The output of a run: text with a progress bar (human-readable), or one JSON object per line (machine-readable)."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from store import Publication
 from training.evaluation.comparison import Comparison
 from training.evaluation.confidence import Interval
+from training.evaluation.measure import Evaluation
 from training.evaluation.scores import format_metric
 from training.keras.callbacks import Callback
 from training.keras.callbacks.progress import progress_callbacks
@@ -26,8 +29,16 @@ class Console:
     def resume(self, checkpoint: Path) -> None:
         print(f"Resuming the interrupted run from its checkpoint; to start over, remove {checkpoint}.")
 
-    def scores(self, scores: dict[str, float], intervals: dict[str, Interval]) -> None:
-        print(f"Test set: {format_scores(scores, intervals)}.")
+    def progress(self, text: str) -> None:
+        """Say what takes a while now."""
+        print(text, flush=True)
+
+    def scores(self, evaluation: Evaluation) -> None:
+        what = f"{evaluation.folds} folds" if evaluation.folds else "Test set"
+        print(f"{what}: {format_scores(evaluation.scores, evaluation.intervals, evaluation.deviations)}.")
+        shown = [name for name in evaluation.scores if name in ("accuracy", "loss", "r2", "mae")]
+        for name, scores in evaluation.baselines.items():
+            print(f"  {name}: {', '.join(f'{metric} {format_metric(scores[metric])}' for metric in shown)}")
 
     def published(self, publication: Publication, models: Path, *, refused: bool) -> None:
         version = f"{publication.name} {publication.version}"
@@ -55,8 +66,13 @@ class JSONConsole(Console):
     def resume(self, checkpoint: Path) -> None:
         _print_event("resumed", checkpoint=str(checkpoint))
 
-    def scores(self, scores: dict[str, float], intervals: dict[str, Interval]) -> None:
-        _print_event("test", metrics=scores, intervals=intervals)
+    def progress(self, text: str) -> None:
+        _print_event("progress", text=text)
+
+    def scores(self, evaluation: Evaluation) -> None:
+        deviations = {"deviations": evaluation.deviations} if evaluation.folds else {}
+        shown = {"metrics": evaluation.scores, "intervals": evaluation.intervals, **deviations}
+        _print_event(evaluation.split, **shown, baselines=evaluation.baselines)
 
     def published(self, publication: Publication, models: Path, *, refused: bool) -> None:
         folder = models / publication.name / str(publication.version)
@@ -78,12 +94,19 @@ def _print_event(event: str, **content: Any) -> None:
     print(json.dumps({"event": event, **content}), flush=True)
 
 
-def format_scores(scores: dict[str, float], intervals: dict[str, Interval]) -> str:
-    """Return metrics with their confidence intervals, and the number of rows, as text."""
+def format_scores(
+    scores: dict[str, float], intervals: dict[str, Interval], deviations: Mapping[str, float] = MappingProxyType({})
+) -> str:
+    """Return metrics with their deviations over folds and confidence intervals, and the number of rows, as text."""
+    plus_minus = {name: f" ± {format_metric(deviation)}" for name, deviation in deviations.items()}
     texts = {
         name: f" (95% CI {format_metric(low)} to {format_metric(high)})" for name, (low, high) in intervals.items()
     }
-    words = [f"{name} {format_metric(value)}{texts.get(name, '')}" for name, value in scores.items() if name != "rows"]
+    words = [
+        f"{name} {format_metric(value)}{plus_minus.get(name, '')}{texts.get(name, '')}"
+        for name, value in scores.items()
+        if name != "rows"
+    ]
     return f"{', '.join(words)} on {scores['rows']:,} rows"
 
 

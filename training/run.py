@@ -3,9 +3,11 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from nn import Artifact
+from nn import Artifact, Model
 from store import Publication, publish
 from store.layout import model_folder
 from training.config import Config
@@ -13,10 +15,9 @@ from training.console import Console
 from training.data.dataset import DataSet
 from training.data.load import load_dataset
 from training.data.quality import check_quality
-from training.evaluation.confidence import confidence_intervals
+from training.evaluation.measure import Evaluation, cross_validate, simpler_models
 from training.evaluation.plausibility import check_predictions
-from training.evaluation.scores import evaluate_model
-from training.fitting.fit import fit_model
+from training.fitting.fit import FittedModel, fit_model
 from training.interrupts import still_published
 from training.publishing.golden_rows import POOL_ROWS, choose_golden_rows
 from training.publishing.provenance import collect_provenance
@@ -37,11 +38,13 @@ def run(
     """Train a model and publish it as the next version of `name`. Raises TrainingError, StoreError."""
     console = console or Console()
     model_folder(models, name)  # raises StoreError for an invalid name before training
-    data = load_dataset(config)
+    load = partial(load_dataset, config)
+    data = load()
     checkpoint = _checkpoint(config, name, models, data)
-    training_run = train_model(config, data, console, checkpoint)
+    training_run = train_model(config, data, load, console, checkpoint)
     publication = None
     try:
+        console.progress("Writing the report ...")
         publication = publish_run(training_run, name, models, promote=promote, force=force)
         shutil.rmtree(checkpoint, ignore_errors=True)
         console.published(publication, models, refused=promote and publication.alias != "stable")
@@ -52,31 +55,48 @@ def run(
     return publication
 
 
-def train_model(config: Config, data: DataSet, console: Console, checkpoint: Path | None = None) -> TrainingRun:
-    """Check the data, fit a model and evaluate it. Raises TrainingError."""
+def train_model(
+    config: Config, data: DataSet, load: Callable[[int], DataSet], console: Console, checkpoint: Path | None = None
+) -> TrainingRun:
+    """Check the data, fit a model and evaluate it; `load` returns the data split for a fold. Raises TrainingError."""
     warnings = check_quality(data)
     for warning in warnings:
         console.warning(warning)
     if checkpoint and checkpoint.exists():
         console.resume(checkpoint)
+
+    def fit_fold(fold: int) -> tuple[Model, Model, DataSet]:
+        part, title = load(fold), f"fold {fold + 1} of {config.folds}, "
+        folder = checkpoint / f"fold-{fold + 1}" if checkpoint else None
+        fitted = fit_model(config, part, checkpoint=folder, callbacks=lambda name: console.callbacks(title + name))
+        return fitted.model, fitted.linear, part
+
+    evaluation = cross_validate(data, config.folds, fit_fold) if config.folds else None
     fitted = fit_model(config, data, checkpoint=checkpoint, callbacks=console.callbacks)
-    task = data.targets.task
-    result = evaluate_model(fitted.model, data.test.chunks())
-    scores, intervals = result.scores(task), confidence_intervals(result, task)
-    console.scores(scores, intervals)
-    doubts = check_predictions(result, data.train.y) if task == "regression" else []
+    if len(data.test):
+        console.progress(f"Evaluating the model on {len(data.test):,} test rows ...")
+        simpler = simpler_models(fitted.linear, data.train, data.test)
+        evaluation = Evaluation.measure(fitted.model, data.test, "test", simpler)
+    doubts = _doubts(evaluation, data, fitted) if evaluation else []
+    if evaluation:
+        console.scores(evaluation)
     for doubt in doubts:
         console.warning(doubt)
     provenance = collect_provenance(data.source, config.seed)
-    return TrainingRun(config, data, [*warnings, *doubts], fitted, result, scores, intervals, provenance)
+    return TrainingRun(config, data, [*warnings, *doubts], fitted, evaluation, provenance)
+
+
+def _doubts(evaluation: Evaluation, data: DataSet, fitted: FittedModel) -> list[str]:
+    return [] if fitted.model.labels else check_predictions(evaluation.result, data.train.y, evaluation.rows.file_rows)
 
 
 def publish_run(training_run: TrainingRun, name: str, models: Path, *, promote: bool, force: bool) -> Publication:
     """Publish the model with its report as the next version of `name`. Raises StoreError."""
-    config, model, test = training_run.config, training_run.fitted.model, training_run.data.test
+    config, model, evaluation = training_run.config, training_run.fitted.model, training_run.evaluation
     files = {"config.toml": config.to_toml().encode(), "report.html": render(name, training_run).encode()}
-    artifact = Artifact(model, choose_golden_rows(model, test.take(slice(POOL_ROWS))[0]))
-    metrics = {"test": training_run.scores}
+    rows = evaluation.rows if evaluation else training_run.data.train
+    artifact = Artifact(model, choose_golden_rows(model, rows.take(slice(POOL_ROWS))[0]))
+    metrics = {evaluation.split: evaluation.scores} if evaluation else {}
     return publish(models, name, artifact, metrics, training_run.provenance, files=files, promote=promote, force=force)
 
 

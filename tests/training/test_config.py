@@ -13,7 +13,10 @@ def test_an_invalid_delimiter_is_refused() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"test_share": 0.0}, r"a number in the range \(0, 1\)"),
+        ({"test_share": 1.0}, r"a number in the range \[0, 1\)"),
+        ({"folds": 1}, "an integer of at least 2"),
+        ({"class_weight": "equal"}, "one of balanced"),
+        ({"folds": 3, "test_data": "june.csv"}, "remove --folds, which measure on the training data, or --test-data"),
         ({"learning_rate": 0.0}, r"a number in the range \(0, 10\)"),
         ({"seed": 0.0}, "an integer of at least 0"),
         ({"bins": 64.0}, "an integer of at least 0"),

@@ -178,10 +178,11 @@ def test_json_output_is_one_line_per_event(tmp_path: Path, capsys: pytest.Captur
     main([*arguments, "--epochs", "2", "--json"])
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     kinds = [event["event"] for event in events]
-    assert kinds[-4:] == ["epoch", "epoch", "test", "published"]
+    assert kinds[-6:] == ["epoch", "epoch", "progress", "test", "progress", "published"]
     assert {"event": "finding", "text": "column same dropped: all values are the same"} in events
-    assert {"epoch", "epochs", "loss", "accuracy", "val_loss"} <= set(events[-4])
-    assert events[-1]["metrics"]["test"] == events[-2]["metrics"]
+    assert {"network", "epoch", "epochs", "loss", "accuracy", "val_loss"} <= set(events[-6])
+    assert events[-1]["metrics"]["test"] == events[-3]["metrics"]
+    assert set(events[-3]["baselines"]) == {"linear model", "most common class"}
     assert "<svg" in (Path(events[-1]["folder"]) / "report.html").read_text()
 
 

@@ -19,12 +19,16 @@ RowIndex = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Split:
-    """A subset of the rows of an array of codes (N, K), and the data adapter that encodes them for `Sequential.fit`."""
+    """A subset of the rows of an array of codes (N, K), and the data adapter that encodes them for `Sequential.fit`.
+
+    `numbers` (N,) are the numbers that the rows have in their file; by default they are counted from 0.
+    """
 
     features: Features
     codes: NDArray[Any]
     targets: NDArray[Any]
     rows: RowIndex
+    numbers: RowIndex | None = None
 
     block = 1024  # rows per call of `gather`
 
@@ -35,6 +39,15 @@ class Split:
     def y(self) -> NDArray[Any]:
         """The targets (N,): class indices, or values of a regression."""
         return np.asarray(self.targets[self.rows])
+
+    @property
+    def file_rows(self) -> RowIndex:
+        """The numbers of the rows in their file (n,)."""
+        return self.rows if self.numbers is None else self.numbers[self.rows]
+
+    def choose(self, rows: RowIndex) -> "Split":
+        """Return the split with other rows of the same array."""
+        return replace(self, rows=rows)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -74,10 +87,13 @@ class DataSet:
         return self.train.features
 
 
-def split_rows(y: NDArray[Any], targets: Targets, config: Config, *, test: bool) -> tuple[RowIndex, RowIndex, RowIndex]:
-    """Return the row numbers of the training, validation and test sets; the test set is empty unless `test`.
+def split_rows(
+    y: NDArray[Any], targets: Targets, config: Config, *, own_test: bool = False, fold: int | None = None
+) -> tuple[RowIndex, RowIndex, RowIndex]:
+    """Return the row numbers of the training, validation and test sets.
 
-    For a classification the splits are stratified by class. Raises TrainingError for a class with a single row.
+    The test set is empty if the data have one of their own. With `folds` it is the fold with this number, or empty. For
+    a classification the splits are stratified by class. Raises TrainingError for a class with a single row.
     """
     rng = np.random.default_rng(config.seed)
     stratify = targets.task == "classification"
@@ -86,7 +102,10 @@ def split_rows(y: NDArray[Any], targets: Targets, config: Config, *, test: bool)
         raise TrainingError(
             f"class {label!r} has only one row; at least two are required, for training and for testing"
         )
-    rest, test_rows = _hold_out(y, config.test_share if test else 0, rng, stratify=stratify)
+    if config.folds:
+        rest, test_rows = _fold(y, config.folds, fold, rng, stratify=stratify)
+    else:
+        rest, test_rows = _hold_out(y, 0 if own_test else config.test_share, rng, stratify=stratify)
     train, validation = _hold_out(y[rest], config.validation_share, rng, stratify=stratify)
     return rest[train], rest[validation], test_rows
 
@@ -102,7 +121,18 @@ def resplit(data: DataSet, config: Config, number: int) -> tuple[Split, Split]:
     rng = np.random.default_rng([config.seed, number])
     stratify = data.targets.task == "classification"
     train, validation = _hold_out(data.train.targets[rest], config.validation_share, rng, stratify=stratify)
-    return replace(data.train, rows=rest[train]), replace(data.train, rows=rest[validation])
+    return data.train.choose(rest[train]), data.train.choose(rest[validation])
+
+
+def _fold(
+    y: NDArray[Any], folds: int, fold: int | None, rng: np.random.Generator, *, stratify: bool
+) -> tuple[RowIndex, RowIndex]:
+    """Return the rows outside and inside a fold, both ascending; each row is in one of the folds."""
+    order = rng.permutation(len(y))
+    if stratify:
+        order = order[np.argsort(y[order], kind="stable")]
+    inside = np.sort(order[fold::folds]) if fold is not None else order[:0]
+    return np.setdiff1d(np.arange(len(y)), inside, assume_unique=True), inside
 
 
 def _hold_out(y: NDArray[Any], share: float, rng: np.random.Generator, *, stratify: bool) -> tuple[RowIndex, RowIndex]:

@@ -17,13 +17,16 @@ from training.files.npz import Arrays
 from training.files.spill import spill
 
 
-def load_arrays(raw: Arrays, config: Config, source: dict[str, Any]) -> DataSet:
+def load_arrays(raw: Arrays, config: Config, source: dict[str, Any], fold: int | None = None) -> DataSet:
     """Make a data set from arrays. Arrays of three or more dimensions, and uint8 arrays, share one scale.
 
     Raises TrainingError.
     """
+    if raw.test is not None and (option := "--folds" if config.folds else "--test-data" if config.test_data else ""):
+        raise TrainingError(f"remove {option}: the data have a test set of their own, x_test and y_test")
     targets, y = find_targets(raw.y, config.task)
-    train, validation, test = split_rows(y, targets, config, test=raw.test is None)
+    own_test = raw.test is not None or config.test_data is not None
+    train, validation, test = split_rows(y, targets, config, own_test=own_test, fold=fold)
     codes = array_codes(raw.x)
     grid = raw.x.ndim > 2 or raw.x.dtype == np.uint8
     features = fit_grid(codes, train) if grid else _fit_array(codes[np.sort(train)[:FIT_SAMPLE_ROWS]], config.bins)

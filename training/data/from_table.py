@@ -1,7 +1,6 @@
 """From a table to a data set: targets, fitted columns, and the codes of the rows."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from training.files.spill import spill
 from training.files.table import TEXT, TIME, TIME_UTC, Table
 
 
-def load_table(table: Table, config: Config, source: dict[str, Any]) -> DataSet:
+def load_table(table: Table, config: Config, source: dict[str, Any], fold: int | None = None) -> DataSet:
     """Make a data set from a table in four passes: targets, notes, features, codes."""
     if not table.rows:
         raise TrainingError(f"{table.path} has no rows")
@@ -28,7 +27,7 @@ def load_table(table: Table, config: Config, source: dict[str, Any]) -> DataSet:
     notes = [] if has_target.all() else [f"{(~has_target).sum():,} rows dropped: the target {config.target} is missing"]
     notes += numeric_text_warnings(table)
     targets, y = find_targets(raw, config.task)
-    row_splits = split_rows(y, targets, config, test=True)
+    row_splits = split_rows(y, targets, config, own_test=config.test_data is not None, fold=fold)
     names = [name for name in table.types if name != config.target]
     if not names:
         raise TrainingError(f"{table.path} has no column besides the target {config.target}")
@@ -37,8 +36,9 @@ def load_table(table: Table, config: Config, source: dict[str, Any]) -> DataSet:
         *_sample(table, names, np.flatnonzero(has_target)[row_splits[0]]), config.bins, config.categories or ()
     )
     codes = _table_codes(table, features, has_target)
-    train, validation, test = (_complete_rows(Split(features, codes, y, rows), notes) for rows in row_splits)
-    if not len(test):
+    numbers = np.flatnonzero(has_target) + 1
+    train, validation, test = (_complete_rows(Split(features, codes, y, rows, numbers), notes) for rows in row_splits)
+    if len(row_splits[2]) and not len(test):
         lacking = "every test row lacks a value that all training rows have"
         raise TrainingError(f"{table.path}: {lacking}; try another --seed to hold out other rows")
     return DataSet(train, validation, test, targets, source, notes + column_notes)
@@ -124,5 +124,5 @@ def _complete_rows(split: Split, notes: list[str]) -> Split:
     incomplete = [np.isnan(codes[:, required]).any(axis=1) for codes, _ in split.chunks()]
     if count := sum(map(np.count_nonzero, incomplete)):
         notes.append(f"{count:,} rows dropped: they lack values that all training rows have")
-        return replace(split, rows=split.rows[~np.concatenate(incomplete)])
+        return split.choose(split.rows[~np.concatenate(incomplete)])
     return split

@@ -70,10 +70,11 @@ def _hashes(split: Split, multipliers: NDArray[np.uint64]) -> NDArray[np.uint64]
 
 def _column_warnings(data: DataSet) -> Iterator[str]:
     """Check each column on its own; not for images, where a single pixel carries little information."""
-    if data.image is not None or not len(data.validation) or not len(data.test):
+    if data.image is not None or not len(data.validation):
         return
     train, validation, test = (_sample(split) for split in (data.train, data.validation, data.test))
-    yield from _target_shift(data, train[1], test[1])
+    if len(data.test):
+        yield from _target_shift(data, train[1], test[1])
     significance = SIGNIFICANCE / len(data.features)
     for j, column in enumerate(data.features.columns):
         bins = [_bin_codes(column, codes[:, j], train[0][:, j]) for codes, _ in (train, validation, test)]
@@ -85,12 +86,12 @@ def _column_warnings(data: DataSet) -> Iterator[str]:
                 f"column {column.name} may leak the target: it alone explains {explained:.2%} of the validation set;"
                 " check that its value is known at prediction time"
             )
-        if _distributions_differ(bins[0], bins[2], significance):
+        if len(data.test) and _distributions_differ(bins[0], bins[2], significance):
             yield f"column {column.name} is distributed differently in the test set and the training set"
 
 
 def _sample(split: Split) -> tuple[Codes, Codes]:
-    codes, targets = split.take(slice(None, None, -(-len(split) // CHECK_SAMPLE_ROWS)))
+    codes, targets = split.take(slice(None, None, max(-(-len(split) // CHECK_SAMPLE_ROWS), 1)))
     return codes.astype(np.float64), targets
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,26 +34,6 @@ class Targets:
         if (unseen := labels[classes] != y).any():
             raise TrainingError(f"unknown class {y[unseen][0]!s}: it does not occur in the training set")
         return classes.astype(np.intp)
-
-
-@dataclass(frozen=True)
-class TargetScale:
-    """Standardises the targets of a regression by mean and deviation of the training set; classes are unchanged."""
-
-    mean: float = 0.0
-    deviation: float = 1.0
-
-    @classmethod
-    def of(cls, targets: Targets, y: npt.NDArray[Any]) -> Self:
-        """Return the scale of the targets y (B,) of the training set."""
-        if targets.task == "classification":
-            return cls()
-        values = y.astype(np.float64)
-        return cls(float(values.mean()), float(values.std()))
-
-    def standardise(self, y: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return targets (B,) with mean 0 and deviation 1, or classes (B,) as they are."""
-        return y if self == type(self)() else ((y - self.mean) / self.deviation).astype(np.float32)
 
 
 def check_names(names: Iterable[str], what: str) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nn import Model
-from training.data.dataset import DataSet
+from training.data.dataset import Split
 from training.evaluation.scores import evaluate_model
 
 MAX_IMPORTANCE_ROWS = 2000
@@ -25,16 +25,16 @@ class Importance:
     image: tuple[int, int] | None = None  # shape of the grid of patches
 
 
-def importance(model: Model, data: DataSet) -> Importance:
-    """Measure the increase of the loss on test rows when a group of columns is shuffled: a column, or an image patch.
+def importance(model: Model, rows: Split, image: tuple[int, int] | None) -> Importance:
+    """Measure the increase of the loss on rows when a group of columns is shuffled: a column, or an image patch.
 
     Each group is shuffled several times; the number of rows and repeats is limited.
     """
-    group_of, image = _column_groups(data)
+    group_of, grid = _column_groups(len(model.features), image)
     groups = range(int(group_of.max()) + 1)
     work = len(groups) * model.features.width
-    step = -(-len(data.test) // min(MAX_IMPORTANCE_ROWS, max(MAX_INPUTS // work, 100)))
-    codes, targets = data.test.take(slice(None, None, max(step, 1)))
+    step = -(-len(rows) // min(MAX_IMPORTANCE_ROWS, max(MAX_INPUTS // work, 100)))
+    codes, targets = rows.take(slice(None, None, max(step, 1)))
     repeats = min(max(MAX_INPUTS // (work * len(codes)), 1), MAX_REPEATS)
     rng = np.random.default_rng(0)
 
@@ -49,16 +49,16 @@ def importance(model: Model, data: DataSet) -> Importance:
             shuffled = codes.copy()
             shuffled[:, columns] = codes[rng.permutation(len(codes))][:, columns]
             rises[group, repeat] = loss(shuffled) - base
-    names = [column.name for column in data.features.columns]
-    return Importance(names, rises.mean(axis=1), rises.std(axis=1), image)
+    names = [column.name for column in model.features.columns]
+    return Importance(names, rises.mean(axis=1), rises.std(axis=1), grid)
 
 
-def _column_groups(data: DataSet) -> tuple[NDArray[np.intp], tuple[int, int] | None]:
+def _column_groups(columns: int, image: tuple[int, int] | None) -> tuple[NDArray[np.intp], tuple[int, int] | None]:
     """Return the group of each column (K,), and for images the shape of the grid of patches."""
-    if data.image is None:
-        return np.arange(len(data.features)), None
-    height, width = data.image
+    if image is None:
+        return np.arange(columns), None
+    height, width = image
     size = -(-max(height, width) // MAX_PATCHES_PER_SIDE)
     grid = -(-height // size), -(-width // size)
-    rows, columns = np.divmod(np.arange(height * width), width)
-    return rows // size * grid[1] + columns // size, grid
+    down, across = np.divmod(np.arange(height * width), width)
+    return down // size * grid[1] + across // size, grid

@@ -11,10 +11,13 @@ from training.evaluation.scores import EvaluationResult, format_metric
 MAX_STANDARD_ERRORS = 4.0  # of the mean error; chance exceeds it once in 16,000 runs
 
 
-def check_predictions(result: EvaluationResult, train_y: NDArray[Any]) -> list[str]:
-    """Return the notes on the predictions of a test set, given the targets (N,) of the training set."""
+def check_predictions(result: EvaluationResult, train_y: NDArray[Any], file_rows: NDArray[np.intp]) -> list[str]:
+    """Return the notes on the predictions of test rows, given the targets (N,) of the training set.
+
+    `file_rows` are the numbers of the test rows in their file.
+    """
     predicted = result.outputs[:, 0].astype(np.float64)
-    return [*_bias(predicted - result.targets), *_beyond(predicted, train_y.astype(np.float64))]
+    return [*_bias(predicted - result.targets), *_beyond(predicted, train_y.astype(np.float64), file_rows)]
 
 
 def _bias(errors: NDArray[np.float64]) -> Iterator[str]:
@@ -28,7 +31,7 @@ def _bias(errors: NDArray[np.float64]) -> Iterator[str]:
         )
 
 
-def _beyond(predicted: NDArray[np.float64], train_y: NDArray[np.float64]) -> Iterator[str]:
+def _beyond(predicted: NDArray[np.float64], train_y: NDArray[np.float64], file_rows: NDArray[np.intp]) -> Iterator[str]:
     low, high = float(train_y.min()), float(train_y.max())
     outside = np.maximum(low - predicted, predicted - high)
     if count := int((outside > high - low).sum()):
@@ -36,6 +39,6 @@ def _beyond(predicted: NDArray[np.float64], train_y: NDArray[np.float64]) -> Ite
         yield (
             f"{count:,} of {len(predicted):,} test predictions lie outside the range of the training targets"
             f" ({format_metric(low)} to {format_metric(high)}) by more than its width, for example"
-            f" {format_metric(predicted[worst])} in test row {worst}; the values of these rows differ from all that"
-            " were trained on"
+            f" {format_metric(predicted[worst])} in row {file_rows[worst]}; such rows differ from all that were"
+            " trained on"
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +25,15 @@ class EvaluationResult:
         """Whether the most probable class of each row is the true class (N,)."""
         return np.asarray(self.outputs.argmax(axis=1) == self.targets)
 
-    def take(self, rows: NDArray[np.intp]) -> "EvaluationResult":
+    def take(self, rows: NDArray[np.intp]) -> Self:
         """Return the result for these rows, which may repeat."""
-        return EvaluationResult(self.outputs[rows], self.losses[rows], self.targets[rows])
+        return type(self)(self.outputs[rows], self.losses[rows], self.targets[rows])
+
+    @classmethod
+    def concatenate(cls, results: Iterable[Self]) -> Self:
+        """Return the result of the rows of several results, one after the other."""
+        parts = zip(*((result.outputs, result.losses, result.targets) for result in results), strict=True)
+        return cls(*map(np.concatenate, parts))
 
     def scores(self, task: str) -> dict[str, float]:
         """Return the metrics for the manifest: accuracy, loss and calibration error, or r², mae and rmse."""
@@ -36,18 +42,16 @@ class EvaluationResult:
 
 def evaluate_model(model: Model, chunks: Iterable[tuple[NDArray[Any], NDArray[Any]]]) -> EvaluationResult:
     """Run a model on chunks of codes (B, K) and targets (B,)."""
-    columns = zip(*(_evaluate_chunk(model, codes, y) for codes, y in chunks), strict=True)
-    return EvaluationResult(*map(np.concatenate, columns))
+    return EvaluationResult.concatenate(_evaluate_chunk(model, codes, y) for codes, y in chunks)
 
 
-def _evaluate_chunk(model: Model, codes: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-    """Return the outputs (B, C), the losses (B,) and the targets (B,)."""
+def _evaluate_chunk(model: Model, codes: NDArray[Any], y: NDArray[Any]) -> EvaluationResult:
     logits = model.logits(codes).astype(np.float64)
     # log softmax(z)_y = z_y - max z - log sum exp(z - max z); the largest probability is exp(0) / sum.
     margin = logits.max(axis=1) - logits[np.arange(len(logits)), y] if model.labels else None
     predicted = model.network.activate(logits)
     losses = np.square(predicted[:, 0] - y) if margin is None else margin - np.log(predicted.max(axis=1))
-    return predicted.astype(np.float32), losses, y
+    return EvaluationResult(predicted.astype(np.float32), losses, y)
 
 
 def _classification(result: EvaluationResult) -> dict[str, float]:

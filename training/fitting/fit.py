@@ -17,10 +17,10 @@ import numpy as np
 from nn import Model, Network
 from training.config import Config
 from training.data.dataset import DataSet, Split, resplit
-from training.data.targets import TargetScale
 from training.fitting.combine import combine_networks
 from training.fitting.mixture import Logits, Mixture, mix_classification, mix_regression
 from training.fitting.network import TrainedNetwork, train_network
+from training.fitting.objective import Objective
 from training.fitting.recipe import complete_settings
 from training.keras import utils
 from training.keras.callbacks import Callback
@@ -36,13 +36,13 @@ class FittedModel:
     """The model to publish, and the linear model alone, with which it can be compared.
 
     `settings` are those of the run, including the values that were derived from the data. `networks` has the histories,
-    in which a regression's metrics are those of targets standardised by `scale`.
+    in which a regression's metrics are those of targets standardised by `objective`.
     """
 
     model: Model
     linear: Model
     settings: Config
-    scale: TargetScale
+    objective: Objective
     networks: list[TrainedNetwork]
     mixture: Mixture
 
@@ -55,19 +55,19 @@ def fit_model(
     With a checkpoint folder, a run that was interrupted or killed resumes from there with a bit-identical result.
     Raises TrainingError if the loss diverges, Interrupted if the run is interrupted.
     """
-    settings, scale = complete_settings(config, data), TargetScale.of(data.targets, data.train.y)
+    settings = complete_settings(config, data)
+    objective = Objective.of(settings, data)
     splits = [resplit(data, settings, number) for number in range(settings.networks or 1)]
     utils.set_random_seed(settings.seed)
-    train = partial(_train_all, data, scale, splits, checkpoint, callbacks)
+    train = partial(_train_all, objective, splits, checkpoint, callbacks)
     networks, linears = train(settings, "network"), train(replace(settings, **LINEAR), "linear model")
-    mixtures = _fit_mixtures(settings, data, scale, [validation for _, validation in splits], networks, linears)
-    model, linear = (_mix(data, scale, mixture, networks, linears) for mixture in mixtures)
-    return FittedModel(model, linear, settings, scale, networks, mixtures[0])
+    mixtures = _fit_mixtures(settings, objective, [validation for _, validation in splits], networks, linears)
+    model, linear = (_mix(data, objective, mixture, networks, linears) for mixture in mixtures)
+    return FittedModel(model, linear, settings, objective, networks, mixtures[0])
 
 
 def _train_all(
-    data: DataSet,
-    scale: TargetScale,
+    objective: Objective,
     splits: list[tuple[Split, Split]],
     checkpoint: Path | None,
     callbacks: NamedCallbacks,
@@ -79,14 +79,13 @@ def _train_all(
     for number, split in enumerate(splits, 1):
         name = f"{kind} {number} of {len(splits)}" if len(splits) > 1 else kind
         folder = checkpoint / name.replace(" ", "-") if checkpoint else None
-        trained.append(train_network(settings, data.targets, scale, split, folder, callbacks(name)))
+        trained.append(train_network(settings, objective, split, folder, callbacks(name)))
     return trained
 
 
 def _fit_mixtures(
     settings: Config,
-    data: DataSet,
-    scale: TargetScale,
+    objective: Objective,
     validations: list[Split],
     networks: list[TrainedNetwork],
     linears: list[TrainedNetwork],
@@ -95,14 +94,14 @@ def _fit_mixtures(
     if not len(validations[0]):
         return Mixture(), Mixture(linear=1.0)
     outputs, linear = (_outputs(validations, trained) for trained in (networks, linears))
-    y = np.concatenate([scale.standardise(split.y) for split in validations])
+    y = np.concatenate([objective.standardise(split.y) for split in validations])
     # Only relu can pass the linear model on through hidden layers.
     can_mix = settings.layers and settings.activation == "relu"
-    if data.targets.task == "regression":
-        return mix_regression(outputs, linear, y) if can_mix else Mixture(), Mixture(linear=1.0)
-    mixture = mix_classification(outputs, linear if can_mix else None, y, scale=settings.calibrate)
-    alone = mix_classification(linear, None, y, scale=settings.calibrate)
-    return mixture, replace(alone, linear=1.0)
+    if not objective.classes:
+        alone = replace(mix_regression(linear, None, y), linear=1.0)
+        return mix_regression(outputs, linear if can_mix else None, y), alone
+    mix = partial(mix_classification, classes=y, weights=objective.weights(y), scale=settings.calibrate)
+    return mix(outputs, linear if can_mix else None), replace(mix(linear, None), linear=1.0)
 
 
 def _outputs(validations: list[Split], trained: list[TrainedNetwork]) -> Logits:
@@ -117,7 +116,7 @@ def _outputs(validations: list[Split], trained: list[TrainedNetwork]) -> Logits:
 
 
 def _mix(
-    data: DataSet, scale: TargetScale, mixture: Mixture, networks: list[TrainedNetwork], linears: list[TrainedNetwork]
+    data: DataSet, objective: Objective, mixture: Mixture, networks: list[TrainedNetwork], linears: list[TrainedNetwork]
 ) -> Model:
     """Return the model of a mixture; its outputs are in the units of the targets."""
     parts: list[Network] = []
@@ -125,6 +124,6 @@ def _mix(
     for trained, share in ((networks, 1 - mixture.linear), (linears, mixture.linear)):
         if share:
             parts += [one.network for one in trained]
-            weights += [share * mixture.scale * scale.deviation / len(trained)] * len(trained)
-    network = combine_networks(parts, weights, scale.mean)
+            weights += [share * mixture.scale * objective.deviation / len(trained)] * len(trained)
+    network = combine_networks(parts, weights, objective.mean + mixture.offset * objective.deviation)
     return Model(data.features, network, data.targets.task, data.targets.labels)

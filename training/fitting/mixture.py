@@ -25,23 +25,36 @@ Logits = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Mixture:
-    """The share of the linear model in the mixture, and the factor of the logits."""
+    """The share of the linear model in the mixture, and a factor and an offset of the logits."""
 
     linear: float = 0.0
     scale: float = 1.0
+    offset: float = 0.0
 
 
-def mix_regression(networks: Logits, linear: Logits, y: npt.NDArray[Any]) -> Mixture:
-    """Return the mixture with the smallest squared error on predictions (B, 1) of targets y (B,)."""
-    difference = (linear - networks)[:, 0]
-    power = float(difference @ difference)
-    return Mixture(_share(float(difference @ (y - networks[:, 0])) / power)) if power else Mixture()
+def mix_regression(networks: Logits, linear: Logits | None, y: npt.NDArray[Any]) -> Mixture:
+    """Return the mixture with the smallest squared error on predictions (B, 1) of targets y (B,).
+
+    The offset makes the mean error 0: networks that stop early still have a small one.
+    """
+    errors, share = y - networks[:, 0], 0.0
+    if linear is not None:
+        difference = (linear - networks)[:, 0]
+        variance = float(difference.var())
+        share = _share(float(np.mean((difference - difference.mean()) * errors)) / variance) if variance else 0.0
+        errors = errors - share * difference
+    return Mixture(share, offset=float(errors.mean()))
 
 
 def mix_classification(
-    networks: Logits, linear: Logits | None, classes: npt.NDArray[np.intp], *, scale: bool
+    networks: Logits,
+    linear: Logits | None,
+    classes: npt.NDArray[np.intp],
+    *,
+    scale: bool,
+    weights: npt.NDArray[np.float64] | None = None,
 ) -> Mixture:
-    """Return the mixture with the smallest cross-entropy on logits (B, C) of classes (B,).
+    """Return the mixture with the smallest cross-entropy on logits (B, C) of classes (B,), given weights (B,).
 
     Without `linear`, or without `scale`, only the other is fitted.
     """
@@ -50,8 +63,8 @@ def mix_classification(
     def loss(parameters: npt.NDArray[np.float64]) -> float:
         share, log_scale = parameters
         logits = networks if linear is None else networks + share * (linear - networks)
-        likelihood = log_softmax(logits * np.exp(log_scale), axis=1)[rows, classes].sum()
-        return float(PRIOR_ROWS * log_scale**2 - likelihood)
+        likelihoods = log_softmax(logits * np.exp(log_scale), axis=1)[rows, classes]
+        return float(PRIOR_ROWS * log_scale**2 - np.average(likelihoods, weights=weights) * len(rows))
 
     def best(share: tuple[float, float]) -> npt.NDArray[np.float64]:
         bounds = [share, LOG_SCALE_BOUNDS if scale else (0.0, 0.0)]

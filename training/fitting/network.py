@@ -9,7 +9,7 @@ from typing import Any
 from nn import Network
 from training.config import Config
 from training.data.dataset import Split
-from training.data.targets import Targets, TargetScale
+from training.fitting.objective import Objective
 from training.interrupts import Divergence, Interrupted, interruptible
 from training.keras import Sequential, layers, optimizers
 from training.keras.callbacks import BackupAndRestore, Callback, EarlyStopping, History
@@ -29,8 +29,7 @@ class TrainedNetwork:
 
 def train_network(
     settings: Config,
-    targets: Targets,
-    scale: TargetScale,
+    objective: Objective,
     splits: tuple[Split, Split],
     checkpoint: Path | None,
     callbacks: Sequence[Callback],
@@ -42,24 +41,31 @@ def train_network(
     """
     train, validation = splits
     batch_size, epochs = settings.batch_size or len(train), settings.epochs or 1
-    model = _build(settings, train.features.width, len(targets.labels))
-    _compile(model, settings, targets, epochs * ceil(len(train) / batch_size))
+    model = _build(settings, train.features.width, objective.classes)
+    _compile(model, settings, objective, epochs * ceil(len(train) / batch_size))
     stops_early = len(validation) > 0 and settings.patience > 0
     stopping = EarlyStopping(patience=settings.patience, restore_best_weights=True) if stops_early else None
     backup = [BackupAndRestore(checkpoint, delete_checkpoint=False)] if checkpoint else []
+    x, y, weights = _samples(objective, train)
     with interruptible(model):
         history = model.fit(
-            train,
-            scale.standardise(train.y),
+            x,
+            y,
+            sample_weight=weights,
             batch_size=batch_size,
             epochs=epochs,
-            validation_data=(validation, scale.standardise(validation.y)) if len(validation) else None,
+            validation_data=_samples(objective, validation) if len(validation) else None,
             callbacks=[Divergence(), *([stopping] if stopping else []), *callbacks, *backup],
             verbose=0,
         )
     if model.fit_state.interrupted:
         raise _interrupted(model, history, checkpoint, "best" if stopping else "latest")
     return TrainedNetwork(model.network(), history, stopping.best_epoch if stopping else history.epoch[-1])
+
+
+def _samples(objective: Objective, split: Split) -> tuple[Any, ...]:
+    """Return inputs, targets and weights for `fit`."""
+    return split, objective.standardise(split.y), objective.weights(split.y)
 
 
 def _build(settings: Config, inputs: int, classes: int) -> Sequential:
@@ -74,7 +80,7 @@ def _build(settings: Config, inputs: int, classes: int) -> Sequential:
     return model
 
 
-def _compile(model: Sequential, settings: Config, targets: Targets, steps: int) -> None:
+def _compile(model: Sequential, settings: Config, objective: Objective, steps: int) -> None:
     """Set the optimizer, its learning rate over the steps of the run, the loss and the metric."""
     rate: Any = settings.learning_rate
     if settings.schedule == "cosine":
@@ -82,7 +88,7 @@ def _compile(model: Sequential, settings: Config, targets: Targets, steps: int) 
         rate = optimizers.schedules.CosineDecay(0.0, max(steps - warmup, 1), warmup_target=rate, warmup_steps=warmup)
     options = {"weight_decay": settings.weight_decay} if settings.optimizer == "adamw" else {}
     optimizer = optimizers.OPTIMIZERS[settings.optimizer](rate, **options)
-    if targets.task == "regression":
+    if not objective.classes:
         # Unlike a robust loss, it is minimised by the mean, so that the errors of a skewed target do not add up.
         model.compile(optimizer, MeanSquaredError(), ["mae"])
     else:

@@ -11,29 +11,33 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 from sklearn import metrics
 
+from nn import Model
 from training.config import Config
 from training.data.dataset import DataSet
-from training.evaluation.confidence import Interval
-from training.evaluation.importance import importance
-from training.evaluation.scores import EvaluationResult, format_metric
+from training.evaluation.dependence import partial_dependence
+from training.evaluation.importance import Importance, importance
+from training.evaluation.measure import Evaluation
+from training.evaluation.scores import format_metric
 from training.fitting.fit import FittedModel
-from training.report import plots
+from training.report import outcome_plots, plots
+from training.report.two_classes import two_classes
 
 MAX_ERROR_IMAGES, MAX_ERROR_ROWS = 24, 12
 MAX_CELLS = 12  # of a row in the table of errors
+MAX_DEPENDENCES = 3
+
+Sections = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """Settings, data, fitted model and test results of a finished run: the content of its report."""
+    """A finished run: settings, data, fitted model, and its evaluation if it had rows for one."""
 
     config: Config
     data: DataSet
     warnings: list[str]
     fitted: FittedModel
-    result: EvaluationResult
-    scores: dict[str, float]
-    intervals: dict[str, Interval]
+    evaluation: Evaluation | None
     provenance: dict[str, Any]
 
 
@@ -44,6 +48,7 @@ def render(name: str, run: TrainingRun) -> str:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    model, image = run.fitted.model, run.data.image
     return environment.get_template("report.html").render(
         name=name,
         run=run,
@@ -51,58 +56,86 @@ def render(name: str, run: TrainingRun) -> str:
         written=datetime.now(UTC),
         kinds=Counter(column.kind for column in run.data.features.columns),
         curves=plots.learning_curves(run.fitted),
-        importance=plots.importances(importance(run.fitted.model, run.data), run.data.image),
-        **(_classification(run) if run.data.targets.task == "classification" else _regression(run)),
+        evaluation=run.evaluation,
+        labels=model.labels,
+        bars=plots.MAX_BARS,
+        sections=_sections(model, run.evaluation, image) if run.evaluation else None,
     )
 
 
-def _classification(run: TrainingRun) -> dict[str, Any]:
-    """Return the sections of a classification; a metric of a class that would divide by zero is NaN."""
-    labels = run.data.targets.labels
-    true, predicted, classes = run.result.targets, run.result.outputs.argmax(axis=1), range(len(labels))
-    scores = metrics.precision_recall_fscore_support(true, predicted, labels=classes, zero_division=np.nan)
-    return {
-        "class_scores": zip(labels, *scores, strict=True),
-        "confusion": plots.confusion_matrix(metrics.confusion_matrix(true, predicted, labels=classes), labels),
-        "calibration": plots.calibration_curve(run.result),
-        "errors": _confident_errors(run),
+def _sections(model: Model, evaluation: Evaluation, image: tuple[int, int] | None) -> Sections:
+    """Return what the page shows of an evaluation."""
+    found = importance(model, evaluation.rows, image)
+    by_task = _classification(model, evaluation, image) if model.labels else _regression(model, evaluation)
+    return by_task | {
+        "importance": plots.importances(found, image),
+        "all_importances": [] if image else _ranked(found),
+        "dependence": [] if image else _dependence(model, evaluation, found),
     }
 
 
-def _confident_errors(run: TrainingRun) -> dict[str, Any]:
+def _ranked(found: Importance) -> list[tuple[str, float]]:
+    """Return all columns with the increase of the loss, the most important first."""
+    return [(found.names[j], float(found.rise[j])) for j in np.argsort(-found.rise, kind="stable")]
+
+
+def _dependence(model: Model, evaluation: Evaluation, found: Importance) -> list[str]:
+    order = np.argsort(-found.rise, kind="stable")[:MAX_DEPENDENCES]
+    curves = [partial_dependence(model, evaluation.rows, int(j)) for j in order]
+    return [plots.dependence(curve, model.labels) for curve in curves if curve]
+
+
+def _classification(model: Model, evaluation: Evaluation, image: tuple[int, int] | None) -> Sections:
+    """Return the sections of a classification; a metric of a class that would divide by zero is NaN."""
+    labels, result = model.labels, evaluation.result
+    true, predicted, classes = result.targets, result.outputs.argmax(axis=1), range(len(labels))
+    scores = metrics.precision_recall_fscore_support(true, predicted, labels=classes, zero_division=np.nan)
+    return {
+        "class_scores": list(zip(labels, *scores, strict=True)),
+        "confusion": outcome_plots.confusion_matrix(metrics.confusion_matrix(true, predicted, labels=classes), labels),
+        "calibration": outcome_plots.calibration_curve(result),
+        "two_classes": two_classes(result, labels) if len(labels) == 2 else None,
+        "errors": _confident_errors(model, evaluation, image),
+    }
+
+
+def _confident_errors(model: Model, evaluation: Evaluation, image: tuple[int, int] | None) -> Sections:
     """Return the errors with the highest confidence, as images or as rows of cells."""
-    result, labels = run.result, run.data.targets.labels
+    result, labels = evaluation.result, model.labels
     wrong = np.flatnonzero(~result.correct)
-    limit = MAX_ERROR_ROWS if run.data.image is None else MAX_ERROR_IMAGES
+    limit = MAX_ERROR_ROWS if image is None else MAX_ERROR_IMAGES
     worst = wrong[np.argsort(-result.outputs[wrong].max(axis=1), kind="stable")][:limit]
     errors = [
         {"true": labels[true], "predicted": labels[outputs.argmax()], "probability": float(outputs.max())}
         for true, outputs in zip(result.targets[worst].tolist(), result.outputs[worst], strict=True)
     ]
-    if run.data.image is None or not errors:
-        return _add_cells(run, worst, errors)
-    pixels = run.data.test.take(worst)[0].reshape(-1, *run.data.image)
+    if image is None or not errors:
+        return _add_cells(evaluation, worst, errors)
+    pixels = evaluation.rows.take(worst)[0].reshape(-1, *image)
     captions = [f"{error['true']} → {error['predicted']} ({error['probability']:.2f})" for error in errors]
     return {"count": len(wrong), "plot": plots.images(pixels, captions), "rows": []}
 
 
-def _regression(run: TrainingRun) -> dict[str, Any]:
+def _regression(model: Model, evaluation: Evaluation) -> Sections:
     """Return the sections of a regression."""
-    result = run.result
+    result = evaluation.result
     worst = np.argsort(-result.losses, kind="stable")[:MAX_ERROR_ROWS]
-    errors: list[dict[str, Any]] = [
-        {"true": f"{result.targets[row]:g}", "predicted": f"{result.outputs[row, 0]:g}"} for row in worst
+    errors: list[Sections] = [
+        {"true": format_metric(float(result.targets[row])), "predicted": format_metric(float(result.outputs[row, 0]))}
+        for row in worst
     ]
     return {
-        "predicted": plots.predicted_against_true(result),
-        "residuals": plots.residuals(result),
-        "errors": _add_cells(run, worst, errors),
+        "predicted": outcome_plots.predicted_against_true(result),
+        "residuals": outcome_plots.residuals(result),
+        "errors": _add_cells(evaluation, worst, errors),
     }
 
 
-def _add_cells(run: TrainingRun, rows: NDArray[np.intp], errors: list[dict[str, Any]]) -> dict[str, Any]:
-    """Add the first cells of each row with their column names; the cells are in the form that requests have."""
-    names = [column.name for column in run.data.features.columns[:MAX_CELLS]]
-    for error, cells in zip(errors, run.data.features.to_cells(run.data.test.take(rows)[0]), strict=True):
-        error["cells"] = list(zip(names, cells, strict=False))
+def _add_cells(evaluation: Evaluation, worst: NDArray[np.intp], errors: list[Sections]) -> Sections:
+    """Add the number of each row and its first cells with their column names, in the form that requests have."""
+    features = evaluation.rows.features
+    names = [column.name for column in features.columns[:MAX_CELLS]]
+    cells_of = features.to_cells(evaluation.rows.take(worst)[0])
+    for error, row, cells in zip(errors, evaluation.rows.file_rows[worst].tolist(), cells_of, strict=True):
+        error["row"], error["cells"] = row, list(zip(names, cells, strict=False))
     return {"plot": None, "rows": errors}

@@ -13,10 +13,10 @@ from tqdm import tqdm
 from nn import Model
 from nn.columns import text
 from store.durable import atomic_write
+from training.data.blocks import read_blocks
 from training.errors import TrainingError
 from training.files.read import read_file
 from training.files.table import TEXT, ReadOptions, Table
-from training.scoring.blocks import read_blocks
 
 WRITERS = {".csv": pyarrow.csv.CSVWriter, ".parquet": pyarrow.parquet.ParquetWriter}
 

@@ -1,24 +1,20 @@
 """Runs published models on the rows of a file that have a target, and evaluates their predictions."""
 
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Self
 
 from nn import Model
-from nn.columns import text
 from store import Version
 from store.version import version_folder
+from training.data.labelled_rows import labelled_blocks
+from training.data.targets import Targets
 from training.errors import TrainingError
 from training.evaluation.scores import EvaluationResult, evaluate_model
 from training.files.npz import Arrays
 from training.files.read import file_sha256, read_file
 from training.files.table import ReadOptions, Table
-from training.scoring.blocks import read_blocks
 
 
 @dataclass(frozen=True)
@@ -51,40 +47,11 @@ class ScoredRows:
 
 def score_file(data: Arrays | Table, models: list[Model], target: str | None) -> list[EvaluationResult]:
     """Run models of the same task on the rows of a file that have a target; return a result for each model."""
-    if isinstance(data, Table) and target is not None and any(isinstance(label, str) for label in models[0].labels):
-        data = data.as_text([target])
-    results = [evaluate_model(model, _chunks(data, model, target)) for model in models]
+    targets = Targets(models[0].task, models[0].labels)
+    results = [evaluate_model(model, labelled_blocks(data, model.features, targets, target)) for model in models]
     if not len(results[0].targets):
         raise TrainingError(f"no row has a value in the target column {target!r}")
     return results
-
-
-def _chunks(data: Arrays | Table, model: Model, target: str | None) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-    """Yield the codes and the targets of the rows that have a target, block by block."""
-    kept = [target] if isinstance(data, Table) and target in data.types else []
-    for codes, stored in read_blocks(data, model.features, kept):
-        if isinstance(data, Arrays):
-            yield codes, _encode_targets(stored.tolist(), model)
-        elif not kept:
-            problem = f"has no target column {target!r}" if target else "needs --target, the column of true values"
-            raise TrainingError(f"{data.path} {problem}; the columns are {', '.join(data.types)}")
-        else:
-            cells = data.column(stored, kept[0])
-            yield codes[cells.is_valid().to_numpy()], _encode_targets(cells.drop_null().to_pylist(), model)
-
-
-def _encode_targets(values: list[Any], model: Model) -> NDArray[Any]:
-    """Return class indices, or the values of a regression."""
-    if model.task == "regression":
-        if not all(isinstance(value, int | float) for value in values):
-            raise TrainingError("the target column contains values that are not numbers; the model is a regression")
-        return np.array(values, np.float32)
-    classes = {text(label): number for number, label in enumerate(model.labels)}
-    numbers = [classes.get(text(value)) if isinstance(value, str | int | float) else None for value in values]
-    if None in numbers:
-        unseen, labels = values[numbers.index(None)], ", ".join(list(classes)[:10])
-        raise TrainingError(f"unknown class {unseen!s} in the target column; the classes of the model are {labels}")
-    return np.array(numbers, np.intp)
 
 
 def target_of(models: Path, version: Version) -> str | None:

@@ -46,7 +46,7 @@ def _shapes(fitted: FittedModel) -> list[int]:
 
 
 def test_the_model_is_one_network_of_all(tmp_path: Path, rng: np.random.Generator) -> None:
-    config = dataclasses.replace(_table(tmp_path, rng), epochs=3, networks=3, layers=(8, 5))
+    config = dataclasses.replace(_table(tmp_path, rng), epochs=30, networks=3, layers=(8, 5))
     data = load_dataset(config)
     fitted = fit_model(config, data)
     assert len(fitted.networks) == 3

@@ -11,6 +11,8 @@ import pytest
 
 from store import read_version
 from training.config import Config
+from training.evaluation.scores import EvaluationResult
+from training.report.two_classes import two_classes
 from training.run import run
 
 
@@ -47,7 +49,7 @@ def _report(tmp_path: Path, config: Config, name: str) -> tuple[_Page, str]:
 
 def test_a_report_of_images(digits: tuple[Path, _Page, str]) -> None:
     models, page, text = digits
-    assert page.tags.count("svg") == 5
+    assert page.tags.count("svg") == 6  # two learning curves, confusion, calibration, errors, importance
     for heading in (
         "Learning curves",
         "Confusion matrix",
@@ -80,17 +82,22 @@ def _table(tmp_path: Path, rng: np.random.Generator) -> Path:
 def test_a_report_of_a_classification(tmp_path: Path, rng: np.random.Generator) -> None:
     config = Config(data=str(_table(tmp_path, rng)), target="kind", epochs=30)
     page, text = _report(tmp_path, config, "kinds")
-    assert page.tags.count("svg") == 4
+    # Two learning curves, confusion, calibration, ROC and precision-recall, importance, dependence on three columns.
+    assert page.tags.count("svg") == 10
     assert "<b>big</b>" not in text
     assert "&lt;b&gt;big&lt;/b&gt;" in text
     assert "Classification of" in text
+    for heading in ("What the model adds", "Thresholds", "Partial dependence", "linear model", "most common class"):
+        assert heading in page.words
+    scores = read_version(tmp_path, "kinds", 1).metrics["test"]
+    assert f"{100 * scores['accuracy']:.2f}%" in page.words
 
 
 def test_a_report_of_a_regression(tmp_path: Path, rng: np.random.Generator) -> None:
     config = Config(data=str(_table(tmp_path, rng)), target="value", epochs=30)
     page, _ = _report(tmp_path, config, "values")
-    assert page.tags.count("svg") == 4
-    for heading in ("Predicted and true values", "Residuals", "Largest errors"):
+    assert page.tags.count("svg") == 8
+    for heading in ("mean of the training set", "Predicted and true values", "Residuals", "Largest errors"):
         assert heading in page.words
     assert "Confusion matrix" not in page.words
 
@@ -109,3 +116,44 @@ def test_a_browser_renders_the_page(target: str, tmp_path: Path, rng: np.random.
     assert picture.stat().st_size > 50_000
     shown = subprocess.run([*command, "--dump-dom", page], capture_output=True, text=True, timeout=60, check=True)
     assert "Feature importance" in shown.stdout
+
+
+def test_errors_are_numbered_as_the_rows_of_the_file(tmp_path: Path, rng: np.random.Generator) -> None:
+    lines = [f"{i},{rng.normal()},{'' if i % 5 == 0 else i % 7 + (1000 if i == 96 else 0)}" for i in range(1, 101)]
+    (tmp_path / "t.csv").write_text("\n".join(["number,a,y", *lines]))
+    config = Config(data=str(tmp_path / "t.csv"), target="y", task="regression", epochs=2, folds=2)
+    page, _ = _report(tmp_path, config, "numbered")
+    words = [word for word in page.words[page.words.index("Largest errors") :] if word]
+    assert words[words.index("predicted") + 1 :][:2] == ["96", "1005"]
+
+
+def test_a_report_without_a_test_set_says_so(tmp_path: Path, rng: np.random.Generator) -> None:
+    config = Config(data=str(_table(tmp_path, rng)), target="kind", epochs=2, test_share=0.0)
+    page, text = _report(tmp_path, config, "last")
+    assert "nothing is known of its accuracy on new rows" in text
+    assert "Learning curves" in page.words
+    assert "Confusion matrix" not in page.words
+
+
+def test_thresholds_count_what_is_flagged_and_found() -> None:
+    thresholds = two_classes(_ranked_result(), ("no", "yes"))
+    assert thresholds is not None
+    assert thresholds["positive"] == "yes"
+    half = next(row for row in thresholds["thresholds"] if row.probability == 0.5)
+    assert (half.flagged, half.found, half.false_alarms, half.missed) == (3, 2, 1, 1)
+    assert (half.precision, half.recall) == (2 / 3, 2 / 3)
+    none = next(row for row in thresholds["thresholds"] if row.probability == 0.95)
+    assert none.flagged == 0
+    assert np.isnan(none.precision)
+    assert thresholds["auc"] == pytest.approx(11 / 12)
+
+
+def _ranked_result() -> EvaluationResult:
+    """Seven rows, three of them positive."""
+    scores, targets = np.array([0.9, 0.8, 0.6, 0.4, 0.3, 0.2, 0.1]), np.array([1, 1, 0, 1, 0, 0, 0])
+    outputs = np.stack([1 - scores, scores], axis=1).astype(np.float32)
+    return EvaluationResult(outputs, -np.log(outputs[np.arange(7), targets]), targets)
+
+
+def test_rows_of_one_class_have_no_thresholds() -> None:
+    assert two_classes(_ranked_result().take(np.array([0, 1])), ("no", "yes")) is None
