@@ -14,8 +14,8 @@ from store.manifest import SplitMetrics
 from store.serving import Serving
 from store.version import read_manifest, read_version, version_folder
 
-# The splits by which versions are compared, like with like: a test set that training held out, the folds of all rows, or
-# rows that the caller of `publish` gave, of which only the caller knows whether the model has seen them.
+# The splits by which versions are compared, like with like: a test set that training held out, the folds of all rows,
+# or rows that the caller of `publish` gave, of which only the caller knows whether the model has seen them.
 JUDGED_SPLITS = ("test", "folds", "given")
 
 

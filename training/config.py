@@ -204,9 +204,10 @@ class Config:
         names = {setting.name for setting in fields(cls)}
         if unknown := sorted(settings.keys() - names):
             raise TrainingError(f"{path}: unknown setting {unknown[0]}; valid settings are {', '.join(sorted(names))}")
-        settings = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
         try:
-            return cls(**{**settings, **options})
+            values: dict[str, Any] = {**settings, **options}
+            lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+            return cls(**values | lists)
         except TrainingError as error:
             raise TrainingError(f"{path}: {error}" if path and not options else str(error)) from error
 

@@ -34,11 +34,7 @@ class Console:
         print(text, flush=True)
 
     def scores(self, evaluation: Evaluation) -> None:
-        what = f"{evaluation.folds} folds" if evaluation.folds else "Test set"
-        print(f"{what}: {format_scores(evaluation.scores, evaluation.intervals, evaluation.deviations)}.")
-        shown = [name for name in evaluation.scores if name in ("accuracy", "loss", "r2", "mae")]
-        for name, scores in evaluation.baselines.items():
-            print(f"  {name}: {', '.join(f'{metric} {format_metric(scores[metric])}' for metric in shown)}")
+        print(format_evaluation(evaluation))
 
     def published(self, publication: Publication, models: Path, *, refused: bool) -> None:
         version = f"{publication.name} {publication.version}"
@@ -92,6 +88,16 @@ class _EpochEvents(Callback):
 
 def _print_event(event: str, **content: Any) -> None:
     print(json.dumps({"event": event, **content}), flush=True)
+
+
+def format_evaluation(evaluation: Evaluation) -> str:
+    """Return the metrics as text, with those of the simpler models on lines of their own."""
+    what = f"{evaluation.folds} folds" if evaluation.folds else "Test set"
+    lines = [f"{what}: {format_scores(evaluation.scores, evaluation.intervals, evaluation.deviations)}."]
+    shown = [name for name in evaluation.scores if name in ("accuracy", "loss", "r2", "mae")]
+    for name, scores in evaluation.baselines.items():
+        lines.append(f"  {name}: {', '.join(f'{metric} {format_metric(scores[metric])}' for metric in shown)}")
+    return "\n".join(lines)
 
 
 def format_scores(

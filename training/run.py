@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from nn import Artifact, Model
-from store import Publication, publish
+from nn import Model
+from store import Publication
 from store.layout import model_folder
 from training.config import Config
 from training.console import Console
@@ -19,9 +19,8 @@ from training.evaluation.measure import Evaluation, cross_validate, simpler_mode
 from training.evaluation.plausibility import check_predictions
 from training.fitting.fit import FittedModel, fit_model
 from training.interrupts import still_published
-from training.publishing.golden_rows import POOL_ROWS, choose_golden_rows
 from training.publishing.provenance import collect_provenance
-from training.report.report import TrainingRun, render
+from training.training_run import TrainingRun
 
 CHECKPOINT_FOLDER = ".training"  # in the store; not a valid model name
 
@@ -45,7 +44,7 @@ def run(
     publication = None
     try:
         console.progress("Writing the report ...")
-        publication = publish_run(training_run, name, models, promote=promote, force=force)
+        publication = training_run.publish(name, models, promote=promote, force=force)
         shutil.rmtree(checkpoint, ignore_errors=True)
         console.published(publication, models, refused=promote and publication.alias != "stable")
     except KeyboardInterrupt as error:
@@ -88,16 +87,6 @@ def train_model(
 
 def _doubts(evaluation: Evaluation, data: DataSet, fitted: FittedModel) -> list[str]:
     return [] if fitted.model.labels else check_predictions(evaluation.result, data.train.y, evaluation.rows.file_rows)
-
-
-def publish_run(training_run: TrainingRun, name: str, models: Path, *, promote: bool, force: bool) -> Publication:
-    """Publish the model with its report as the next version of `name`. Raises StoreError."""
-    config, model, evaluation = training_run.config, training_run.fitted.model, training_run.evaluation
-    files = {"config.toml": config.to_toml().encode(), "report.html": render(name, training_run).encode()}
-    rows = evaluation.rows if evaluation else training_run.data.train
-    artifact = Artifact(model, choose_golden_rows(model, rows.take(slice(POOL_ROWS))[0]))
-    metrics = {evaluation.split: evaluation.scores} if evaluation else {}
-    return publish(models, name, artifact, metrics, training_run.provenance, files=files, promote=promote, force=force)
 
 
 def _checkpoint(config: Config, name: str, models: Path, data: DataSet) -> Path:

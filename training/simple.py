@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nn import Dense, Features, Model, Network
+from training.publishing.frame_features import features_of
 from training.publishing.publish import class_labels, publish_arrays
 
 Float64 = npt.NDArray[np.float64]
@@ -78,7 +79,8 @@ class SimpleNeuralNetwork:
 
         Args:
             name: Name of the model in the store.
-            x: Rows (B, I), such as the test set, from which the golden rows are chosen.
+            x: Rows (B, I), such as the test set, from which the golden rows are chosen. Of a data frame, the version
+                has the names and kinds of the columns, and a report.
             y: Class indices (B,) or one-hot targets (B, C) of the rows; without them the version has no metrics.
             models: Path to the store.
             labels: Names of the classes; class indices by default.
@@ -90,8 +92,11 @@ class SimpleNeuralNetwork:
         """
         network = Network([Dense(self.W1, self.b1[0], "relu"), Dense(self.W2, self.b2[0], "softmax")])
         labels = class_labels(labels, network.outputs)
-        model = Model(Features.plain(network.inputs), network, "classification", labels)
+        columns = features_of(x, network.inputs)
+        model = Model(columns or Features.plain(network.inputs), network, "classification", labels)
+        rows = np.asarray(x, np.float64) if columns else np.asarray(x)
         classes = None if y is None else np.asarray(y)
         if classes is not None and classes.ndim == 2:
             classes = classes.argmax(axis=1)
-        return publish_arrays(Path(models), name, model, np.asarray(x), classes, test=test)
+        with_report = columns is not None
+        return publish_arrays(Path(models), name, model, rows, classes, test=test, with_report=with_report)

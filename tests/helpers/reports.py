@@ -10,5 +10,5 @@ import pytest
 def report_left_out() -> Iterator[None]:
     """Replace the reports of all versions published in this context with empty ones."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.run.render", lambda *_: "")
+        patch.setattr("training.training_run.render", lambda _: "")
         yield

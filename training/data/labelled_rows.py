@@ -4,7 +4,6 @@ The features and the classes are those of a model, or of a training set: nothing
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,12 +40,12 @@ def labelled_blocks(data: Arrays | Table, features: Features, targets: Targets, 
             yield codes[cells.is_valid().to_numpy()], _encode(cells.drop_null().to_pylist(), targets)
 
 
-def read_test_set(data: Arrays | Table, path: Path, train: Split, targets: Targets, target: str | None) -> Split:
-    """Return the rows of a file of their own as the test set. Raises TrainingError."""
+def read_test_set(data: Arrays | Table, place: str, train: Split, targets: Targets, target: str | None) -> Split:
+    """Return the rows of a file or a data frame of their own as the test set. Raises TrainingError."""
     blocks = list(labelled_blocks(data, train.features, targets, target))
     codes, y = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
     if not len(y):
-        raise TrainingError(f"{path} has no row with a target")
+        raise TrainingError(f"{place} has no row with a target")
     return Split(train.features, codes, y, np.arange(len(y)))
 
 

@@ -1,7 +1,8 @@
 """Loads the data set given by the settings."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Self
 
 from sklearn.datasets import load_digits
 
@@ -11,41 +12,61 @@ from training.data.from_arrays import load_arrays
 from training.data.from_table import load_table
 from training.data.labelled_rows import read_test_set
 from training.errors import TrainingError
+from training.files.frame import frame_sha256, read_frame
 from training.files.npz import Arrays
 from training.files.read import file_sha256, read_file
 from training.files.table import ReadOptions, Table
 
 
-def load_dataset(config: Config, fold: int | None = None) -> DataSet:
-    """Load `digits` or a file. The test set is a part of it, a file of its own, the fold with this number, or empty.
+@dataclass(frozen=True)
+class Source:
+    """Rows for training or testing, and their provenance: a name, and a digest if they are not built in."""
 
-    Raises TrainingError.
+    rows: Arrays | Table
+    provenance: dict[str, Any]
+
+    @classmethod
+    def of_frame(cls, frame: Any) -> Self:
+        """Read a data frame. Raises TrainingError."""
+        return cls(read_frame(frame), {"source": "data frame", "sha256": frame_sha256(frame)})
+
+    @classmethod
+    def of_file(cls, path: Path, options: ReadOptions) -> Self:
+        """Read a file. Raises TrainingError."""
+        return cls(read_file(path, options), {"source": path.name, "sha256": file_sha256(path)})
+
+
+def load_dataset(
+    config: Config, fold: int | None = None, *, data: Source | None = None, test: Source | None = None
+) -> DataSet:
+    """Load the training data, and a test set: a part of them, rows of their own, the fold with this number, or none.
+
+    Sources that are not given are the files of the settings. Raises TrainingError.
     """
-    data = _load_training_data(config, fold)
+    data = data or _training_source(config)
+    load = load_table if isinstance(data.rows, Table) else load_arrays
+    dataset = load(data.rows, config, data.provenance, fold)  # type: ignore[arg-type]  # as chosen above
     if config.test_data is None:
-        return data
-    path = Path(config.test_data)
-    own = [column.name for column in data.features.columns] + ([config.target] if config.target else [])
-    raw = read_file(path, ReadOptions(own, others=False, delimiter=config.delimiter, header=config.header))
-    raw = raw.parts[-1] if isinstance(raw, Arrays) else raw
-    test = read_test_set(raw, path, data.train, data.targets, config.target)
-    source = data.source | {"test": {"source": path.name, "sha256": file_sha256(path)}}
-    return replace(data, test=test, source=source)
+        return dataset
+    own = [column.name for column in dataset.features.columns] + ([config.target] if config.target else [])
+    options = ReadOptions(own, others=False, delimiter=config.delimiter, header=config.header)
+    test = test or Source.of_file(Path(config.test_data), options)
+    rows = test.rows.parts[-1] if isinstance(test.rows, Arrays) else test.rows
+    held_out = read_test_set(rows, config.test_data, dataset.train, dataset.targets, config.target)
+    return replace(dataset, test=held_out, source=dataset.source | {"test": test.provenance})
 
 
-def _load_training_data(config: Config, fold: int | None) -> DataSet:
+def _training_source(config: Config) -> Source:
     if config.data == "digits":
         _refuse_columns(config, "digits is a data set of images with its own targets")
         digits = load_digits()
-        return load_arrays(Arrays(digits.images, digits.target), config, {"source": "digits"}, fold)
-    path = Path(config.data)
+        return Source(Arrays(digits.images, digits.target), {"source": "digits"})
     names = [config.target] if config.target else []
-    raw = read_file(path, ReadOptions(names, delimiter=config.delimiter, header=config.header))
-    source = {"source": path.name, "sha256": file_sha256(path)}
-    if isinstance(raw, Table):
-        return load_table(raw, config, source, fold)
-    _refuse_columns(config, "the columns of a .npz file have no names, and its targets are in y or y_train")
-    return load_arrays(raw, config, source, fold)
+    options = ReadOptions(names, delimiter=config.delimiter, header=config.header)
+    source = Source.of_file(Path(config.data), options)
+    if isinstance(source.rows, Arrays):
+        _refuse_columns(config, "the columns of a .npz file have no names, and its targets are in y or y_train")
+    return source
 
 
 def _refuse_columns(config: Config, reason: str) -> None:

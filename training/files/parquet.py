@@ -1,14 +1,13 @@
-"""Reads Parquet files; maps their column types to the types of a table."""
+"""Reads Parquet files."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow
 import pyarrow.parquet
-from pyarrow import types
 
 from training.errors import TrainingError
-from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TIME_UTC, ReadOptions, Table
+from training.files.table import ReadOptions, Table, column_type
 
 BLOCK_ROWS = 2**16
 
@@ -33,23 +32,4 @@ def read_parquet(path: Path, options: ReadOptions) -> Table:
         if not rows:
             yield schema.empty_table().select(columns)
 
-    return Table(path, {field.name: _column_type(path, field) for field in schema}, rows, blocks)
-
-
-def _column_type(path: Path, field: pyarrow.Field) -> pyarrow.DataType:
-    """Return the table type of a Parquet column. Raises TrainingError for an unsupported type."""
-    stored = field.type.value_type if types.is_dictionary(field.type) else field.type
-    tests = {
-        pyarrow.null(): [types.is_null],
-        BOOLEAN: [types.is_boolean],
-        FLOAT: [types.is_floating, types.is_decimal, types.is_uint64],
-        INTEGER: [types.is_integer],
-        TIME if getattr(stored, "tz", None) is None else TIME_UTC: [types.is_timestamp, types.is_date],
-        TEXT: [types.is_string, types.is_large_string, types.is_string_view],
-    }
-    for column_type, accepted in tests.items():
-        if any(test(stored) for test in accepted):
-            return column_type
-    raise TrainingError(
-        f"{path}: column {field.name} contains {field.type} values; expected numbers, text, booleans or dates"
-    )
+    return Table(path, {field.name: column_type(str(path), field) for field in schema}, rows, blocks)

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pyarrow
 import pyarrow.compute
+from pyarrow import types
+
+from training.errors import TrainingError
 
 INTEGER, FLOAT, BOOLEAN, TEXT = pyarrow.int64(), pyarrow.float64(), pyarrow.bool_(), pyarrow.string()
 TIME, TIME_UTC = pyarrow.timestamp("us"), pyarrow.timestamp("us", "UTC")
@@ -27,13 +30,13 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class Table:
-    """The columns of a file with their types, the number of rows, and the rows in blocks.
+    """The columns of a file (or a data frame) with their types, the number of rows, and the rows in blocks.
 
     `stored_blocks` yields the requested columns as stored. If `stored_as_text` is true (CSV), all of them are text;
     `types` are inferred for the needed columns, and the other columns stay text.
     """
 
-    path: Path
+    path: Path | str
     types: dict[str, pyarrow.DataType]
     rows: int
     stored_blocks: Callable[[list[str]], Iterator[pyarrow.Table]]
@@ -63,3 +66,22 @@ def strip_text(column: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:
     """Strip surrounding whitespace; replace each of NA_VALUES by null."""
     text = pyarrow.compute.utf8_trim_whitespace(column)
     return pyarrow.compute.if_else(pyarrow.compute.is_in(text, pyarrow.array(NA_VALUES)), None, text)
+
+
+def column_type(place: str, field: pyarrow.Field) -> pyarrow.DataType:
+    """Return the type that a stored column has in a table. Raises TrainingError, with the place, for any other."""
+    stored = field.type.value_type if types.is_dictionary(field.type) else field.type
+    tests = {
+        pyarrow.null(): [types.is_null],
+        BOOLEAN: [types.is_boolean],
+        FLOAT: [types.is_floating, types.is_decimal, types.is_uint64],
+        INTEGER: [types.is_integer],
+        TIME if getattr(stored, "tz", None) is None else TIME_UTC: [types.is_timestamp, types.is_date],
+        TEXT: [types.is_string, types.is_large_string, types.is_string_view],
+    }
+    for column_type, accepted in tests.items():
+        if any(test(stored) for test in accepted):
+            return column_type
+    raise TrainingError(
+        f"{place}: column {field.name} contains {field.type} values; expected numbers, text, booleans or dates"
+    )

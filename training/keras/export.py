@@ -23,6 +23,7 @@ from training.keras.engine.layer_stack import LayerStack
 from training.keras.engine.ops import ScaleOp
 from training.keras.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Layer, LeakyReLU
 from training.keras.losses import RegressionLoss
+from training.publishing.frame_features import features_of
 from training.publishing.publish import class_labels, publish_arrays
 
 _Float64 = npt.NDArray[np.float64]
@@ -179,10 +180,12 @@ def publish_layers(
     test: bool,
 ) -> int:
     """Publish the layers with samples x (B, …) and optional targets y; return the version."""
-    features = Features.plain(to_network(stack).inputs)
+    inputs = to_network(stack).inputs
+    columns = features_of(x, inputs)
+    features = columns or Features.plain(inputs)
     regression = compiled_model is not None and isinstance(compiled_model.loss, RegressionLoss)
     model = to_regression(stack, features) if regression else to_classifier(stack, compiled_model, features, labels)
     rows, targets = as_array("x", x), None if y is None else as_array("y", y)
     if rows.ndim > 2 and len(rows):
         rows = rows.reshape(len(rows), -1)
-    return publish_arrays(models, name, model, rows, targets, test=test)
+    return publish_arrays(models, name, model, rows, targets, test=test, with_report=columns is not None)

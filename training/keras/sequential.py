@@ -234,7 +234,8 @@ class Sequential(AlwaysTrainable):
 
         Args:
             name: Name of the model in the store.
-            x: Samples (B, …), such as the test set, from which the golden rows are chosen.
+            x: Samples (B, …), such as the test set, from which the golden rows are chosen. Of a data frame, the
+                version has the names and kinds of the columns, and a report.
             y: Targets of the samples; without them the version has no metrics.
             models: Path to the store.
             labels: Names of the classes; class indices by default.

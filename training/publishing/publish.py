@@ -13,8 +13,9 @@ from nn.features import Codes
 from nn.model import Label
 from nn.numbers import find_nonfinite, read_numbers
 from store import publish
+from training.data.dataset import Split
 from training.errors import TrainingError
-from training.evaluation.scores import evaluate_model
+from training.evaluation.measure import Evaluation
 from training.publishing.golden_rows import choose_golden_rows
 from training.publishing.provenance import collect_provenance, sha256_of
 
@@ -22,7 +23,14 @@ ROWS_PER_PASS = 4096
 
 
 def publish_arrays(
-    models: Path, name: str, model: Model, x: npt.NDArray[Any], y: npt.NDArray[Any] | None, *, test: bool
+    models: Path,
+    name: str,
+    model: Model,
+    x: npt.NDArray[Any],
+    y: npt.NDArray[Any] | None,
+    *,
+    test: bool,
+    with_report: bool = False,
 ) -> int:
     """Publish a model with golden rows from x (B, I) and, given targets y (B,), metrics on x; return the version.
 
@@ -41,13 +49,23 @@ def publish_arrays(
     with np.errstate(over="ignore", invalid="ignore"):
         if not all(np.isfinite(model.logits(chunk)).all() for chunk, _ in _chunks(rows, rows)):
             raise TrainingError("the model cannot be published: its outputs for x are NaN or infinite")
-    metrics = {}
+    evaluation = None
     if y is not None:
         targets = _check_values(y, rows) if model.task == "regression" else _check_classes(y, rows, model)
-        metrics["test" if test else "given"] = evaluate_model(model, _chunks(rows, targets)).scores(model.task)
-    data = {"source": "arrays", "sha256": sha256_of(x) if y is None else sha256_of(x, y)}
+        split = Split(model.features, rows, targets, np.arange(len(rows)))
+        evaluation = Evaluation.measure(model, split, "test" if test else "given", {})
+    source = "data frame" if with_report else "arrays"
+    data = {"source": source, "sha256": sha256_of(x) if y is None else sha256_of(x, y)}
     artifact = Artifact(model, choose_golden_rows(model, rows))
-    return publish(models, name, artifact, metrics, collect_provenance(data)).version
+    metrics, provenance = {evaluation.split: evaluation.scores} if evaluation else {}, collect_provenance(data)
+    files = {"report.html": _report(name, model, evaluation, provenance)} if with_report else {}
+    return publish(models, name, artifact, metrics, provenance, files=files).version
+
+
+def _report(name: str, model: Model, evaluation: Evaluation | None, provenance: dict[str, Any]) -> bytes:
+    from training.report.report import Report, render  # here, as its libraries take longer to load than all others
+
+    return render(Report(name, model, evaluation, provenance)).encode()
 
 
 def class_labels(labels: Collection[Any] | None, classes: int) -> tuple[Label, ...]:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,6 @@ from numpy.typing import NDArray
 from nn import Date
 from training.evaluation.dependence import Dependence
 from training.evaluation.importance import Importance
-from training.fitting.fit import FittedModel
-from training.fitting.network import TrainedNetwork
 
 INK, FIRST, SECOND, WEAK = "#1f2933", "#2b6cb0", "#dd6b20", "#cbd5e0"
 COLORMAP = "Blues"
@@ -24,26 +23,33 @@ STYLE = mpl.rc_params_from_file(Path(__file__).with_name("plots.mplstyle"), use_
 MAX_BARS = 25
 MAX_LABEL_LENGTH = 28
 MAX_CURVES = 5  # of classes in a plot of partial dependence
-Curve = NDArray[np.float64]
+_Values = NDArray[np.float64]
 
 
-def learning_curves(fitted: FittedModel) -> list[str]:
+@dataclass(frozen=True)
+class Curve:
+    """The history of a network by the name of the metric, and the epoch whose weights it has."""
+
+    history: dict[str, list[float]]
+    best_epoch: int
+
+
+def learning_curves(curves: Sequence[Curve], task: str, deviation: float) -> list[str]:
     """Draw the metrics of each network by epoch, in the units of the targets; dots mark the epochs that were kept."""
-    deviation = fitted.objective.deviation
-    curves: dict[str, tuple[str, Callable[[Curve], Curve]]] = {
+    metrics: dict[str, tuple[str, Callable[[_Values], _Values]]] = {
         "loss": ("cross-entropy", lambda values: values),
         "accuracy": ("accuracy", lambda values: values),
     }
-    if not fitted.model.labels:
-        curves = {
+    if task == "regression":
+        metrics = {
             "mae": ("mean absolute error", lambda values: values * deviation),
             "loss": ("root mean squared error", lambda values: np.sqrt(values) * deviation),
         }
     pictures = []
-    for name, (title, in_units) in curves.items():
+    for name, (title, in_units) in metrics.items():
         figure, axes = subplot(5, 3.4)
-        for place, network in enumerate(fitted.networks):
-            _draw_curves(axes, network, name, in_units, labels=not place)
+        for place, curve in enumerate(curves):
+            _draw_curve(axes, curve, name, in_units, labels=not place)
         axes.set(xlabel="epoch", ylabel=title)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
@@ -51,24 +57,15 @@ def learning_curves(fitted: FittedModel) -> list[str]:
     return pictures
 
 
-def _draw_curves(
-    axes: Axes, network: TrainedNetwork, name: str, in_units: Callable[[Curve], Curve], *, labels: bool
-) -> None:
+def _draw_curve(axes: Axes, curve: Curve, name: str, in_units: Callable[[_Values], _Values], *, labels: bool) -> None:
     for key, split, color in ((name, "training", FIRST), (f"val_{name}", "validation", SECOND)):
-        if key not in network.history.history:
+        if key not in curve.history:
             continue
-        values = in_units(np.asarray(network.history.history[key]))
-        marker = "o" if len(values) < 3 else None
-        axes.plot(
-            np.arange(1, len(values) + 1),
-            values,
-            color=color,
-            label=split if labels else None,
-            marker=marker,
-            alpha=0.7,
-        )
+        values = in_units(np.asarray(curve.history[key]))
+        style: dict[str, Any] = {"color": color, "marker": "o" if len(values) < 3 else None, "alpha": 0.7}
+        axes.plot(np.arange(1, len(values) + 1), values, label=split if labels else None, **style)
         if split == "validation":
-            axes.plot([network.best_epoch + 1], [values[network.best_epoch]], "o", color=color)
+            axes.plot([curve.best_epoch + 1], [values[curve.best_epoch]], "o", color=color)
 
 
 def importances(importance: Importance, image_size: tuple[int, int] | None) -> str:

@@ -1,7 +1,7 @@
-"""The report of a training run as one HTML page: metrics, training setup, plots, and the worst errors."""
+"""The report of a version as one HTML page: metrics, training setup, plots, and the worst errors."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 from sklearn import metrics
 
 from nn import Model
-from training.config import Config
-from training.data.dataset import DataSet
 from training.evaluation.dependence import partial_dependence
 from training.evaluation.importance import Importance, importance
 from training.evaluation.measure import Evaluation
 from training.evaluation.scores import format_metric
-from training.fitting.fit import FittedModel
 from training.report import outcome_plots, plots
+from training.report.plots import Curve
 from training.report.two_classes import two_classes
 
 MAX_ERROR_IMAGES, MAX_ERROR_ROWS = 24, 12
@@ -30,36 +28,44 @@ Sections = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class TrainingRun:
-    """A finished run: settings, data, fitted model, and its evaluation if it had rows for one."""
+class Report:
+    """The content of a page: a model, its evaluation if there is one, and how it was trained as far as that is known.
 
-    config: Config
-    data: DataSet
-    warnings: list[str]
-    fitted: FittedModel
+    `setup` has titles and texts, `curves` the training histories, in units of `deviation`, and `settings` is TOML.
+    """
+
+    name: str
+    model: Model
     evaluation: Evaluation | None
     provenance: dict[str, Any]
+    target: str | None = None
+    image: tuple[int, int] | None = None
+    setup: list[tuple[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    curves: list[Curve] = field(default_factory=list)
+    deviation: float = 1.0
+    settings: str = ""
 
 
 @mpl.rc_context(plots.STYLE)
-def render(name: str, run: TrainingRun) -> str:
-    """Return the page for the model `name` with embedded plots; the template reads the other content from the run."""
+def render(report: Report) -> str:
+    """Return the page with embedded plots; the template reads the other content from the report."""
     loader = PackageLoader("training.report", "")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    model, image = run.fitted.model, run.data.image
+    model, evaluation = report.model, report.evaluation
+    curves = plots.learning_curves(report.curves, model.task, report.deviation) if report.curves else []
     return environment.get_template("report.html").render(
-        name=name,
-        run=run,
+        report=report,
         format_metric=format_metric,
         written=datetime.now(UTC),
-        kinds=Counter(column.kind for column in run.data.features.columns),
-        curves=plots.learning_curves(run.fitted),
-        evaluation=run.evaluation,
+        kinds=Counter(column.kind for column in model.features.columns),
+        curves=curves,
+        evaluation=evaluation,
         labels=model.labels,
         bars=plots.MAX_BARS,
-        sections=_sections(model, run.evaluation, image) if run.evaluation else None,
+        sections=_sections(model, evaluation, report.image) if evaluation else None,
     )
 
 

@@ -62,9 +62,14 @@ def format_logs(logs: Mapping[str, float]) -> str:
 def progress_callbacks(verbose: str | int, name: str = "") -> list[Callback]:
     """Return the callbacks for Keras's `verbose`.
 
-    0 prints nothing, 2 prints one line per epoch; 1 and "auto" show progress bars in a terminal, and otherwise print
-    at most one line per second. The lines begin with the name, if any.
+    0 prints nothing, 2 prints one line per epoch; 1 and "auto" show progress bars in a terminal or a notebook, and
+    otherwise print at most one line per second. The lines begin with the name, if any.
     """
     if verbose == 0:
         return []
-    return [ProgressLogger(bars=verbose != 2 and sys.stdout.isatty(), every=verbose == 2, name=name)]
+    return [ProgressLogger(bars=verbose != 2 and _shows_bars(), every=verbose == 2, name=name)]
+
+
+def _shows_bars() -> bool:
+    """Return whether the output can redraw a line: a terminal, or a notebook."""
+    return sys.stdout.isatty() or type(sys.stdout).__module__.startswith("ipykernel.")

@@ -1,0 +1,43 @@
+"""Reads a data frame as a table, and names it for the provenance of a version."""
+
+import hashlib
+from typing import Any
+
+import pyarrow
+
+from training.errors import TrainingError
+from training.files.table import Table, column_type
+
+FRAME = "the data frame"
+
+
+def read_frame(frame: Any) -> Table:
+    """Return the rows of a data frame of pandas or Polars, or of a PyArrow table, as a table. Raises TrainingError."""
+    rows = _to_arrow(frame)
+    if len(set(rows.column_names)) != len(rows.column_names):
+        raise TrainingError(f"{FRAME} has duplicate column names: {', '.join(rows.column_names)}")
+    types = {field.name: column_type(FRAME, field) for field in rows.schema}
+    return Table(FRAME, types, rows.num_rows, lambda columns: iter([rows.select(columns)]))
+
+
+def frame_sha256(frame: Any) -> str:
+    """Return a digest of the names, types and values of a data frame."""
+    digest = hashlib.sha256()
+    rows = _to_arrow(frame).combine_chunks()
+    with pyarrow.ipc.new_stream(sink := pyarrow.BufferOutputStream(), rows.schema.remove_metadata()) as writer:
+        writer.write_table(rows.replace_schema_metadata())
+    digest.update(sink.getvalue())
+    return digest.hexdigest()
+
+
+def _to_arrow(frame: Any) -> pyarrow.Table:
+    if isinstance(frame, pyarrow.Table):
+        return frame
+    try:
+        if hasattr(frame, "to_arrow"):
+            return frame.to_arrow()
+        if hasattr(frame, "columns") and hasattr(frame, "iloc"):
+            return pyarrow.Table.from_pandas(frame, preserve_index=False)
+    except (pyarrow.ArrowException, ValueError) as error:
+        raise TrainingError(f"{FRAME} can't be read: {' '.join(map(str, error.args))}") from error
+    raise TrainingError(f"expected a data frame or the path of a file, got {type(frame).__name__}")
