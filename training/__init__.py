@@ -4,8 +4,8 @@
 two-layer network of the article, written out on one page. `training.train(frame, target=...)` trains on a data frame.
 
 In reading order: `__main__` (the command line), `config` (the settings), `commands`, `run` (one training run from data
-to publication), `interrupts`, `console` (the output); then the sub-packages `files`, `data`, `keras`, `fitting`,
-`evaluation`, `report`, `publishing` and `scoring`.
+to publication), `training_run` (its result), `interactive` (`train`), `interrupts`, `console` (the output); then the
+sub-packages `files`, `data`, `keras`, `fitting`, `evaluation`, `report`, `publishing` and `scoring`.
 """
 
 from typing import TYPE_CHECKING, Any

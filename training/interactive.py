@@ -46,7 +46,7 @@ def train(data: Any, target: str | None = None, *, test_data: Any = None, **sett
     known = [setting.name for setting in fields(Config)]
     if unknown := [name for name in settings if name not in known]:
         raise TrainingError(f"unknown setting {unknown[0]}; valid settings are {', '.join(sorted(known))}")
-    config = Config.read(None, names | {"target": target} | settings)
+    config = Config.read(None, names | {"target": None if target is None else str(target)} | settings)
     load = partial(load_dataset, config, data=source, test=test)
     return train_model(config, load(), load, _BarsOnly())
 

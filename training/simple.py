@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nn import Dense, Features, Model, Network
+from training.errors import TrainingError
 from training.publishing.frame_features import features_of
 from training.publishing.publish import class_labels, publish_arrays
 
@@ -94,7 +95,10 @@ class SimpleNeuralNetwork:
         labels = class_labels(labels, network.outputs)
         columns = features_of(x, network.inputs)
         model = Model(columns or Features.plain(network.inputs), network, "classification", labels)
-        rows = np.asarray(x, np.float64) if columns else np.asarray(x)
+        try:
+            rows = np.asarray(x, np.float64) if columns else np.asarray(x)
+        except (TypeError, ValueError) as error:
+            raise TrainingError("x has missing values: fill them, or remove these rows") from error
         classes = None if y is None else np.asarray(y)
         if classes is not None and classes.ndim == 2:
             classes = classes.argmax(axis=1)

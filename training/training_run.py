@@ -29,7 +29,7 @@ class TrainingRun:
 
     def __repr__(self) -> str:
         """Return what training prints: the notes, and the metrics beside those of simpler models."""
-        nothing = "Trained on all rows; nothing was measured."
+        nothing = "No rows were left to measure the model on."
         measured = format_evaluation(self.evaluation) if self.evaluation else nothing
         return "\n".join([*(f"Note: {warning}." for warning in self.warnings), measured])
 
@@ -46,7 +46,7 @@ class TrainingRun:
         """
         model, evaluation = self.fitted.model, self.evaluation
         files = {"config.toml": self.config.to_toml().encode(), "report.html": render(self._report(name)).encode()}
-        rows = evaluation.rows if evaluation else self.data.train
+        rows = self.data.test if len(self.data.test) else self.data.train
         artifact = Artifact(model, choose_golden_rows(model, rows.take(slice(POOL_ROWS))[0]))
         metrics = {evaluation.split: evaluation.scores} if evaluation else {}
         return publish(
@@ -67,6 +67,7 @@ class TrainingRun:
             curves=[Curve(network.history.history, network.best_epoch) for network in fitted.networks],
             deviation=fitted.objective.deviation,
             settings=self.config.to_toml(),
+            first_row=self.data.first_row,
         )
 
     def _setup(self) -> list[tuple[str, str]]:

@@ -4,12 +4,13 @@
 them with npserve. Each case trains for 200 steps of 16 rows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 ROWS, VALIDATION_ROWS, INPUTS, HIDDEN, CLASSES = 800, 200, 8, 12, 3
 BATCH_SIZE, EPOCHS = 16, 4
@@ -29,7 +30,7 @@ class Case:
     metrics: Make = lambda metrics: ["accuracy"]
     targets: str = "classes"
     callbacks: Make = lambda callbacks: []
-    fit: Callable[[Arrays], dict[str, Any]] = lambda data: {}
+    fit: Callable[[Any, Arrays], dict[str, Any]] = lambda keras, data: {}
     shape: tuple[int, ...] = (INPUTS,)
 
 
@@ -81,7 +82,7 @@ def fit_options(keras: Any, case: Case) -> dict[str, Any]:
         "verbose": 0,
         "callbacks": case.callbacks(keras.callbacks),
     }
-    return options | case.fit({name: array[:ROWS] for name, array in arrays.items()})
+    return options | case.fit(keras, {name: array[:ROWS] for name, array in arrays.items()})
 
 
 def layers(keras: Any, case: Case) -> list[Any]:
@@ -177,6 +178,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 # The layers before the last one.
 LAYERS: dict[str, Make] = {
+    "layer ReLU": lambda keras: [keras.layers.Dense(HIDDEN), keras.layers.ReLU()],
+    "layer LeakyReLU": lambda keras: [keras.layers.Dense(HIDDEN), keras.layers.LeakyReLU(negative_slope=0.1)],
+    "layer ELU": lambda keras: [keras.layers.Dense(HIDDEN), keras.layers.ELU()],
+    "layer Softmax": lambda keras: [keras.layers.Dense(HIDDEN), keras.layers.Softmax()],
     "activation": lambda keras: [keras.layers.Dense(HIDDEN), keras.layers.Activation("relu")],
     "l1 and l2": lambda keras: [
         keras.layers.Dense(HIDDEN, "tanh", kernel_regularizer=keras.regularizers.L1L2(l1=0.003, l2=0.02))
@@ -213,18 +218,68 @@ LAYERS: dict[str, Make] = {
     ],
 }
 
+# The arguments of `fit` that a source of batches replaces.
+BATCHES: dict[str, Any] = {"y": None, "batch_size": None}
+STEPS_PER_EPOCH = ROWS // BATCH_SIZE
+
+
+def _batches(data: Arrays, *weights: str) -> Iterator[tuple[Any, ...]]:
+    """Yield batches of the rows again and again."""
+    while True:
+        for start in range(0, ROWS, BATCH_SIZE):
+            yield tuple(data[name][start : start + BATCH_SIZE] for name in ("x", "classes", *weights))
+
+
+def _sequence(keras: Any, data: Arrays) -> Any:
+    class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # of the module that is given
+        def __len__(self) -> int:
+            return STEPS_PER_EPOCH
+
+        def __getitem__(self, index: int) -> tuple[Any, ...]:
+            part = slice(index * BATCH_SIZE, (index + 1) * BATCH_SIZE)
+            return data["x"][part], data["classes"][part]
+
+    return Batches()
+
+
+def _frame(x: npt.NDArray[Any]) -> pd.DataFrame:
+    """Return inputs with a column of integers; with booleans too, Keras itself fails in float64."""
+    frame = pd.DataFrame(x.astype(float), columns=[f"c{i}" for i in range(INPUTS)])
+    return frame.assign(c0=np.round(frame.c0).astype(int))
+
+
 RUNS: dict[str, dict[str, Any]] = {
-    "class weights": {"fit": lambda data: {"class_weight": {0: 0.5, 1: 2.0, 2: 1.0}}},
-    "sample weights": {"fit": lambda data: {"sample_weight": data["weights"]}},
+    "class weights": {"fit": lambda keras, data: {"class_weight": {0: 0.5, 1: 2.0, 2: 1.0}}},
+    "sample weights": {"fit": lambda keras, data: {"sample_weight": data["weights"]}},
     "sample weights in validation": {
-        "fit": lambda data: {
+        "fit": lambda keras, data: {
             "validation_data": tuple(data[name][:100] for name in ("x", "classes", "weights")),
             "validation_freq": 2,
         }
     },
-    "validation split": {"fit": lambda data: {"validation_split": 0.23, "validation_data": None}},
-    "a batch that is not full": {"fit": lambda data: {"batch_size": 48}},
-    "initial epoch": {"fit": lambda data: {"initial_epoch": 2}},
+    "validation split": {"fit": lambda keras, data: {"validation_split": 0.23, "validation_data": None}},
+    "a batch that is not full": {"fit": lambda keras, data: {"batch_size": 48}},
+    "a generator": {"fit": lambda keras, data: BATCHES | {"x": _batches(data), "steps_per_epoch": STEPS_PER_EPOCH}},
+    "a generator with weights": {
+        "fit": lambda keras, data: BATCHES | {"x": _batches(data, "weights"), "steps_per_epoch": STEPS_PER_EPOCH}
+    },
+    "a generator with fewer steps": {"fit": lambda keras, data: BATCHES | {"x": _batches(data), "steps_per_epoch": 20}},
+    "a Sequence": {"fit": lambda keras, data: BATCHES | {"x": _sequence(keras, data)}},
+    "a Sequence with class weights": {
+        "fit": lambda keras, data: BATCHES | {"x": _sequence(keras, data), "class_weight": {0: 0.5, 1: 2.0, 2: 1.0}}
+    },
+    "a Sequence for validation": {"fit": lambda keras, data: {"validation_data": _sequence(keras, data)}},
+    "a frame of several types": {"fit": lambda keras, data: {"x": _frame(data["x"]), "validation_data": None}},
+    "sample weights in a Series": {
+        "fit": lambda keras, data: {"sample_weight": pd.Series(data["weights"], index=np.arange(ROWS) * 10.0)}
+    },
+    "two metrics of one name": {
+        "layers": dense(last="sigmoid", outputs=1),
+        "loss": lambda losses: "binary_crossentropy",
+        "metrics": lambda metrics: [metrics.BinaryAccuracy(), metrics.BinaryAccuracy(threshold=0.7)],
+        "targets": "binary",
+    },
+    "initial epoch": {"fit": lambda keras, data: {"initial_epoch": 2}},
     "scheduled": {"callbacks": lambda c: [c.LearningRateScheduler(lambda epoch, rate: rate * 0.5)]},
     "reduced on a plateau": {
         "callbacks": lambda c: [c.ReduceLROnPlateau(monitor="val_loss", factor=0.3, patience=1, min_delta=0.1)]
@@ -257,7 +312,7 @@ def _cases() -> dict[str, Case]:
     cases |= {name: Case(_before_the_last(make)) for name, make in LAYERS.items()}
     cases["crossentropy of rescaled probabilities"] = Case(_rescaled)
     cases["flatten"] = Case(_flat, shape=(2, INPUTS // 2))
-    return cases | {name: Case(dense(), **options) for name, options in RUNS.items()}
+    return cases | {name: Case(**{"layers": dense(), **options}) for name, options in RUNS.items()}
 
 
 CASES = _cases()

@@ -1,6 +1,8 @@
 """The rows that a run is measured on: a part of the data, another file, folds, or none; and the weight of classes."""
 
+import dataclasses
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,11 @@ from tests.helpers.datasets import write_csv
 from training import TrainingError
 from training.__main__ import main
 from training.config import Config
+from training.console import Console
 from training.data.load import load_dataset
-from training.run import run
+from training.data.quality import check_quality
+from training.fitting.fit import fit_model
+from training.run import run, train_model
 
 pytestmark = pytest.mark.usefixtures("without_report")
 SMALL: dict[str, Any] = {"target": "y", "epochs": 5, "networks": 2, "layers": (8,)}
@@ -107,8 +112,8 @@ def test_the_folds_of_a_table_with_missing_targets_and_cells(tmp_path: Path, rng
 
 
 def test_balanced_classes_find_more_of_the_rare_class(tmp_path: Path, rng: np.random.Generator) -> None:
-    classes = [*["yes"] * 60, *["no"] * 1200]
-    rows = [f"{rng.normal() + (label == 'yes'):.3f},{label}" for label in classes]
+    classes = [*["yes"] * 200, *["no"] * 3000]
+    rows = [f"{rng.normal() + 1.2 * (label == 'yes'):.3f},{label}" for label in classes]
     path = write_csv(tmp_path / "t.csv", "a,y", rows)
     recalls: list[float] = []
     for weight in (None, "balanced"):
@@ -129,3 +134,66 @@ def test_the_command_names_the_folds_in_json(data: str, tmp_path: Path, capsys: 
     (folds,) = [event for event in events if event["event"] == "folds"]
     assert set(folds["deviations"]) == {"accuracy", "loss", "ece"}
     assert {event["network"] for event in events if event["event"] == "epoch"} >= {"fold 1 of 2, network", "network"}
+
+
+def test_rows_of_a_test_file_are_numbered_and_compared_with_the_training_set(data: str, tmp_path: Path) -> None:
+    numbers = write_csv(tmp_path / "numbers.csv", "a,y", [f"{i / 4},{i % 7 + 0.5 if i % 3 else ''}" for i in range(60)])
+    loaded = load_dataset(Config(data=numbers, test_data=numbers, target="y", epochs=1))
+    assert loaded.test.file_rows[:4].tolist() == [2, 3, 5, 6]
+    assert any("the training set has" in note for note in check_quality(loaded))
+
+
+@pytest.mark.parametrize(
+    ("rows", "settings", "message"),
+    [
+        (["1,2", "2,3", "3,5"], {"folds": 4}, "4 folds are more than the 3 rows; set --folds to fewer"),
+        (["1,1e9"] * 30 + ["1,1000000001"] * 30, {}, "all targets are equal after rounding to float32"),
+        ([f"{i / 4},{i / 3}" for i in range(60)], {"class_weight": "balanced"}, "remove --class-weight"),
+        ([f"{i / 4},{i / 3}" for i in range(60)], {"activation": "softmax", "networks": 2}, "set --networks to 1"),
+    ],
+)
+def test_settings_that_do_not_fit_the_data_are_refused(
+    rows: list[str], settings: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "t.csv", "a,y", rows)
+    config = Config(data=path, target="y", task="regression", **settings)
+    with pytest.raises(TrainingError, match=message):
+        run(config, "m", models=tmp_path / "models")
+
+
+def test_a_target_that_is_infinite_in_the_test_file_is_refused(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "t.csv", "a,y", [f"{i / 4},{i / 3}" for i in range(60)])
+    june = write_csv(tmp_path / "june.csv", "a,y", ["1,2.5", "2,1e300"])
+    with pytest.raises(TrainingError, match="is NaN, infinite or too large for float32"):
+        load_dataset(Config(data=path, test_data=june, target="y"))
+
+
+def test_the_metrics_of_folds_lie_in_their_intervals(tmp_path: Path, rng: np.random.Generator) -> None:
+    path = write_csv(tmp_path / "t.csv", "a,y", [f"{a:.3f},{a + rng.normal():.3f}" for a in rng.normal(size=60)])
+    config = Config(data=path, target="y", folds=20, networks=1, layers=(), epochs=2)
+    data = load_dataset(config)
+    evaluation = train_model(config, data, partial(load_dataset, config), Console()).evaluation
+    assert evaluation
+    for name, (low, high) in evaluation.intervals.items():
+        assert low <= evaluation.scores[name] <= high, name
+
+
+def test_folds_with_cells_that_only_validation_rows_lack_are_published(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    rows = rng.normal(size=(60, 2))
+    config = Config(
+        data=write_csv(tmp_path / "t.csv", "a,b,y", [f"{a},{b},{a + b}" for a, b in rows]), **SMALL, folds=3
+    )
+    lacking = set(load_dataset(config).validation.rows.tolist())
+    lines = [f"{'' if i in lacking else a},{b},{a + b}" for i, (a, b) in enumerate(rows)]
+    config = dataclasses.replace(config, data=write_csv(tmp_path / "lacking.csv", "a,b,y", lines))
+    publication = run(config, "m", models=tmp_path / "models")
+    assert publication.metrics["folds"]["rows"] == 60 - len(lacking)
+
+
+def test_a_value_that_only_the_test_set_has_gives_no_deviation_of_0(tmp_path: Path) -> None:
+    lines = [f"{i % 5},{1 if i == 3 else 0}" for i in range(40)]
+    config = Config(data=write_csv(tmp_path / "t.csv", "a,y", lines), task="regression", folds=40, **SMALL)
+    fold = next(fold for fold in range(40) if load_dataset(config, fold).test.rows.tolist() == [3])
+    assert np.isfinite(fit_model(config, load_dataset(config, fold)).model.network.layers[0].kernel).all()

@@ -28,7 +28,7 @@ MAX_DISTINCT_SHARE = 0.5  # of the rows: a text column with more distinct values
 MIN_IDENTIFIER_ROWS = 20
 MAX_COUNTER_STEP = 4  # mean step in a column of row numbers; more than 1, because other splits hold rows in between
 MIN_ROWS_PER_BIN = 40
-MAX_TOTAL_BINS = 1024  # of all columns together
+MAX_TOTAL_BINS = 1024  # quantile bins of all columns together
 NORMAL_IQR = 1.349  # interquartile range of the standard normal distribution
 
 
@@ -66,8 +66,11 @@ def fit_columns(
 
 
 def limit_bins(bins: int, columns: int, rows: int) -> int:
-    """Limit the bins per numeric column: by the rows per bin, and by the total over all columns."""
-    return min(bins, MAX_TOTAL_BINS // max(columns, 1), rows // MIN_ROWS_PER_BIN)
+    """Limit the quantile bins per numeric column: by the rows per bin, and by the total over all columns.
+
+    The result is 0 only if bins are disabled.
+    """
+    return min(bins, max(min(MAX_TOTAL_BINS // max(columns, 1), rows // MIN_ROWS_PER_BIN), 1))
 
 
 def _drop_reason(name: str, cells: pyarrow.ChunkedArray, distinct: int, missing: bool) -> str | None:

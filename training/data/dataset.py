@@ -45,6 +45,13 @@ class Split:
         """The numbers of the rows in their file (n,)."""
         return self.rows if self.numbers is None else self.numbers[self.rows]
 
+    @property
+    def complete(self) -> NDArray[np.bool_]:
+        """Whether each row has all values that the features require (n,)."""
+        required = [j for j, column in enumerate(self.features.columns) if not column.missing]
+        parts = [~np.isnan(codes[:, required]).any(axis=1) for codes, _ in self.chunks()]
+        return np.concatenate([np.empty(0, bool), *parts])
+
     def choose(self, rows: RowIndex) -> "Split":
         """Return the split with other rows of the same array."""
         return replace(self, rows=rows)
@@ -80,6 +87,7 @@ class DataSet:
     source: dict[str, Any]
     notes: list[str]
     image: tuple[int, int] | None = None
+    first_row: int = 0  # the number of the first row of the test set's source, or of the data
 
     @property
     def features(self) -> Features:
@@ -103,6 +111,8 @@ def split_rows(
             f"class {label!r} has only one row; at least two are required, for training and for testing"
         )
     if config.folds:
+        if config.folds > len(y):
+            raise TrainingError(f"{config.folds} folds are more than the {len(y)} rows; set --folds to fewer")
         rest, test_rows = _fold(y, config.folds, fold, rng, stratify=stratify)
     else:
         rest, test_rows = _hold_out(y, 0 if own_test else config.test_share, rng, stratify=stratify)

@@ -36,12 +36,13 @@ def load_table(table: Table, config: Config, source: dict[str, Any], fold: int |
         *_sample(table, names, np.flatnonzero(has_target)[row_splits[0]]), config.bins, config.categories or ()
     )
     codes = _table_codes(table, features, has_target)
-    numbers = np.flatnonzero(has_target) + 1
+    numbers = np.flatnonzero(has_target) + table.first_row
     train, validation, test = (_complete_rows(Split(features, codes, y, rows, numbers), notes) for rows in row_splits)
     if len(row_splits[2]) and not len(test):
         lacking = "every test row lacks a value that all training rows have"
         raise TrainingError(f"{table.path}: {lacking}; try another --seed to hold out other rows")
-    return DataSet(train, validation, test, targets, source, notes + column_notes)
+    all_notes = notes + column_notes
+    return DataSet(train, validation, test, targets, source, all_notes, first_row=table.first_row)
 
 
 def _read_targets(table: Table, target: str | None) -> tuple[NDArray[Any], NDArray[np.bool_]]:
@@ -120,9 +121,8 @@ def _column_codes(column: Column, cells: pyarrow.ChunkedArray) -> NDArray[np.flo
 
 def _complete_rows(split: Split, notes: list[str]) -> Split:
     """Drop rows that lack a value which all training rows have: the service rejects such rows."""
-    required = [j for j, column in enumerate(split.features.columns) if not column.missing]
-    incomplete = [np.isnan(codes[:, required]).any(axis=1) for codes, _ in split.chunks()]
-    if count := sum(map(np.count_nonzero, incomplete)):
-        notes.append(f"{count:,} rows dropped: they lack values that all training rows have")
-        return split.choose(split.rows[~np.concatenate(incomplete)])
-    return split
+    complete = split.complete
+    if complete.all():
+        return split
+    notes.append(f"{(~complete).sum():,} rows dropped: they lack values that all training rows have")
+    return split.choose(split.rows[complete])

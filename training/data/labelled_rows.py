@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nn import Features
 from nn.columns import text
 from training.data.blocks import read_blocks
-from training.data.dataset import Split
+from training.data.dataset import RowIndex, Split
 from training.data.targets import Targets
 from training.errors import TrainingError
 from training.files.npz import Arrays
@@ -26,27 +26,38 @@ def labelled_blocks(data: Arrays | Table, features: Features, targets: Targets, 
 
     Raises TrainingError.
     """
+    return ((codes, y) for codes, y, _ in _numbered_blocks(data, features, targets, target))
+
+
+def read_test_set(data: Arrays | Table, place: str, train: Split, targets: Targets, target: str | None) -> Split:
+    """Return the rows of a file or a data frame of their own as the test set. Raises TrainingError."""
+    blocks = _numbered_blocks(data, train.features, targets, target)
+    codes, y, numbers = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    if not len(y):
+        raise TrainingError(f"{place} has no row with a target")
+    return Split(train.features, codes.astype(train.codes.dtype), y, np.arange(len(y)), numbers)
+
+
+def _numbered_blocks(
+    data: Arrays | Table, features: Features, targets: Targets, target: str | None
+) -> Iterator[tuple[NDArray[Any], NDArray[Any], RowIndex]]:
+    """Yield the codes, the targets and the numbers of the rows that have a target."""
     if isinstance(data, Table) and target is not None and any(isinstance(label, str) for label in targets.labels):
         data = data.as_text([target])
     kept = [target] if isinstance(data, Table) and target in data.types else []
+    first = data.first_row if isinstance(data, Table) else 0
     for codes, stored in read_blocks(data, features, kept):
+        numbers = np.arange(first, first + len(codes))
+        first += len(codes)
         if isinstance(data, Arrays):
-            yield codes, _encode(stored.tolist(), targets)
+            yield codes, _encode(stored.tolist(), targets), numbers
         elif not kept:
             problem = f"has no target column {target!r}" if target else "needs --target, the column of true values"
             raise TrainingError(f"{data.path} {problem}; the columns are {', '.join(data.types)}")
         else:
             cells = data.column(stored, kept[0])
-            yield codes[cells.is_valid().to_numpy()], _encode(cells.drop_null().to_pylist(), targets)
-
-
-def read_test_set(data: Arrays | Table, place: str, train: Split, targets: Targets, target: str | None) -> Split:
-    """Return the rows of a file or a data frame of their own as the test set. Raises TrainingError."""
-    blocks = list(labelled_blocks(data, train.features, targets, target))
-    codes, y = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
-    if not len(y):
-        raise TrainingError(f"{place} has no row with a target")
-    return Split(train.features, codes, y, np.arange(len(y)))
+            valid = cells.is_valid().to_numpy()
+            yield codes[valid], _encode(cells.drop_null().to_pylist(), targets), numbers[valid]
 
 
 def _encode(values: list[Any], targets: Targets) -> NDArray[Any]:
@@ -54,7 +65,7 @@ def _encode(values: list[Any], targets: Targets) -> NDArray[Any]:
     if targets.task == "regression":
         if not all(isinstance(value, int | float) for value in values):
             raise TrainingError("the target column contains values that are not numbers; the model is a regression")
-        return np.array(values, np.float32)
+        return targets.encode(np.array(values, np.float64))
     classes = {text(label): number for number, label in enumerate(targets.labels)}
     numbers = [classes.get(text(value)) if isinstance(value, str | int | float) else None for value in values]
     if None in numbers:

@@ -12,7 +12,7 @@ from training.data.from_arrays import load_arrays
 from training.data.from_table import load_table
 from training.data.labelled_rows import read_test_set
 from training.errors import TrainingError
-from training.files.frame import frame_sha256, read_frame
+from training.files.frame import frame_sha256, read_frame, to_arrow
 from training.files.npz import Arrays
 from training.files.read import file_sha256, read_file
 from training.files.table import ReadOptions, Table
@@ -28,7 +28,8 @@ class Source:
     @classmethod
     def of_frame(cls, frame: Any) -> Self:
         """Read a data frame. Raises TrainingError."""
-        return cls(read_frame(frame), {"source": "data frame", "sha256": frame_sha256(frame)})
+        rows = to_arrow(frame)
+        return cls(read_frame(rows), {"source": "data frame", "sha256": frame_sha256(rows)})
 
     @classmethod
     def of_file(cls, path: Path, options: ReadOptions) -> Self:
@@ -53,7 +54,9 @@ def load_dataset(
     test = test or Source.of_file(Path(config.test_data), options)
     rows = test.rows.parts[-1] if isinstance(test.rows, Arrays) else test.rows
     held_out = read_test_set(rows, config.test_data, dataset.train, dataset.targets, config.target)
-    return replace(dataset, test=held_out, source=dataset.source | {"test": test.provenance})
+    first_row = rows.first_row if isinstance(rows, Table) else 0
+    source = dataset.source | {"test": test.provenance}
+    return replace(dataset, test=held_out, source=source, first_row=first_row)
 
 
 def _training_source(config: Config) -> Source:

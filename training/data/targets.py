@@ -68,4 +68,7 @@ def find_targets(y: npt.NDArray[Any], task: str | None) -> tuple[Targets, npt.ND
     if task == "classification" and y.dtype.kind == "U":
         check_names(distinct.tolist(), "a class")
     targets = Targets(task, tuple(distinct.tolist()) if task == "classification" else ())
-    return targets, targets.encode(y)
+    encoded = targets.encode(y)
+    if task == "regression" and np.ptp(encoded) == 0:
+        raise TrainingError("all targets are equal after rounding to float32; subtract a constant offset from them")
+    return targets, encoded

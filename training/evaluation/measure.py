@@ -22,7 +22,7 @@ class Evaluation:
     """The result on rows that the model was not trained on; `split` is the name of its metrics in the manifest.
 
     `baselines` has the scores of simpler models on the same rows. If there are folds, each row was predicted by the
-    model of its fold; `scores` are the means over the folds, and `deviations` their deviations.
+    model of its fold; `deviations` has the standard deviation of each metric over the folds.
     """
 
     split: str
@@ -65,26 +65,20 @@ def cross_validate(data: DataSet, folds: int, fit_fold: Callable[[int], tuple[Mo
     `fit_fold` returns model, linear model and data of a fold; its test rows have the numbers that they have in `data`.
     """
     numbers, results = [], []
-    simpler: dict[str, list[Scores]] = {}
+    simpler: dict[str, list[EvaluationResult]] = {}
     task = data.targets.task
     for fold in range(folds):
         model, linear, part = fit_fold(fold)
         numbers.append(part.test.rows)
         results.append(evaluate_model(model, part.test.chunks()))
         for name, result in simpler_models(linear, part.train, part.test).items():
-            simpler.setdefault(name, []).append(result.scores(task))
-    scores, baselines = [result.scores(task) for result in results], {name: _means(of) for name, of in simpler.items()}
-    deviations = {
-        name: float(np.std([score[name] for score in scores], ddof=1)) for name in scores[0] if name != "rows"
-    }
-    rows = np.concatenate(numbers)
-    order = np.argsort(rows)
+            simpler.setdefault(name, []).append(result)
+    each = [result.scores(task) for result in results]
+    deviations = {name: float(np.std([scores[name] for scores in each], ddof=1)) for name in each[0] if name != "rows"}
+    rows = data.train.choose(np.concatenate(numbers))
+    # The model that is trained on all rows may require values that a fold's model did not.
+    order = np.argsort(rows.rows)[rows.complete[np.argsort(rows.rows)]]
     result = EvaluationResult.concatenate(results).take(order)
-    held_out, intervals = data.train.choose(rows[order]), confidence_intervals(result, task)
-    return Evaluation("folds", held_out, result, _means(scores), intervals, baselines, deviations, folds)
-
-
-def _means(scores: list[Scores]) -> Scores:
-    """Return the mean of each metric over the folds, and the number of all rows."""
-    means = {name: float(np.mean([score[name] for score in scores])) for name in scores[0]}
-    return means | {"rows": sum(int(score["rows"]) for score in scores)}
+    baselines = {name: EvaluationResult.concatenate(of).take(order).scores(task) for name, of in simpler.items()}
+    scores, intervals = result.scores(task), confidence_intervals(result, task)
+    return Evaluation("folds", rows.choose(rows.rows[order]), result, scores, intervals, baselines, deviations, folds)

@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from training.evaluation.scores import EvaluationResult, format_metric
 
-MAX_STANDARD_ERRORS = 4.0  # of the mean error; chance exceeds it once in 16,000 runs
+MAX_STANDARD_ERRORS = 4.0  # of the mean error of many rows; for few rows, the number that is as unlikely
+CHANCE = 2 * stats.norm.sf(MAX_STANDARD_ERRORS)
 
 
 def check_predictions(result: EvaluationResult, train_y: NDArray[Any], file_rows: NDArray[np.intp]) -> list[str]:
@@ -21,13 +23,15 @@ def check_predictions(result: EvaluationResult, train_y: NDArray[Any], file_rows
 
 
 def _bias(errors: NDArray[np.float64]) -> Iterator[str]:
-    mean, standard_error = float(errors.mean()), float(errors.std() / np.sqrt(len(errors)))
-    if abs(mean) > MAX_STANDARD_ERRORS * standard_error:
+    if len(errors) < 2:
+        return
+    mean, deviation = float(errors.mean()), float(errors.std(ddof=1))
+    times = abs(mean) / (deviation / np.sqrt(len(errors))) if deviation else 0.0
+    if 2 * stats.t.sf(times, len(errors) - 1) < CHANCE:
         direction = "high" if mean > 0 else "low"
-        times = abs(mean) / standard_error if standard_error else np.inf
         yield (
-            f"predictions on the test set are too {direction} by {format_metric(abs(mean))} on average"
-            f" ({times:.1f} standard errors); check that its rows were collected like those of the training set"
+            f"predictions of rows that were not trained on are too {direction} by {format_metric(abs(mean))} on average"
+            f" ({times:.1f} standard errors); check that these rows were collected like those of the training set"
         )
 
 
@@ -37,8 +41,8 @@ def _beyond(predicted: NDArray[np.float64], train_y: NDArray[np.float64], file_r
     if count := int((outside > high - low).sum()):
         worst = int(outside.argmax())
         yield (
-            f"{count:,} of {len(predicted):,} test predictions lie outside the range of the training targets"
-            f" ({format_metric(low)} to {format_metric(high)}) by more than its width, for example"
-            f" {format_metric(predicted[worst])} in row {file_rows[worst]}; such rows differ from all that were"
-            " trained on"
+            f"{count:,} of {len(predicted):,} predictions of rows that were not trained on lie outside the range of the"
+            f" training targets ({format_metric(low)} to {format_metric(high)}) by more than its width, for example"
+            f" {format_metric(predicted[worst])} in row {file_rows[worst]}; such rows differ from all those"
+            " of the training set"
         )

@@ -11,26 +11,24 @@ from training.files.table import Table, column_type
 FRAME = "the data frame"
 
 
-def read_frame(frame: Any) -> Table:
-    """Return the rows of a data frame of pandas or Polars, or of a PyArrow table, as a table. Raises TrainingError."""
-    rows = _to_arrow(frame)
+def read_frame(rows: pyarrow.Table) -> Table:
+    """Return the rows of a data frame as a table, numbered from 0. Raises TrainingError."""
     if len(set(rows.column_names)) != len(rows.column_names):
         raise TrainingError(f"{FRAME} has duplicate column names: {', '.join(rows.column_names)}")
     types = {field.name: column_type(FRAME, field) for field in rows.schema}
-    return Table(FRAME, types, rows.num_rows, lambda columns: iter([rows.select(columns)]))
+    return Table(FRAME, types, rows.num_rows, lambda columns: iter([rows.select(columns)]), first_row=0)
 
 
-def frame_sha256(frame: Any) -> str:
+def frame_sha256(rows: pyarrow.Table) -> str:
     """Return a digest of the names, types and values of a data frame."""
-    digest = hashlib.sha256()
-    rows = _to_arrow(frame).combine_chunks()
-    with pyarrow.ipc.new_stream(sink := pyarrow.BufferOutputStream(), rows.schema.remove_metadata()) as writer:
-        writer.write_table(rows.replace_schema_metadata())
-    digest.update(sink.getvalue())
-    return digest.hexdigest()
+    rows = rows.replace_schema_metadata().combine_chunks()
+    with pyarrow.ipc.new_stream(sink := pyarrow.BufferOutputStream(), rows.schema) as writer:
+        writer.write_table(rows)
+    return hashlib.sha256(sink.getvalue()).hexdigest()
 
 
-def _to_arrow(frame: Any) -> pyarrow.Table:
+def to_arrow(frame: Any) -> pyarrow.Table:
+    """Convert a data frame of pandas or Polars, or return a PyArrow table. Raises TrainingError."""
     if isinstance(frame, pyarrow.Table):
         return frame
     try:

@@ -41,6 +41,7 @@ class Table:
     rows: int
     stored_blocks: Callable[[list[str]], Iterator[pyarrow.Table]]
     stored_as_text: bool = False
+    first_row: int = 1  # the number of the first row
 
     def as_text(self, names: Iterable[str]) -> "Table":
         """Return the table with these columns typed as text if they are stored as text."""
@@ -58,6 +59,8 @@ class Table:
         if pyarrow.types.is_null(data_type):
             return pyarrow.chunked_array([pyarrow.nulls(len(column))])
         column = strip_text(column) if self.stored_as_text else column
+        if types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
         column = column.cast(data_type, safe=False) if column.type != data_type else column
         return pyarrow.compute.if_else(pyarrow.compute.is_nan(column), None, column) if data_type == FLOAT else column
 
@@ -70,7 +73,10 @@ def strip_text(column: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:
 
 def column_type(place: str, field: pyarrow.Field) -> pyarrow.DataType:
     """Return the type that a stored column has in a table. Raises TrainingError, with the place, for any other."""
-    stored = field.type.value_type if types.is_dictionary(field.type) else field.type
+    stored = field.type
+    if types.is_dictionary(stored):
+        # Numbers that someone declared as categories are names.
+        stored = TEXT if types.is_integer(stored.value_type) else stored.value_type
     tests = {
         pyarrow.null(): [types.is_null],
         BOOLEAN: [types.is_boolean],

@@ -15,8 +15,8 @@ _Float64 = npt.NDArray[np.float64]
 def combine_networks(networks: Sequence[Network], weights: Sequence[float], offset: float = 0.0) -> Network:
     """Return the network whose logits are the weighted sum of those of the networks, plus an offset.
 
-    All networks have the same number of hidden layers and the same activations, or no hidden layer; the latter can be
-    added only to networks with the activation relu. The arithmetic is float64, rounded once at the end.
+    All networks have the same number of hidden layers and the same elementwise activations, or no hidden layer; the
+    latter can be added only to networks with the activation relu. The arithmetic is float64, rounded once at the end.
     """
     depth = max(len(network.layers) for network in networks)
     columns = [_weigh(_deepen(network, depth), weight) for network, weight in zip(networks, weights, strict=True)]

@@ -102,4 +102,7 @@ def _interrupted(model: Sequential, history: History, checkpoint: Path | None, w
         return Interrupted(stopped)
     file = checkpoint / "best.npz"
     model.save(file)
-    return Interrupted(f"{stopped}. The {weights} weights so far are in {file}; run the same command again to resume")
+    return Interrupted(
+        f"{stopped}. The {weights} weights of {checkpoint.name.replace('-', ' ')} so far are in {file}; run the same"
+        " command again to resume"
+    )

@@ -24,7 +24,7 @@ class Objective:
         """Return the objective of a run; it depends on the targets of the training set."""
         y, classes = data.train.y, len(data.targets.labels)
         if not classes:
-            return cls(0, float(y.mean(dtype=np.float64)), float(y.std(dtype=np.float64)))
+            return cls(0, float(y.mean(dtype=np.float64)), float(y.std(dtype=np.float64)) or 1.0)
         if not settings.class_weight:
             return cls(classes)
         # A class without a training row has no weight that could matter.

@@ -17,9 +17,9 @@ from training.keras.callbacks import Callback, History
 from training.keras.callbacks.callback_list import CallbackList, fit_callbacks
 from training.keras.callbacks.progress import format_logs
 from training.keras.checks import reject_unknown_arguments
+from training.keras.engine import fit_plan as plans
 from training.keras.engine.arguments import ClassWeight, read_inputs, read_samples
 from training.keras.engine.compiled_model import CompiledAttribute, CompiledModel, Results
-from training.keras.engine.fit_plan import FitPlan, FitState, count_steps, read_validation, train_validation_split
 from training.keras.engine.layer_stack import LayerStack
 from training.keras.engine.loops import evaluation_loop, fit_loop, prediction_loop, train_on_samples
 from training.keras.layers.base import AlwaysTrainable, Layer
@@ -46,7 +46,7 @@ class Sequential(AlwaysTrainable):
     history: History | None = None
 
     def __init__(self, layers: Sequence[Layer] | None = None, name: str = "sequential") -> None:
-        self.name, self.stack, self.fit_state = name, LayerStack(name), FitState()
+        self.name, self.stack, self.fit_state = name, LayerStack(name), plans.FitState()
         self.layers = self.stack.layers
         for layer in layers or []:
             self.add(layer)
@@ -110,13 +110,13 @@ class Sequential(AlwaysTrainable):
     def fit(
         self,
         x: Any,
-        y: npt.ArrayLike,
+        y: npt.ArrayLike | None = None,
         batch_size: int | None = None,
         epochs: int = 1,
         verbose: str | int = "auto",
         callbacks: Callbacks = None,
         validation_split: float = 0.0,
-        validation_data: tuple[Any, ...] | None = None,
+        validation_data: Any = None,
         shuffle: bool = True,
         class_weight: ClassWeight = None,
         sample_weight: npt.ArrayLike | None = None,
@@ -128,19 +128,21 @@ class Sequential(AlwaysTrainable):
     ) -> History:
         """Trains the model on samples x (B, …), an array or a data adapter, and targets y; returns the history.
 
+        x may also be a generator or a `keras.utils.Sequence` of batches (x, y) or (x, y, sample_weight), and so may
+        `validation_data`, of which one epoch is read, before training.
         All arguments have the meaning and the defaults that they have in Keras; `batch_size` is 32 by default. `epochs`
         is the index of the final epoch: training runs from `initial_epoch` up to it. With `steps_per_epoch`, an epoch
         continues with the samples after those of the previous epoch, and ends early at the end of the data.
         """
         model, batch_size = self.compiled_model, 32 if batch_size is None else batch_size
         if validation_split and validation_data is None:
-            (x, y, sample_weight), validation_data = train_validation_split(x, y, sample_weight, validation_split)
-        samples = read_samples(model, x, y, sample_weight, class_weight)
-        steps = count_steps(steps_per_epoch, len(samples), batch_size)
-        validation = read_validation(model, validation_data, validation_steps, validation_batch_size, batch_size)
-        plan = FitPlan(samples, validation, batch_size, epochs, steps, shuffle, validation_freq)
+            (x, y, sample_weight), validation_data = plans.train_validation_split(x, y, sample_weight, validation_split)
+        samples = plans.read_any_samples(model, x, y, sample_weight, class_weight)
+        steps = plans.count_steps(steps_per_epoch, samples, batch_size)
+        validation = plans.read_validation(model, validation_data, validation_steps, validation_batch_size, batch_size)
+        plan = plans.FitPlan(samples, validation, batch_size, epochs, steps, shuffle, validation_freq)
         self.history = History()
-        self.fit_state = FitState(initial_epoch, fit_callbacks(callbacks, self.history, verbose))
+        self.fit_state = plans.FitState(initial_epoch, fit_callbacks(callbacks, self.history, verbose))
         params = {"verbose": verbose, "epochs": epochs, "steps": steps, "do_validation": validation is not None}
         fit_loop(model, plan, self.fit_state, CallbackList(self.fit_state.callbacks, self, params))
         return self.history
@@ -148,23 +150,24 @@ class Sequential(AlwaysTrainable):
     def evaluate(
         self,
         x: Any,
-        y: npt.ArrayLike,
+        y: npt.ArrayLike | None = None,
         batch_size: int | None = None,
         verbose: str | int = "auto",
         sample_weight: npt.ArrayLike | None = None,
         *,
+        steps: int | None = None,
         callbacks: Callbacks = None,
         return_dict: bool = False,
     ) -> Results:
         """Computes the loss and the metrics for samples x (B, …) and targets y; prints them unless `verbose` is 0.
 
-        `batch_size` is accepted for compatibility; the result does not depend on it.
+        x may also make batches, of which at most `steps` are read; the result does not depend on `batch_size`.
 
         Returns:
             The loss if there are no metrics, otherwise a list of the loss and the metrics; a dict if `return_dict`.
         """
         model, callback_list = self.compiled_model, CallbackList(callbacks, self, {"verbose": verbose})
-        logs = evaluation_loop(model, read_samples(model, x, y, sample_weight), callback_list)
+        logs = evaluation_loop(model, plans.read_evaluation(model, x, y, sample_weight, steps), callback_list)
         if verbose != 0:
             print(format_logs(logs), flush=True)
         return model.results(logs, return_dict)
@@ -183,10 +186,7 @@ class Sequential(AlwaysTrainable):
     def predict(
         self, x: Any, batch_size: int | None = None, verbose: str | int = "auto", *, callbacks: Callbacks = None
     ) -> Array:
-        """Generates output predictions for samples x (B, …) -> (B, C).
-
-        `batch_size` and `verbose` are accepted for compatibility; they have no effect.
-        """
+        """Generates output predictions for samples x (B, …) -> (B, C); `batch_size` and `verbose` have no effect."""
         inputs = read_inputs(self.stack, x)
         return prediction_loop(self.stack, inputs, CallbackList(callbacks, self, {"verbose": verbose}))
 

@@ -1,4 +1,6 @@
-"""The global random seed, and one-hot encoding of class indices: `keras.utils`."""
+"""The global random seed, data sets that make batches, and one-hot encoding of class indices: `keras.utils`."""
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +30,34 @@ def new_generator() -> np.random.Generator:
     return np.random.Generator(np.random.SFC64(child))
 
 
+class PyDataset:
+    """Base class of data sets that make batches by number, `keras.utils.Sequence` in older scripts.
+
+    A subclass defines `__len__`, the number of batches, and `__getitem__(index)`, which returns a batch (x, y) or
+    (x, y, sample_weight). `on_epoch_end` is called at the end of every epoch, such as to shuffle the samples.
+
+    Args:
+        parallel: `workers`, `use_multiprocessing` and `max_queue_size`, which are accepted for compatibility:
+            batches are made one after the other.
+    """
+
+    def __init__(self, **parallel: Any) -> None:
+        if unknown := sorted(parallel.keys() - {"workers", "use_multiprocessing", "max_queue_size"}):
+            raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
+
+    def __len__(self) -> int:
+        raise NotImplementedError(f"{type(self).__name__} must define __len__, the number of batches")
+
+    def __getitem__(self, index: int) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} must define __getitem__, which returns a batch")
+
+    def on_epoch_end(self) -> None:
+        """Called at the end of every epoch."""
+
+
+Sequence = PyDataset
+
+
 def to_categorical(x: npt.ArrayLike, num_classes: int | None = None) -> npt.NDArray[np.float64]:
     """Converts class indices (B,) to a one-hot matrix (B, C).
 
@@ -50,4 +80,4 @@ def to_categorical(x: npt.ArrayLike, num_classes: int | None = None) -> npt.NDAr
     return np.eye(count)[classes]
 
 
-__getattr__ = module_getattr(__name__, ["set_random_seed", "to_categorical"])
+__getattr__ = module_getattr(__name__, ["PyDataset", "Sequence", "set_random_seed", "to_categorical"])

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from nn import Boolean, Features, Number
 from nn.columns import Column
 from training.errors import TrainingError
@@ -17,13 +19,18 @@ def features_of(x: Any, inputs: int) -> Features | None:
         return None
     if len(x.columns) != inputs:
         raise TrainingError(f"x has {len(x.columns)} columns, but the model has {inputs} inputs")
-    return Features([_column(str(name), kind) for name, kind in zip(x.columns, x.dtypes, strict=True)])
+    names = [str(name) for name in x.columns]
+    if len(set(names)) != len(names):
+        raise TrainingError(f"x has duplicate column names: {', '.join(names)}")
+    return Features([_column(name, x[given]) for name, given in zip(names, x.columns, strict=True)])
 
 
-def _column(name: str, dtype: Any) -> Column:
-    kind = getattr(dtype, "kind", "O")
+def _column(name: str, values: Any) -> Column:
+    kind = getattr(values.dtype, "kind", None) or np.asarray(values).dtype.kind
     if kind == "b":
         return Boolean(name)
     if kind in "iuf":
         return Number(name)
-    raise TrainingError(f"column {name} of x contains {dtype} values; expected numbers, as the model was trained on")
+    raise TrainingError(
+        f"column {name} of x contains {values.dtype} values; expected numbers, as the model was trained on"
+    )

@@ -1,5 +1,5 @@
-"""The report of a training run: one human-readable HTML page.
+"""The report of a version: one human-readable HTML page.
 
-In reading order: `report` (`TrainingRun`, the content of a report, and the sections of `report.html`), `plots` (its
-plots, with the style sheet `plots.mplstyle`).
+In reading order: `report` (`Report`, the content, and the sections of `report.html`), `two_classes` (thresholds),
+`plots` and `outcome_plots` (of the model and of its predictions, with the style sheet `plots.mplstyle`).
 """

@@ -141,4 +141,5 @@ def svg(figure: Figure) -> str:
 
 def shorten(value: Any) -> str:
     text = str(value)
+    text = f" {text}" if text.startswith("_") else text  # Matplotlib leaves out labels that begin so
     return text if len(text) <= MAX_LABEL_LENGTH else f"{text[: MAX_LABEL_LENGTH - 1]}…"

@@ -1,5 +1,6 @@
 """The report of a version as one HTML page: metrics, training setup, plots, and the worst errors."""
 
+import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -45,11 +46,18 @@ class Report:
     curves: list[Curve] = field(default_factory=list)
     deviation: float = 1.0
     settings: str = ""
+    first_row: int = 0  # the number of the first row of the data
 
 
-@mpl.rc_context(plots.STYLE)
 def render(report: Report) -> str:
     """Return the page with embedded plots; the template reads the other content from the report."""
+    with mpl.rc_context(plots.STYLE), warnings.catch_warnings():
+        # The browser has the glyphs that Matplotlib's font lacks.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        return _render(report)
+
+
+def _render(report: Report) -> str:
     loader = PackageLoader("training.report", "")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True

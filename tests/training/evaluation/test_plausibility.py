@@ -19,7 +19,9 @@ def test_a_mean_error_of_more_than_four_standard_errors_is_noted(rng: np.random.
     predicted = y + noise / noise.std()
     assert check_predictions(_result(predicted + 3.9 / 20, y), y, np.arange(1, len(y) + 1)) == []
     (note,) = check_predictions(_result(predicted - 4.1 / 20, y), y, np.arange(1, len(y) + 1))
-    assert note.startswith("predictions on the test set are too low by 0.205 on average (4.1 standard errors)")
+    assert note.startswith(
+        "predictions of rows that were not trained on are too low by 0.205 on average (4.1 standard errors)"
+    )
 
 
 def test_predictions_far_beyond_the_training_range_are_noted(rng: np.random.Generator) -> None:
@@ -27,7 +29,14 @@ def test_predictions_far_beyond_the_training_range_are_noted(rng: np.random.Gene
     predicted = y.copy()
     predicted[3], predicted[9], predicted[10] = 1, -1000, 299
     (note,) = check_predictions(_result(predicted, y), train, np.arange(1, len(y) + 1))
-    assert note.startswith(
-        "1 of 20 test predictions lie outside the range of the training targets (100 to 200) by more"
-    )
+    assert note.startswith("1 of 20 predictions of rows that were not trained on lie outside the range of the training")
     assert "for example -1000 in row 10" in note
+
+
+def test_few_rows_with_an_error_of_chance_are_not_noted(rng: np.random.Generator) -> None:
+    notes = 0
+    for rows in (1, 2, 3, 5):
+        for _ in range(300):
+            y = rng.normal(size=rows)
+            notes += len(check_predictions(_result(y + rng.normal(size=rows), y), np.array([-9, 9]), np.arange(rows)))
+    assert notes <= 1

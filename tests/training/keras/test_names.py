@@ -34,7 +34,7 @@ def test_the_modules_of_keras_exist() -> None:
         ),
         (tf_keras.regularizers, "OrthogonalRegularizer", "has no attribute .* Available: L1, L2, L1L2"),
         (tf_keras.callbacks, "TensorBoard", "has no attribute 'TensorBoard'. Available: BackupAndRestore"),
-        (tf_keras.utils, "plot_model", "Available: set_random_seed, to_categorical"),
+        (tf_keras.utils, "plot_model", "Available: PyDataset, Sequence, set_random_seed, to_categorical"),
         (tf_keras.models, "clone_model", "Available: Sequential, load_model"),
     ],
 )

@@ -69,6 +69,7 @@ def test_the_published_columns_are_those_of_requests(frame: pd.DataFrame, tmp_pa
     [
         ({"color": "red"}, "x has 4 columns, but the model has 3 inputs"),
         ({"score": "low"}, "column score of x contains .* values; expected numbers"),
+        ({"score": pd.array([None, *[1] * 199], dtype="Int64")}, "x has missing values"),
     ],
 )
 def test_a_frame_that_the_model_was_not_trained_on_is_refused(
@@ -140,3 +141,28 @@ def test_a_notebook_shows_bars(frame: pd.DataFrame, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(sys, "stdout", output := output_type())
     training.train(frame.assign(y=_classes(frame)), "y", epochs=2, networks=1)
     assert "\rNetwork, epoch 2/2" in output.getvalue()
+
+
+def test_a_frame_with_two_columns_of_one_name_is_refused(frame: pd.DataFrame, tmp_path: Path) -> None:
+    frame.columns = pd.Index(["age", "age", "score"])
+    with pytest.raises(TrainingError, match="x has duplicate column names: age, age, score"):
+        SimpleNeuralNetwork(3, 4, 2).publish("members", frame, models=tmp_path)
+
+
+def test_declared_categories_are_categories_and_columns_may_be_numbered() -> None:
+    code = pd.Categorical([i % 4 for i in range(60)])
+    frame = pd.DataFrame({0: code, 1: np.arange(60) % 7, 2: np.arange(60) % 2})
+    run = training.train(frame, target=2, epochs=1, networks=1)  # type: ignore[arg-type]
+    assert [(column.name, column.kind) for column in run.fitted.model.features.columns] == [
+        ("0", "category"),
+        ("1", "number"),
+    ]
+
+
+def test_a_report_has_odd_names(frame: pd.DataFrame, tmp_path: Path) -> None:
+    labels = np.array(["_a", "_b", "价格"])[np.arange(200) % 3]
+    run = training.train(frame.assign(価格=frame.age % 5, y=labels), "y", epochs=1, networks=1)
+    run.publish("odd", tmp_path)
+    text = (tmp_path / "odd/1/report.html").read_text()
+    assert "from 0" in text
+    assert "pass it as" not in text

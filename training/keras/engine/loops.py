@@ -1,10 +1,14 @@
 """The training, evaluation and prediction loops over batches."""
 
+import warnings
+from collections.abc import Iterator
+
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from nn.activations import Array
 from training.keras.callbacks.callback_list import CallbackList
+from training.keras.engine.batch_stream import BatchStream
 from training.keras.engine.compiled_model import CompiledModel
 from training.keras.engine.data_adapter import Batch, DataAdapter, Samples
 from training.keras.engine.fit_plan import FitPlan, FitState
@@ -14,6 +18,10 @@ from training.keras.engine.running_metrics import RunningMetrics
 EVALUATION_ROWS = 1024  # per batch: small enough to stay in the cache
 # The number of multiplications in a matrix product above which several BLAS threads are faster than one.
 LARGE_PRODUCT = 2**24
+OUT_OF_DATA = (
+    "Your input ran out of data; interrupting training. Make sure that your generator can generate at least"
+    " `steps_per_epoch * epochs` batches."
+)
 
 
 # A diverging run overflows. Its loss shows that, so NumPy's warnings are suppressed.
@@ -46,21 +54,32 @@ def _blas_threads(model: CompiledModel, batch_size: int) -> int | None:
 
 def _train_epoch(model: CompiledModel, plan: FitPlan, state: FitState, callbacks: CallbackList) -> dict[str, float]:
     """Run the steps of an epoch until its end, or until the run is stopped or interrupted; return its logs."""
-    samples, stack = plan.samples, model.stack
-    for dropout in stack.dropouts:
+    for dropout in model.stack.dropouts:
         dropout.restart()
-    order = state.remaining_rows
-    if not len(order):
-        order = stack.rng.permutation(len(samples)) if plan.shuffle else np.arange(len(samples))
-    order, state.remaining_rows = np.split(order, [plan.steps * plan.batch_size])
-    metrics = RunningMetrics(model.new_metrics(samples.y))
-    for number, batch in enumerate(samples.batches(plan.batch_size, order, stack.dtype)):
+    metrics = RunningMetrics(model.new_metrics(plan.samples.y))
+    for number, batch in enumerate(_batches(model, plan, state)):
         callbacks.call("on_train_batch_begin", number, {})
         train_step(model, batch, metrics)
         callbacks.call("on_train_batch_end", number, metrics)
         if state.interrupted or state.stop:
             break
     return dict(metrics)
+
+
+def _batches(model: CompiledModel, plan: FitPlan, state: FitState) -> Iterator[Batch]:
+    """Yield the batches of an epoch; of samples, those that follow the previous epoch's, until all had their turn."""
+    samples, rng = plan.samples, model.stack.rng
+    if isinstance(samples, BatchStream):
+        yield from samples.epoch(plan.steps, rng if plan.shuffle else None)
+        if samples.exhausted and state.epoch + 1 < plan.epochs:
+            state.stop = True
+            warnings.warn(OUT_OF_DATA, stacklevel=2)
+        return
+    order = state.remaining_rows
+    if not len(order):
+        order = rng.permutation(len(samples)) if plan.shuffle else np.arange(len(samples))
+    order, state.remaining_rows = np.split(order, [(plan.steps or 1) * plan.batch_size])
+    yield from samples.batches(plan.batch_size, order, model.stack.dtype)
 
 
 def train_step(model: CompiledModel, batch: Batch, metrics: RunningMetrics) -> None:
