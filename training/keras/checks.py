@@ -40,6 +40,16 @@ def check_axis(axis: Any) -> None:
 
 
 def check_positive_integer(name: str, value: Any) -> None:
-    """Raise TrainingError unless value is a positive integer, such as a number of samples, steps or epochs."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+    """Raise TrainingError unless value is a positive integer, such as a number of samples or steps."""
+    if not _is_integer(value) or value < 1:
         raise invalid_argument(name, "a positive integer", value)
+
+
+def check_count(name: str, value: Any) -> None:
+    """Raise TrainingError unless value is an integer of at least 0, such as a number of epochs."""
+    if not _is_integer(value) or value < 0:
+        raise invalid_argument(name, "an integer of at least 0", value)
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)

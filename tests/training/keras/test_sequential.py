@@ -1,10 +1,14 @@
+import re
+from typing import Any
+
 import numpy as np
 import pytest
 
 from tests.helpers.keras_models import LOSS, blobs, compiled_model
+from tests.helpers.keras_runs import X, Y, one_layer
 from training import TrainingError
 from training.keras import Sequential
-from training.keras.callbacks import EarlyStopping
+from training.keras.callbacks import EarlyStopping, LambdaCallback, ReduceLROnPlateau
 from training.keras.layers import BatchNormalization, Dense, Dropout, Input, Layer
 from training.keras.losses import SparseCategoricalCrossentropy
 from training.keras.metrics import BinaryAccuracy, MeanAbsoluteError
@@ -118,3 +122,31 @@ def test_arguments_that_do_not_change_the_result_are_accepted() -> None:
         BatchNormalization(axis=0)
     with pytest.raises(TrainingError, match=r"`metrics` must be a list, such as \['accuracy'\]"):
         model.compile("sgd", LOSS, metrics="accuracy")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 2.5}, "`epochs`. Expected an integer of at least 0"),
+        ({"epochs": -1}, "`epochs`. Expected an integer of at least 0"),
+        ({"initial_epoch": -1}, "`initial_epoch`. Expected an integer of at least 0"),
+        ({"class_weight": [1, 2]}, "`class_weight`. Expected a dict of a weight for each class index"),
+        ({"class_weight": {"a": 1}}, "`class_weight`. Expected an integer of at least 0. Received: class_weight='a'"),
+        ({"class_weight": {0: -1.0}}, "`class_weight`. Expected a number in the range"),
+        ({"class_weight": {0: np.nan}}, "`class_weight`. Expected a number in the range"),
+    ],
+)
+def test_arguments_of_fit_are_checked_before_the_first_epoch(options: dict[str, Any], message: str) -> None:
+    epochs = list[int]()
+    model = one_layer()
+    seen = LambdaCallback(on_epoch_begin=lambda epoch, logs: epochs.append(epoch))
+    with pytest.raises(TrainingError, match=re.escape(message)):
+        model.fit(X, Y, verbose=0, callbacks=[seen], **options)
+    assert epochs == []
+
+
+@pytest.mark.parametrize("make", [EarlyStopping, ReduceLROnPlateau])
+@pytest.mark.parametrize("patience", [-1, "3", 1.5])
+def test_patience_is_a_number_of_epochs(make: Any, patience: Any) -> None:
+    with pytest.raises(TrainingError, match="Expected an integer of at least 0"):
+        make(patience=patience)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from training.keras.callbacks.callback import Callback, MonitorCallback
+from training.keras.checks import check_count
 
 
 class EarlyStopping(MonitorCallback):
@@ -35,6 +36,7 @@ class EarlyStopping(MonitorCallback):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, abs(min_delta))
+        check_count("patience", patience)
         self.patience, self.verbose, self.baseline = patience, verbose, baseline
         self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from training.errors import TrainingError
 from training.keras.callbacks.callback import Callback, MonitorCallback
+from training.keras.checks import check_count
 
 
 class LearningRateScheduler(Callback):
@@ -66,6 +67,8 @@ class ReduceLROnPlateau(MonitorCallback):
         if factor >= 1.0:
             raise TrainingError(f"ReduceLROnPlateau does not support a factor >= 1.0. Got {factor}")
         super().__init__(monitor, mode, min_delta)
+        check_count("patience", patience)
+        check_count("cooldown", cooldown)
         self.factor, self.patience, self.verbose = factor, patience, verbose
         self.cooldown, self.min_lr = cooldown, min_lr
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from nn.numbers import find_nonfinite
 from training.errors import TrainingError
+from training.keras.checks import check_count, check_number, invalid_argument
 from training.keras.engine.compiled_model import CompiledModel
 from training.keras.engine.data_adapter import ArrayDataAdapter, DataAdapter, Samples, TargetArray
 from training.keras.engine.layer_stack import LayerStack
@@ -97,6 +98,14 @@ def _check_finite(array: npt.NDArray[Any]) -> None:
                 raise TrainingError("`x` contains NaN or infinite values: replace them, or remove these samples")
 
 
+def _check_class_weight(weights: object) -> None:
+    if not isinstance(weights, Mapping):
+        raise invalid_argument("class_weight", "a dict of a weight for each class index", weights)
+    for label, weight in weights.items():
+        check_count("class_weight", label)
+        check_number("class_weight", weight, 0, float(np.finfo(np.float32).max))
+
+
 def _read_weights(y: TargetArray, sample_weight: Any, class_weight: ClassWeight) -> npt.NDArray[np.float32] | None:
     if class_weight is not None:
         if sample_weight is not None:
@@ -104,6 +113,7 @@ def _read_weights(y: TargetArray, sample_weight: Any, class_weight: ClassWeight)
                 "You cannot pass `class_weight` and `sample_weight` at the same time: multiply each sample weight by"
                 " the weight of its class, and pass only `sample_weight`."
             )
+        _check_class_weight(class_weight)
         classes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.ravel()
         weights: npt.NDArray[np.float32] = np.ones(len(y), np.float32)
         for label, weight in class_weight.items():

@@ -10,7 +10,7 @@ import numpy as np
 
 from training.errors import TrainingError
 from training.keras.callbacks import Callback
-from training.keras.checks import check_positive_integer, invalid_argument
+from training.keras.checks import check_count, check_positive_integer, invalid_argument
 from training.keras.engine.arguments import ClassWeight, as_array, read_samples
 from training.keras.engine.batch_stream import BatchStream, as_stream, makes_batches
 from training.keras.engine.compiled_model import CompiledModel
@@ -33,6 +33,7 @@ class FitPlan:
     validation_freq: int
 
     def __post_init__(self) -> None:
+        check_count("epochs", self.epochs)
         check_positive_integer("validation_freq", self.validation_freq)
 
 
@@ -49,6 +50,9 @@ class FitState:
     remaining_rows: Indices = field(default_factory=lambda: np.empty(0, np.intp))  # of the current pass over the data
     stop: bool = False
     interrupted: bool = False
+
+    def __post_init__(self) -> None:
+        check_count("initial_epoch", self.epoch)
 
 
 def read_any_samples(
