@@ -112,18 +112,10 @@ def dependence(curve: Dependence, labels: Sequence[Any]) -> str:
     return svg(figure)
 
 
-def images(pixels: NDArray[Any], captions: Sequence[str]) -> str:
-    """Draw images (N, H, W) in a grid, each with its caption."""
-    columns, pitch = 8, 1.25  # distance between images of width 1; leaves space for a caption
-    lines = -(-len(pixels) // columns)
-    figure, axes = subplot(9.6, 1.5 * lines)
-    height = pitch * pixels.shape[1] / pixels.shape[2]
-    for number, (image, caption) in enumerate(zip(pixels, captions, strict=True)):
-        left, top = pitch * (number % columns), -height * (number // columns) * pitch
-        bottom = top - height / pitch
-        axes.imshow(image, cmap="gray_r", extent=(left, left + 1, bottom, top))
-        axes.text(left + 0.5, top + 0.05, caption, ha="center", va="bottom", fontsize=8)
-    axes.set(xlim=(0, pitch * columns), ylim=(bottom - 0.05 if lines > 1 else -height, 0.3))
+def image(pixels: NDArray[Any]) -> str:
+    """Draw an image (H, W)."""
+    figure, axes = subplot(1, pixels.shape[0] / pixels.shape[1])
+    axes.imshow(pixels, cmap="gray_r")
     axes.set_axis_off()
     return svg(figure)
 

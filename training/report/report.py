@@ -119,15 +119,16 @@ def _confident_errors(model: Model, evaluation: Evaluation, image: tuple[int, in
     wrong = np.flatnonzero(~result.correct)
     limit = MAX_ERROR_ROWS if image is None else MAX_ERROR_IMAGES
     worst = wrong[np.argsort(-result.outputs[wrong].max(axis=1), kind="stable")][:limit]
-    errors = [
+    errors: list[Sections] = [
         {"true": labels[true], "predicted": labels[outputs.argmax()], "probability": float(outputs.max())}
         for true, outputs in zip(result.targets[worst].tolist(), result.outputs[worst], strict=True)
     ]
-    if image is None or not errors:
+    if image is None:
         return _add_cells(evaluation, worst, errors)
     pixels = evaluation.rows.take(worst)[0].reshape(-1, *image)
-    captions = [f"{error['true']} → {error['predicted']} ({error['probability']:.2f})" for error in errors]
-    return {"count": len(wrong), "plot": plots.images(pixels, captions), "rows": []}
+    for error, row, shown in zip(errors, evaluation.rows.file_rows[worst].tolist(), pixels, strict=True):
+        error["row"], error["plot"] = row, plots.image(shown)
+    return {"count": len(wrong), "images": errors, "rows": []}
 
 
 def _regression(model: Model, evaluation: Evaluation) -> Sections:
@@ -152,4 +153,4 @@ def _add_cells(evaluation: Evaluation, worst: NDArray[np.intp], errors: list[Sec
     cells_of = features.to_cells(evaluation.rows.take(worst)[0])
     for error, row, cells in zip(errors, evaluation.rows.file_rows[worst].tolist(), cells_of, strict=True):
         error["row"], error["cells"] = row, list(zip(names, cells, strict=False))
-    return {"plot": None, "rows": errors}
+    return {"images": [], "rows": errors}
