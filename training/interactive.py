@@ -37,7 +37,8 @@ def train(data: Any, target: str | None = None, *, test_data: Any = None, **sett
 
     Raises TrainingError.
     """
-    source, test = (None if _is_path(given) else Source.of_frame(given) for given in (data, test_data))
+    source = None if isinstance(data, str | Path) else Source.of_frame(data)
+    test = None if test_data is None or isinstance(test_data, str | Path) else Source.of_frame(test_data)
     names = {"data": FRAME_NAME if source else str(data)}
     if test_data is not None:
         names["test_data"] = FRAME_NAME if test else str(test_data)
@@ -49,7 +50,3 @@ def train(data: Any, target: str | None = None, *, test_data: Any = None, **sett
     config = Config.read(None, names | {"target": None if target is None else str(target)} | settings)
     load = partial(load_dataset, config, data=source, test=test)
     return train_model(config, load(), load, _BarsOnly())
-
-
-def _is_path(given: Any) -> bool:
-    return given is None or isinstance(given, str | Path)

@@ -122,6 +122,7 @@ def test_train_takes_a_path_folds_and_test_frames(frame: pd.DataFrame, tmp_path:
 @pytest.mark.parametrize(
     ("data", "settings", "message"),
     [
+        (None, {}, "expected a data frame or the path of a file, got NoneType"),
         ([[1, 2]], {}, "expected a data frame or the path of a file, got list"),
         (pd.DataFrame({"a": [1, "x"], "y": [0, 1]}), {"target": "y"}, "the data frame can't be read: .* column a"),
         (pd.DataFrame({"a": [1, 2], "y": [0, 1]}), {}, "set target to the column to predict"),
