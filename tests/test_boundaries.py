@@ -89,6 +89,7 @@ LAYERS: dict[str, list[list[str]]] = {
         ["training.keras.lookup", "training.keras.checks"],
         ["training.keras.initializers", "training.keras.regularizers", "training.keras.utils"],
         ["training.keras.engine.data_adapter", "training.keras.engine.parameters"],
+        ["training.keras.engine.batch_stream"],
         ["training.keras.engine.ops"],
         ["training.keras.layers", "training.keras.losses", "training.keras.metrics", "training.keras.optimizers"],
         ["training.keras.engine.layer_stack"],

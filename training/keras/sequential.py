@@ -129,7 +129,7 @@ class Sequential(AlwaysTrainable):
         """Trains the model on samples x (B, …), an array or a data adapter, and targets y; returns the history.
 
         x may also be a generator or a `keras.utils.Sequence` of batches (x, y) or (x, y, sample_weight), and so may
-        `validation_data`, of which one epoch is read, before training.
+        `validation_data`, of which one epoch is read, before training; one without end needs `validation_steps`.
         All arguments have the meaning and the defaults that they have in Keras; `batch_size` is 32 by default. `epochs`
         is the index of the final epoch: training runs from `initial_epoch` up to it. With `steps_per_epoch`, an epoch
         continues with the samples after those of the previous epoch, and ends early at the end of the data.
@@ -161,7 +161,7 @@ class Sequential(AlwaysTrainable):
     ) -> Results:
         """Computes the loss and the metrics for samples x (B, …) and targets y; prints them unless `verbose` is 0.
 
-        x may also make batches, of which at most `steps` are read; the result does not depend on `batch_size`.
+        x may also make batches: `steps` of them, or all. The result does not depend on `batch_size`.
 
         Returns:
             The loss if there are no metrics, otherwise a list of the loss and the metrics; a dict if `return_dict`.

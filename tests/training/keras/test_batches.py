@@ -87,6 +87,8 @@ def test_a_generator_without_steps_is_one_epoch_and_its_end_stops_training() -> 
     ("x", "options", "message"),
     [
         (_batches(0), {}, "`x` is empty: the generator has no batches"),
+        (iter([None]), {}, "batch 0 of the generator must be a tuple"),
+        (Batches(), {"validation_data": _batches(), "validation_steps": 0}, "validation_steps"),
         (iter([X]), {}, r"batch 0 of the generator must be a tuple \(x, y\) .* Received: ndarray"),
         (_batches(), {"y": Y}, "`y` must not be passed with a generator, whose batches contain it"),
         (Batches(), {"sample_weight": Y}, "`sample_weight` must not be passed with a Sequence"),
@@ -99,3 +101,36 @@ def test_a_generator_without_steps_is_one_epoch_and_its_end_stops_training() -> 
 def test_wrong_batches_are_refused(x: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises((TrainingError, NotImplementedError), match=message):
         _model().fit(x, **options)
+
+
+def test_no_batch_is_read_that_is_not_used() -> None:
+    batches, model = _batches(20), _model()
+    for _ in range(2):
+        assert model.fit(batches, steps_per_epoch=5, epochs=2, verbose=0).epoch == [0, 1]
+    assert next(batches, None) is None
+    left = _batches(8)
+    _model().evaluate(left, steps=3, verbose=0)
+    assert len(list(left)) == 5
+
+
+def test_fewer_steps_go_on_with_the_next_batches_of_a_sequence() -> None:
+    sequence = Batches()
+    _model().fit(sequence, epochs=4, steps_per_epoch=3, shuffle=False, verbose=0)
+    assert sequence.read[1:] == [0, 1, 2, 3, 0, 1, 2, 3]
+    assert sequence.epochs == 4
+
+
+def test_the_end_of_an_epoch_is_told_when_a_callback_stops_training() -> None:
+    sequence, model = Batches(), _model()
+    stop = LambdaCallback(on_train_batch_end=lambda batch, logs: setattr(model, "stop_training", batch == 3))
+    model.fit(sequence, epochs=3, verbose=0, callbacks=[stop])
+    assert sequence.epochs == 1
+
+
+@pytest.mark.parametrize("batches", [Batches(), _batches()])
+def test_only_fit_and_evaluate_take_batches(batches: Any) -> None:
+    model = _model()
+    model.fit(X, Y, verbose=0)
+    for call in (model.predict, lambda x: model.publish("name", x), lambda x: model.train_on_batch(x, Y)):
+        with pytest.raises(TrainingError, match="must be an array: only `fit` and `evaluate` take a generator"):
+            call(batches)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from nn.numbers import find_nonfinite
 from training.errors import TrainingError
 from training.keras.checks import check_count, check_number, invalid_argument
+from training.keras.engine.batch_stream import makes_batches
 from training.keras.engine.compiled_model import CompiledModel
 from training.keras.engine.data_adapter import ArrayDataAdapter, DataAdapter, Samples, TargetArray
 from training.keras.engine.layer_stack import LayerStack
@@ -23,6 +24,8 @@ def as_array(name: str, values: Any) -> npt.NDArray[Any]:
 
     A data frame with columns of several types of numbers becomes an array of float64, as in Keras.
     """
+    if makes_batches(values):
+        raise TrainingError(f"`{name}` must be an array: only `fit` and `evaluate` take a generator or a Sequence")
     try:
         array = np.asarray(values)
     except ValueError as error:

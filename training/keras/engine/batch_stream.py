@@ -15,7 +15,6 @@ class BatchStream:
     """Base class of the sources of batches. `y` are the targets of the first batch, which tell their kind."""
 
     kind: str
-    exhausted = False  # whether there is no other batch, in this epoch or in a later one
 
     def __init__(self, read: ReadBatch, first: Any) -> None:
         self._read = read
@@ -25,6 +24,10 @@ class BatchStream:
     def steps(self, per_epoch: int | None) -> int | None:
         """Return the number of batches in an epoch; None if only the end of the source tells."""
         return per_epoch
+
+    def has_next(self) -> bool:
+        """Return whether there is another batch, in this epoch or in a later one."""
+        return True
 
     def epoch(self, steps: int | None, rng: np.random.Generator | None) -> Iterator[Batch]:
         """Yield the batches of an epoch, at most `steps`; given `rng`, in random order if the source has an order."""
@@ -43,31 +46,32 @@ class BatchStream:
 
 
 class GeneratorStream(BatchStream):
-    """The batches of an iterator, read one ahead: an epoch goes on where the last one ended."""
+    """The batches of an iterator: an epoch goes on where the last one ended, and reads only what it uses."""
 
     kind = "generator"
 
     def __init__(self, batches: Iterator[Any], read: ReadBatch) -> None:
-        self._batches = enumerate(batches)
-        _, first = next(self._batches, (0, None))
-        if first is None:
+        self._items = enumerate(batches)
+        item = next(self._items, None)
+        if item is None:
             raise TrainingError("`x` is empty: the generator has no batches")
-        super().__init__(read, first)
-        self._next = self.first
+        super().__init__(read, item[1])
+        self._pending: Batch | None = self.first
+
+    def has_next(self) -> bool:
+        if self._pending is None and (item := next(self._items, None)) is not None:
+            self._pending = self._read_item(item[1], item[0])
+        return self._pending is not None
 
     def epoch(self, steps: int | None, rng: np.random.Generator | None) -> Iterator[Batch]:
         taken = 0
-        while not self.exhausted and taken != steps:
-            batch, taken = self._next, taken + 1
-            following = next(self._batches, None)
-            self.exhausted = following is None
-            if following is not None:
-                self._next = self._read_item(following[1], following[0])
+        while taken != steps and self.has_next() and self._pending is not None:
+            batch, self._pending, taken = self._pending, None, taken + 1
             yield batch
 
 
 class SequenceStream(BatchStream):
-    """The batches of a `Sequence`, which are made by number: all of them in every epoch, or the first steps."""
+    """The batches of a `Sequence`, made by number: all in every epoch or, with fewer steps, those that come next."""
 
     kind = "Sequence"
 
@@ -76,17 +80,22 @@ class SequenceStream(BatchStream):
             raise TrainingError("`x` is empty: the Sequence has no batches")
         super().__init__(read, sequence[0])
         self._sequence = sequence
+        self._remaining: list[int] = []
 
     def steps(self, per_epoch: int | None) -> int | None:
         count = len(self._sequence)
         return count if per_epoch is None else min(per_epoch, count)
 
     def epoch(self, steps: int | None, rng: np.random.Generator | None) -> Iterator[Batch]:
-        count = len(self._sequence)
-        order = np.arange(count) if rng is None else rng.permutation(count)
-        for number in order[:steps].tolist():
-            yield self._read_item(self._sequence[number], number)
-        self._sequence.on_epoch_end()
+        if not self._remaining:
+            count = len(self._sequence)
+            self._remaining = (np.arange(count) if rng is None else rng.permutation(count)).tolist()
+        numbers, self._remaining = self._remaining[:steps], self._remaining[steps:] if steps else []
+        try:
+            for number in numbers:
+                yield self._read_item(self._sequence[number], number)
+        finally:  # also of an epoch that a callback ends
+            self._sequence.on_epoch_end()
 
 
 def as_stream(x: Any, read: ReadBatch) -> BatchStream | None:

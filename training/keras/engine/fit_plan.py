@@ -108,7 +108,7 @@ def read_validation(
     if data is None:
         return None
     if stream := as_stream(data, partial(_read_batch, model)):
-        return collect(stream, steps)
+        return collect(stream, steps, "validation_steps")
     if not isinstance(data, tuple | list) or len(data) not in (2, 3):
         raise TrainingError("`validation_data` must be a tuple (x, y) or (x, y, sample_weight)")
     samples = read_samples(model, *data)
@@ -120,10 +120,10 @@ def read_validation(
     return samples.first(steps * batch_size)
 
 
-def collect(stream: BatchStream, steps: int | None) -> Samples:
+def collect(stream: BatchStream, steps: int | None, name: str = "steps") -> Samples:
     """Return the samples of one epoch of batches, at most `steps`."""
     if steps is not None:
-        check_positive_integer("steps", steps)
+        check_positive_integer(name, steps)
     batches = list(stream.epoch(stream.steps(steps), None))
     weights = [np.ones(len(batch.y), np.float32) if batch.weights is None else batch.weights for batch in batches]
     inputs = ArrayDataAdapter(np.concatenate([batch.x for batch in batches]))

@@ -32,6 +32,9 @@ def fit_loop(model: CompiledModel, plan: FitPlan, state: FitState, callbacks: Ca
         logs: dict[str, float] = {}
         callbacks.call("on_train_begin", {})
         while state.epoch < plan.epochs and not state.stop:
+            if isinstance(plan.samples, BatchStream) and not plan.samples.has_next():
+                warnings.warn(OUT_OF_DATA, stacklevel=2)
+                break
             epoch = state.epoch
             callbacks.call("on_epoch_begin", epoch, {})
             logs = _train_epoch(model, plan, state, callbacks)
@@ -71,9 +74,6 @@ def _batches(model: CompiledModel, plan: FitPlan, state: FitState) -> Iterator[B
     samples, rng = plan.samples, model.stack.rng
     if isinstance(samples, BatchStream):
         yield from samples.epoch(plan.steps, rng if plan.shuffle else None)
-        if samples.exhausted and state.epoch + 1 < plan.epochs:
-            state.stop = True
-            warnings.warn(OUT_OF_DATA, stacklevel=2)
         return
     order = state.remaining_rows
     if not len(order):
