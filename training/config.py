@@ -201,11 +201,12 @@ class Config:
     def read(cls, path: Path | None, options: dict[str, Any]) -> Self:
         """Read the settings of a TOML file; options override it."""
         settings = {} if path is None else _read_toml(path)
+        values: dict[str, Any] = {**settings, **options}
         names = {setting.name for setting in fields(cls)}
-        if unknown := sorted(settings.keys() - names):
-            raise TrainingError(f"{path}: unknown setting {unknown[0]}; valid settings are {', '.join(sorted(names))}")
+        if unknown := sorted(values.keys() - names):
+            place = f"{path}: " if unknown[0] in settings else ""
+            raise TrainingError(f"{place}unknown setting {unknown[0]}; valid settings are {', '.join(sorted(names))}")
         try:
-            values: dict[str, Any] = {**settings, **options}
             lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
             return cls(**values | lists)
         except TrainingError as error:

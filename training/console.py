@@ -1,10 +1,8 @@
 """The output of a run: text with a progress bar (human-readable), or one JSON object per line (machine-readable)."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from store import Publication
@@ -101,10 +99,10 @@ def format_evaluation(evaluation: Evaluation) -> str:
 
 
 def format_scores(
-    scores: dict[str, float], intervals: dict[str, Interval], deviations: Mapping[str, float] = MappingProxyType({})
+    scores: dict[str, float], intervals: dict[str, Interval], deviations: dict[str, float] | None = None
 ) -> str:
     """Return metrics with their deviations over folds and confidence intervals, and the number of rows, as text."""
-    plus_minus = {name: f" ± {format_metric(deviation)}" for name, deviation in deviations.items()}
+    plus_minus = {name: f" ± {format_metric(deviation)}" for name, deviation in (deviations or {}).items()}
     texts = {
         name: f" (95% CI {format_metric(low)} to {format_metric(high)})" for name, (low, high) in intervals.items()
     }

@@ -1,13 +1,12 @@
 """Training from Python, such as in a notebook: `training.train(frame, target="species").publish("flowers")`."""
 
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from training.config import Config
 from training.console import Console
-from training.data.load import Source, load_dataset
+from training.data.load import Source, load_dataset, training_source
 from training.errors import TrainingError
 from training.evaluation.measure import Evaluation
 from training.run import train_model
@@ -44,9 +43,6 @@ def train(data: Any, target: str | None = None, *, test_data: Any = None, **sett
         names["test_data"] = FRAME_NAME if test else str(test_data)
     if source and target is None:
         raise TrainingError("set target to the column to predict")
-    known = [setting.name for setting in fields(Config)]
-    if unknown := [name for name in settings if name not in known]:
-        raise TrainingError(f"unknown setting {unknown[0]}; valid settings are {', '.join(sorted(known))}")
     config = Config.read(None, names | {"target": None if target is None else str(target)} | settings)
-    load = partial(load_dataset, config, data=source, test=test)
+    load = partial(load_dataset, config, data=source or training_source(config), test=test)
     return train_model(config, load(), load, _BarsOnly())

@@ -13,10 +13,11 @@ from store.layout import model_folder
 from training.config import Config
 from training.console import Console
 from training.data.dataset import DataSet
-from training.data.load import load_dataset
+from training.data.load import load_dataset, training_source
 from training.data.quality import check_quality
 from training.evaluation.measure import Evaluation, cross_validate, simpler_models
 from training.evaluation.plausibility import check_predictions
+from training.evaluation.scores import evaluate_model
 from training.fitting.fit import FittedModel, fit_model
 from training.interrupts import still_published
 from training.publishing.provenance import collect_provenance
@@ -37,7 +38,7 @@ def run(
     """Train a model and publish it as the next version of `name`. Raises TrainingError, StoreError."""
     console = console or Console()
     model_folder(models, name)  # raises StoreError for an invalid name before training
-    load = partial(load_dataset, config)
+    load = partial(load_dataset, config, data=training_source(config))  # read once, also for folds
     data = load()
     checkpoint = _checkpoint(config, name, models, data)
     training_run = train_model(config, data, load, console, checkpoint)
@@ -74,8 +75,9 @@ def train_model(
     fitted = fit_model(config, data, checkpoint=checkpoint, callbacks=console.callbacks)
     if len(data.test):
         console.progress(f"Evaluating the model on {len(data.test):,} test rows ...")
+        result = evaluate_model(fitted.model, data.test.chunks())
         simpler = simpler_models(fitted.linear, data.train, data.test)
-        evaluation = Evaluation.measure(fitted.model, data.test, "test", simpler)
+        evaluation = Evaluation.of(result, data.targets.task, data.test, "test", simpler)
     doubts = _doubts(evaluation, data, fitted) if evaluation else []
     if evaluation:
         console.scores(evaluation)

@@ -137,22 +137,22 @@ def fit_number(name: str, values: Float32, missing: bool = False, bins: int = 0)
     centre = float(np.float32(median))
     scale = float(np.float32(1 / spread)) if spread > np.finfo(np.float32).tiny else 0.0
     edges: tuple[float, ...] = ()
-    if len(distinct := np.unique(values)) <= MAX_VALUES_AS_EDGES and bins:
+    distinct, counts = np.unique(values, return_counts=True)
+    if len(distinct) <= MAX_VALUES_AS_EDGES and bins:
         # Between the last two values only the scaled value rises, and beyond them it goes on as it does there.
         edges = _wide_enough(distinct[:-1])
     elif bins > 1:
-        edges = _quantile_edges(values, bins)
+        edges = _quantile_edges(distinct, counts, bins)
     return Number(name, missing, fill_value=centre, offset=centre, scale=scale, edges=edges)
 
 
-def _quantile_edges(values: Float32, bins: int) -> tuple[float, ...]:
-    """Return the edges of quantile bins; a distinct value counts for at most half a bin.
+def _quantile_edges(distinct: Float32, counts: npt.NDArray[np.intp], bins: int) -> tuple[float, ...]:
+    """Return the edges of quantile bins of distinct values and their counts; a value counts for at most half a bin.
 
     Where most rows have the same value (such as a capital gain of 0), plain quantiles would put all other values into
     one bin.
     """
-    distinct, counts = np.unique(values, return_counts=True)
-    shares = np.cumsum(np.minimum(counts, max(len(values) // bins // 2, 1)).astype(np.float64))
+    shares = np.cumsum(np.minimum(counts, max(int(counts.sum()) // bins // 2, 1)).astype(np.float64))
     shares /= shares[-1]
     # Search just below each step: otherwise rounding may skip a value.
     chosen = distinct[np.searchsorted(shares, np.arange(1, bins + 1) / bins - 1e-9)]

@@ -123,7 +123,7 @@ def split_rows(
 def resplit(data: DataSet, config: Config, number: int) -> tuple[Split, Split]:
     """Return the training and validation sets of the network with this number; those of number 0 are the data's own.
 
-    The others hold out rows anew, from the training and validation sets together.
+    Each of the others holds out other rows of the two together.
     """
     if not number:
         return data.train, data.validation

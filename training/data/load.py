@@ -44,7 +44,7 @@ def load_dataset(
 
     Sources that are not given are the files of the settings. Raises TrainingError.
     """
-    data = data or _training_source(config)
+    data = data or training_source(config)
     load = load_table if isinstance(data.rows, Table) else load_arrays
     dataset = load(data.rows, config, data.provenance, fold)  # type: ignore[arg-type]  # as chosen above
     if config.test_data is None:
@@ -59,7 +59,8 @@ def load_dataset(
     return replace(dataset, test=held_out, source=source, first_row=first_row)
 
 
-def _training_source(config: Config) -> Source:
+def training_source(config: Config) -> Source:
+    """Read the training data that the settings name. Raises TrainingError."""
     if config.data == "digits":
         _refuse_columns(config, "digits is a data set of images with its own targets")
         digits = load_digits()

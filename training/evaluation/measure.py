@@ -1,7 +1,7 @@
 """The evaluation of a training run: on a test set, or by cross-validation on all rows, beside two simpler models."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -35,11 +35,12 @@ class Evaluation:
     folds: int = 0
 
     @classmethod
-    def measure(cls, model: Model, rows: Split, split: str, baselines: dict[str, EvaluationResult]) -> Self:
-        """Evaluate a model on rows."""
-        result = evaluate_model(model, rows.chunks())
-        simpler = {name: baseline.scores(model.task) for name, baseline in baselines.items()}
-        return cls(split, rows, result, result.scores(model.task), confidence_intervals(result, model.task), simpler)
+    def of(
+        cls, result: EvaluationResult, task: str, rows: Split, split: str, simpler: Mapping[str, EvaluationResult]
+    ) -> Self:
+        """Return the evaluation of a model from its result on rows, beside the results of simpler models."""
+        baselines = {name: baseline.scores(task) for name, baseline in simpler.items()}
+        return cls(split, rows, result, result.scores(task), confidence_intervals(result, task), baselines)
 
 
 def simpler_models(linear: Model, train: Split, rows: Split) -> dict[str, EvaluationResult]:
@@ -76,9 +77,9 @@ def cross_validate(data: DataSet, folds: int, fit_fold: Callable[[int], tuple[Mo
     each = [result.scores(task) for result in results]
     deviations = {name: float(np.std([scores[name] for scores in each], ddof=1)) for name in each[0] if name != "rows"}
     rows = data.train.choose(np.concatenate(numbers))
-    # The model that is trained on all rows may require values that a fold's model did not.
-    order = np.argsort(rows.rows)[rows.complete[np.argsort(rows.rows)]]
+    order = np.argsort(rows.rows)
+    order = order[rows.complete[order]]  # the model of all rows may require values that a fold's model did not
     result = EvaluationResult.concatenate(results).take(order)
-    baselines = {name: EvaluationResult.concatenate(of).take(order).scores(task) for name, of in simpler.items()}
-    scores, intervals = result.scores(task), confidence_intervals(result, task)
-    return Evaluation("folds", rows.choose(rows.rows[order]), result, scores, intervals, baselines, deviations, folds)
+    combined = {name: EvaluationResult.concatenate(parts).take(order) for name, parts in simpler.items()}
+    evaluation = Evaluation.of(result, task, rows.choose(rows.rows[order]), "folds", combined)
+    return replace(evaluation, deviations=deviations, folds=folds)

@@ -12,7 +12,18 @@ import pyarrow
 import pyarrow.csv
 
 from training.errors import TrainingError
-from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TIME_UTC, ReadOptions, Table, strip_text
+from training.files.table import (
+    BOOLEAN,
+    FLOAT,
+    INTEGER,
+    TEXT,
+    TIME,
+    TIME_UTC,
+    ReadOptions,
+    Table,
+    check_unique,
+    strip_text,
+)
 
 # The comma comes last: where two delimiters split the lines equally well, the comma is a decimal comma.
 DELIMITERS = "\t;|,"
@@ -34,8 +45,7 @@ def read_csv(path: Path, options: ReadOptions) -> Table:
     # pandas writes its index without a name, and some programs end each line with a delimiter.
     unnamed = "column {}" if has_header else "c{}"
     names = [cell if cell and has_header else unnamed.format(number) for number, cell in enumerate(first, 1)]
-    if len(set(names)) != len(names):
-        raise TrainingError(f"{path} has duplicate column names: {', '.join(names)}")
+    check_unique(str(path), names)
     blocks = partial(_read_blocks, path, delimiter, names, lines_through if has_header else lines_before)
     needed = [name for name in names if options.others or name in options.columns]
     inferred, rows = _infer_types(needed, blocks(needed))

@@ -6,15 +6,14 @@ from typing import Any
 import pyarrow
 
 from training.errors import TrainingError
-from training.files.table import Table, column_type
+from training.files.table import Table, check_unique, column_type
 
 FRAME = "the data frame"
 
 
 def read_frame(rows: pyarrow.Table) -> Table:
     """Return the rows of a data frame as a table, numbered from 0. Raises TrainingError."""
-    if len(set(rows.column_names)) != len(rows.column_names):
-        raise TrainingError(f"{FRAME} has duplicate column names: {', '.join(rows.column_names)}")
+    check_unique(FRAME, rows.column_names)
     types = {field.name: column_type(FRAME, field) for field in rows.schema}
     return Table(FRAME, types, rows.num_rows, lambda columns: iter([rows.select(columns)]), first_row=0)
 

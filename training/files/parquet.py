@@ -7,7 +7,7 @@ import pyarrow
 import pyarrow.parquet
 
 from training.errors import TrainingError
-from training.files.table import ReadOptions, Table, column_type
+from training.files.table import ReadOptions, Table, check_unique, column_type
 
 BLOCK_ROWS = 2**16
 
@@ -19,8 +19,7 @@ def read_parquet(path: Path, options: ReadOptions) -> Table:
             schema, rows = file.schema_arrow, file.metadata.num_rows
     except pyarrow.ArrowInvalid as error:
         raise TrainingError(f"{path} can't be read as Parquet: {str(error).splitlines()[0]}") from error
-    if len(set(schema.names)) != len(schema.names):
-        raise TrainingError(f"{path} has duplicate column names: {', '.join(schema.names)}")
+    check_unique(str(path), schema.names)
 
     def blocks(columns: list[str]) -> Iterator[pyarrow.Table]:
         with pyarrow.parquet.ParquetFile(path) as file:

@@ -65,6 +65,12 @@ class Table:
         return pyarrow.compute.if_else(pyarrow.compute.is_nan(column), None, column) if data_type == FLOAT else column
 
 
+def check_unique(place: str, names: Collection[str]) -> None:
+    """Raise TrainingError if two columns have the same name."""
+    if len(set(names)) != len(names):
+        raise TrainingError(f"{place} has duplicate column names: {', '.join(names)}")
+
+
 def strip_text(column: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:
     """Strip surrounding whitespace; replace each of NA_VALUES by null."""
     text = pyarrow.compute.utf8_trim_whitespace(column)

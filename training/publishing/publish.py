@@ -15,7 +15,7 @@ from nn.numbers import find_nonfinite, read_numbers
 from store import publish
 from training.data.dataset import Split
 from training.errors import TrainingError
-from training.evaluation.measure import Evaluation
+from training.evaluation.scores import EvaluationResult, evaluate_model
 from training.publishing.golden_rows import choose_golden_rows
 from training.publishing.provenance import collect_provenance, sha256_of
 
@@ -49,22 +49,29 @@ def publish_arrays(
     with np.errstate(over="ignore", invalid="ignore"):
         if not all(np.isfinite(model.logits(chunk)).all() for chunk, _ in _chunks(rows, rows)):
             raise TrainingError("the model cannot be published: its outputs for x are NaN or infinite")
-    evaluation = None
+    result, split = None, "test" if test else "given"
     if y is not None:
         targets = _check_values(y, rows) if model.task == "regression" else _check_classes(y, rows, model)
-        split = Split(model.features, rows, targets, np.arange(len(rows)))
-        evaluation = Evaluation.measure(model, split, "test" if test else "given", {})
+        result = evaluate_model(model, _chunks(rows, targets))
     source = "data frame" if with_report else "arrays"
     data = {"source": source, "sha256": sha256_of(x) if y is None else sha256_of(x, y)}
     artifact = Artifact(model, choose_golden_rows(model, rows))
-    metrics, provenance = {evaluation.split: evaluation.scores} if evaluation else {}, collect_provenance(data)
-    files = {"report.html": _report(name, model, evaluation, provenance)} if with_report else {}
+    metrics, provenance = {split: result.scores(model.task)} if result else {}, collect_provenance(data)
+    files = {"report.html": _report(name, model, rows, result, split, provenance)} if with_report else {}
     return publish(models, name, artifact, metrics, provenance, files=files).version
 
 
-def _report(name: str, model: Model, evaluation: Evaluation | None, provenance: dict[str, Any]) -> bytes:
-    from training.report.report import Report, render  # here, as its libraries take longer to load than all others
+def _report(
+    name: str, model: Model, rows: Codes, result: EvaluationResult | None, split: str, provenance: dict[str, Any]
+) -> bytes:
+    # Imported here, because their libraries take longer to load than all others.
+    from training.evaluation.measure import Evaluation
+    from training.report.report import Report, render
 
+    evaluation = None
+    if result:
+        given = Split(model.features, rows, result.targets, np.arange(len(rows)))
+        evaluation = Evaluation.of(result, model.task, given, split, {})
     return render(Report(name, model, evaluation, provenance)).encode()
 
 

@@ -5,6 +5,7 @@ from nn import Dense, Features, Model, Network
 from training.data.dataset import Split
 from training.evaluation.dependence import partial_dependence
 from training.evaluation.measure import Evaluation, constant_result, simpler_models
+from training.evaluation.scores import evaluate_model
 
 
 def test_the_constant_models_predict_frequencies_and_the_mean() -> None:
@@ -30,7 +31,8 @@ def _rows(rng: np.random.Generator, model: Model) -> Split:
 def test_simpler_models_are_measured_on_the_same_rows(rng: np.random.Generator) -> None:
     model, linear = _regression([2.0, 1.0]), _regression([2.0, 0.0])
     rows = _rows(rng, model)
-    evaluation = Evaluation.measure(model, rows, "test", simpler_models(linear, rows, rows))
+    result = evaluate_model(model, rows.chunks())
+    evaluation = Evaluation.of(result, "regression", rows, "test", simpler_models(linear, rows, rows))
     assert evaluation.scores["r2"] == pytest.approx(1)
     assert evaluation.baselines["linear model"]["r2"] == pytest.approx(0.8, abs=0.05)
     assert evaluation.baselines["mean of the training set"]["r2"] == pytest.approx(0, abs=1e-6)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from training.errors import TrainingError
-from training.keras.engine.data_adapter import Batch
+from training.keras.engine.data_adapter import Batch, TargetArray
 
 ReadBatch = Callable[..., Batch]  # receives inputs, targets and perhaps weights, and checks them
 
@@ -15,11 +15,10 @@ class BatchStream:
     """Base class of the sources of batches. `y` are the targets of the first batch, which tell their kind."""
 
     kind: str
+    y: TargetArray
 
-    def __init__(self, read: ReadBatch, first: Any) -> None:
+    def __init__(self, read: ReadBatch) -> None:
         self._read = read
-        self.first = self._read_item(first, 0)
-        self.y = self.first.y
 
     def steps(self, per_epoch: int | None) -> int | None:
         """Return the number of batches in an epoch; None if only the end of the source tells."""
@@ -55,8 +54,9 @@ class GeneratorStream(BatchStream):
         item = next(self._items, None)
         if item is None:
             raise TrainingError("`x` is empty: the generator has no batches")
-        super().__init__(read, item[1])
-        self._pending: Batch | None = self.first
+        super().__init__(read)
+        self._pending: Batch | None = self._read_item(item[1], 0)
+        self.y = self._pending.y
 
     def has_next(self) -> bool:
         if self._pending is None and (item := next(self._items, None)) is not None:
@@ -78,8 +78,9 @@ class SequenceStream(BatchStream):
     def __init__(self, sequence: Any, read: ReadBatch) -> None:
         if not len(sequence):
             raise TrainingError("`x` is empty: the Sequence has no batches")
-        super().__init__(read, sequence[0])
+        super().__init__(read)
         self._sequence = sequence
+        self.y = self._read_item(sequence[0], 0).y
         self._remaining: list[int] = []
 
     def steps(self, per_epoch: int | None) -> int | None:
