@@ -22,7 +22,7 @@ from nn.model import Model
 from nn.network import Dense, Network
 from nn.regular_file import read_regular_file
 
-FORMAT = 1
+NEWEST_FORMAT = 2  # which also has how text is read; whatever format 1 can express is written as 1
 MAX_BYTES = 2**30
 MAX_JSON_BYTES = 2**24  # of a member
 DIRECTORY_END = struct.Struct("<IHHHHIIH")  # the end of the directory of a zip (PKWARE's APPNOTE, 4.3.16)
@@ -83,7 +83,7 @@ def from_bytes(raw: bytes, path: Path) -> Artifact:
 def to_bytes(artifact: Artifact) -> bytes:
     model, golden = artifact.model, artifact.golden
     config = {
-        "format": FORMAT,
+        "format": model.features.format,
         "task": model.task,
         "labels": list(model.labels),
         "features": model.features.to_config(),
@@ -101,15 +101,18 @@ def to_bytes(artifact: Artifact) -> bytes:
 
 def _build(members: Members) -> Artifact:
     config = _take_json(members, "config")
-    if config["format"] != FORMAT:
-        raise ValueError(
-            f"unsupported format {config['format']!r}: this npserve reads format {FORMAT}; upgrade npserve"
-        )
+    number = config["format"]
+    if type(number) is not int or number < 1:
+        raise ValueError(f"unknown format {number!r}")
+    if number > NEWEST_FORMAT:
+        raise ValueError(f"format {number}: made by a newer npserve, upgrade the service")
     layers = [
         Dense(_take(members, f"layer{number}.kernel"), _take(members, f"layer{number}.bias"), activation)
         for number, activation in enumerate(config["activations"])
     ]
     model = Model(Features.from_config(config["features"]), Network(layers), config["task"], tuple(config["labels"]))
+    if model.features.format > number:
+        raise ValueError(f"format {number} has no settings of format {model.features.format}")
     logits = _take(members, "golden.logits", np.float64)
     if len(logits) > MAX_STORED_ROWS:  # before the rows are parsed
         raise ValueError(f"expected at most {MAX_STORED_ROWS} golden rows, found {len(logits)}")

@@ -1,27 +1,27 @@
-"""The kinds of columns of a raw row: the cells that each accepts, and the code that represents a cell.
+"""The columns of a raw row: the cells that each kind accepts, and the code that represents a cell.
 
 Each column declares its inputs (`transforms`, `one_hot_width`); `nn.features` computes the inputs of all columns.
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from nn.numbers import NUMBERS, find_nonfinite, read_numbers
+from nn.number_format import NumberFormat
+from nn.numbers import NUMBERS
 from nn.text import check_name, check_text
 
 Cell = str | int | float | bool | None
 ColumnCodes = npt.NDArray[np.float64]
 
-EPOCH = datetime(1970, 1, 1)
-EARLIEST, LATEST = ((when - EPOCH).total_seconds() for when in (datetime.min, datetime(9999, 12, 31)))
+FORMAT_2: dict[str, Any] = {"format": 2}  # marks the settings that format 1 of the artifact does not have
+WHOLE_NUMBER = re.compile(r"([-+]?[0-9]+)(\.0*)?", re.ASCII)
 
 
 class LinearTransform(NamedTuple):
@@ -35,19 +35,26 @@ class LinearTransform(NamedTuple):
 
 @dataclass(frozen=True)
 class Column:
-    """The name, whether training saw missing values (only then is null accepted), and the code that replaces them."""
+    """The name, whether training saw missing values (only then is null accepted), and the code that replaces them.
+
+    `nothing` are the texts that meant a missing value in training.
+    """
 
     name: str
     missing: bool = False
     fill_value: float = field(default=0.0, metadata={"key": "fill"})  # the key in format 1 of the artifact
+    nothing: tuple[str, ...] = field(default=(), metadata=FORMAT_2)
 
     kind: ClassVar[str]
-    expected: ClassVar[str]
 
     def __post_init__(self) -> None:
         check_name(self.name, "the name of a column")
         if not isinstance(self.missing, bool):
             raise TypeError(f"column {self.name!r}: missing must be a boolean")
+        if self.nothing and not self.missing:
+            raise ValueError(f"column {self.name!r} accepts no missing values, but has texts for them")
+        for word in self.nothing:
+            check_text(word, f"column {self.name!r}")
         with np.errstate(over="ignore"):
             transforms = np.array([(t.offset, t.scale) for t in self.transforms]).astype(np.float32)
         if not math.isfinite(self.fill_value) or not np.isfinite(transforms).all():
@@ -63,8 +70,22 @@ class Column:
         """The number of one-hot inputs; the code selects the one that is 1."""
         return 0
 
+    @property
+    def expected(self) -> str:
+        """The cells that a request may have, in words."""
+        raise NotImplementedError
+
     def read(self, cells: Sequence[Cell]) -> ColumnCodes | None:
-        """Turn cells into codes (B,), or return None if this column rejects any of them."""
+        """Turn the cells of a request into codes (B,), or return None if this column rejects any of them."""
+        if self.nothing:
+            cells = [None if type(cell) is str and cell.strip() in self.nothing else cell for cell in cells]
+        return self._read(cells)
+
+    def read_text(self, text: str) -> float:
+        """Turn a cell of a text file, without spaces around it, into its code. Raises ValueError or OverflowError."""
+        return math.nan if text in self.nothing else self._text_code(text)
+
+    def _read(self, cells: Sequence[Cell]) -> ColumnCodes | None:
         try:
             codes = np.array([math.nan if cell is None else self._code(cell) for cell in cells], np.float64)
         except (ValueError, OverflowError):
@@ -82,78 +103,56 @@ class Column:
     def _code(self, cell: Any) -> float:
         raise NotImplementedError
 
+    def _text_code(self, text: str) -> float:
+        return self._code(text)
+
     def _to_cell(self, code: float) -> Cell:
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class Number(Column):
-    """A number, scaled to (value - offset) * scale; `edges` add one input per bin.
-
-    The bins are the piecewise-linear encoding of Gorishniy et al. 2022, "On Embeddings for Numerical Features in
-    Tabular Deep Learning": an input is 0 below its bin, 1 above it, and linear in between.
-    """
-
-    offset: float = 0.0
-    scale: float = 1.0
-    limit: float | None = None
-    edges: tuple[float, ...] = ()
-
-    kind = "number"
-    expected = "a number"
-
-    def __post_init__(self) -> None:
-        if not (np.diff(self.edges) > 0).all():
-            raise ValueError(f"column {self.name!r}: edges must increase")
-        super().__post_init__()
-
-    @property
-    def transforms(self) -> list[LinearTransform]:
-        """The scaled value, then for each bin the fraction of it that lies below the value."""
-        limit = math.inf if self.limit is None else self.limit
-        bins = pairwise(self.edges)
-        scaled = LinearTransform(self.offset, self.scale, -limit, limit)
-        return [scaled, *(LinearTransform(left, 1 / (right - left), 0.0, 1.0) for left, right in bins)]
-
-    def read(self, cells: Sequence[Cell]) -> ColumnCodes | None:
-        """Accept numbers that are finite in float32; strings and booleans are not numbers."""
-        if self.missing:
-            cells = [math.nan if cell is None else cell for cell in cells]
-        if not set(map(type, cells)) <= NUMBERS:
-            return None
-        codes = read_numbers(cells)  # type: ignore[arg-type]  # numbers, as checked above
-        return None if find_nonfinite(codes, nan_allowed=self.missing) else codes.astype(np.float64)
-
-    def _to_cell(self, code: float) -> Cell:
-        # The shortest decimal that reads back as the same float32.
-        number = float(str(np.float32(code)))
-        return int(number) if number.is_integer() and abs(number) < 2**53 else number
-
-
-@dataclass(frozen=True)
 class Boolean(Column):
-    """True or false."""
+    """True or false; if training saw them as the numbers 1 and 0, these too."""
+
+    numbers: bool = field(default=False, metadata=FORMAT_2)
 
     kind = "boolean"
-    expected = "true or false"
+
+    @property
+    def expected(self) -> str:
+        """True or false, and what may stand for them."""
+        return "true or false, or 1 or 0" if self.numbers else "true or false"
 
     def _code(self, cell: Any) -> float:
-        if type(cell) is not bool:
+        if type(cell) is not bool and not (self.numbers and type(cell) in NUMBERS and cell in (0, 1)):
             raise ValueError(cell)
         return float(cell)
 
+    def _text_code(self, text: str) -> float:
+        if (word := text.lower()) in ("true", "false"):
+            return float(word == "true")
+        return self._code(NumberFormat().read(text))
+
     def _to_cell(self, code: float) -> Cell:
-        return bool(code)
+        return int(code) if self.numbers else bool(code)
 
 
 @dataclass(frozen=True)
 class Category(Column):
-    """One of several values, compared as text: one-hot, with one more input for values that training did not see."""
+    """One of several values, compared as text: one-hot, with one more input for values that training did not see.
+
+    If training saw them as numbers, text that is a number is compared as the number: "03" is 3.
+    """
 
     categories: tuple[str, ...] = ()
+    numbers: bool = field(default=False, metadata=FORMAT_2)
 
     kind = "category"
-    expected = "a string, a number or a boolean"
+
+    @property
+    def expected(self) -> str:
+        """Any text, number or boolean."""
+        return "a string, a number or a boolean"
 
     def __post_init__(self) -> None:
         if len(self._codes) != len(self.categories) or not all(isinstance(value, str) for value in self.categories):
@@ -172,7 +171,8 @@ class Category(Column):
         return {value: code for code, value in enumerate(self.categories)}
 
     def _code(self, cell: Any) -> float:
-        return self._codes.get(cell if type(cell) is str else text(cell), len(self.categories))
+        value = cell if type(cell) is str else text(cell)
+        return self._codes.get(number_text(value) if self.numbers else value, len(self.categories))
 
     def _to_cell(self, code: float) -> Cell:
         if code < len(self.categories):
@@ -194,52 +194,11 @@ def text(cell: Any) -> str:
     raise ValueError(cell)
 
 
-@dataclass(frozen=True)
-class Date(Column):
-    """A point in time: the scaled time since `offset`, and the position in the year, the week and the day.
-
-    The position in a period is encoded as sine and cosine, so that its end lies next to its beginning. A time with a
-    UTC offset is converted to UTC; a time without one is used unchanged.
-    """
-
-    offset: float = 0.0  # seconds since 1970
-    scale: float = 1.0
-    periods: tuple[str, ...] = ("year", "week", "day")
-
-    kind = "date"
-    expected = "an ISO 8601 date such as 2024-05-31 or 2024-05-31T08:30:00"
-    SECONDS: ClassVar[dict[str, float]] = {"year": 365.2425 * 86400, "week": 7 * 86400, "day": 86400}
-
-    def __post_init__(self) -> None:
-        if not set(self.periods) <= set(self.SECONDS):
-            raise ValueError(
-                f"column {self.name!r}: unknown periods {self.periods}; expected {', '.join(self.SECONDS)}"
-            )
-        super().__post_init__()
-
-    @property
-    def transforms(self) -> list[LinearTransform]:
-        """The time since `offset`, then sine and cosine of each period."""
-        return [LinearTransform(scale=self.scale), *[LinearTransform()] * (2 * len(self.periods))]
-
-    def values(self, codes: ColumnCodes) -> ColumnCodes:
-        """Turn codes (B,) into values (B, T). The offset is subtracted in float64, which resolves the seconds."""
-        angles = [2 * np.pi / self.SECONDS[period] * codes for period in self.periods]
-        waves = [wave(angle) for angle in angles for wave in (np.sin, np.cos)]
-        return np.stack([codes - self.offset, *waves], axis=1)
-
-    def _code(self, cell: Any) -> float:
-        if type(cell) is not str:
-            raise ValueError(cell)
-        when = datetime.fromisoformat(cell)
-        if when.tzinfo is not None:
-            when = when.astimezone(UTC).replace(tzinfo=None)
-        return (when - EPOCH).total_seconds()
-
-    def _to_cell(self, code: float) -> Cell:
-        code = min(max(code, EARLIEST), LATEST)
-        when = EPOCH + timedelta(seconds=code)
-        return (when.date() if code % 86400 == 0 else when).isoformat()
-
-
-KINDS: dict[str, type[Column]] = {kind.kind: kind for kind in (Number, Boolean, Category, Date)}
+def number_text(value: str) -> str:
+    """Return text that is a number as the text of the number: "03" and "3.0" as "3"; other text unchanged."""
+    if integer := WHOLE_NUMBER.fullmatch(value):
+        return str(int(integer[1]))
+    try:
+        return text(NumberFormat().read(value))
+    except (ValueError, OverflowError):
+        return value

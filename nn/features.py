@@ -46,11 +46,14 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from nn.columns import KINDS, Cell, Column, Number
+from nn.columns import Boolean, Category, Cell, Column
+from nn.date_column import Date
+from nn.number_column import Number
 from nn.numbers import NUMBERS, Float32, find_nonfinite, read_numbers
 from nn.text import check_name
 
 Codes = npt.NDArray[Any]
+KINDS: dict[str, type[Column]] = {kind.kind: kind for kind in (Number, Boolean, Category, Date)}
 
 
 class Features:
@@ -65,6 +68,7 @@ class Features:
             raise ValueError("feature names must be unique" if self.columns else "at least one feature is required")
         # If all columns are numbers, rows are read and scaled as one block. This is common, and images are wide.
         self.only_numbers = all(type(column) is Number and not column.missing for column in self.columns)
+        self.accept_text = any(isinstance(column, Number) and column.decimal for column in self.columns)
         self._lay_out_transforms()
         widths = [column.one_hot_width for column in self.columns]
         self._categories = np.flatnonzero(widths)
@@ -86,11 +90,11 @@ class Features:
 
     def read(self, rows: Sequence[Sequence[Cell]]) -> Codes | None:
         """Turn rows of K cells into codes (B, K), or return None if a column rejects a cell."""
-        if self.only_numbers:
-            if not set(map(type, chain.from_iterable(rows))) <= NUMBERS:
-                return None
+        if self.only_numbers and set(map(type, chain.from_iterable(rows))) <= NUMBERS:
             block = read_numbers(rows)  # type: ignore[arg-type]  # numbers, as checked above
             return None if find_nonfinite(block) else block
+        if self.only_numbers and not self.accept_text:
+            return None
         codes = np.empty((len(rows), len(self.columns)))
         for j, (column, cells) in enumerate(zip(self.columns, zip(*rows, strict=True), strict=True)):
             read = column.read(cells)
@@ -155,6 +159,11 @@ class Features:
         parts = zip(self.columns, map(slice, [0, *ends], ends), strict=False)
         self._valued = [(j, column, part) for j, (column, part) in enumerate(parts) if counts[j]]
 
+    @property
+    def format(self) -> int:
+        """The format of the artifact that can express the columns."""
+        return max(_format(**_record(column)) for column in self.columns)
+
     def to_config(self) -> dict[str, Any]:
         """Return the columns as the artifact stores them: the settings that differ from the defaults of their kind."""
         return {"columns": [_record(column) for column in self.columns], "dropped": list(self.dropped)}
@@ -176,6 +185,11 @@ def _record(column: Column) -> dict[str, Any]:
     values = {key: getattr(column, field.name) for key, field in _fields(column.kind).items()}
     given = {key: value for key, value in values.items() if value != _fields(column.kind)[key].default}
     return {"kind": column.kind, **given}
+
+
+def _format(kind: str, **settings: Any) -> int:
+    """Return the first format of the artifact that has all these settings of a column."""
+    return max((_fields(kind)[key].metadata.get("format", 1) for key in settings), default=1)
 
 
 def _from_record(kind: str, **settings: Any) -> Column:

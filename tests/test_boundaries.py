@@ -23,8 +23,9 @@ ALLOWED = {
 # entry and from lower layers; entries of one layer do not import each other. "=" denotes exactly that module.
 LAYERS: dict[str, list[list[str]]] = {
     "nn": [
-        ["nn.activations", "nn.numbers", "nn.regular_file", "nn.text"],
+        ["nn.activations", "nn.date_format", "nn.number_format", "nn.numbers", "nn.regular_file", "nn.text"],
         ["nn.network", "nn.columns"],
+        ["nn.date_column", "nn.number_column"],
         ["nn.features"],
         ["nn.model"],
         ["nn.golden"],

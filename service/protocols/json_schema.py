@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nn import Category, Features
+from nn import Boolean, Category, Features, Number
 from nn.columns import Column
 
 JsonSchema = dict[str, Any]
@@ -50,7 +50,7 @@ def describe_rows(features: Features, max_rows: int) -> JsonSchema:
 
 def list_row(features: Features) -> JsonSchema:
     """Describe a row as a list of its cells, in the order of the columns."""
-    if features.only_numbers:
+    if features.only_numbers and not features.accept_text:
         return array(NUMBER, len(features))
     return {"type": "array", "prefixItems": [*map(cell_schema, features.columns)], **_exactly(len(features))}
 
@@ -64,14 +64,17 @@ def object_row(features: Features) -> JsonSchema:
 
 def cell_schema(column: Column) -> JsonSchema:
     """Describe the values that a column accepts. Categories are not an enum, because unseen values are accepted."""
-    types = [*TYPES[column.kind], *(["null"] if column.missing else [])]
+    also_numbers = isinstance(column, Boolean) and column.numbers
+    also_text = isinstance(column, Number) and column.decimal
+    more = [*(["number"] if also_numbers else []), *(["string"] if also_text else [])]
+    types = [*TYPES[column.kind], *more, *(["null"] if column.missing else [])]
     schema: JsonSchema = {"type": types if len(types) > 1 else types[0]}
     if isinstance(column, Category):
-        more = ", …" if len(column.categories) > MAX_CATEGORIES else ""
+        others = ", …" if len(column.categories) > MAX_CATEGORIES else ""
         schema["description"] = (
-            f"{', '.join(column.categories[:MAX_CATEGORIES])}{more}; any other value is treated as unseen"
+            f"{', '.join(column.categories[:MAX_CATEGORIES])}{others}; any other value is treated as unseen"
         )
-    elif column.kind == "date":
+    elif column.kind == "date" or more:
         schema["description"] = column.expected
     return schema
 

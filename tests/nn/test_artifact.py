@@ -94,7 +94,8 @@ def _times(name: str, factor: float) -> Callable[[Members], None]:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (_config(format=2), "unsupported format 2: this npserve reads format 1; upgrade npserve"),
+        (_config(format=3), "format 3: made by a newer npserve, upgrade the service"),
+        (_config(format="1"), "unknown format '1'"),
         (_config(task="guess"), "unknown task"),
         (_config(labels=["a"]), "1 labels, but the network has 3"),
         (_config(labels=["a", "b", "\ud800"]), r"a label: '\\ud800' is not valid Unicode"),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nn import Features
+from nn import Boolean, Features, Number
 from nn.columns import Column
 from nn.features import Codes
 from nn.numbers import Float32, find_nonfinite, read_numbers
@@ -23,20 +23,23 @@ INPUT_TENSOR = "input"
 
 
 class InputSpec(NamedTuple):
-    """One input tensor: the datatype and shape in the metadata, and all accepted datatypes."""
+    """One input tensor: the datatype and shape in the metadata, and all accepted datatypes.
+
+    Those in `vectorized` are read without a Python object per element.
+    """
 
     datatype: str
     shape: list[int]
     datatypes: frozenset[str]
-    vectorized: bool  # read without a Python object per element
+    vectorized: frozenset[str] = frozenset()
 
 
 # By kind of column.
 INPUT_SPECS = {
-    "number": InputSpec("FP32", [-1, 1], NUMERIC_DATATYPES, vectorized=True),
-    "boolean": InputSpec(BOOL, [-1, 1], frozenset([BOOL]), vectorized=True),
-    "category": InputSpec(BYTES, [-1, 1], NUMERIC_DATATYPES | {BOOL, BYTES}, vectorized=False),
-    "date": InputSpec(BYTES, [-1, 1], frozenset([BYTES]), vectorized=False),
+    "number": InputSpec("FP32", [-1, 1], NUMERIC_DATATYPES, NUMERIC_DATATYPES),
+    "boolean": InputSpec(BOOL, [-1, 1], frozenset([BOOL]), frozenset([BOOL])),
+    "category": InputSpec(BYTES, [-1, 1], NUMERIC_DATATYPES | {BOOL, BYTES}),
+    "date": InputSpec(BYTES, [-1, 1], frozenset([BYTES])),
 }
 
 
@@ -44,7 +47,16 @@ def input_specs(features: Features) -> dict[str, InputSpec]:
     """Return the inputs of a model by name."""
     if features.only_numbers:
         return {INPUT_TENSOR: INPUT_SPECS["number"]._replace(shape=[-1, len(features)])}
-    return {column.name: INPUT_SPECS[column.kind] for column in features.columns}
+    return {column.name: _input_spec(column) for column in features.columns}
+
+
+def _input_spec(column: Column) -> InputSpec:
+    spec = INPUT_SPECS[column.kind]
+    if isinstance(column, Number) and column.decimal:
+        return spec._replace(datatypes=spec.datatypes | {BYTES})
+    if isinstance(column, Boolean) and column.numbers:
+        return spec._replace(datatypes=spec.datatypes | NUMERIC_DATATYPES)
+    return spec
 
 
 class InputReader:
@@ -110,13 +122,15 @@ class InputReader:
         if rows == 0:
             raise BadRequest("expected at least one row")
         # Creating Python objects holds the interpreter lock, as parsing JSON does.
-        vectorized = all(tensor.raw is not None and self.specs[name].vectorized for name, tensor in given.items())
+        vectorized = all(
+            tensor.raw is not None and tensor.datatype in self.specs[name].vectorized for name, tensor in given.items()
+        )
         check_row_count(rows, self._settings.max_binary_rows if vectorized else self._settings.max_rows)
         return rows
 
 
 def _read_column(column: Column, tensor: Tensor) -> Codes:
-    if INPUT_SPECS[column.kind].vectorized:
+    if tensor.datatype in INPUT_SPECS[column.kind].vectorized:
         return _read_numbers(tensor, column.expected, column.missing)
     cells = tensor.cells()
     if tensor.datatype != BYTES and (infinite := np.isinf(tensor.numbers())).any():
