@@ -46,7 +46,8 @@ def _shapes(fitted: FittedModel) -> list[int]:
 
 
 def test_the_model_is_one_network_of_all(tmp_path: Path, rng: np.random.Generator) -> None:
-    config = dataclasses.replace(_table(tmp_path, rng), epochs=30, networks=3, layers=(8, 5))
+    # Trained well enough that the networks have a share, whatever the seed.
+    config = dataclasses.replace(_table(tmp_path, rng), epochs=30, networks=3, layers=(8, 5), learning_rate=0.01)
     data = load_dataset(config)
     fitted = fit_model(config, data)
     assert len(fitted.networks) == 3
