@@ -141,7 +141,7 @@ class Boolean(Column):
 class Category(Column):
     """One of several values, compared as text: one-hot, with one more input for values that training did not see.
 
-    If training saw them as numbers, text that is a number is compared as the number: "03" is 3.
+    If training saw only numbers, or codes such as "03", text that is a number is compared as the number: "03" is 3.
     """
 
     categories: tuple[str, ...] = ()
@@ -168,7 +168,8 @@ class Category(Column):
 
     @cached_property
     def _codes(self) -> dict[str, int]:
-        return {value: code for code, value in enumerate(self.categories)}
+        keys = map(number_text, self.categories) if self.numbers else self.categories
+        return {value: code for code, value in enumerate(keys)}
 
     def _code(self, cell: Any) -> float:
         value = cell if type(cell) is str else text(cell)

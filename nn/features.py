@@ -75,9 +75,9 @@ class Features:
         self._unseen = np.array(widths)[self._categories] - 1  # codes
         self.category_names = [self.columns[j].name for j in self._categories]
         self._first = np.cumsum([0, *widths])[self._categories]
-        self._nullable = np.flatnonzero([column.missing for column in self.columns])
-        ends = np.cumsum([len(self._offset), sum(widths), len(self._nullable)]).tolist()
-        self._transformed, self._one_hot, self._missing = map(slice, [0, *ends], ends)
+        self.nullable = np.flatnonzero([column.missing for column in self.columns])
+        ends = np.cumsum([len(self._offset), sum(widths), len(self.nullable)]).tolist()
+        self._transformed, self._one_hot, self.indicators = map(slice, [0, *ends], ends)
         self.width = int(ends[-1])
 
     @classmethod
@@ -131,8 +131,8 @@ class Features:
             chosen = codes[:, self._categories]
             rows, which = np.nonzero(chosen == chosen)  # NaN (missing) is unequal to itself: no 1 is set
             one_hot[rows, self._first[which] + chosen[rows, which].astype(np.intp)] = 1
-        if len(self._nullable):
-            np.isnan(codes[:, self._nullable], out=out[:, self._missing])
+        if len(self.nullable):
+            np.isnan(codes[:, self.nullable], out=out[:, self.indicators])
 
     def _values(self, codes: Codes) -> Codes:
         """Return the values of all transforms (B, T), computed by each column after missing cells are filled."""

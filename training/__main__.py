@@ -33,6 +33,8 @@ def main(arguments: list[str] | None = None, program: str = "python -m training"
         print(f"\nInterrupted{f': {error}' if str(error) else unpublished}.", file=sys.stderr)
         return 130
     except (TrainingError, StoreError, ArtifactError, MemoryError) as error:
+        for note in getattr(error, "__notes__", ()):
+            print(f"Note: {note}.", file=sys.stderr)
         no_memory = f"out of memory{unpublished}. Use fewer rows or columns, or a machine with more memory"
         print(f"Error: {no_memory if isinstance(error, MemoryError) else error}", file=sys.stderr)
         return 2
@@ -158,7 +160,11 @@ def _add_data(command: argparse.ArgumentParser, *, scored: bool) -> None:
     """Add the options for a file of rows and, if `scored`, for its column with the true values."""
     group = command.add_argument_group("data")
     group.add_argument(
-        "--data", type=Path, required=True, metavar="FILE", help=".csv, .parquet or .npz file to read (required)"
+        "--data",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help=".csv, .parquet, .jsonl or .npz file to read (required)",
     )
     if scored:
         group.add_argument(
@@ -167,6 +173,12 @@ def _add_data(command: argparse.ArgumentParser, *, scored: bool) -> None:
     for setting in fields(Config):
         if setting.name in ("delimiter", "header"):
             _add_setting(group, setting)
+    group.add_argument(
+        "--on-error",
+        choices=("stop", "skip"),
+        default="stop",
+        help="what to do with a row that can't be read: stop, or skip and count it (default: %(default)s)",
+    )
 
 
 def _add_json(group: Any, description: str) -> None:
@@ -187,8 +199,10 @@ def _add_setting(group: Any, setting: Field[Any]) -> None:
         return value
 
     shown = ",".join(map(str, default)) if isinstance(default, tuple) else str(default).lower()
+    switch = {"nargs": "?", "const": True} if default is False else {}
     group.add_argument(
         f"--{setting.name.replace('_', '-')}",
+        **switch,
         type=parse,
         metavar=metadata["metavar"],
         help=metadata["help"].replace("%", "%%") + ("" if default is None else f" (default: {shown})"),

@@ -12,13 +12,13 @@ from training.console import Console, JSONConsole, format_comparison, format_sco
 from training.errors import TrainingError
 from training.evaluation.comparison import compare_results
 from training.evaluation.confidence import confidence_intervals
-from training.evaluation.scores import EvaluationResult
+from training.files.bad_rows import BadRows
 from training.files.table import ReadOptions
 from training.interrupts import still_published
 from training.publishing.rollout import check_url, wait_for
 from training.run import run
 from training.scoring.predict_file import predict_file
-from training.scoring.score_file import ScoredRows, score_file, target_of
+from training.scoring.score_file import Scored, ScoredRows, score_version, target_of
 
 
 def run_train(options: argparse.Namespace) -> int:
@@ -52,15 +52,15 @@ def _default_name(data: str) -> str:
 def run_evaluate(options: argparse.Namespace) -> int:
     """Print the metrics of one version on the rows of a file."""
     version = _read_version(options, options.version)
-    rows, (result,) = _score_versions(options, [version])
-    task = version.artifact.model.task
+    rows, (scored,) = _score_versions(options, [version])
+    task, result = version.artifact.model.task, scored.result
     scores, intervals = result.scores(task), confidence_intervals(result, task)
     if options.json:
-        about = {"part": rows.part, "trained_on_file": rows.trained}
+        about = rows.about | {"unseen": scored.unseen.counts}
         print(json.dumps({"version": version.number, **about, "metrics": scores, "intervals": intervals}))
     else:
         print(f"{version.name} {version.number}: {format_scores(scores, intervals)}.")
-        _print_notes(options, rows)
+        _print_notes([*rows.notes(options.name, options.data), *scored.unseen.notes])
     return 0
 
 
@@ -70,28 +70,34 @@ def run_compare(options: argparse.Namespace) -> int:
     models = [version.artifact.model for version in versions]
     if (models[0].task, models[0].labels) != (models[1].task, models[1].labels):
         raise TrainingError("the two versions cannot be compared: their tasks or labels differ")
-    rows, results = _score_versions(options, versions)
+    rows, both = _score_versions(options, versions)
+    results = [scored.result for scored in both]
     task = models[0].task
     comparison = compare_results(results[0], results[1], task)
     scores = [result.scores(task) for result in results]
     numbers = [version.number for version in versions]
     if options.json:
-        about = {"part": rows.part, "trained_on_file": rows.trained}
-        print(json.dumps({"versions": numbers, **about, "metrics": scores, "comparison": asdict(comparison)}))
+        print(json.dumps({"versions": numbers, **rows.about, "metrics": scores, "comparison": asdict(comparison)}))
         return 0
     for number, own_scores, result in zip(numbers, scores, results, strict=True):
         print(f"{options.name} {number}: {format_scores(own_scores, confidence_intervals(result, task))}.")
     print(format_comparison(numbers, comparison))
-    _print_notes(options, rows)
+    _print_notes(rows.notes(options.name, options.data))
     return 0
 
 
 def run_predict(options: argparse.Namespace) -> int:
     """Write the rows of a file with their predictions to another file."""
     version = _read_version(options, options.version)
-    rows = predict_file(version.artifact.model, options.data, options.out, options.delimiter, options.header)
+    bad_rows = BadRows(skip=options.on_error == "skip")
+    model = version.artifact.model
+    reading = ReadOptions(
+        [column.name for column in model.features.columns], options.delimiter, options.header, bad_rows
+    )
+    rows, unseen = predict_file(model, options.data, options.out, reading)
     which = " (those of x_train, then those of x_test)" if len(rows) > 1 else ""
     print(f"Wrote the predictions of {version.name} {version.number} for {sum(rows):,} rows{which} to {options.out}")
+    _print_notes([*bad_rows.notes, *unseen.notes])
     return 0
 
 
@@ -99,15 +105,15 @@ def _read_version(options: argparse.Namespace, number_or_alias: str) -> Version:
     return read_version(options.models, options.name, find_number(options.models, options.name, number_or_alias))
 
 
-def _print_notes(options: argparse.Namespace, rows: ScoredRows) -> None:
-    for note in rows.notes(options.name, options.data):
+def _print_notes(notes: list[str]) -> None:
+    for note in notes:
         print(f"Note: {note}.")
 
 
-def _score_versions(options: argparse.Namespace, versions: list[Version]) -> tuple[ScoredRows, list[EvaluationResult]]:
+def _score_versions(options: argparse.Namespace, versions: list[Version]) -> tuple[ScoredRows, list[Scored]]:
     target = options.target or target_of(options.models, versions[-1])
-    models = [version.artifact.model for version in versions]
-    names = [column.name for model in models for column in model.features.columns] + ([target] if target else [])
-    reading = ReadOptions(names, others=False, delimiter=options.delimiter, header=options.header)
+    columns = [column for version in versions for column in version.artifact.model.features.columns]
+    names = [column.name for column in columns] + ([target] if target else [])
+    reading = ReadOptions(names, options.delimiter, options.header, BadRows(skip=options.on_error == "skip"))
     rows = ScoredRows.read(options.data, reading, versions)
-    return rows, score_file(rows.data, models, target)
+    return rows, [score_version(rows.data, version, target, rows.bad_rows) for version in versions]

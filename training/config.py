@@ -98,7 +98,13 @@ GROUPS = {
         "test_share",
         "folds",
         "validation_share",
+        "drop",
+        "numbers",
         "categories",
+        "dates",
+        "decimal",
+        "dayfirst",
+        "allow_missing",
         "bins",
     ),
     "network": ("networks", "layers", "activation", "dropout"),
@@ -148,8 +154,18 @@ class Config:
     validation_share: float = _float(
         0.15, 1, "fraction of the remaining rows held out to select the best epoch and to calibrate"
     )
+    drop: tuple[str, ...] | None = _names("COLUMN,...", "columns to leave out; requests may have them or not")
+    numbers: tuple[str, ...] | None = _names("COLUMN,...", "columns to read as numbers")
     categories: tuple[str, ...] | None = _names(
-        "COLUMN,...", "columns of numbers whose values are names, such as codes: each is a category of its own"
+        "COLUMN,...", "columns whose values are names, such as codes: each is a category of its own"
+    )
+    dates: tuple[str, ...] | None = _names("COLUMN,...", "columns to read as dates")
+    decimal: str | None = _choice(
+        None, (".", ","), "decimal separator, where 1,234 may be a thousand or one (default: detected)"
+    )
+    dayfirst: bool | None = _flag(None, "whether 01/02/2024 is in February, where it may be (default: detected)")
+    allow_missing: bool = _flag(
+        False, "whether requests may lack any value, even one that no training row lacks: it is then filled"
     )
     bins: int = _integer(32, 0, "maximum number of quantile bins per numeric column; 0 disables binning")
     networks: int | None = _integer(

@@ -44,5 +44,5 @@ def train(data: Any, target: str | None = None, *, test_data: Any = None, **sett
     if source and target is None:
         raise TrainingError("set target to the column to predict")
     config = Config.read(None, names | {"target": None if target is None else str(target)} | settings)
-    load = partial(load_dataset, config, data=source or training_source(config), test=test)
+    load = partial(load_dataset, config, data=training_source(config, source), test=test)
     return train_model(config, load(), load, _BarsOnly())

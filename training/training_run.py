@@ -9,6 +9,7 @@ from store import Publication, publish
 from training.config import Config
 from training.console import format_evaluation
 from training.data.dataset import DataSet
+from training.data.targets import TARGET_READING
 from training.evaluation.measure import Evaluation
 from training.fitting.fit import FittedModel
 from training.publishing.golden_rows import POOL_ROWS, choose_golden_rows
@@ -49,9 +50,9 @@ class TrainingRun:
         rows = self.data.test if len(self.data.test) else self.data.train
         artifact = Artifact(model, choose_golden_rows(model, rows.take(slice(POOL_ROWS))[0]))
         metrics = {evaluation.split: evaluation.scores} if evaluation else {}
-        return publish(
-            Path(models), name, artifact, metrics, self.provenance, files=files, promote=promote, force=force
-        )
+        about = {TARGET_READING: self.data.targets.reading.settings, "notes": self.warnings}
+        provenance = self.provenance | {key: value for key, value in about.items() if value}
+        return publish(Path(models), name, artifact, metrics, provenance, files=files, promote=promote, force=force)
 
     def _report(self, name: str) -> Report:
         fitted = self.fitted

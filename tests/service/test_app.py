@@ -324,7 +324,8 @@ def test_served_models_are_described(client: FlaskClient, iris: Path) -> None:
         "predict": "/models/iris/predict",
     }
     described = client.get("/models/iris/versions/1").get_json()
-    assert described["features"][0] == {"name": "feature 0", "kind": "number", "missing": False}
+    expected = {"name": "feature 0", "kind": "number", "expected": "a number", "missing": False}
+    assert described["features"][0] == expected
     assert described["labels"] == ["setosa", "versicolor", "virginica"]
     assert described["sha256"] == read_version(iris, "iris", 1).sha256
     assert client.get("/models/iris").get_json()["stable"] == described

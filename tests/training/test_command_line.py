@@ -56,7 +56,10 @@ def test_every_argument_has_a_description_and_every_option_a_default(
         "--config FILE",
         "--data PATH",
         "--target COLUMN",
+        "--drop COLUMN,...",
+        "--numbers COLUMN,...",
         "--categories COLUMN,...",
+        "--dates COLUMN,...",
         "--wait-for URL",
     }
     switches = {"--force", "--no-promote"}

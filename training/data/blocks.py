@@ -1,19 +1,21 @@
 """The rows of a file, block by block, as the codes of a published model."""
 
-import re
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow
 from numpy.typing import NDArray
 
-from nn import Category, Features
-from nn.columns import Column
-from training.data.dataset import Split
+from nn import Boolean, Category, Features, Number
+from nn.columns import WHOLE_NUMBER, Column, number_text
+from training.data.dataset import RowIndex, Split
 from training.data.from_arrays import array_codes
-from training.data.from_table import encode_columns
+from training.data.from_table import encode_column
+from training.data.text_codes import text_codes
 from training.errors import TrainingError
+from training.files.bad_rows import BadRows
 from training.files.npz import Arrays
 from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TIME_UTC, Table
 
@@ -21,79 +23,97 @@ from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TIME_UTC, 
 ACCEPTED_TYPES = {
     "number": (INTEGER, FLOAT),
     "boolean": (BOOLEAN,),
-    "date": (TIME, TIME_UTC),
+    "date": (TIME, TIME_UTC, TEXT),
     "category": (TEXT, INTEGER, FLOAT, BOOLEAN),
 }
-Blocks = Iterator[tuple[NDArray[Any], Any]]
-INTEGER_PATTERN = re.compile(r"[-+]?[0-9]{1,18}(\.0*)?")
 
 
-def read_blocks(data: Arrays | Table, features: Features, kept: list[str]) -> Blocks:
-    """Yield, block by block, the codes (B, K) of the rows, and the stored targets (B,) of arrays or columns `kept` of a
-    table.
+class Block(NamedTuple):
+    """The codes (B, K) of rows, their numbers in the file (B,), and the targets of arrays or columns of a table."""
 
-    Raises TrainingError if the model does not accept the rows.
+    codes: NDArray[Any]
+    numbers: RowIndex
+    kept: Any
+
+
+def read_blocks(data: Arrays | Table, features: Features, kept: list[str], bad_rows: BadRows) -> Iterator[Block]:
+    """Yield the rows block by block; of a table also the columns `kept`, as they are stored.
+
+    Raises TrainingError if the model does not accept the data, or if it does not accept a row and none is skipped.
     """
-    return _array_blocks(data, features) if isinstance(data, Arrays) else _table_blocks(data, features, kept)
+    return _array_blocks(data, features) if isinstance(data, Arrays) else _table_blocks(data, features, kept, bad_rows)
 
 
-def _array_blocks(arrays: Arrays, features: Features) -> Blocks:
-    codes = array_codes(arrays.x)
+def _array_blocks(arrays: Arrays, features: Features) -> Iterator[Block]:
+    codes, first = array_codes(arrays.x), 0
     if codes.shape[1] != len(features):
         raise TrainingError(f"the data have {codes.shape[1]} values per row, the model expects {len(features)}")
-    return Split(features, codes, arrays.y, np.arange(len(codes))).chunks()
+    for chunk, targets in Split(features, codes, arrays.y, np.arange(len(codes))).chunks():
+        yield Block(chunk, np.arange(first, first + len(chunk)), targets)
+        first += len(chunk)
 
 
-def _table_blocks(table: Table, features: Features, kept: list[str]) -> Blocks:
-    # In this file, all values of a category may look like numbers or dates. Read them as text, as in training.
-    table = table.as_text(column.name for column in features.columns if isinstance(column, Category))
+def _table_blocks(table: Table, features: Features, kept: list[str], bad_rows: BadRows) -> Iterator[Block]:
     for column in features.columns:
         _check_column(table, column)
     names = [column.name for column in features.columns if column.name in table.types]
-    first_row = 1
+    columns = [_as_format_1(column, table) for column in features.columns]
+    first = table.first_row
     for stored in table.stored_blocks(list(dict.fromkeys([*names, *kept]))):
-        codes = encode_columns(features, [_column_cells(table, stored, column) for column in features.columns])
-        _check_missing(table, features, codes, first_row)
-        first_row += len(codes)
-        yield codes, stored.select(kept)
+        codes = np.empty((stored.num_rows, len(columns)))
+        good = np.ones(stored.num_rows, bool)
+        for j, column in enumerate(columns):
+            codes[:, j], problems = _read_column(table, stored, column)
+            for row, problem in problems.items():
+                bad_rows.add(table.path, "row", first + row, problem)
+                good[row] = False
+        numbers = np.arange(first, first + stored.num_rows)
+        first += stored.num_rows
+        own = stored.select(kept)
+        yield Block(codes, numbers, own) if good.all() else Block(codes[good], numbers[good], own.filter(good))
 
 
 def _check_column(table: Table, column: Column) -> None:
     data_type = table.types.get(column.name)
+    accepted = ACCEPTED_TYPES[column.kind]
+    if isinstance(column, Number) and column.decimal:
+        accepted = (*accepted, TEXT)
+    if isinstance(column, Boolean) and column.numbers:
+        accepted = (*accepted, INTEGER, FLOAT)
     if data_type is None:
         if not column.missing:
             names = ", ".join(table.types)
             raise TrainingError(
                 f"{table.path} has no column {column.name!r}, which the model requires; the columns are {names}"
             )
-    elif data_type not in ACCEPTED_TYPES[column.kind] and not pyarrow.types.is_null(data_type):
+    elif not table.stored_as_text and data_type not in accepted and not pyarrow.types.is_null(data_type):
         raise TrainingError(
             f"{table.path}: column {column.name} contains {data_type} values; expected {column.expected}"
         )
 
 
-def _column_cells(table: Table, stored: pyarrow.Table, column: Column) -> pyarrow.ChunkedArray:
-    """Return the cells of a model column: nulls if the file lacks it; integer categories normalised, so 03 is 3."""
+def _as_format_1(column: Column, table: Table) -> Column:
+    """Return a category whose values are all integers as one of numbers: models of format 1 read text files so."""
+    if not table.stored_as_text or not isinstance(column, Category):
+        return column
+    integers = all(WHOLE_NUMBER.fullmatch(value) and value == number_text(value) for value in column.categories)
+    return replace(column, numbers=True) if integers else column
+
+
+def _read_column(table: Table, stored: pyarrow.Table, column: Column) -> tuple[NDArray[np.float64], dict[int, str]]:
+    """Return the codes of a column (B,), all missing if the file lacks it, and the problems of rows in the block."""
     if column.name not in table.types:
-        return pyarrow.chunked_array([pyarrow.nulls(stored.num_rows)])
+        return np.full(stored.num_rows, np.nan), {}
     cells = table.column(stored, column.name)
-    integers = isinstance(column, Category) and all(map(INTEGER_PATTERN.fullmatch, column.categories))
-    if not (integers and table.stored_as_text):
-        return cells
-    encoded = cells.combine_chunks().dictionary_encode()
-    values = [
-        str(int(value.partition(".")[0])) if INTEGER_PATTERN.fullmatch(value) else value
-        for value in encoded.dictionary.to_pylist()
-    ]
-    return pyarrow.chunked_array([pyarrow.array(values, TEXT).take(encoded.indices)])
-
-
-def _check_missing(table: Table, features: Features, codes: NDArray[Any], first_row: int) -> None:
-    required = np.array([not column.missing for column in features.columns])
-    if (missing := np.isnan(codes) & required).any():
-        row, column = (int(i) for i in np.argwhere(missing)[0])
-        name = features.columns[column].name
-        raise TrainingError(
-            f"{table.path}, row {first_row + row}: {name} is missing, but was never missing in training:"
-            " add a value or remove the row"
-        )
+    if cells.type != TEXT:
+        codes, wrong = encode_column(column, cells), np.zeros(len(cells), bool)
+    else:
+        codes, wrong = text_codes(column, cells)
+    problems = {
+        int(row): f"{column.name} is {cells[int(row)].as_py()!r}; expected {column.expected}"
+        for row in np.flatnonzero(wrong)
+    }
+    if not column.missing:
+        missing = f"{column.name} is missing, but was never missing in training: add a value or remove the row"
+        problems |= dict.fromkeys(np.flatnonzero(np.isnan(codes) & ~wrong).tolist(), missing)
+    return codes, problems

@@ -7,7 +7,9 @@ reason.
 """
 
 import re
-from collections.abc import Collection, Set
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, replace
+from shlex import quote
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +20,8 @@ from nn import Boolean, Category, Date, Features, Number
 from nn.columns import Column, text
 from nn.numbers import Float32, find_nonfinite, read_numbers
 from training.errors import TrainingError
+from training.files.choices import Choices
+from training.files.readings import TextReading
 from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TIME_UTC
 
 FIT_SAMPLE_ROWS = 500_000  # training rows from which columns are fitted
@@ -32,37 +36,68 @@ MAX_TOTAL_BINS = 1024  # quantile bins of all columns together
 NORMAL_IQR = 1.349  # interquartile range of the standard normal distribution
 
 
-def fit_columns(
-    sample: pyarrow.Table, nullable: Set[str], bins: int, categories: Collection[str] = ()
-) -> tuple[Features, list[str]]:
-    """Fit columns to sampled training rows; `nullable` names the columns with missing values.
+@dataclass(frozen=True)
+class Sample:
+    """Sampled training rows, and what is known of all rows.
 
-    The numbers in the columns `categories` are categories. Returns the features, and notes on dropped columns and
-    merged values. Raises TrainingError.
+    The names of the columns in which training rows lack values, and of those that have no numbers but 0 and 1.
     """
-    _check_categories(sample.schema, categories)
+
+    rows: pyarrow.Table
+    nullable: Set[str]
+    flags: Set[str] = frozenset()
+
+
+def fit_columns(
+    sample: Sample, bins: int, choices: Choices, readings: Mapping[str, TextReading], notes: list[str]
+) -> Features:
+    """Fit columns to a sample, and add notes on dropped columns and merged values. Raises TrainingError."""
+    rows = sample.rows
     columns: list[Column] = []
-    dropped: list[str] = []
-    notes: list[str] = []
-    bins = limit_bins(bins, sum(field.type in (INTEGER, FLOAT) for field in sample.schema), sample.num_rows)
-    for name in sample.column_names:
-        cells = sample.column(name).drop_null()
+    dropped = list(choices.drop)
+    bins = limit_bins(bins, sum(field.type in (INTEGER, FLOAT) for field in rows.schema), rows.num_rows)
+    for name in rows.column_names:
+        cells, missing = rows.column(name).drop_null(), name in sample.nullable
         distinct = pyarrow.compute.count_distinct(cells).as_py() if len(cells) else 0
-        reason = _drop_reason(name, cells, distinct, name in nullable)
+        reason = _drop_reason(name, cells, distinct, missing, is_chosen=name in choices.named)
         if not reason:
-            if cells.type in (INTEGER, FLOAT) and name not in categories:
-                column: Column = _fit_number(name, cells, distinct, name in nullable, bins, notes)
+            kind = _kind(name, cells, sample.flags, choices, notes)
+            if kind == "number":
+                column: Column = _fit_number(name, cells, distinct, missing, bins, notes)
             else:
-                column = _fit_other(name, cells, name in nullable, notes)
+                column = _fit_other(kind, name, cells, missing, notes)
             if not isinstance(column, Category) or column.categories:
-                columns.append(column)
+                columns.append(_with_reading(column, readings.get(name)))
                 continue
             reason = f"none of its {distinct:,} distinct values is frequent enough to learn from"
         dropped.append(name)
         notes.append(f"column {name} dropped: {reason}")
     if not columns:
-        raise TrainingError(f"no column is left to train on: {'; '.join(notes)}")
-    return Features(columns, dropped), notes
+        reasons = "; ".join(note for note in notes if " dropped: " in note)
+        raise TrainingError(f"no column is left to train on: {reasons}")
+    return Features(columns, dropped)
+
+
+def _kind(name: str, cells: pyarrow.ChunkedArray, flags: Set[str], choices: Choices, notes: list[str]) -> str:
+    if name in choices.categories:
+        return "category"
+    if cells.type in (INTEGER, FLOAT):
+        if name not in flags or name in choices.numbers:
+            return "number"
+        notes.append(
+            f"column {name} has only 0 and 1, which mean false and true; --numbers {quote(name)} reads numbers"
+        )
+    return {TEXT: "category", TIME: "date", TIME_UTC: "date"}.get(cells.type, "boolean")
+
+
+def _with_reading(column: Column, reading: TextReading | None) -> Column:
+    """Return the column of a model that reads text as training did."""
+    if reading is None or isinstance(column, Category | Boolean):
+        return column
+    settings = reading.settings
+    if not column.missing:  # words for nothing were only in the other splits
+        settings.pop("nothing", None)
+    return replace(column, **settings)
 
 
 def limit_bins(bins: int, columns: int, rows: int) -> int:
@@ -73,31 +108,27 @@ def limit_bins(bins: int, columns: int, rows: int) -> int:
     return min(bins, max(min(MAX_TOTAL_BINS // max(columns, 1), rows // MIN_ROWS_PER_BIN), 1))
 
 
-def _drop_reason(name: str, cells: pyarrow.ChunkedArray, distinct: int, missing: bool) -> str | None:
+def _drop_reason(
+    name: str, cells: pyarrow.ChunkedArray, distinct: int, missing: bool, *, is_chosen: bool
+) -> str | None:
     rows = len(cells)
     if not distinct:
         return "all values are missing"
     if distinct == 1 and not missing:
         return "all values are the same"
-    if rows < MIN_IDENTIFIER_ROWS:
+    if rows < MIN_IDENTIFIER_ROWS or is_chosen:
         return None
     if cells.type == TEXT and distinct > MAX_DISTINCT_SHARE * rows:
-        return f"it looks like an identifier ({distinct:,} distinct values in {rows:,} rows)"
+        what = f"it looks like an identifier ({distinct:,} distinct values in {rows:,} rows)"
+        return f"{what}; --categories {quote(name)} keeps it"
     if cells.type == INTEGER and distinct == rows and not missing:
         numbers = cells.to_numpy()
         steps = np.diff(numbers)
         counts = ((steps > 0).all() or (steps < 0).all()) and np.ptp(numbers) < MAX_COUNTER_STEP * rows
         if counts or re.search(r"(^|[^a-z])id$", name, re.IGNORECASE):
-            return "it looks like a row number or an identifier (every value is a unique integer)"
+            what = "it looks like a row number or an identifier (every value is a unique integer)"
+            return f"{what}; --numbers {quote(name)} keeps it"
     return None
-
-
-def _check_categories(schema: pyarrow.Schema, categories: Collection[str]) -> None:
-    for name in categories:
-        if name not in schema.names:
-            raise TrainingError(f"categories: there is no column {name!r}; the columns are {', '.join(schema.names)}")
-        if schema.field(name).type in (TIME, TIME_UTC):
-            raise TrainingError(f"categories: column {name} contains dates, which can't be categories")
 
 
 def _fit_number(
@@ -112,10 +143,10 @@ def _fit_number(
     return fit_number(name, numbers, missing, bins)
 
 
-def _fit_other(name: str, cells: pyarrow.ChunkedArray, missing: bool, notes: list[str]) -> Column:
-    if cells.type == BOOLEAN:
-        return Boolean(name, missing)
-    if cells.type in (TIME, TIME_UTC):
+def _fit_other(kind: str, name: str, cells: pyarrow.ChunkedArray, missing: bool, notes: list[str]) -> Column:
+    if kind == "boolean":
+        return Boolean(name, missing, numbers=cells.type != BOOLEAN)
+    if kind == "date":
         return _fit_date(name, cells, missing)
     return _fit_category(name, cells, missing, notes)
 
@@ -127,7 +158,14 @@ def _fit_category(name: str, cells: pyarrow.ChunkedArray, missing: bool, notes: 
     kept = [value for _, value in sorted(common)[:MAX_CATEGORIES_PER_COLUMN]]
     if kept and (rare := len(counts) - len(kept)):
         notes.append(f"column {name}: {rare:,} rare values are encoded as unseen, {len(kept):,} are kept")
-    return Category(name, missing, categories=tuple(sorted(kept)))
+    kept.sort()
+    return Category(name, missing, categories=tuple(kept), numbers=cells.type in (INTEGER, FLOAT) or _are_codes(kept))
+
+
+def _are_codes(values: list[str]) -> bool:
+    """Return whether texts are whole numbers, some with leading zeros, and different numbers."""
+    zeros = [value for value in values if value.startswith("0") and len(value) > 1]
+    return bool(zeros) and all(map(str.isdecimal, values)) and len(set(map(int, values))) == len(values)
 
 
 def fit_number(name: str, values: Float32, missing: bool = False, bins: int = 0) -> Number:

@@ -7,31 +7,39 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pyarrow
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from nn import Features
 from nn.columns import text
+from nn.number_format import NumberFormat
 from training.data.blocks import read_blocks
 from training.data.dataset import RowIndex, Split
 from training.data.targets import Targets
 from training.errors import TrainingError
+from training.files.bad_rows import BadRows
 from training.files.npz import Arrays
-from training.files.table import Table
+from training.files.number_text import parse_numbers
+from training.files.readings import can_cast
+from training.files.table import BOOLEAN, TEXT, Table
 
 LabelledBlocks = Iterator[tuple[NDArray[Any], NDArray[Any]]]
 
 
-def labelled_blocks(data: Arrays | Table, features: Features, targets: Targets, target: str | None) -> LabelledBlocks:
+def labelled_blocks(
+    data: Arrays | Table, features: Features, targets: Targets, target: str | None, bad_rows: BadRows
+) -> LabelledBlocks:
     """Yield the codes (B, K) and the targets (B,) of the rows that have a target, block by block.
 
     Raises TrainingError.
     """
-    return ((codes, y) for codes, y, _ in _numbered_blocks(data, features, targets, target))
+    return ((codes, y) for codes, y, _ in _numbered_blocks(data, features, targets, target, bad_rows))
 
 
 def read_test_set(data: Arrays | Table, place: str, train: Split, targets: Targets, target: str | None) -> Split:
     """Return the rows of a file or a data frame of their own as the test set. Raises TrainingError."""
-    blocks = _numbered_blocks(data, train.features, targets, target)
+    blocks = _numbered_blocks(data, train.features, targets, target, BadRows())
     codes, y, numbers = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
     if not len(y):
         raise TrainingError(f"{place} has no row with a target")
@@ -39,25 +47,32 @@ def read_test_set(data: Arrays | Table, place: str, train: Split, targets: Targe
 
 
 def _numbered_blocks(
-    data: Arrays | Table, features: Features, targets: Targets, target: str | None
+    data: Arrays | Table, features: Features, targets: Targets, target: str | None, bad_rows: BadRows
 ) -> Iterator[tuple[NDArray[Any], NDArray[Any], RowIndex]]:
     """Yield the codes, the targets and the numbers of the rows that have a target."""
-    if isinstance(data, Table) and target is not None and any(isinstance(label, str) for label in targets.labels):
-        data = data.as_text([target])
     kept = [target] if isinstance(data, Table) and target in data.types else []
-    first = data.first_row if isinstance(data, Table) else 0
-    for codes, stored in read_blocks(data, features, kept):
-        numbers = np.arange(first, first + len(codes))
-        first += len(codes)
+    for block in read_blocks(data, features, kept, bad_rows):
         if isinstance(data, Arrays):
-            yield codes, _encode(stored.tolist(), targets), numbers
+            yield block.codes, _encode(block.kept.tolist(), targets), block.numbers
         elif not kept:
             problem = f"has no target column {target!r}" if target else "needs --target, the column of true values"
             raise TrainingError(f"{data.path} {problem}; the columns are {', '.join(data.types)}")
         else:
-            cells = data.column(stored, kept[0])
+            cells = _typed(data.column(block.kept, kept[0]), targets)
             valid = cells.is_valid().to_numpy()
-            yield codes[valid], _encode(cells.drop_null().to_pylist(), targets), numbers[valid]
+            yield block.codes[valid], _encode(cells.drop_null().to_pylist(), targets), block.numbers[valid]
+
+
+def _typed(cells: pyarrow.ChunkedArray, targets: Targets) -> pyarrow.ChunkedArray:
+    """Return text as the values that it meant in training; text that means none stays what it is."""
+    if cells.type != TEXT or any(isinstance(label, str) for label in targets.labels):
+        return cells
+    reading = targets.reading
+    values = pc.if_else(pc.is_in(cells, pyarrow.array(reading.nothing, TEXT)), None, cells)
+    if all(isinstance(label, bool) for label in targets.labels) and targets.labels:
+        return values.cast(BOOLEAN) if can_cast(values, BOOLEAN) else values
+    numbers, wrong = parse_numbers(values, reading.number or NumberFormat())
+    return values if wrong.any() else numbers
 
 
 def _encode(values: list[Any], targets: Targets) -> NDArray[Any]:

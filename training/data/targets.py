@@ -11,16 +11,19 @@ from nn.model import Label
 from nn.numbers import find_nonfinite, read_numbers
 from nn.text import check_name
 from training.errors import TrainingError
+from training.files.readings import TextReading
 
+TARGET_READING = "target_reading"  # in the manifest: how the text of the target was read
 MAX_INTEGER_CLASSES = 20  # integers with more distinct values are the target of a regression
 
 
 @dataclass(frozen=True)
 class Targets:
-    """The task, and for a classification the labels in the order of the class indices."""
+    """The task, for a classification the labels in the order of the class indices, and how their text was read."""
 
     task: str
     labels: tuple[Label, ...] = ()
+    reading: TextReading = TextReading()
 
     def encode(self, y: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Convert targets (B,) to class indices (B,), or to float32 values (B,) for a regression."""

@@ -1,12 +1,14 @@
 """Reads a data frame as a table, and names it for the provenance of a version."""
 
 import hashlib
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pyarrow
 
 from training.errors import TrainingError
-from training.files.table import Table, check_unique, column_type
+from training.files.table import Table, check_unique, column_type, declared_categories, index_columns
 
 FRAME = "the data frame"
 
@@ -15,7 +17,14 @@ def read_frame(rows: pyarrow.Table) -> Table:
     """Return the rows of a data frame as a table, numbered from 0. Raises TrainingError."""
     check_unique(FRAME, rows.column_names)
     types = {field.name: column_type(FRAME, field) for field in rows.schema}
-    return Table(FRAME, types, rows.num_rows, lambda columns: iter([rows.select(columns)]), first_row=0)
+    index = index_columns(rows.schema)
+    blocks = partial(_whole, rows)
+    categories = declared_categories(rows.schema)
+    return Table(FRAME, types, rows.num_rows, blocks, first_row=0, index=index, categories=categories)
+
+
+def _whole(rows: pyarrow.Table, columns: list[str]) -> Iterator[pyarrow.Table]:
+    yield rows.select(columns)
 
 
 def frame_sha256(rows: pyarrow.Table) -> str:

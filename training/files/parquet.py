@@ -7,7 +7,7 @@ import pyarrow
 import pyarrow.parquet
 
 from training.errors import TrainingError
-from training.files.table import ReadOptions, Table, check_unique, column_type
+from training.files.table import ReadOptions, Table, check_unique, column_type, declared_categories, index_columns
 
 BLOCK_ROWS = 2**16
 
@@ -31,4 +31,5 @@ def read_parquet(path: Path, options: ReadOptions) -> Table:
         if not rows:
             yield schema.empty_table().select(columns)
 
-    return Table(path, {field.name: column_type(str(path), field) for field in schema}, rows, blocks)
+    types = {field.name: column_type(str(path), field) for field in schema}
+    return Table(path, types, rows, blocks, index=index_columns(schema), categories=declared_categories(schema))

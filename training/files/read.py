@@ -1,4 +1,4 @@
-"""Reads a data file by its suffix: `.npz` as arrays, CSV and Parquet as a table.
+"""Reads a data file by its suffix: `.npz` as arrays, others as a table.
 
 A reader is a function in a module of its own. It accepts a path and the `ReadOptions`, and returns the content of the
 file or raises TrainingError with the problem and its place. A table is read block by block, as often as needed, so it
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from training.errors import TrainingError
 from training.files.csv import read_csv
+from training.files.json_lines import read_json_lines
 from training.files.npz import Arrays, read_npz
 from training.files.parquet import read_parquet
 from training.files.table import ReadOptions, Table
@@ -18,8 +19,15 @@ from training.files.table import ReadOptions, Table
 READERS: dict[str, Callable[[Path, ReadOptions], Arrays | Table]] = {
     ".npz": read_npz,
     ".csv": read_csv,
+    ".tsv": read_csv,
+    ".txt": read_csv,
     ".parquet": read_parquet,
+    ".jsonl": read_json_lines,
+    ".ndjson": read_json_lines,
 }
+
+
+GZIP_SUFFIX = ".gz"  # may follow the suffix of a text file
 
 
 def file_sha256(path: Path) -> str:
@@ -30,7 +38,9 @@ def file_sha256(path: Path) -> str:
 
 def read_file(path: Path, options: ReadOptions | None = None) -> Arrays | Table:
     """Read a file with the reader for its suffix. Raises TrainingError."""
-    reader = READERS.get(path.suffix.lower())
+    reader = READERS.get(
+        path.with_suffix("").suffix.lower() if path.suffix.lower() == GZIP_SUFFIX else path.suffix.lower()
+    )
     if reader is None:
         raise TrainingError(f"{path}: unknown file type; expected {', '.join(READERS)}")
     try:

@@ -1,7 +1,7 @@
 """A table in a file: columns, types, and rows that are read block by block; and the options for reading it."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow
@@ -9,60 +9,75 @@ import pyarrow.compute
 from pyarrow import types
 
 from training.errors import TrainingError
+from training.files.bad_rows import BadRows
 
 INTEGER, FLOAT, BOOLEAN, TEXT = pyarrow.int64(), pyarrow.float64(), pyarrow.bool_(), pyarrow.string()
 TIME, TIME_UTC = pyarrow.timestamp("us"), pyarrow.timestamp("us", "UTC")
 NA_VALUES = ["", "?", "NA", "N/A", "NaN", "nan", "null", "NULL"]
+TRIED_VALUES = 100  # the first ones exclude most readings: a failing cast is slow, in proportion to what fails
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """The needed columns, and the format of a CSV file; `delimiter` and `header` are detected if they are None.
+    """The format of a CSV file; `delimiter` and `header` are detected if they are None.
 
-    A first line that contains one of the names in `columns` is a header. If `others` is true, all columns are needed.
+    A first line that contains one of the names in `columns` is a header. Rows that can't be read go to `bad_rows`.
     """
 
     columns: Collection[str] = ()
-    others: bool = True
     delimiter: str | None = None
     header: bool | None = None
+    bad_rows: BadRows = field(default_factory=BadRows)
 
 
 @dataclass(frozen=True)
 class Table:
-    """The columns of a file (or a data frame) with their types, the number of rows, and the rows in blocks.
+    """The columns of a file (or a data frame) with their types, the number of rows if known, and the rows in blocks.
 
-    `stored_blocks` yields the requested columns as stored. If `stored_as_text` is true (CSV), all of them are text;
-    `types` are inferred for the needed columns, and the other columns stay text.
+    `stored_blocks` yields the requested columns as stored. If `stored_as_text` is true (CSV), all of them are text.
+    `index` are the columns that may be the index of a data frame of pandas, `categories` those that were declared as
+    such.
     """
 
     path: Path | str
     types: dict[str, pyarrow.DataType]
-    rows: int
+    rows: int | None
     stored_blocks: Callable[[list[str]], Iterator[pyarrow.Table]]
     stored_as_text: bool = False
     first_row: int = 1  # the number of the first row
-
-    def as_text(self, names: Iterable[str]) -> "Table":
-        """Return the table with these columns typed as text if they are stored as text."""
-        texts = {name: TEXT for name in names if self.stored_as_text and name in self.types}
-        return replace(self, types=self.types | texts)
+    index: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
 
     def blocks(self, names: list[str]) -> Iterator[pyarrow.Table]:
         """Yield these columns, cast to their types, from the first row on."""
         for block in self.stored_blocks(names):
             yield pyarrow.table([self.column(block, name) for name in names], names=names)
 
+    def whole_column(self, name: str) -> pyarrow.ChunkedArray:
+        """Return all cells of a column, cast to its type."""
+        return pyarrow.concat_tables(self.blocks([name])).column(0)
+
     def column(self, block: pyarrow.Table, name: str) -> pyarrow.ChunkedArray:
         """Return a column of a stored block, cast to its type; NaN (a missing value in pandas) becomes null."""
         column, data_type = block.column(name), self.types[name]
-        if pyarrow.types.is_null(data_type):
+        if types.is_null(data_type):
             return pyarrow.chunked_array([pyarrow.nulls(len(column))])
         column = strip_text(column) if self.stored_as_text else column
         if types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)
         column = column.cast(data_type, safe=False) if column.type != data_type else column
         return pyarrow.compute.if_else(pyarrow.compute.is_nan(column), None, column) if data_type == FLOAT else column
+
+
+def index_columns(schema: pyarrow.Schema) -> tuple[str, ...]:
+    """Return the columns that are the index of the data frame of pandas from which a schema was made."""
+    columns = (schema.pandas_metadata or {}).get("index_columns", [])
+    return tuple(name for name in columns if isinstance(name, str) and name in schema.names)
+
+
+def declared_categories(schema: pyarrow.Schema) -> tuple[str, ...]:
+    """Return the columns that were declared as categories: their text is a name, whatever it looks like."""
+    return tuple(field.name for field in schema if types.is_dictionary(field.type))
 
 
 def check_unique(place: str, names: Collection[str]) -> None:

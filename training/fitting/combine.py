@@ -32,6 +32,14 @@ def combine_networks(networks: Sequence[Network], weights: Sequence[float], offs
     return Network(layers)
 
 
+def forget_inputs(network: Network, inputs: npt.NDArray[np.intp]) -> Network:
+    """Return the network without weights for these inputs: chance has set them if the inputs are 0 in all rows."""
+    first, *others = network.layers
+    kernel = first.kernel.copy()
+    kernel[inputs] = 0
+    return Network([Dense(kernel, first.bias, first.activation), *others])
+
+
 class _Layer(NamedTuple):
     kernel: _Float64
     bias: _Float64

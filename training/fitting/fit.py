@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from nn import Model, Network
 from training.config import Config
 from training.data.dataset import DataSet, Split, resplit
-from training.fitting.combine import combine_networks
+from training.fitting.combine import combine_networks, forget_inputs
 from training.fitting.mixture import Logits, Mixture, mix_classification, mix_regression
 from training.fitting.network import TrainedNetwork, train_network
 from training.fitting.objective import Objective
@@ -126,4 +127,15 @@ def _mix(
             parts += [one.network for one in trained]
             weights += [share * mixture.scale * objective.deviation / len(trained)] * len(trained)
     network = combine_networks(parts, weights, objective.mean + mixture.offset * objective.deviation)
+    network = forget_inputs(network, _unused_indicators(data))
     return Model(data.features, network, data.targets.task, data.targets.labels)
+
+
+def _unused_indicators(data: DataSet) -> npt.NDArray[np.intp]:
+    """Return the inputs that mark a missing value which no row of the training and validation set lacks."""
+    features, used = data.features, np.zeros(len(data.features.nullable), bool)
+    if len(used):
+        for split in (data.train, data.validation):
+            for codes, _ in split.chunks():
+                used |= np.isnan(codes[:, features.nullable]).any(axis=0)
+    return np.arange(features.width)[features.indicators][~used]

@@ -15,14 +15,18 @@ from nn.columns import text
 from store.durable import atomic_write
 from training.data.blocks import read_blocks
 from training.errors import TrainingError
+from training.files.npz import Arrays
 from training.files.read import read_file
 from training.files.table import TEXT, ReadOptions, Table
+from training.scoring.unseen_values import UnseenValues
 
 WRITERS = {".csv": pyarrow.csv.CSVWriter, ".parquet": pyarrow.parquet.ParquetWriter}
 
 
-def predict_file(model: Model, data: Path, out: Path, delimiter: str | None, header: bool | None) -> list[int]:
-    """Write the columns of a table unchanged, followed by the predictions; return the number of rows of each part.
+def predict_file(model: Model, data: Path, out: Path, options: ReadOptions) -> tuple[list[int], UnseenValues]:
+    """Write the columns of a table unchanged, followed by the predictions.
+
+    Returns the number of rows of each part, and the values that training has not seen.
 
     A classification adds the columns `prediction` and `probability LABEL` for each class, a regression only
     `prediction`. For a `.npz` file, only these columns are written: of all rows, those of a test part last. If
@@ -30,27 +34,30 @@ def predict_file(model: Model, data: Path, out: Path, delimiter: str | None, hea
     """
     if out.suffix.lower() not in WRITERS:
         raise TrainingError(f"{out}: unknown file type; expected {' or '.join(WRITERS)}")
-    names = [column.name for column in model.features.columns]
-    source = read_file(data, ReadOptions(names, others=False, delimiter=delimiter, header=header))
+    source, unseen = read_file(data, options), UnseenValues(model.features)
     added = ["prediction", *(f"probability {text(label)}" for label in model.labels)]
     own_names = list(source.types) if isinstance(source, Table) else []
     if duplicates := [name for name in added if name in own_names]:
         raise TrainingError(f"{data} already has a column {duplicates[0]!r}: rename it")
-    parts = [source] if isinstance(source, Table) else source.parts
-    rows = [part.rows if isinstance(part, Table) else len(part.x) for part in parts]
-    bar = tqdm(total=sum(rows), unit=" rows", unit_scale=True, disable=None, leave=False)
+    parts: list[Arrays | Table] = [source] if isinstance(source, Table) else [*source.parts]
+    total = source.rows if isinstance(source, Table) else sum(len(part.x) for part in source.parts)
+    bar = tqdm(total=total, unit=" rows", unit_scale=True, disable=None, leave=False)
+    rows = [0] * len(parts)
 
     def predicted_tables() -> Iterator[pyarrow.Table]:
-        for codes, stored in chain.from_iterable(read_blocks(part, model.features, own_names) for part in parts):
-            outputs = model.predict(codes)
-            predictions = [model.best_labels(outputs), *outputs.T] if model.labels else [outputs[:, 0]]
-            own = [_writable(stored.column(name)) for name in own_names]
-            yield pyarrow.table([*own, *map(pyarrow.array, predictions)], names=[*own_names, *added])
-            bar.update(len(codes))
+        for number, part in enumerate(parts):
+            for block in read_blocks(part, model.features, own_names, options.bad_rows):
+                outputs = model.predict(block.codes)
+                predictions = [model.best_labels(outputs), *outputs.T] if model.labels else [outputs[:, 0]]
+                own = [_writable(block.kept.column(name)) for name in own_names]
+                yield pyarrow.table([*own, *map(pyarrow.array, predictions)], names=[*own_names, *added])
+                unseen.add(block.codes)
+                rows[number] += len(block.codes)
+                bar.update(len(block.codes))
 
     with bar:
         _write_tables(out, predicted_tables())
-    return rows
+    return rows, unseen
 
 
 def _writable(column: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:

@@ -87,7 +87,9 @@ def _models(service: Service) -> ResponseReturnValue:
     return {"models": [_summary(catalogue, name) for name in catalogue.models]}
 
 
-_FEATURE = record("categories", name=STRING, kind={"enum": [*TYPES]}, missing=TRUTH, categories=array(STRING))
+_FEATURE = record(
+    "categories", name=STRING, kind={"enum": [*TYPES]}, expected=STRING, missing=TRUTH, categories=array(STRING)
+)
 _VERSION = record(
     name=STRING,
     version=WHOLE,
@@ -118,7 +120,8 @@ def _describe(endpoint: Endpoint) -> dict[str, Any]:
 
 def _feature(column: Column) -> dict[str, Any]:
     categories = {"categories": list(column.categories)} if isinstance(column, Category) else {}
-    return {"name": column.name, "kind": column.kind, "missing": column.missing, **categories}
+    about = {"name": column.name, "kind": column.kind, "expected": column.expected, "missing": column.missing}
+    return about | categories
 
 
 _MODEL = record(

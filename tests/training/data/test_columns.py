@@ -1,12 +1,16 @@
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pyarrow
 import pytest
 
-from nn import Category, Number
+from nn import Boolean, Category, Number
 from tests.helpers.datasets import CSV, load_file, write_csv
 from training import TrainingError
 from training.config import Config
-from training.data.load import load_dataset
+from training.data.load import Source, load_dataset, training_source
 
 
 def test_columns_of_every_kind(tmp_path: Path) -> None:
@@ -29,10 +33,11 @@ def test_columns_of_every_kind(tmp_path: Path) -> None:
     }
     assert data.features.dropped == ("id", "same", "empty", "name")
     for note in (
-        "column id dropped: it looks like a row number or an identifier (every value is a unique integer)",
+        "column id dropped: it looks like a row number or an identifier (every value is a unique integer);"
+        " --numbers id keeps it",
         "column same dropped: all values are the same",
         "column empty dropped: all values are missing",
-        "column name dropped: it looks like an identifier (40 distinct values in 40 rows)",
+        "column name dropped: it looks like an identifier (40 distinct values in 40 rows); --categories name keeps it",
     ):
         assert note in data.notes
     periods = {column.name: column.periods for column in data.features.columns if hasattr(column, "periods")}
@@ -79,7 +84,7 @@ def test_integers_that_collapse_in_float32_give_a_note(tmp_path: Path) -> None:
 def test_few_whole_numbers_are_numbers_with_an_input_of_their_own_for_each(tmp_path: Path) -> None:
     rows = [f"{2016 + i % 9},{i % 2},{i % 7}" for i in range(90)]
     path = write_csv(tmp_path / "t.csv", "year,flag,y", rows)
-    year, flag = load_dataset(Config(data=path, target="y")).features.columns
+    year, flag = load_dataset(Config(data=path, target="y", numbers=("flag",))).features.columns
     assert isinstance(year, Number)
     assert year.edges == tuple(range(2016, 2024))
     assert isinstance(flag, Number)
@@ -90,11 +95,40 @@ def test_few_whole_numbers_are_numbers_with_an_input_of_their_own_for_each(tmp_p
     assert isinstance(flag, Category)
 
 
+def test_zero_and_one_mean_false_and_true(tmp_path: Path) -> None:
+    rows = [f"{i % 2},{'' if i % 9 == 0 else i % 2}.0,{i % 3},{i % 7}" for i in range(90)]
+    rows = [row.replace(",.0", ",") for row in rows]
+    data = load_dataset(Config(data=write_csv(tmp_path / "t.csv", "flag,maybe,level,y", rows), target="y"))
+    assert data.features.columns[:2] == (Boolean("flag", numbers=True), Boolean("maybe", missing=True, numbers=True))
+    assert isinstance(data.features.columns[2], Number)
+    assert "column flag has only 0 and 1, which mean false and true; --numbers flag reads numbers" in data.notes
+    codes = data.train.codes[:, :2]
+    np.testing.assert_equal(np.unique(codes), [0, 1, np.nan])
+
+
 def test_categories_that_are_no_columns_are_refused(tmp_path: Path) -> None:
-    path = write_csv(tmp_path / "t.csv", "a,day,y", [f"{i % 5},2024-01-{i % 28 + 1:02},{i % 2}" for i in range(60)])
-    with pytest.raises(TrainingError, match="categories: there is no column 'b'; the columns are a, day"):
-        load_dataset(Config(data=path, target="y", categories=("a", "b")))
-    with pytest.raises(TrainingError, match="categories: column day contains dates, which can't be categories"):
-        load_dataset(Config(data=path, target="y", categories=("day",)))
+    rows = [f"{i % 5},{'' if i % 3 else 'x'},2024-01-{i % 28 + 1:02},{i % 2}" for i in range(60)]
+    path = write_csv(tmp_path / "t.csv", "a,word,day,y", rows)
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"categories": ("a", "b")}, "categories: there is no column 'b'; the columns are a, word, day, y"),
+        ({"drop": ("b",)}, "drop: there is no column 'b'"),
+        ({"drop": ("y",)}, "drop: y is the target"),
+        ({"drop": ("a",), "numbers": ("a",)}, "column a is named twice in drop, numbers, categories, dates"),
+        ({"numbers": ("word",)}, "numbers: column word contains other text, such as 'x' in row 1"),
+        ({"dates": ("word",)}, "dates: column word contains other text, such as 'x' in row 1"),
+        ({"dates": ("a",)}, "dates: column a contains other text, such as '0' in row 1"),
+        ({"numbers": ("day",)}, "numbers: column day contains other text, such as '2024-01-01' in row 1"),
+    ]
+    for settings, message in wrong:
+        with pytest.raises(TrainingError, match=message):
+            load_dataset(Config(data=path, target="y", **settings))
     with pytest.raises(TrainingError, match="remove --categories; digits is a data set of images"):
         load_dataset(Config(data="digits", categories=("x1",)))
+    frame = pyarrow.table({"day": [datetime(2024, 1, i % 28 + 1) for i in range(60)], "y": [i % 2 for i in range(60)]})
+    wrong = [
+        ({"categories": ("day",)}, "categories: column day contains dates, which can't be categories"),
+        ({"numbers": ("day",)}, r"numbers: column day contains timestamp\[us\] values"),
+    ]
+    for settings, message in wrong:
+        with pytest.raises(TrainingError, match=message):
+            training_source(Config(data="frame", target="y", **settings), Source.of_frame(frame))

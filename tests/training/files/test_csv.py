@@ -1,5 +1,6 @@
 """CSV files: delimiters, headers, quotes, encodings."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -95,9 +96,16 @@ def test_other_encodings_than_utf8_are_refused(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_bytes(CSV.replace("width", "größe").encode("latin-1"))
     with pytest.raises(TrainingError, match="line 1: invalid UTF8 data: save the file as UTF-8"):
         load_file(tmp_path / "data.csv")
-    (tmp_path / "data.csv").write_bytes(CSV.encode("utf-16"))
-    with pytest.raises(TrainingError, match="is encoded in UTF-16: save the file as UTF-8"):
-        load_file(tmp_path / "data.csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_unicode_is_read_with_and_without_a_mark(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_bytes(CSV.replace("width", "größe").encode(encoding))
+    data = load_file(tmp_path / "data.csv")
+    assert column_names(data) == ["größe", "height"]
+    assert len(data.train.codes) == 20
+    (tmp_path / "data.csv").write_bytes(("\ufeff" + CSV).encode("utf-16-be"))
+    assert column_names(load_file(tmp_path / "data.csv")) == ["width", "height"]
 
 
 @pytest.mark.parametrize(
@@ -116,3 +124,71 @@ def test_the_delimiter_is_detected_from_lines(header: str, row: str, names: list
     assert isinstance(table, Table)
     assert len(table.types) == 3
     assert names is None or list(table.types)[:2] == names
+
+
+ROWS = [["a", "b", "kind"], *([f"{i}.5", f"w{i % 3}", "xy"[i % 2]] for i in range(30))]
+
+
+@pytest.mark.parametrize(
+    ("before", "row", "names"),
+    [
+        (["sep=;"], "{};{};{}", ["a", "b"]),
+        (["SEP=|"], "{}|{}|{}", ["a", "b"]),
+        (["# exported on Monday, by me"], "{};{};{}", ["a", "b"]),
+        (["#comment", "", "# another, one"], "{},{},{}", ["a", "b"]),
+        (["Sales of all shops", ""], "{},{},{}", ["a", "b"]),
+        (["Sales, of all shops"], "{}\t{}\t{}", ["a", "b"]),
+        (["Sales of all shops;;", ";;"], "{};{};{}", ["a", "b"]),
+        (["sep=;", "Sales", "2024"], "{};{};{}", ["a", "b"]),
+        ([], "{},{},{},", ["a", "b"]),
+    ],
+)
+def test_lines_before_the_header_are_skipped(before: list[str], row: str, names: list[str], tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("\n".join([*before, *(row.format(*cells) for cells in ROWS)]))
+    data = load_file(tmp_path / "data.csv")
+    assert column_names(data) == names
+    assert len(data.train.codes) == 30
+
+
+def test_a_header_may_be_shorter_than_the_rows_by_one(tmp_path: Path) -> None:
+    header, *rows = [",".join(cells) for cells in ROWS]
+    (tmp_path / "data.csv").write_text("\n".join([header, *(f"{row}," for row in rows)]))
+    data = load_file(tmp_path / "data.csv")  # a delimiter at the end of rows only
+    assert column_names(data) == ["a", "b"]
+    (tmp_path / "data.csv").write_text("\n".join([header, *(f"{i},{row}" for i, row in enumerate(rows, 1))]))
+    data = load_file(tmp_path / "data.csv")  # names of rows, as R writes them
+    assert column_names(data) == ["a", "b"]
+    assert "column column 1 dropped: it is the index of a data frame; --numbers 'column 1' keeps it" in data.notes
+
+
+def test_a_header_may_begin_with_a_number_sign(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("#" + "\n".join(",".join(cells) for cells in ROWS))
+    assert column_names(load_file(tmp_path / "data.csv")) == ["#a", "b"]
+
+
+@pytest.mark.parametrize("name", ["data.tsv", "data.txt", "data.csv.gz", "data.tsv.gz", "data.TXT"])
+def test_text_files_have_several_suffixes(name: str, tmp_path: Path) -> None:
+    content = "\n".join("\t".join(cells) for cells in ROWS).encode()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    assert column_names(load_file(tmp_path / name)) == ["a", "b"]
+
+
+def test_a_damaged_gzip_file_is_refused(tmp_path: Path) -> None:
+    content = gzip.compress("\n".join(",".join(cells) for cells in ROWS).encode())
+    for damaged in (content[:-30], b"a,kind\n1,x\n", content[:40] + bytes(20) + content[60:]):
+        (tmp_path / "data.csv.gz").write_bytes(damaged)
+        with pytest.raises(TrainingError, match="can't be read"):
+            load_file(tmp_path / "data.csv.gz")
+
+
+def test_a_header_without_rows_is_refused_everywhere(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("a,kind\n")
+    with pytest.raises(TrainingError, match="has a header but no rows"):
+        load_file(tmp_path / "data.csv")
+
+
+def test_decimal_commas_in_the_first_line_are_no_header(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("".join(f"{i},5;{i % 7},25;{'xy'[i % 2]}\n" for i in range(30)))
+    data = load_file(tmp_path / "data.csv", "c3")
+    assert column_names(data) == ["c1", "c2"]
+    assert len(data.train.codes) == 30

@@ -9,8 +9,11 @@ import pytest
 
 from tests.helpers.datasets import CSV, load_file
 from training import TrainingError
+from training.files import csv as csv_files
+from training.files.choices import Choices
 from training.files.read import read_file
 from training.files.table import INTEGER, TEXT, ReadOptions, Table
+from training.files.typed_table import read_types
 
 
 @pytest.mark.parametrize(
@@ -42,7 +45,7 @@ from training.files.table import INTEGER, TEXT, ReadOptions, Table
         ("data.csv", "a,a,kind\n1,2,x\n", "has duplicate column names: a, a, kind"),
         ("data.npz", "hello", "is not a .npz file or is damaged"),
         ("data.parquet", "hello", "can't be read as Parquet"),
-        ("data.xls", "hello", "unknown file type; expected .npz, .csv, .parquet"),
+        ("data.xls", "hello", "unknown file type; expected .npz, .csv, .tsv"),
     ],
 )
 def test_invalid_files_are_refused(name: str, content: str, message: str, tmp_path: Path) -> None:
@@ -73,20 +76,21 @@ def test_only_requested_columns_are_read(name: str, tmp_path: Path) -> None:
         pyarrow.csv.write_csv(content, tmp_path / name)
     else:
         pyarrow.parquet.write_table(content, tmp_path / name)
-    table = read_file(tmp_path / name, ReadOptions(["c", "a", "d"], others=False))
+    table = read_file(tmp_path / name, ReadOptions(["c", "a", "d"]))
     assert isinstance(table, Table)
     assert list(table.types) == ["a", "b", "c"]
-    assert (table.rows, table.types["a"], table.types["c"]) == (300, INTEGER, TEXT)
-    # The type of a column that is not needed is not inferred.
-    assert table.types["b"] == (TEXT if name == "data.csv" else INTEGER)
     assert [set(block.column_names) for block in table.stored_blocks(["c", "a"])] == [{"a", "c"}]
-    (block,) = table.blocks(["c", "a"])
+    typed = read_types(table, Choices(drop=("b",)), "c")
+    assert (typed.rows, typed.types) == (300, {"a": INTEGER, "c": TEXT})
+    (block,) = typed.blocks(["c", "a"])
     assert block.equals(content.select(["c", "a"]))
 
 
-def test_the_type_of_a_column_is_inferred_from_all_rows(tmp_path: Path) -> None:
-    rows = [f"{i},{i},{i % 2}\n" for i in range(500)] + ["0.5,none,true\n"]
-    (tmp_path / "data.csv").write_text("a,b,c\n" + "".join(rows))
+def test_the_type_of_a_column_is_inferred_from_all_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_files, "BLOCK_BYTES", 200)
+    rows = [f"{i},{i},{i % 2},{i % 2 == 0}\n" for i in range(500)] + ["0.5,nothing,true,FALSE\n"]
+    (tmp_path / "data.csv").write_text("a,b,c,d\n" + "".join(rows))
     table = read_file(tmp_path / "data.csv")
     assert isinstance(table, Table)
-    assert [str(data_type) for data_type in table.types.values()] == ["double", "string", "bool"]
+    types = read_types(table, Choices(), "d").types
+    assert [str(data_type) for data_type in types.values()] == ["double", "string", "string", "bool"]

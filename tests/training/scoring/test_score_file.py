@@ -165,7 +165,7 @@ def _cell(text: str, column: str) -> str | float | bool | None:
     ("change", "message"),
     [
         (("size", "width"), "has no column 'size', which the model requires; the columns are width, weight"),
-        (("\n", "\nbig,1,red,true,2024-01-01,large,1\n"), "column size contains string values; expected a number"),
+        (("\n", "\nbig,1,red,true,2024-01-01,large,1\n"), "row 1: size is 'big'; expected a number"),
         (
             ("\n", "\n,1,red,true,2024-01-01,large,1\n"),
             "row 1: size is missing, but was never missing in training",
@@ -217,7 +217,7 @@ def test_a_column_with_missing_values_in_training_may_be_absent(models: Path, ta
         (["predict", "nobody", "--data", "rows.csv", "--out", "out.csv"], "unknown model 'nobody'"),
         (["evaluate", "kinds", "--version", "9", "--data", "rows.csv"], "unknown version 9 of kinds"),
         (["evaluate", "kinds", "--data", "rows.npz"], "the data have 3 values per row, the model expects 6"),
-        (["evaluate", "kinds", "--data", "digits"], "digits: unknown file type; expected .npz, .csv, .parquet"),
+        (["evaluate", "kinds", "--data", "digits"], "digits: unknown file type; expected .npz, .csv, .tsv"),
         (["compare", "kinds", "1", "best", "--data", "rows.csv"], "unknown version 'best' of kinds"),
     ],
 )

@@ -1,0 +1,48 @@
+"""The codes of text cells, by whole columns, as a model reads them cell by cell (`nn.columns`).
+
+Numbers are read as an array, other kinds once per distinct text.
+"""
+
+import numpy as np
+import pyarrow
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from nn import Date, Number
+from nn.columns import Column
+from nn.numbers import read_numbers
+from training.data.columns import read_seconds
+from training.files.number_text import parse_numbers
+from training.files.readings import can_cast
+from training.files.table import FLOAT, TIME
+
+
+def text_codes(column: Column, cells: pyarrow.ChunkedArray) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the codes of text cells (B,), NaN where there is none, and which cells the column refuses."""
+    if column.nothing:
+        cells = pc.if_else(pc.is_in(cells, pyarrow.array(column.nothing, cells.type)), None, cells)
+    if isinstance(column, Number):
+        return _number_codes(column, cells)
+    if isinstance(column, Date) and can_cast(cells, TIME):
+        codes = np.full(len(cells), np.nan)
+        codes[cells.is_valid().to_numpy()] = read_seconds(cells.cast(TIME).drop_null())
+        return codes, np.zeros(len(cells), bool)
+    encoded = cells.combine_chunks().dictionary_encode()
+    codes = np.array([*(_code(column, text) for text in encoded.dictionary.to_pylist()), np.nan])
+    indices = encoded.indices.fill_null(len(codes) - 1).to_numpy(zero_copy_only=False)
+    return codes[indices], np.isnan(codes[indices]) & cells.is_valid().to_numpy()
+
+
+def _number_codes(column: Number, cells: pyarrow.ChunkedArray) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    is_plain = column.decimal in ("", ".") and not column.thousands and can_cast(cells, FLOAT)
+    numbers = cells.cast(FLOAT) if is_plain else parse_numbers(cells, column.text_format)[0]
+    codes = read_numbers(numbers.fill_null(np.nan).to_numpy()).astype(np.float64)
+    codes[np.isinf(codes)] = np.nan
+    return codes, cells.is_valid().to_numpy() & np.isnan(codes)
+
+
+def _code(column: Column, text: str) -> float:
+    try:
+        return column.read_text(text)
+    except (ValueError, OverflowError):
+        return float("nan")
