@@ -42,7 +42,8 @@ class Date(Column):
     def expected(self) -> str:
         """An ISO 8601 date, and how text may look besides."""
         if self.order:
-            return f"a date such as {DATE_EXAMPLES[self.order]}, or in ISO 8601"
+            kind = "time" if self.order == "time" else "date"
+            return f"a {kind} such as {DATE_EXAMPLES[self.order]}, or a date in ISO 8601"
         return "an ISO 8601 date such as 2024-05-31 or 2024-05-31T08:30:00"
 
     @property

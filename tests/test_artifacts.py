@@ -1,7 +1,12 @@
-"""Format 1 is frozen: published versions of each kind must load, and predict the recorded outputs, in all releases."""
+"""Formats are frozen: published versions of each kind must load, and predict the recorded outputs, in all releases.
 
+`europe` is of format 2, the others of format 1.
+"""
+
+import csv
 import io
 import json
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +16,8 @@ import pytest
 from nn import artifact
 from service.app import create_app
 from service.settings import Settings
+from training.files.table import ReadOptions
+from training.scoring.predict_file import predict_file
 
 STORE = Path(__file__).with_name("artifacts")
 ANSWERS: dict[str, dict[str, Any]] = json.loads((STORE / "answers.json").read_text())
@@ -28,6 +35,21 @@ def test_a_published_version_predicts_the_recorded_outputs(name: str) -> None:
         np.testing.assert_allclose(body["probabilities"], expected["probabilities"], rtol=0, atol=1e-5)
     else:
         np.testing.assert_allclose(body["predictions"], expected["predictions"], rtol=1e-5)
+
+
+def test_a_text_file_is_read_as_requests_are(tmp_path: Path) -> None:
+    instances, predictions = ANSWERS["europe"]["instances"], ANSWERS["europe"]["predictions"]
+    assert predictions[0] == predictions[1]  # the same row as text, and with the types of JSON
+    is_text = [isinstance(row["area"], str) for row in instances]
+    with (tmp_path / "rows.csv").open("w", newline="") as file:
+        csv.writer(file, delimiter=";").writerows(
+            [instances[0], *(row.values() for row in compress(instances, is_text))]
+        )
+    model = artifact.load(STORE / "europe/1/model.npz").model
+    predict_file(model, tmp_path / "rows.csv", tmp_path / "predicted.csv", ReadOptions())
+    with (tmp_path / "predicted.csv").open(newline="") as file:
+        predicted = [float(row["prediction"]) for row in csv.DictReader(file)]
+    np.testing.assert_allclose(predicted, [*compress(predictions, is_text)], rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ANSWERS)

@@ -4,12 +4,12 @@ import argparse
 import os
 import sys
 from dataclasses import Field, fields
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from nn import ArtifactError
 from store import StoreError
-from training.commands import run_compare, run_evaluate, run_predict, run_train
 from training.config import GROUPS, Config
 from training.errors import TrainingError
 from training.interrupts import Interrupted, like_ctrl_c
@@ -24,10 +24,11 @@ def main(arguments: list[str] | None = None, program: str = "python -m training"
     options, unknown = _parser(program).parse_known_args(arguments)
     if unknown:
         options.parser.error(f"unrecognized arguments: {' '.join(unknown)}; --help lists the options")
-    unpublished = "; nothing was published" if options.run is run_train else ""
+    unpublished = "; nothing was published" if options.command == "train" else ""
     try:
         with like_ctrl_c():
-            code = int(options.run(options))
+            command = import_module(f"training.commands.{options.command}")
+            code = int(command.main(options))
         sys.stdout.flush()
     except (Interrupted, KeyboardInterrupt) as error:
         print(f"\nInterrupted{f': {error}' if str(error) else unpublished}.", file=sys.stderr)
@@ -62,7 +63,7 @@ def _add_train(commands: Any) -> None:
         " of a model. Options override the settings of the TOML file (--config).",
         epilog="example: %(prog)s --data flowers.csv --target species --name flowers",
     )
-    command.set_defaults(run=run_train, parser=command)
+    command.set_defaults(command="train", parser=command)
     command.add_argument("--config", type=Path, metavar="FILE", help="TOML file with settings, such as epochs = 20")
     settings = {setting.name: setting for setting in fields(Config)}
     for title, names in GROUPS.items():
@@ -101,7 +102,7 @@ def _add_evaluate(commands: Any) -> None:
         " confidence intervals.",
         epilog="example: %(prog)s flowers --data june.csv",
     )
-    command.set_defaults(run=run_evaluate, parser=command)
+    command.set_defaults(command="evaluate", parser=command)
     _add_version(command)
     _add_data(command, scored=True)
     _add_json(command.add_argument_group("output"), "print the metrics as a JSON object")
@@ -116,7 +117,7 @@ def _add_compare(commands: Any) -> None:
         " error (bootstrap test).",
         epilog="example: %(prog)s flowers 1 2 --data june.csv",
     )
-    command.set_defaults(run=run_compare, parser=command)
+    command.set_defaults(command="compare", parser=command)
     model = command.add_argument_group("model")
     model.add_argument("name", metavar="NAME", help="name of the model")
     model.add_argument("versions", metavar="VERSION", nargs=2, help="two version numbers or aliases")
@@ -133,7 +134,7 @@ def _add_predict(commands: Any) -> None:
         description="Write the rows of a file with their predictions to another file. Files may be larger than memory.",
         epilog="example: %(prog)s flowers --data new.csv --out predicted.parquet",
     )
-    command.set_defaults(run=run_predict, parser=command)
+    command.set_defaults(command="predict", parser=command)
     _add_version(command)
     _add_data(command, scored=False)
     output = command.add_argument_group("output")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +28,8 @@ ACCEPTED_TYPES = {
     "category": (TEXT, INTEGER, FLOAT, BOOLEAN),
 }
 
+INPUT_BYTES = 2**23  # of a block, so that a model with many inputs takes no more memory than one with few
+
 
 class Block(NamedTuple):
     """The codes (B, K) of rows, their numbers in the file (B,), and the targets of arrays or columns of a table."""
@@ -35,13 +38,25 @@ class Block(NamedTuple):
     numbers: RowIndex
     kept: Any
 
+    def parts(self, features: Features) -> "Iterator[Block]":
+        """Yield the rows in parts whose inputs take at most INPUT_BYTES."""
+        rows = max(INPUT_BYTES // (features.width * np.dtype(np.float32).itemsize), 1)
+        for start in range(0, len(self.codes), rows):
+            part = slice(start, start + rows)
+            kept = self.kept.slice(start, rows) if isinstance(self.kept, pyarrow.Table) else self.kept[part]
+            yield Block(self.codes[part], self.numbers[part], kept)
+
 
 def read_blocks(data: Arrays | Table, features: Features, kept: list[str], bad_rows: BadRows) -> Iterator[Block]:
     """Yield the rows block by block; of a table also the columns `kept`, as they are stored.
 
     Raises TrainingError if the model does not accept the data, or if it does not accept a row and none is skipped.
     """
-    return _array_blocks(data, features) if isinstance(data, Arrays) else _table_blocks(data, features, kept, bad_rows)
+    if isinstance(data, Arrays):
+        blocks = _array_blocks(data, features)
+    else:
+        blocks = _table_blocks(data, features, kept, bad_rows)
+    return chain.from_iterable(block.parts(features) for block in blocks)
 
 
 def _array_blocks(arrays: Arrays, features: Features) -> Iterator[Block]:

@@ -135,12 +135,19 @@ def _fit_number(
     name: str, cells: pyarrow.ChunkedArray, distinct: int, missing: bool, bins: int, notes: list[str]
 ) -> Number:
     numbers = finite_numbers(name, cells.to_numpy())
-    if (float32_values := len(np.unique(numbers))) < distinct / 2:
-        notes.append(
-            f"column {name}: rounding to float32 leaves only {float32_values:,} of {distinct:,} distinct values;"
-            " subtract a constant offset from the column"
-        )
+    if note := float32_note(name, distinct, len(np.unique(numbers))):
+        notes.append(note)
     return fit_number(name, numbers, missing, bins)
+
+
+def float32_note(name: str, before: int, after: int) -> str | None:
+    """Return a note if rounding to float32 leaves less than half of the distinct values of a column."""
+    if after >= before / 2:
+        return None
+    return (
+        f"column {name}: rounding to float32 leaves only {after:,} of {before:,} distinct values;"
+        " subtract a constant offset from the column"
+    )
 
 
 def _fit_other(kind: str, name: str, cells: pyarrow.ChunkedArray, missing: bool, notes: list[str]) -> Column:

@@ -9,12 +9,14 @@ import numpy.typing as npt
 from nn import Features, Number
 from nn.numbers import Float32, find_nonfinite, read_numbers
 from training.config import Config
-from training.data.columns import FIT_SAMPLE_ROWS, fit_number, limit_bins
+from training.data.columns import FIT_SAMPLE_ROWS, fit_number, float32_note, limit_bins
 from training.data.dataset import ROWS_PER_CHUNK, DataSet, RowIndex, Split, split_rows
 from training.data.targets import find_targets
 from training.errors import TrainingError
 from training.files.npz import Arrays
 from training.files.spill import spill
+
+COUNTED_ROWS = 5_000  # in which distinct values are counted
 
 
 def load_arrays(raw: Arrays, config: Config, source: dict[str, Any], fold: int | None = None) -> DataSet:
@@ -39,7 +41,20 @@ def load_arrays(raw: Arrays, config: Config, source: dict[str, Any], fold: int |
             raise TrainingError(f"x_train has {codes.shape[1]} values per row, x_test has {test_codes.shape[1]}")
         splits[2] = Split(features, test_codes, targets.encode(raw.test[1]), np.arange(len(test_codes)))
     image = raw.x.shape[1:] if grid and raw.x.ndim == 3 else None
-    return DataSet(splits[0], splits[1], splits[2], targets, source, [], image)
+    notes = [] if grid else [*_collapsed(raw.x, np.sort(train))]
+    return DataSet(splits[0], splits[1], splits[2], targets, source, notes, image)
+
+
+def _collapsed(x: npt.NDArray[Any], rows: RowIndex) -> Iterator[str]:
+    """Yield a note for each column of which rounding to float32 leaves less than half of the distinct values."""
+    sample = x[rows[:: -(-len(rows) // COUNTED_ROWS)]]
+    if not np.can_cast(x.dtype, np.float32):
+        pairs = zip(_count_distinct(sample), _count_distinct(read_numbers(sample)), strict=True)
+        yield from (note for j, (before, after) in enumerate(pairs) if (note := float32_note(f"x{j}", before, after)))
+
+
+def _count_distinct(values: npt.NDArray[Any]) -> list[int]:
+    return [*(1 + (np.diff(np.sort(values, axis=0), axis=0) != 0).sum(axis=0)).tolist()]
 
 
 def array_codes(x: npt.NDArray[Any]) -> npt.NDArray[Any]:

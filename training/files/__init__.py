@@ -1,6 +1,7 @@
 """The content of data files, as arrays or as tables, before the target and the features are chosen.
 
 In reading order: `read` (the readers by file suffix), `table` (`ReadOptions` and `Table`, whose columns are read block
-by block), `csv`, `parquet`, `npz` (and `Arrays`), `frame` (data frames), `numeric_text` (detects text columns of
-numbers), `spill` (arrays larger than memory).
+by block), `csv` and `csv_layout`, `json_lines`, `parquet`, `npz` (and `Arrays`), `frame` (data frames), `bad_rows`
+(rows that can't be read). From text to values: `typed_table` (the entry point), `choices` (what the user decides),
+`readings` (with `number_text` and `date_text`), `reading_notes`. `spill` keeps what is larger than memory.
 """

@@ -30,4 +30,5 @@ class BadRows:
     def notes(self) -> list[str]:
         """A sentence on the rows that were skipped, if there are any."""
         more = "; …" if self.count > len(self._problems) else ""
-        return [f"{self.count:,} rows were skipped: {'; '.join(self._problems)}{more}"] if self.count else []
+        rows = f"{self.count:,} row{'s were' if self.count > 1 else ' was'}"
+        return [f"{rows} skipped: {'; '.join(self._problems)}{more}"] if self.count else []

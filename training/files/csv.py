@@ -14,7 +14,7 @@ from training.files.bad_rows import BadRows
 from training.files.csv_layout import Layout, find_layout
 from training.files.table import TEXT, ReadOptions, Table, check_unique
 
-BLOCK_BYTES = 2**23
+BLOCK_BYTES = 2**20  # pyarrow reads up to 32 blocks ahead
 SNIFFED_BYTES = 2**20
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 

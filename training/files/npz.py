@@ -1,5 +1,6 @@
 """Reads `.npz` files; unpacks each array into a memory-mapped file."""
 
+import math
 import zipfile
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +15,11 @@ from training.files.spill import spill
 from training.files.table import ReadOptions
 
 CHUNK_BYTES = 2**24
+NPY_VERSIONS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+    (3, 0): np.lib.format.read_array_header_2_0,  # which differs in the names of fields only
+}
 
 
 @dataclass(frozen=True)
@@ -32,20 +38,23 @@ class Arrays:
 
 def read_npz(path: Path, options: ReadOptions) -> Arrays:
     """Read x_train and y_train (with x_test and y_test if present), or X and y. Raises TrainingError."""
-    if not zipfile.is_zipfile(path):
-        raise TrainingError(f"{path} is not a .npz file or is damaged")
     try:
         with zipfile.ZipFile(path) as archive:
-            names = [name.removesuffix(".npy") for name in archive.namelist()]
-            for x, y in (("x_train", "y_train"), ("X", "y"), ("x", "y")):
-                if x in names and y in names:
-                    train = _read_pair(path, archive, x, y)
-                    has_test = {"x_test", "y_test"} <= set(names)
-                    return Arrays(*train, _read_pair(path, archive, "x_test", "y_test") if has_test else None)
-    except TrainingError:
+            return _read_arrays(path, archive)
+    except (TrainingError, OSError, MemoryError):
         raise
-    except (ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise TrainingError(f"{path} is damaged: {error}") from error
+    # A damaged file may raise a dozen exceptions of zipfile, zlib and numpy.
+    except Exception as error:
+        raise TrainingError(f"{path} is not a .npz file or is damaged: {error or type(error).__name__}") from error
+
+
+def _read_arrays(path: Path, archive: zipfile.ZipFile) -> Arrays:
+    names = [name.removesuffix(".npy") for name in archive.namelist()]
+    for x, y in (("x_train", "y_train"), ("X", "y"), ("x", "y")):
+        if x in names and y in names:
+            train = _read_pair(path, archive, x, y)
+            has_test = {"x_test", "y_test"} <= set(names)
+            return Arrays(*train, _read_pair(path, archive, "x_test", "y_test") if has_test else None)
     found = ", ".join(names) or "nothing"
     raise TrainingError(f"{path}: expected arrays x_train and y_train, or X and y; found {found}")
 
@@ -61,12 +70,19 @@ def _read_pair(path: Path, archive: zipfile.ZipFile, x_name: str, y_name: str) -
 
 def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     """Unpack one array, which may be larger than memory, into a memory-mapped file."""
-    with archive.open(f"{name}.npy") as member:
+    info = archive.getinfo(f"{name}.npy")
+    with archive.open(info) as member:
         version = np.lib.format.read_magic(member)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran_order, dtype = read_header(member)
+        if version not in NPY_VERSIONS:
+            raise ValueError(f"{name} has the unknown version {version} of .npy")
+        shape, fortran_order, dtype = NPY_VERSIONS[version](member)
         if dtype.hasobject:
             raise TrainingError(f"{path} contains pickled objects, which are never loaded: save plain arrays")
-        chunks = iter(partial(member.read, CHUNK_BYTES // max(dtype.itemsize, 1) * dtype.itemsize), b"")
-        array = spill((np.frombuffer(chunk, dtype) for chunk in chunks), (int(np.prod(shape)),), dtype)
+        if dtype.kind not in "biufcUS" or not dtype.itemsize:
+            raise TrainingError(f"{path}: {name} contains {dtype} values; expected numbers, booleans or text")
+        held = info.file_size - member.tell()
+        if not all(type(size) is int and size >= 0 for size in shape) or math.prod(shape) * dtype.itemsize != held:
+            raise ValueError(f"{name} has the shape {shape} of {dtype} values, but {held} bytes")
+        chunks = iter(partial(member.read, CHUNK_BYTES // dtype.itemsize * dtype.itemsize), b"")
+        array = spill((np.frombuffer(chunk, dtype) for chunk in chunks), (math.prod(shape),), dtype)
         return array.reshape(shape, order="F" if fortran_order else "C")

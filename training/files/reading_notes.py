@@ -13,7 +13,7 @@ from nn.number_format import NumberFormat
 from training.files.choices import Choices
 from training.files.date_text import parse_dates
 from training.files.number_text import parse_numbers
-from training.files.readings import NULL, TextReading, can_cast, is_code, words_for_nothing
+from training.files.readings import NULL, TextReading, can_cast, has_leading_zeros, words_for_nothing
 from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TRIED_VALUES
 
 MIN_KIND_SHARE = 0.95  # of the values are numbers or dates: the others are probably mistakes
@@ -39,7 +39,7 @@ def reading_notes(
     decided = choices.decimal if reading.type == FLOAT else choices.dayfirst
     if others and decided is None:
         yield f"column {name} is read {_what(reading)}: {_ambiguous(values, reading, others[0])}"
-    elif reading.type == INTEGER and is_code(values) and name not in choices.numbers:
+    elif reading.type == INTEGER and has_leading_zeros(values) and name not in choices.numbers:
         example = values.filter(pc.match_substring_regex(values, "^0"))[0]
         yield (
             f"column {name} is read as numbers, {example} as {int(example.as_py())}: as text nearly every value is"

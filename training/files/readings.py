@@ -26,7 +26,7 @@ WORDS_FOR_NOTHING = (
     " 1.#qnan"
 )
 WORDS_FOR_BOOLEANS = "^(?i:true|false)$"
-LEADING_ZERO = "^[-+]?0[0-9]"
+LEADING_ZEROS = "^0[0-9]"
 CODE = "^[0-9]{2,}E[0-9]+$"  # no program writes the number 120 as 12E1
 GROUPED_BY_POINTS = r"^[-+]?(?:[1-9][0-9]{0,2}(?:\.[0-9]{3})+|[0-9]{1,3})$"
 COMPACT_DATE = "^(?:19|20)[0-9]{6}$"
@@ -131,12 +131,12 @@ def _find_program_readings(
     first = values.slice(0, TRIED_VALUES)
     data_type = next((kind for kind in types if can_cast(first, kind) and can_cast(values, kind)), None)
     if data_type == INTEGER and not is_number:
-        if is_code(values) and len(pc.unique(values)) <= MAX_DISTINCT_CODES * len(values):
+        if has_leading_zeros(values) and len(pc.unique(values)) <= MAX_DISTINCT_CODES * len(values):
             return [TextReading()]
         if all_match(values, COMPACT_DATE) and find_date_orders(values) == [ISO]:
             return [TextReading(TIME)]
     if data_type == FLOAT:
-        if is_code(values) and not is_number:
+        if not is_number and _any_match(values.filter(pc.match_substring(values, "E")), CODE):
             return [TextReading()]
         if all_match(first, GROUPED_BY_POINTS) and all_match(values, GROUPED_BY_POINTS):
             return [TextReading(FLOAT), TextReading(FLOAT, NumberFormat(",", "."))]
@@ -147,9 +147,13 @@ def _find_program_readings(
     return [] if data_type is None else [TextReading(data_type)]
 
 
-def is_code(values: pyarrow.ChunkedArray) -> bool:
-    """Return whether a number among text cells has leading zeros, or is one that no program writes."""
-    return bool(pc.any(pc.match_substring_regex(values, f"{LEADING_ZERO}+$|{CODE}")).as_py())
+def has_leading_zeros(values: pyarrow.ChunkedArray) -> bool:
+    """Return whether one of several whole numbers in text has leading zeros."""
+    return _any_match(values.filter(pc.starts_with(values, "0")), LEADING_ZEROS)
+
+
+def _any_match(values: pyarrow.ChunkedArray, pattern: str) -> bool:
+    return bool(pc.any(pc.match_substring_regex(values, pattern)).as_py())
 
 
 def all_match(values: pyarrow.ChunkedArray, pattern: str) -> bool:

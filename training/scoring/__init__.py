@@ -1,4 +1,5 @@
 """Runs a published version on the rows of a file.
 
-In reading order: `score_file` (metrics, for `evaluate` and `compare`), `predict_file` (writes predictions).
+In reading order: `score_file` (metrics, for `evaluate` and `compare`), `predict_file` (writes predictions),
+`unseen_values`.
 """

@@ -38,4 +38,5 @@ class UnseenValues:
     @property
     def notes(self) -> list[str]:
         """A sentence for each column that has some."""
-        return [f"column {name}: {count:,} values were not seen in training" for name, count in self.counts.items()]
+        values = {name: f"{count:,} value{'s were' if count > 1 else ' was'}" for name, count in self.counts.items()}
+        return [f"column {name}: {some} not seen in training" for name, some in values.items()]

@@ -67,7 +67,7 @@ def test_an_interrupted_wait_reports_that_the_version_remains_published(
     def interrupt(*_: object) -> float:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("training.commands.wait_for", interrupt)
+    monkeypatch.setattr("training.commands.train.wait_for", interrupt)
     assert _train(tmp_path, "--wait-for", "http://localhost:8000") == 130
     assert "Interrupted: digits 1 remains published as stable." in capsys.readouterr().err
     assert (tmp_path / "digits/1").exists()

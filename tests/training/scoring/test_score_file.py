@@ -354,3 +354,111 @@ def test_a_closed_pipe_ends_the_command_without_a_traceback(models: Path, table:
         assert process.stderr is not None
         assert process.stderr.read() == b""
         assert process.wait() == 141
+
+
+def test_bad_rows_are_skipped_counted_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{i % 7 / 3:.4f},w{i % 3},{'hi' if i % 7 > 3 else 'lo'}" for i in range(90)]
+    (tmp_path / "old.csv").write_text("\n".join(["a,word,kind", *rows]))
+    common = ["--models", str(tmp_path / "models")]
+    train = [
+        "train",
+        "--data",
+        str(tmp_path / "old.csv"),
+        "--name",
+        "m",
+        "--target",
+        "kind",
+        "--epochs",
+        "1",
+        "--force",
+    ]
+    assert main([*train, *common]) == 0
+    new = [*rows[:40], "1.5,w1", *rows[40:60], "oops,w1,hi", ",w2,lo", *rows[60:80], "0.5,new,hi"]
+    (tmp_path / "new.csv").write_text("\n".join(["a,word,kind", *new]))
+    predict = ["predict", "m", "--data", str(tmp_path / "new.csv"), "--out", str(tmp_path / "out.csv"), *common]
+    evaluate = ["evaluate", "m", "--data", str(tmp_path / "new.csv"), *common]
+    for command in (predict, evaluate):
+        capsys.readouterr()
+        assert main(command) == 2
+        assert "new.csv, line 42: expected 3 values, got 2" in capsys.readouterr().err
+        assert not (tmp_path / "out.csv").exists()
+    note = (
+        "Note: 3 rows were skipped: line 42: expected 3 values, got 2; row 61: a is 'oops'; expected a number;"
+        " row 62: a is missing, but was never missing in training: add a value or remove the row."
+    )
+    for command in (predict, evaluate):
+        capsys.readouterr()
+        assert main([*command, "--on-error", "skip"]) == 0
+        printed = capsys.readouterr().out
+        assert note in printed
+        assert "Note: column word: 1 value was not seen in training." in printed
+    with (tmp_path / "out.csv").open(newline="") as file:
+        written = [row[:3] for row in csv.reader(file)][1:]
+    assert written == [row.split(",") for row in [*rows[:80], "0.5,new,hi"]]
+    assert main([*evaluate, "--on-error", "skip", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["skipped_rows"], answer["unseen"], answer["metrics"]["rows"]) == (3, {"word": 1}, 81)
+
+
+def test_with_allow_missing_any_value_may_be_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        f"{i % 7 / 3:.4f},w{i % 3},{i % 2},2024-01-{i % 28 + 1:02},{'hi' if i % 7 > 3 else 'lo'}" for i in range(90)
+    ]
+    (tmp_path / "old.csv").write_text("\n".join(["a,word,flag,day,kind", *rows]))
+    common = ["--models", str(tmp_path / "models")]
+    train = [
+        "train",
+        "--data",
+        str(tmp_path / "old.csv"),
+        "--name",
+        "m",
+        "--target",
+        "kind",
+        "--epochs",
+        "20",
+        "--force",
+    ]
+    assert main([*train, "--allow-missing", *common]) == 0
+    (tmp_path / "new.csv").write_text("a,word,flag,day\n2.0,w0,1,2024-01-05\n2.0,w0,1,\n,,,\n")
+    predict = ["predict", "m", "--data", str(tmp_path / "new.csv"), "--out", str(tmp_path / "out.csv"), *common]
+    assert main(predict) == 0
+    model = read_version(tmp_path / "models", "m", 1).artifact.model
+    assert all(column.missing for column in model.features.columns)
+    # No row has trained the weights of the marks for missing values: they have none.
+    assert not model.network.layers[0].kernel[model.features.indicators].any()
+    filled = [column.to_cell(column.fill_value) for column in model.features.columns]
+    filled[1] = None
+    codes = model.features.read([filled, [None] * 4])
+    assert codes is not None
+    np.testing.assert_array_equal(*model.predict(codes))
+
+
+def test_a_target_is_read_as_in_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{i % 30 / 7:.4f};1.{i % 30:03},5 €" for i in range(120)]
+    (tmp_path / "old.csv").write_text("\n".join(["a;price", *rows]))
+    common = ["--models", str(tmp_path / "models")]
+    train = [
+        "train",
+        "--data",
+        str(tmp_path / "old.csv"),
+        "--name",
+        "m",
+        "--target",
+        "price",
+        "--epochs",
+        "1",
+        "--force",
+    ]
+    assert main([*train, *common]) == 0
+    assert "column price is read as numbers of the unit € with a decimal comma: 1.000,5 € as 1000.5" in (
+        capsys.readouterr().out
+    )
+    manifest = read_version(tmp_path / "models", "m", 1).manifest
+    assert manifest["target_reading"] == {"decimal": ",", "thousands": ".", "unit": "€"}
+    assert any("column price is read as numbers" in note for note in manifest["notes"])
+    (tmp_path / "new.csv").write_text("a;price\n0.5;1.234\n0.7;€ 1.001\n")
+    assert main(["evaluate", "m", "--data", str(tmp_path / "new.csv"), "--json", *common]) == 0
+    assert json.loads(capsys.readouterr().out)["metrics"]["mae"] < 500
+    (tmp_path / "new.csv").write_text("a;price\n0.5;much\n")
+    assert main(["evaluate", "m", "--data", str(tmp_path / "new.csv"), *common]) == 2
+    assert "the target column contains values that are not numbers" in capsys.readouterr().err
