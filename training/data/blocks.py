@@ -18,7 +18,7 @@ from training.data.text_codes import text_codes
 from training.errors import TrainingError
 from training.files.bad_rows import BadRows
 from training.files.npz import Arrays
-from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TIME_UTC, Table
+from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TIME_UTC, Table, strip_text
 
 # The accepted types of a file column for each kind; a column of nulls is accepted for every kind.
 ACCEPTED_TYPES = {
@@ -41,7 +41,7 @@ class Block(NamedTuple):
     def parts(self, features: Features) -> "Iterator[Block]":
         """Yield the rows in parts whose inputs take at most INPUT_BYTES."""
         rows = max(INPUT_BYTES // (features.width * np.dtype(np.float32).itemsize), 1)
-        for start in range(0, len(self.codes), rows):
+        for start in range(0, max(len(self.codes), 1), rows):
             part = slice(start, start + rows)
             kept = self.kept.slice(start, rows) if isinstance(self.kept, pyarrow.Table) else self.kept[part]
             yield Block(self.codes[part], self.numbers[part], kept)
@@ -123,7 +123,7 @@ def _read_column(table: Table, stored: pyarrow.Table, column: Column) -> tuple[N
     if cells.type != TEXT:
         codes, wrong = encode_column(column, cells), np.zeros(len(cells), bool)
     else:
-        codes, wrong = text_codes(column, cells)
+        codes, wrong = text_codes(column, cells if isinstance(column, Category) else strip_text(cells))
     problems = {
         int(row): f"{column.name} is {cells[int(row)].as_py()!r}; expected {column.expected}"
         for row in np.flatnonzero(wrong)

@@ -21,8 +21,7 @@ from training.errors import TrainingError
 from training.files.bad_rows import BadRows
 from training.files.npz import Arrays
 from training.files.number_text import parse_numbers
-from training.files.readings import can_cast
-from training.files.table import BOOLEAN, TEXT, Table
+from training.files.table import BOOLEAN, TEXT, Table, can_cast
 
 LabelledBlocks = Iterator[tuple[NDArray[Any], NDArray[Any]]]
 

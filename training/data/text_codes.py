@@ -1,6 +1,6 @@
 """The codes of text cells, by whole columns, as a model reads them cell by cell (`nn.columns`).
 
-Numbers are read as an array, other kinds once per distinct text.
+Numbers and dates are read as arrays, other kinds once per distinct text.
 """
 
 import numpy as np
@@ -12,9 +12,9 @@ from nn import Date, Number
 from nn.columns import Column
 from nn.numbers import read_numbers
 from training.data.columns import read_seconds
+from training.files.date_text import parse_dates
 from training.files.number_text import parse_numbers
-from training.files.readings import can_cast
-from training.files.table import FLOAT, TIME
+from training.files.table import FLOAT, can_cast
 
 
 def text_codes(column: Column, cells: pyarrow.ChunkedArray) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -23,10 +23,11 @@ def text_codes(column: Column, cells: pyarrow.ChunkedArray) -> tuple[NDArray[np.
         cells = pc.if_else(pc.is_in(cells, pyarrow.array(column.nothing, cells.type)), None, cells)
     if isinstance(column, Number):
         return _number_codes(column, cells)
-    if isinstance(column, Date) and can_cast(cells, TIME):
+    if isinstance(column, Date):
+        times, wrong = parse_dates(cells, column.order)
         codes = np.full(len(cells), np.nan)
-        codes[cells.is_valid().to_numpy()] = read_seconds(cells.cast(TIME).drop_null())
-        return codes, np.zeros(len(cells), bool)
+        codes[times.is_valid().to_numpy()] = read_seconds(times.drop_null())
+        return codes, wrong
     encoded = cells.combine_chunks().dictionary_encode()
     codes = np.array([*(_code(column, text) for text in encoded.dictionary.to_pylist()), np.nan])
     indices = encoded.indices.fill_null(len(codes) - 1).to_numpy(zero_copy_only=False)

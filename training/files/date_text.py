@@ -1,5 +1,6 @@
 """Dates in text, by the whole column: finds the orders of day, month and year that fit all cells, and reads cells."""
 
+import re
 from collections.abc import Callable
 from functools import partial
 
@@ -9,13 +10,23 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from nn.date_format import read_date, read_iso_date
-from training.files.table import TIME, TRIED_VALUES
+from training.files.table import TIME, TRIED_VALUES, can_cast
 
 ISO = ""  # the order of ISO 8601, which all models read
+DAY, YEAR, TIME_OF_DAY = "([0-9]{2})", "([0-9]{4})", "[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?"
+# The parts of a date, and their order in ISO 8601.
+REORDERED = {
+    "ymd": ((YEAR, DAY, DAY), r"\1-\2-\3\4"),
+    "dmy": ((DAY, DAY, YEAR), r"\3-\2-\1\4"),
+    "mdy": ((DAY, DAY, YEAR), r"\3-\1-\2\4"),
+}
 
 
 def parse_dates(cells: pyarrow.ChunkedArray, order: str) -> tuple[pyarrow.ChunkedArray, NDArray[np.bool_]]:
     """Return the points in time that text cells mean (null where there is none), and which cells are no dates."""
+    iso = _reorder(cells, order) if order else cells
+    if iso is not None and can_cast(iso, TIME):
+        return iso.cast(TIME), np.zeros(len(cells), bool)
     encoded = cells.combine_chunks().dictionary_encode()
     read = _reader(order)
     times = [_microseconds(read, text) for text in encoded.dictionary.to_pylist()]
@@ -29,13 +40,28 @@ def find_date_orders(cells: pyarrow.ChunkedArray) -> list[str]:
     orders = [order for order in (ISO, "ymd", "time", "dmy", "mdy") if _all_dates(texts, order)]
     if not orders:
         return []
-    texts = pc.unique(cells).to_pylist()
-    for order in (ISO, "ymd", "time"):
-        if order in orders and _all_dates(texts, order):
-            return [order]
-    orders = [order for order in ("dmy", "mdy") if order in orders and _all_dates(texts, order)]
+    values = pc.unique(cells)
+    fitting = (order for order in orders if not parse_dates(pyarrow.chunked_array([values]), order)[1].any())
+    first = next(fitting, None)
+    if first in (ISO, "ymd", "time"):
+        return [first]
+    orders = [order for order in (first, *fitting) if order is not None]
     # Nobody writes the month first with points.
-    return ["dmy"] if "dmy" in orders and all("/" not in text and "-" not in text for text in texts) else orders
+    return ["dmy"] if "dmy" in orders and not pc.any(pc.match_substring_regex(values, "[-/]")).as_py() else orders
+
+
+def _reorder(cells: pyarrow.ChunkedArray, order: str) -> pyarrow.ChunkedArray | None:
+    """Return dates of two-digit days and months as ISO 8601, which is parsed much faster; None if some are not."""
+    present = cells.drop_null()
+    first = present[0].as_py() if len(present) else ""
+    separator = next((character for character in first[2:5] if character in "-/."), None)
+    if order not in REORDERED or separator is None:
+        return None
+    parts, iso = REORDERED[order]
+    pattern = f"^{re.escape(separator).join(parts)}({TIME_OF_DAY})?$"
+    if not pc.all(pc.match_substring_regex(present, pattern)).as_py():
+        return None
+    return pc.replace_substring_regex(cells, pattern, iso)
 
 
 def _reader(order: str) -> Callable[[str], float]:

@@ -13,8 +13,8 @@ from nn.number_format import NumberFormat
 from training.files.choices import Choices
 from training.files.date_text import parse_dates
 from training.files.number_text import parse_numbers
-from training.files.readings import NULL, TextReading, can_cast, has_leading_zeros, words_for_nothing
-from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TRIED_VALUES
+from training.files.readings import NULL, TextReading, has_leading_zeros, words_for_nothing
+from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TRIED_VALUES, can_cast
 
 MIN_KIND_SHARE = 0.95  # of the values are numbers or dates: the others are probably mistakes
 

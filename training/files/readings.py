@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from nn.number_format import NumberFormat
 from training.files.date_text import ISO, find_date_orders, parse_dates
 from training.files.number_text import find_number_formats, parse_numbers
-from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TIME_UTC, TRIED_VALUES
+from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TIME_UTC, TRIED_VALUES, can_cast
 
 NULL = pyarrow.null()
 # The type of a column is the first of these to which all its values can be cast, if there is one.
@@ -79,7 +79,7 @@ class TextReading:
             cells = pc.if_else(pc.is_in(cells, pyarrow.array(self.nothing, cells.type)), None, cells)
         if self.number:
             return parse_numbers(cells, self.number)[0]
-        if self.type == TIME and not can_cast(cells, TIME):
+        if self.type == TIME:
             return parse_dates(cells, self.order)[0]
         return cells.cast(self.type)
 
@@ -159,12 +159,3 @@ def _any_match(values: pyarrow.ChunkedArray, pattern: str) -> bool:
 def all_match(values: pyarrow.ChunkedArray, pattern: str) -> bool:
     """Return whether all text cells match a regular expression."""
     return bool(pc.all(pc.match_substring_regex(values, pattern)).as_py())
-
-
-def can_cast(text: pyarrow.ChunkedArray | pyarrow.Scalar, data_type: pyarrow.DataType) -> bool:
-    """Return whether every value of a text column (or a single value) can be cast to a type."""
-    try:
-        text.cast(data_type)
-    except pyarrow.ArrowInvalid:
-        return False
-    return True

@@ -112,3 +112,12 @@ def column_type(place: str, field: pyarrow.Field) -> pyarrow.DataType:
     raise TrainingError(
         f"{place}: column {field.name} contains {field.type} values; expected numbers, text, booleans or dates"
     )
+
+
+def can_cast(text: pyarrow.ChunkedArray | pyarrow.Scalar, data_type: pyarrow.DataType) -> bool:
+    """Return whether every value of a text column (or a single value) can be cast to a type."""
+    try:
+        text.cast(data_type)
+    except pyarrow.ArrowInvalid:
+        return False
+    return True

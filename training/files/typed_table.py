@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 from training.errors import TrainingError
 from training.files.choices import Choices
 from training.files.reading_notes import first_other, reading_notes
-from training.files.readings import NULL, TextReading, can_cast, find_readings
+from training.files.readings import NULL, TextReading, find_readings
 from training.files.spill import spill_table
-from training.files.table import FLOAT, INTEGER, TEXT, TIME, TIME_UTC, Table
+from training.files.table import FLOAT, INTEGER, TEXT, TIME, TIME_UTC, Table, can_cast, strip_text
 
 MAX_UNIT_CLASSES = 20  # more amounts of a unit are the target of a regression
 
@@ -49,7 +49,7 @@ def read_types(table: Table, choices: Choices, target: str) -> TypedTable:
     types = {name: data_type for name, data_type in types.items() if name not in choices.drop}
     _check_kinds(types, choices)
     for name in (name for name in types if name in readings):
-        notes += reading_notes(name, text.whole_column(name), readings[name], possible[name], choices)
+        notes += reading_notes(name, strip_text(text.whole_column(name)), readings[name], possible[name], choices)
     typed = TypedTable(table.path, types, text.rows, text.stored_blocks, first_row=table.first_row)
     typed = replace(typed, readings=readings, choices=choices, notes=notes)
     if all(reading == TextReading() for reading in readings.values()):
@@ -95,7 +95,7 @@ def _read_blocks(text: Table, typed: TypedTable) -> Iterator[pyarrow.Table]:
         readings = typed.readings
         yield pyarrow.table(
             [
-                readings[name].read(cells) if name in readings else cells
+                cells if readings.get(name, TextReading()) == TextReading() else readings[name].read(strip_text(cells))
                 for name, cells in zip(names, columns, strict=True)
             ],
             names=names,
@@ -104,7 +104,7 @@ def _read_blocks(text: Table, typed: TypedTable) -> Iterator[pyarrow.Table]:
 
 def _find(text: Table, name: str, choices: Choices, target: str) -> list[TextReading]:
     """Return the possible readings of a column, of the kind that the user has chosen. Raises TrainingError."""
-    cells = text.whole_column(name)
+    cells = strip_text(text.whole_column(name))
     if name == target and name not in choices.named:
         return _find_target(cells)
     if name in choices.categories:

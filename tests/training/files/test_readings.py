@@ -10,11 +10,13 @@ import pytest
 
 from nn import Category, Number
 from nn.columns import Column
+from nn.date_format import read_date
 from nn.number_format import NumberFormat
 from tests.helpers.cells import CELLS
 from training import TrainingError
 from training.data.text_codes import text_codes
 from training.files.choices import Choices
+from training.files.date_text import parse_dates
 from training.files.number_text import parse_numbers
 from training.files.readings import find_readings
 from training.files.table import TEXT, Table
@@ -49,6 +51,32 @@ def test_random_numbers_are_read_as_single_cells(number: NumberFormat, rng: np.r
         except ValueError:
             expected = None
         assert (value, is_wrong) == (expected, expected is None), text
+
+
+@pytest.mark.parametrize("order", ["ymd", "dmy", "mdy"])
+@pytest.mark.parametrize("separator", [".", "/", "-", "mixed"])
+def test_whole_columns_of_dates_are_read_as_single_cells(order: str, separator: str, rng: np.random.Generator) -> None:
+    """Valid ones are read at once, others one by one."""
+    numbers = {"y": (1, 9999), "m": (1, 14), "d": (1, 33)}
+    texts = []
+    for _ in range(2000):
+        parts = [f"{rng.integers(*numbers[part]):0{4 if part == 'y' else 2}}" for part in order]
+        between = str(rng.choice(list("./-"))) if separator == "mixed" else separator
+        time = ("", " 12:34", "T23:59:59", " 24:00", " 7:05")[rng.integers(5)]
+        texts.append(between.join(parts) + time)
+    for cells in (texts, [text for text in texts if _seconds(text, order) is not None]):
+        times, wrong = parse_dates(_cells(cells), order)
+        expected = [_seconds(text, order) for text in cells]
+        assert wrong.tolist() == [seconds is None for seconds in expected]
+        found = times.cast(pyarrow.int64()).to_pylist()
+        assert found == [None if seconds is None else round(seconds * 1e6) for seconds in expected]
+
+
+def _seconds(text: str, order: str) -> float | None:
+    try:
+        return read_date(text, order)
+    except ValueError:
+        return None
 
 
 @pytest.mark.parametrize(
