@@ -141,7 +141,7 @@ class Boolean(Column):
 class Category(Column):
     """One of several values, compared as text: one-hot, with one more input for values that training did not see.
 
-    If training saw only numbers, or codes such as "03", text that is a number is compared as the number: "03" is 3.
+    If training saw only numbers, codes such as "03", or booleans, text is compared as what it is: "03" is 3.
     """
 
     categories: tuple[str, ...] = ()
@@ -196,10 +196,10 @@ def text(cell: Any) -> str:
 
 
 def number_text(value: str) -> str:
-    """Return text that is a number as the text of the number: "03" and "3.0" as "3"; other text unchanged."""
+    """Return text that is a number or a boolean as JSON has it: "03" and "3.0" as "3", "True" as "true"."""
     if integer := WHOLE_NUMBER.fullmatch(value):
         return str(int(integer[1]))
     try:
         return text(NumberFormat().read(value))
     except (ValueError, OverflowError):
-        return value
+        return value.lower() if value.lower() in ("true", "false") else value

@@ -15,6 +15,7 @@ FULL_MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),
 )
+MAX_DATE = 60  # characters
 TWO_DIGIT_PIVOT = 69  # 69 to 99 are of the 20th century (POSIX, strptime)
 
 _WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
@@ -32,7 +33,13 @@ def _with_time(date: str) -> re.Pattern[str]:
     return re.compile(rf"{date}(?:(?:T|,?\s+){_TIME})?{_ZONE}", re.IGNORECASE | re.ASCII)
 
 
-_NUMBERS = _with_time(rf"(?P<first>[0-9]{{1,2}})([-/.]|\.?\s)(?P<second>[0-9]{{1,2}})\2{_ANY_YEAR}")
+# A year of two digits only where it is common: 22-03-10 may begin with the year, and 1.2.10 be a version.
+_FIRST, _SECOND = "(?P<first>[0-9]{1,2})", "(?P<second>[0-9]{1,2})"
+_NUMBERS = [
+    _with_time(rf"{_FIRST}([-/.]|\.\s){_SECOND}\2{_YEAR}"),
+    _with_time(rf"{_FIRST}/{_SECOND}/(?P<year>[0-9]{{2}})"),
+    _with_time(r"(?P<first>[0-9]{2})\.(?P<second>[0-9]{2})\.(?P<year>[0-9]{2})"),
+]
 _TEXTS = [
     _with_time(rf"{_YEAR}([-/.])(?P<month>[0-9]{{1,2}})(?:\2{_DAY})?"),
     _with_time(rf"{_YEAR}-(?P<day_of_year>[0-9]{{3}})"),
@@ -53,6 +60,8 @@ def read_date(text: str, order: str) -> float:
 
     A time of day is one of 1970-01-01. A time with a UTC offset is converted to UTC; one without is used unchanged.
     """
+    if len(text) > MAX_DATE:
+        raise ValueError("too long for a date")
     try:
         return read_iso_date(text)
     except ValueError:
@@ -61,7 +70,7 @@ def read_date(text: str, order: str) -> float:
         if not (match := _TIME_OF_DAY.fullmatch(text)):
             raise ValueError(f"not a time of day: {text!r}")
         return _time_of_day(match.groupdict("")).total_seconds()
-    patterns = _TEXTS if order == "ymd" else [_NUMBERS, *_TEXTS]
+    patterns = _TEXTS if order == "ymd" else [*_NUMBERS, *_TEXTS]
     match = next((found for pattern in patterns if (found := pattern.fullmatch(text))), None)
     if match is None:
         raise ValueError(f"not a date: {text!r}")

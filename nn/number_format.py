@@ -42,8 +42,9 @@ class NumberFormat:
             digits = f"(?:[1-9][0-9]{{0,2}}(?:[{THOUSANDS[self.thousands]}][0-9]{{3}})+|[0-9]+)"
         point = re.escape(self.decimal)
         number = f"(?:{digits}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][-+]?[0-9]+)?"
-        sign, spaces, unit = f"[{MINUS}+]", f"[{SPACES}]*", f"(?:{re.escape(self.unit)})?"
-        before, after = (f"{unit}{spaces}", f"{spaces}{unit}") if self.unit else ("", "")
+        # No two parts that repeat spaces are adjacent: matching takes a time in proportion to the length.
+        sign, spaces, unit = f"[{MINUS}+]", f"[{SPACES}]*", re.escape(self.unit)
+        before, after = (f"(?:{unit}{spaces})?", f"(?:{spaces}{unit})?") if self.unit else ("", "")
         signed = f"(?:(?:{sign}{spaces})?{before}|{before}{sign}){number}{after}"
         value = f"(?:{signed}|{before}\\({before}{number}{after}\\){after})"
         return f'^(?:{value}|="{value}")$'

@@ -53,6 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = COMMANDS[name]
     try:
         module = import_module(f"{command.package}.__main__")
+        # A command may import further libraries when it runs.
+        if name == "serve":
+            return int(module.main(given[1:], program="npserve serve"))
+        return int(module.main(given, program="npserve"))
     except ModuleNotFoundError as error:
         # A missing module of npserve is a broken installation, but training as a whole is optional.
         own = (error.name or "").partition(".")[0] in ("", "npserve", "nn", "store", "service", "training")
@@ -60,9 +64,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"Error: npserve {name} needs {error.name}: pip install 'npserve[{command.extra}]'", file=sys.stderr)
         return 2
-    if name == "serve":
-        return int(module.main(given[1:], program="npserve serve"))
-    return int(module.main(given, program="npserve"))
 
 
 def _exit_without_command(arguments: list[str]) -> NoReturn:

@@ -105,6 +105,7 @@ def _add_evaluate(commands: Any) -> None:
     command.set_defaults(command="evaluate", parser=command)
     _add_version(command)
     _add_data(command, scored=True)
+    _add_on_error(command)
     _add_json(command.add_argument_group("output"), "print the metrics as a JSON object")
 
 
@@ -117,7 +118,7 @@ def _add_compare(commands: Any) -> None:
         " error (bootstrap test).",
         epilog="example: %(prog)s flowers 1 2 --data june.csv",
     )
-    command.set_defaults(command="compare", parser=command)
+    command.set_defaults(command="compare", parser=command, on_error="stop")  # both take the same rows
     model = command.add_argument_group("model")
     model.add_argument("name", metavar="NAME", help="name of the model")
     model.add_argument("versions", metavar="VERSION", nargs=2, help="two version numbers or aliases")
@@ -137,6 +138,7 @@ def _add_predict(commands: Any) -> None:
     command.set_defaults(command="predict", parser=command)
     _add_version(command)
     _add_data(command, scored=False)
+    _add_on_error(command)
     output = command.add_argument_group("output")
     output.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help=".csv or .parquet file to write (required)"
@@ -174,7 +176,10 @@ def _add_data(command: argparse.ArgumentParser, *, scored: bool) -> None:
     for setting in fields(Config):
         if setting.name in ("delimiter", "header"):
             _add_setting(group, setting)
-    group.add_argument(
+
+
+def _add_on_error(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
         "--on-error",
         choices=("stop", "skip"),
         default="stop",

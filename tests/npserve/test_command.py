@@ -115,9 +115,10 @@ def test_help_imports_no_package() -> None:
     assert _run("-c", code, program=sys.executable).stdout == "set()\n"
 
 
-@pytest.mark.parametrize("missing", ["threadpoolctl", "training"])
-def test_a_missing_library_is_reported_with_its_extra(missing: str) -> None:
-    run = _run("-c", WITHOUT, missing, "train", "--help", program=sys.executable)
+@pytest.mark.parametrize("missing", ["threadpoolctl", "training", "sklearn", "matplotlib"])
+def test_a_missing_library_is_reported_with_its_extra(missing: str, tmp_path: Path) -> None:
+    arguments = ["train", "--data", "digits", "--models", tmp_path]
+    run = _run("-c", WITHOUT, missing, *arguments, program=sys.executable)
     expected = f"Error: npserve train needs {missing}: pip install 'npserve[training]'\n"
     assert (run.returncode, run.stdout, run.stderr) == (2, "", expected)
 
@@ -142,9 +143,10 @@ def test_the_commands_of_training_declare_their_extra() -> None:
 
 
 def test_a_broken_installation_is_not_reported_as_a_missing_extra() -> None:
-    run = _run("-c", WITHOUT, "training.run", "train", "--help", program=sys.executable)
-    assert (run.returncode, run.stdout) == (1, "")
-    assert run.stderr.endswith("ModuleNotFoundError: No module named 'training.run'\n")
+    for missing, arguments in (("training.config", ["--help"]), ("training.run", ["--data", "digits"])):
+        run = _run("-c", WITHOUT, missing, "train", *arguments, program=sys.executable)
+        assert (run.returncode, run.stdout) == (1, "")
+        assert run.stderr.endswith(f"ModuleNotFoundError: No module named '{missing}'\n")
 
 
 def test_the_store_requires_no_extra(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
+from shlex import quote
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -124,8 +125,10 @@ def _read_column(table: Table, stored: pyarrow.Table, column: Column) -> tuple[N
         codes, wrong = encode_column(column, cells), np.zeros(len(cells), bool)
     else:
         codes, wrong = text_codes(column, cells if isinstance(column, Category) else strip_text(cells))
+    is_flag = isinstance(column, Boolean) and column.numbers
+    more = f" (train with --numbers {quote(column.name)} to accept other numbers)" if is_flag else ""
     problems = {
-        int(row): f"{column.name} is {cells[int(row)].as_py()!r}; expected {column.expected}"
+        int(row): f"{column.name} is {cells[int(row)].as_py()!r}; expected {column.expected}{more}"
         for row in np.flatnonzero(wrong)
     }
     if not column.missing:

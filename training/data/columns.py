@@ -19,6 +19,7 @@ import pyarrow.compute
 from nn import Boolean, Category, Date, Features, Number
 from nn.columns import Column, text
 from nn.numbers import Float32, find_nonfinite, read_numbers
+from training.config import Config
 from training.errors import TrainingError
 from training.files.choices import Choices
 from training.files.readings import TextReading
@@ -49,17 +50,18 @@ class Sample:
 
 
 def fit_columns(
-    sample: Sample, bins: int, choices: Choices, readings: Mapping[str, TextReading], notes: list[str]
+    sample: Sample, config: Config, choices: Choices, readings: Mapping[str, TextReading], notes: list[str]
 ) -> Features:
     """Fit columns to a sample, and add notes on dropped columns and merged values. Raises TrainingError."""
     rows = sample.rows
     columns: list[Column] = []
     dropped = list(choices.drop)
-    bins = limit_bins(bins, sum(field.type in (INTEGER, FLOAT) for field in rows.schema), rows.num_rows)
+    bins = limit_bins(config.bins, sum(field.type in (INTEGER, FLOAT) for field in rows.schema), rows.num_rows)
     for name in rows.column_names:
         cells, missing = rows.column(name).drop_null(), name in sample.nullable
         distinct = pyarrow.compute.count_distinct(cells).as_py() if len(cells) else 0
         reason = _drop_reason(name, cells, distinct, missing, is_chosen=name in choices.named)
+        missing |= config.allow_missing
         if not reason:
             kind = _kind(name, cells, sample.flags, choices, notes)
             if kind == "number":
@@ -166,7 +168,7 @@ def _fit_category(name: str, cells: pyarrow.ChunkedArray, missing: bool, notes: 
     if kept and (rare := len(counts) - len(kept)):
         notes.append(f"column {name}: {rare:,} rare values are encoded as unseen, {len(kept):,} are kept")
     kept.sort()
-    return Category(name, missing, categories=tuple(kept), numbers=cells.type in (INTEGER, FLOAT) or _are_codes(kept))
+    return Category(name, missing, categories=tuple(kept), numbers=cells.type != TEXT or _are_codes(kept))
 
 
 def _are_codes(values: list[str]) -> bool:

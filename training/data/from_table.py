@@ -49,9 +49,7 @@ def _load_table(
         raise TrainingError(f"{table.path} has no column besides the target {target}")
     check_names(names, f"{table.path}: the name of a column")
     sample = _sample(table, names, np.flatnonzero(has_target)[row_splits[0]])
-    if config.allow_missing:
-        sample = replace(sample, nullable=frozenset(names))
-    features = fit_columns(sample, config.bins, table.choices, table.readings, notes)
+    features = fit_columns(sample, config, table.choices, table.readings, notes)
     codes = _table_codes(table, features, has_target)
     numbers = np.flatnonzero(has_target) + table.first_row
     train, validation, test = (_complete_rows(Split(features, codes, y, rows, numbers), notes) for rows in row_splits)

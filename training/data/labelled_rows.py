@@ -52,14 +52,22 @@ def _numbered_blocks(
     kept = [target] if isinstance(data, Table) and target in data.types else []
     for block in read_blocks(data, features, kept, bad_rows):
         if isinstance(data, Arrays):
-            yield block.codes, _encode(block.kept.tolist(), targets), block.numbers
+            y, problems = _encode(block.kept.tolist(), targets)
+            if problems:
+                raise TrainingError(next(iter(problems.values())))
+            yield block.codes, y, block.numbers
         elif not kept:
             problem = f"has no target column {target!r}" if target else "needs --target, the column of true values"
             raise TrainingError(f"{data.path} {problem}; the columns are {', '.join(data.types)}")
         else:
             cells = _typed(data.column(block.kept, kept[0]), targets)
             valid = cells.is_valid().to_numpy()
-            yield block.codes[valid], _encode(cells.drop_null().to_pylist(), targets), block.numbers[valid]
+            codes, numbers = block.codes[valid], block.numbers[valid]
+            y, problems = _encode(cells.drop_null().to_pylist(), targets)
+            for row, problem in problems.items():
+                bad_rows.add(data.path, "row", int(numbers[row]), problem)
+            good = np.array([row not in problems for row in range(len(numbers))], bool)
+            yield codes[good], y, numbers[good]
 
 
 def _typed(cells: pyarrow.ChunkedArray, targets: Targets) -> pyarrow.ChunkedArray:
@@ -74,15 +82,19 @@ def _typed(cells: pyarrow.ChunkedArray, targets: Targets) -> pyarrow.ChunkedArra
     return values if wrong.any() else numbers
 
 
-def _encode(values: list[Any], targets: Targets) -> NDArray[Any]:
-    """Return class indices, or the values of a regression."""
+def _encode(values: list[Any], targets: Targets) -> tuple[NDArray[Any], dict[int, str]]:
+    """Return the class indices, or the values of a regression, and the problems of the rows that have none."""
     if targets.task == "regression":
-        if not all(isinstance(value, int | float) for value in values):
-            raise TrainingError("the target column contains values that are not numbers; the model is a regression")
-        return targets.encode(np.array(values, np.float64))
+        problem = "the target column contains values that are not numbers; the model is a regression"
+        problems = {row: problem for row, value in enumerate(values) if not isinstance(value, int | float)}
+        numbers = [value for row, value in enumerate(values) if row not in problems]
+        return targets.encode(np.array(numbers, np.float64)), problems
     classes = {text(label): number for number, label in enumerate(targets.labels)}
-    numbers = [classes.get(text(value)) if isinstance(value, str | int | float) else None for value in values]
-    if None in numbers:
-        unseen, labels = values[numbers.index(None)], ", ".join(list(classes)[:10])
-        raise TrainingError(f"unknown class {unseen!s} in the target column; the classes of the model are {labels}")
-    return np.array(numbers, np.intp)
+    found = [classes.get(text(value)) if isinstance(value, str | int | float) else None for value in values]
+    known = ", ".join(list(classes)[:10])
+    problems = {
+        row: f"unknown class {values[row]!s} in the target column; the classes of the model are {known}"
+        for row, number in enumerate(found)
+        if number is None
+    }
+    return np.array([number for number in found if number is not None], np.intp), problems

@@ -38,7 +38,7 @@ def _missing_values(data: DataSet) -> Iterator[str]:
     if any(column.missing for column in data.features.columns):
         counts = np.sum([np.isnan(codes).sum(axis=0) for codes, _ in data.train.chunks()], axis=0)
         for column, count in zip(data.features.columns, counts.tolist(), strict=True):
-            if column.missing:
+            if count:
                 yield f"column {column.name}: {count:,} of {len(data.train):,} training values are missing"
 
 

@@ -12,7 +12,7 @@ import pyarrow.csv
 from training.errors import TrainingError
 from training.files.bad_rows import BadRows
 from training.files.csv_layout import Layout, find_layout
-from training.files.table import TEXT, ReadOptions, Table, check_unique
+from training.files.table import GZIP_SUFFIX, TEXT, ReadOptions, Table, check_unique
 
 BLOCK_BYTES = 2**20  # pyarrow reads up to 32 blocks ahead
 SNIFFED_BYTES = 2**20
@@ -33,7 +33,7 @@ def read_csv(path: Path, options: ReadOptions) -> Table:
 
 def _open(path: Path, encoding: str | None) -> pyarrow.NativeFile:
     """Open a file, uncompressed and, if it has another encoding, in UTF-8."""
-    compression = "gzip" if path.suffix.lower() == ".gz" else None
+    compression = "gzip" if path.suffix.lower() == GZIP_SUFFIX else None
     file = pyarrow.input_stream(str(path), compression=compression)
     return file if encoding in (None, "utf-8-sig") else pyarrow.transcoding_input_stream(file, encoding, "utf-8")
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from io import StringIO
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,19 +54,36 @@ def find_layout(path: Path, start: str, options: ReadOptions) -> Layout:
     if not records:
         raise TrainingError(f"{path} is empty")
     width = _usual_width(len(record.cells) for record in records)
-    first = next(i for i, record in enumerate(records) if not _is_before_header(record, width) or i + 1 == len(records))
+    first = _find_header(records, width, options)
+    if first is None:
+        # Lines that can be no rows may precede the rows, too.
+        head = next((record for record in records if len(record.cells) == width), records[0])
+        return Layout(delimiter, head.before, [f"c{number}" for number in range(1, len(head.cells) + 1)])
     head, rows = records[first], records[first + 1 :]
-    is_short = len(head.cells) == width - 1 and len(rows) > 0
-    has_header = _is_header(head.cells, options.columns) if options.header is None else options.header
-    if not has_header:
-        return Layout(delimiter, head.before, [f"c{number}" for number in range(1, width + 1)])
     cells = head.cells
-    if is_short:
+    if len(cells) == width - 1 and rows:
         # A delimiter ends each row, or a name that has no header begins it.
         ends = all(row.cells[-1] == "" for row in rows if len(row.cells) == width)
         cells = [*cells, ""] if ends else ["", *cells]
     names = [cell or f"column {number}" for number, cell in enumerate(cells, 1)]
     return Layout(delimiter, head.through, names, () if cells[0] else (names[0],))
+
+
+def _find_header(records: list[Record], width: int, options: ReadOptions) -> int | None:
+    """Return the number of the record that is the header, or None if there is none.
+
+    It is the first one with a known name, or the first after comments and titles.
+    """
+    if options.header is False:
+        return None
+    before_data = [*takewhile(lambda record: not any(map(_is_value, record.cells)), records)]
+    for number, record in enumerate(before_data):
+        if not set(options.columns).isdisjoint(record.cells):
+            return number
+    followed = zip(records, [*records[1:], None], strict=True)
+    first = next((i for i, pair in enumerate(followed) if not _is_before_header(*pair, width)), len(records) - 1)
+    is_header = _is_header(records[first].cells, options.columns) if options.header is None else options.header
+    return first if is_header else None
 
 
 def _records(path: Path, start: str, delimiter: str) -> Iterator[Record]:
@@ -102,10 +119,11 @@ def _usual_width(widths: Iterator[int]) -> int:
     return Counter(widths).most_common(1)[0][0]
 
 
-def _is_before_header(record: Record, width: int) -> bool:
-    """Return whether a record is a comment or a title: a single value where rows have several."""
-    is_comment = record.cells[0].startswith("# ") or (record.cells[0].startswith("#") and len(record.cells) != width)
-    return is_comment or (width > 1 and record.values <= 1 and len(record.cells) in (1, width))
+def _is_before_header(record: Record, following: Record | None, width: int) -> bool:
+    """Return whether a record is a comment, or a title: a single value where rows have several."""
+    if record.cells[0].startswith("#"):
+        return len(record.cells) != width or (following is not None and _is_header(following.cells, ()))
+    return width > 1 and record.values <= 1 and len(record.cells) in (1, width)
 
 
 def _is_header(first: list[str], known_names: Collection[str]) -> bool:

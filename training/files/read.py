@@ -14,7 +14,7 @@ from training.files.csv import read_csv
 from training.files.json_lines import read_json_lines
 from training.files.npz import Arrays, read_npz
 from training.files.parquet import read_parquet
-from training.files.table import ReadOptions, Table
+from training.files.table import GZIP_SUFFIX, ReadOptions, Table
 
 READERS: dict[str, Callable[[Path, ReadOptions], Arrays | Table]] = {
     ".npz": read_npz,
@@ -25,9 +25,6 @@ READERS: dict[str, Callable[[Path, ReadOptions], Arrays | Table]] = {
     ".jsonl": read_json_lines,
     ".ndjson": read_json_lines,
 }
-
-
-GZIP_SUFFIX = ".gz"  # may follow the suffix of a text file
 
 
 def file_sha256(path: Path) -> str:

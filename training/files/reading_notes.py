@@ -35,7 +35,7 @@ def reading_notes(
             f"column {name}: {words} {'mean' if len(reading.nothing) > 1 else 'means'} that a value is missing"
             f" ({pc.sum(is_word).as_py():,} cells); --categories {quote(name)} makes it a category"
         )
-    others = [other for other in possible if other != reading]
+    others = [other for other in possible if (other.number, other.order) != (reading.number, reading.order)]
     decided = choices.decimal if reading.type == FLOAT else choices.dayfirst
     if others and decided is None:
         yield f"column {name} is read {_what(reading)}: {_ambiguous(values, reading, others[0])}"
@@ -45,7 +45,7 @@ def reading_notes(
             f"column {name} is read as numbers, {example} as {int(example.as_py())}: as text nearly every value is"
             f" different; --categories {quote(name)} makes it a category"
         )
-    elif reading.number or reading.order or (reading.type == TIME and can_cast(values, INTEGER)):
+    elif reading.number or reading.order or reading.recorded or (reading.type == TIME and can_cast(values, INTEGER)):
         example = values.slice(0, 1)
         instead = (
             f"--numbers {quote(name)} reads numbers"
@@ -93,7 +93,7 @@ def _no_dates(cells: pyarrow.ChunkedArray) -> NDArray[Any]:
 
 
 def _what(reading: TextReading) -> str:
-    if reading.type == FLOAT:
+    if reading.type in (INTEGER, FLOAT):
         number = reading.number or NumberFormat()
         unit = f" of the unit {number.unit}" if number.unit else ""
         return f"as numbers{unit} with a decimal {'comma' if number.decimal == ',' else 'point'}"
@@ -114,7 +114,7 @@ def _ambiguous(values: pyarrow.ChunkedArray, reading: TextReading, other: TextRe
 def _shown(reading: TextReading, example: pyarrow.ChunkedArray) -> str:
     """Return the value of a column of one cell."""
     value: Any = reading.read(example)[0].as_py()
-    if isinstance(value, float):
+    if isinstance(value, int | float):
         return f"{value:.15g}"
     return (
         str(value.isoformat()).removesuffix("T00:00:00") if reading.order != "time" else str(value.time().isoformat())

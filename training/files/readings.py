@@ -41,6 +41,7 @@ class TextReading:
     number: NumberFormat | None = None
     order: str = ISO
     nothing: tuple[str, ...] = ()
+    recorded: bool = False  # also of plain numbers: in a file with types, text is not read as a number otherwise
 
     @property
     def decimal(self) -> str:
@@ -58,7 +59,7 @@ class TextReading:
         words: dict[str, Any] = {"nothing": self.nothing} if self.nothing else {}
         if self.type in (TIME, TIME_UTC):
             return words | ({"order": self.order} if self.order else {})
-        number = self.number or (NumberFormat() if words else None)
+        number = self.number or (NumberFormat() if words or self.recorded else None)
         if number is None or self.type not in (INTEGER, FLOAT):
             return {}
         return words | {"decimal": number.decimal, "thousands": number.thousands, "unit": number.unit}
@@ -97,7 +98,7 @@ def find_readings(cells: pyarrow.ChunkedArray, only: str = "") -> list[TextReadi
     words = words_for_nothing(values)
     rest = values.filter(pc.invert(pc.is_in(values, pyarrow.array(words, values.type)))) if words else values
     if not len(rest):
-        return [TextReading(NULL)]
+        return [] if only else [TextReading()]
     readings = _find(rest, only, PROGRAM_TYPES if words else (), is_text=True)
     accept_words = [replace(reading, nothing=words) for reading in readings if reading.type not in (TEXT, BOOLEAN)]
     return accept_words or ([] if only else [TextReading()])
@@ -130,6 +131,8 @@ def _find_program_readings(
     """
     first = values.slice(0, TRIED_VALUES)
     data_type = next((kind for kind in types if can_cast(first, kind) and can_cast(values, kind)), None)
+    if data_type == INTEGER and pc.any(pc.match_substring(values, "x", ignore_case=True)).as_py():
+        return [TextReading()]  # Arrow reads 0x1f as 31
     if data_type == INTEGER and not is_number:
         if has_leading_zeros(values) and len(pc.unique(values)) <= MAX_DISTINCT_CODES * len(values):
             return [TextReading()]
@@ -138,7 +141,8 @@ def _find_program_readings(
     if data_type == FLOAT:
         if not is_number and _any_match(values.filter(pc.match_substring(values, "E")), CODE):
             return [TextReading()]
-        if all_match(first, GROUPED_BY_POINTS) and all_match(values, GROUPED_BY_POINTS):
+        has_point = pc.any(pc.match_substring(values, ".")).as_py()
+        if has_point and all_match(first, GROUPED_BY_POINTS) and all_match(values, GROUPED_BY_POINTS):
             return [TextReading(FLOAT), TextReading(FLOAT, NumberFormat(",", "."))]
     if data_type not in (INTEGER, FLOAT) and is_number:
         return []

@@ -14,6 +14,7 @@ from training.files.bad_rows import BadRows
 INTEGER, FLOAT, BOOLEAN, TEXT = pyarrow.int64(), pyarrow.float64(), pyarrow.bool_(), pyarrow.string()
 TIME, TIME_UTC = pyarrow.timestamp("us"), pyarrow.timestamp("us", "UTC")
 NA_VALUES = ["", "?", "NA", "N/A", "NaN", "nan", "null", "NULL"]
+GZIP_SUFFIX = ".gz"  # may follow the suffix of a text file
 TRIED_VALUES = 100  # the first ones exclude most readings: a failing cast is slow, in proportion to what fails
 
 

@@ -4,7 +4,7 @@ A file is parsed once: its text is kept in a temporary file, column by column, w
 text of a column may mean two things, the other columns of the file decide, unless the user does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from shlex import quote
@@ -17,7 +17,7 @@ from training.files.choices import Choices
 from training.files.reading_notes import first_other, reading_notes
 from training.files.readings import NULL, TextReading, find_readings
 from training.files.spill import spill_table
-from training.files.table import FLOAT, INTEGER, TEXT, TIME, TIME_UTC, Table, can_cast, strip_text
+from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TIME_UTC, Table, can_cast, strip_text
 
 MAX_UNIT_CLASSES = 20  # more amounts of a unit are the target of a regression
 
@@ -38,24 +38,39 @@ def read_types(table: Table, choices: Choices, target: str) -> TypedTable:
     choices.check(table.types, target)
     names = [name for name in table.types if name not in choices.drop]
     text = _parse(table, names) if table.stored_as_text else table
-    possible = {name: _find(text, name, choices, target) for name in names if _is_text(text, name)}
+    clean = _as_parsed if table.stored_as_text else strip_text
+    cells = {name: clean(text.whole_column(name)) for name in names if _is_text(text, name)}
+    possible = {name: _find(cells[name], name, choices, target, table.first_row) for name in cells}
     readings = _choose(possible, choices)
+    if not table.stored_as_text:
+        readings = {name: _record(reading) for name, reading in readings.items()}
     notes = [f"column {name} dropped: --drop names it" for name in choices.drop]
     unnamed = [name for name in table.index if name not in (*choices.named, target)]
-    for name in (name for name in unnamed if not table.stored_as_text or _is_index(text.whole_column(name))):
-        notes.append(f"column {name} dropped: it is the index of a data frame; --numbers {quote(name)} keeps it")
+    for name in (name for name in unnamed if not table.stored_as_text or _is_index(cells[name])):
+        option = "dates" if text.types[name] in (TIME, TIME_UTC) else "numbers"
+        notes.append(f"column {name} dropped: it is the index of a data frame; --{option} {quote(name)} keeps it")
         choices = replace(choices, drop=(*choices.drop, name))
     types = {name: readings[name].type if name in readings else text.types[name] for name in names}
     types = {name: data_type for name, data_type in types.items() if name not in choices.drop}
     _check_kinds(types, choices)
     for name in (name for name in types if name in readings):
-        notes += reading_notes(name, strip_text(text.whole_column(name)), readings[name], possible[name], choices)
+        notes += reading_notes(name, cells[name], readings[name], possible[name], choices)
     typed = TypedTable(table.path, types, text.rows, text.stored_blocks, first_row=table.first_row)
     typed = replace(typed, readings=readings, choices=choices, notes=notes)
     if all(reading == TextReading() for reading in readings.values()):
         return typed
-    stored = spill_table(_read_blocks(text, typed), pyarrow.schema(types.items()))
+    stored = spill_table(_read_blocks(text, typed, clean), pyarrow.schema(types.items()))
     return replace(typed, rows=stored.num_rows, stored_blocks=partial(_blocks, stored))
+
+
+def _record(reading: TextReading) -> TextReading:
+    """Return the reading of text in a file that has types: recorded for numbers, and none for true and false."""
+    return TextReading() if reading.type == BOOLEAN else replace(reading, recorded=reading.type in (INTEGER, FLOAT))
+
+
+def _as_parsed(cells: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:
+    """Return the text cells of a parsed file, which are stripped already."""
+    return cells
 
 
 def _is_text(table: Table, name: str) -> bool:
@@ -88,33 +103,34 @@ def _blocks(table: pyarrow.Table, names: list[str]) -> Iterator[pyarrow.Table]:
     return (pyarrow.Table.from_batches([batch]) for batch in table.select(names).to_batches())
 
 
-def _read_blocks(text: Table, typed: TypedTable) -> Iterator[pyarrow.Table]:
+def _read_blocks(
+    text: Table, typed: TypedTable, clean: Callable[[pyarrow.ChunkedArray], pyarrow.ChunkedArray]
+) -> Iterator[pyarrow.Table]:
     names = list(typed.types)
     for block in text.blocks(names):
         columns = (block.column(name) for name in names)
         readings = typed.readings
         yield pyarrow.table(
             [
-                cells if readings.get(name, TextReading()) == TextReading() else readings[name].read(strip_text(cells))
+                cells if readings.get(name, TextReading()) == TextReading() else readings[name].read(clean(cells))
                 for name, cells in zip(names, columns, strict=True)
             ],
             names=names,
         )
 
 
-def _find(text: Table, name: str, choices: Choices, target: str) -> list[TextReading]:
+def _find(cells: pyarrow.ChunkedArray, name: str, choices: Choices, target: str, first_row: int) -> list[TextReading]:
     """Return the possible readings of a column, of the kind that the user has chosen. Raises TrainingError."""
-    cells = strip_text(text.whole_column(name))
     if name == target and name not in choices.named:
         return _find_target(cells)
     if name in choices.categories:
         # Numbers as programs write them are compared as numbers, other text as it is.
         first = find_readings(cells)[0]
-        return [first if first in (TextReading(INTEGER), TextReading(FLOAT)) else TextReading()]
+        return [first if first in map(TextReading, (INTEGER, FLOAT, BOOLEAN)) else TextReading()]
     only = "numbers" if name in choices.numbers else "dates" if name in choices.dates else ""
     readings = find_readings(cells, only)
     if not readings:
-        raise TrainingError(f"{only}: column {name} contains other text, {first_other(cells, only, text.first_row)}")
+        raise TrainingError(f"{only}: column {name} contains other text, {first_other(cells, only, first_row)}")
     return readings
 
 

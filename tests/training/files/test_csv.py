@@ -2,15 +2,17 @@
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow
 import pytest
 
 from tests.helpers.datasets import CSV, codes_of, column_names, load_file
 from training import TrainingError
 from training.files import csv as csv_files
 from training.files.read import read_file
-from training.files.table import Table
+from training.files.table import ReadOptions, Table
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -192,3 +194,30 @@ def test_decimal_commas_in_the_first_line_are_no_header(tmp_path: Path) -> None:
     data = load_file(tmp_path / "data.csv", "c3")
     assert column_names(data) == ["c1", "c2"]
     assert len(data.train.codes) == 30
+
+
+@pytest.mark.parametrize(
+    ("header", "names"), [("# rooms,b,kind", ["# rooms", "b"]), ("Report, generated 2024\na,b,kind", ["a", "b"])]
+)
+def test_a_line_with_a_known_name_is_the_header(header: str, names: list[str], tmp_path: Path) -> None:
+    rows = [",".join(cells) for cells in ROWS[1:]]
+    (tmp_path / "data.csv").write_text("\n".join([header, *rows]))
+    data = load_file(tmp_path / "data.csv")
+    assert column_names(data) == names
+    assert len(data.train.codes) == 30
+    (tmp_path / "one.csv").write_text(",a\n" + "".join(f"{i},{i}.5\n" for i in range(9)))  # a series of pandas
+    table = read_file(tmp_path / "one.csv", ReadOptions(["a"]))
+    assert isinstance(table, Table)
+    assert [*table.types] == ["column 1", "a"]
+
+
+def test_without_a_header_no_row_is_a_title(tmp_path: Path) -> None:
+    rows = [",,x", *(f"{i},{i % 7},{'xy'[i % 2]}" for i in range(30))]
+    (tmp_path / "data.csv").write_text("\n".join(rows))
+    assert sum(block.num_rows for block in _blocks(tmp_path / "data.csv", header=False)) == 31
+
+
+def _blocks(path: Path, **options: Any) -> list[pyarrow.Table]:
+    table = read_file(path, ReadOptions(**options))
+    assert isinstance(table, Table)
+    return [*table.stored_blocks([])]

@@ -14,6 +14,11 @@ import pytest
 from store import read_version
 from tests.helpers.reports import report_left_out
 from training.__main__ import main
+from training.config import Config
+from training.data.load import load_dataset
+from training.data.quality import check_quality
+from training.files.table import ReadOptions
+from training.scoring.predict_file import predict_file
 
 pytestmark = pytest.mark.usefixtures("without_report")
 
@@ -395,6 +400,13 @@ def test_bad_rows_are_skipped_counted_and_named(tmp_path: Path, capsys: pytest.C
     with (tmp_path / "out.csv").open(newline="") as file:
         written = [row[:3] for row in csv.reader(file)][1:]
     assert written == [row.split(",") for row in [*rows[:80], "0.5,new,hi"]]
+    (tmp_path / "new.csv").write_text("\n".join(["a,word,kind", *new, "0.5,w1,other"]))
+    capsys.readouterr()
+    assert main(evaluate) == 2
+    assert "new.csv, line 42" in capsys.readouterr().err
+    assert main([*evaluate, "--on-error", "skip"]) == 0
+    assert "unknown class other in the target column; the classes of the model are hi, lo" in capsys.readouterr().out
+    (tmp_path / "new.csv").write_text("\n".join(["a,word,kind", *new]))
     assert main([*evaluate, "--on-error", "skip", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert (answer["skipped_rows"], answer["unseen"], answer["metrics"]["rows"]) == (3, {"word": 1}, 81)
@@ -462,3 +474,51 @@ def test_a_target_is_read_as_in_training(tmp_path: Path, capsys: pytest.CaptureF
     (tmp_path / "new.csv").write_text("a;price\n0.5;much\n")
     assert main(["evaluate", "m", "--data", str(tmp_path / "new.csv"), *common]) == 2
     assert "the target column contains values that are not numbers" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["data.parquet", "data.jsonl"])
+def test_text_in_a_file_with_types_is_read_as_in_training(name: str, tmp_path: Path) -> None:
+    rows = {
+        "number": [str(i % 40) for i in range(90)],
+        "flag": [str(i % 2 == 0).lower() for i in range(90)],
+        "day": [f"2024-01-{i % 28 + 1:02}" for i in range(90)],
+        "kind": ["xy"[i % 2] for i in range(90)],
+    }
+    table = pyarrow.table(rows)
+    if name == "data.parquet":
+        pyarrow.parquet.write_table(table, tmp_path / name)
+    else:
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
+    common = ["--data", str(tmp_path / name), "--models", str(tmp_path / "models")]
+    assert main(["train", *common, "--target", "kind", "--name", "m", "--epochs", "1", "--force"]) == 0
+    columns = read_version(tmp_path / "models", "m", 1).artifact.model.features.columns
+    assert [column.kind for column in columns] == ["number", "category", "date"]
+    assert columns[0].read(["5"]) is not None  # as in the file, so in a request
+    assert main(["predict", "m", *common, "--out", str(tmp_path / "out.csv")]) == 0
+    assert main(["evaluate", "m", *common]) == 0
+
+
+@pytest.mark.parametrize("first", ["data.csv", "data.parquet"])
+def test_booleans_that_are_categories_are_the_same_in_all_files(first: str, tmp_path: Path) -> None:
+    table = pyarrow.table({"c": [i % 2 == 0 for i in range(90)], "kind": ["xy"[i % 2] for i in range(90)]})
+    pyarrow.parquet.write_table(table, tmp_path / "data.parquet")
+    (tmp_path / "data.csv").write_text("c,kind\n" + "".join(f"{i % 2 == 0},{'xy'[i % 2]}\n" for i in range(90)))
+    common = ["--models", str(tmp_path / "models"), "--data"]
+    options = ["--target", "kind", "--name", "m", "--epochs", "1", "--force", "--categories", "c"]
+    assert main(["train", *options, *common, str(tmp_path / first)]) == 0
+    model = read_version(tmp_path / "models", "m", 1).artifact.model
+    codes = model.features.read([[True], ["True"], ["true"], [False]])
+    assert codes is not None
+    assert codes[:, 0].tolist() == [1, 1, 1, 0]
+    for name in ("data.csv", "data.parquet"):
+        _, unseen = predict_file(model, tmp_path / name, tmp_path / "out.csv", ReadOptions())
+        assert unseen.counts == {}
+
+
+def test_allow_missing_drops_what_is_dropped_without(tmp_path: Path) -> None:
+    rows = [f"{i},3,{i % 7},{'xy'[i % 2]}" for i in range(90)]
+    (tmp_path / "data.csv").write_text("\n".join(["customer_id,same,a,kind", *rows]))
+    config = Config(data=str(tmp_path / "data.csv"), target="kind", allow_missing=True)
+    data = load_dataset(config)
+    assert [column.name for column in data.features.columns] == ["a"]
+    assert not [note for note in check_quality(data) if "are missing" in note]
