@@ -117,7 +117,7 @@ def test_help_imports_no_package() -> None:
 
 @pytest.mark.parametrize("missing", ["threadpoolctl", "training", "sklearn", "matplotlib"])
 def test_a_missing_library_is_reported_with_its_extra(missing: str, tmp_path: Path) -> None:
-    arguments = ["train", "--data", "digits", "--models", tmp_path]
+    arguments: list[str | Path] = ["train", "--data", "digits", "--models", tmp_path]
     run = _run("-c", WITHOUT, missing, *arguments, program=sys.executable)
     expected = f"Error: npserve train needs {missing}: pip install 'npserve[training]'\n"
     assert (run.returncode, run.stdout, run.stderr) == (2, "", expected)
