@@ -29,9 +29,14 @@ def load_table(table: TypedTable, config: Config, source: dict[str, Any], fold: 
     try:
         return _load_table(table, config, source, fold, notes)
     except TrainingError as error:
-        for note in notes:
-            error.add_note(note)
+        add_notes(error, notes)
         raise
+
+
+def add_notes(error: TrainingError, notes: list[str]) -> None:
+    """Let an error say what training had found out about the columns."""
+    for note in notes:
+        error.add_note(note)
 
 
 def _load_table(

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from training.config import Config
 from training.data.dataset import DataSet
 from training.data.from_arrays import load_arrays
-from training.data.from_table import find_target, load_table
+from training.data.from_table import add_notes, find_target, load_table
 from training.data.labelled_rows import read_test_set
 from training.errors import TrainingError
 from training.files.choices import COLUMN_OPTIONS, Choices
@@ -55,7 +55,11 @@ def load_dataset(
     options = ReadOptions(own, delimiter=config.delimiter, header=config.header)
     test = test or Source.of_file(Path(config.test_data), options)
     rows = test.rows.parts[-1] if isinstance(test.rows, Arrays) else test.rows
-    held_out = read_test_set(rows, config.test_data, dataset.train, dataset.targets, config.target)
+    try:
+        held_out = read_test_set(rows, config.test_data, dataset.train, dataset.targets, config.target)
+    except TrainingError as error:
+        add_notes(error, dataset.notes)
+        raise
     first_row = rows.first_row if isinstance(rows, Table) else 0
     source = dataset.source | {"test": test.provenance}
     return replace(dataset, test=held_out, source=source, first_row=first_row)

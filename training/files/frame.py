@@ -16,7 +16,7 @@ FRAME = "the data frame"
 def read_frame(rows: pyarrow.Table) -> Table:
     """Return the rows of a data frame as a table, numbered from 0. Raises TrainingError."""
     check_unique(FRAME, rows.column_names)
-    types = {field.name: column_type(FRAME, field) for field in rows.schema}
+    types = {field.name: column_type(field.type) for field in rows.schema}
     index = index_columns(rows.schema)
     blocks = partial(_whole, rows)
     categories = declared_categories(rows.schema)

@@ -30,7 +30,7 @@ def read_json_lines(path: Path, options: ReadOptions) -> Table:
             raise TrainingError(f"{path}: a column has values of several types: {error}") from error
         rows += block.num_rows
     check_unique(str(path), schema.names)
-    types = {field.name: column_type(str(path), field) for field in schema}
+    types = {field.name: column_type(field.type) for field in schema}
     return Table(path, types, rows, partial(_read_columns, path, schema))
 
 

@@ -31,5 +31,5 @@ def read_parquet(path: Path, options: ReadOptions) -> Table:
         if not rows:
             yield schema.empty_table().select(columns)
 
-    types = {field.name: column_type(str(path), field) for field in schema}
+    types = {field.name: column_type(field.type) for field in schema}
     return Table(path, types, rows, blocks, index=index_columns(schema), categories=declared_categories(schema))

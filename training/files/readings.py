@@ -130,6 +130,8 @@ def _find_program_readings(
     A whole number may be a date, and a point may separate thousands.
     """
     first = values.slice(0, TRIED_VALUES)
+    if pc.any(pc.match_substring(values, "nan", ignore_case=True)).as_py():
+        return []  # Arrow reads NAN as a number
     data_type = next((kind for kind in types if can_cast(first, kind) and can_cast(values, kind)), None)
     if data_type == INTEGER and pc.any(pc.match_substring(values, "x", ignore_case=True)).as_py():
         return [TextReading()]  # Arrow reads 0x1f as 31

@@ -93,9 +93,8 @@ def strip_text(column: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:
     return pyarrow.compute.if_else(pyarrow.compute.is_in(text, pyarrow.array(NA_VALUES)), None, text)
 
 
-def column_type(place: str, field: pyarrow.Field) -> pyarrow.DataType:
-    """Return the type that a stored column has in a table. Raises TrainingError, with the place, for any other."""
-    stored = field.type
+def column_type(stored: pyarrow.DataType) -> pyarrow.DataType:
+    """Return the type that a stored column has in a table: one of those above, or its own if no model can have it."""
     if types.is_dictionary(stored):
         # Numbers that someone declared as categories are names.
         stored = TEXT if types.is_integer(stored.value_type) else stored.value_type
@@ -110,9 +109,7 @@ def column_type(place: str, field: pyarrow.Field) -> pyarrow.DataType:
     for column_type, accepted in tests.items():
         if any(test(stored) for test in accepted):
             return column_type
-    raise TrainingError(
-        f"{place}: column {field.name} contains {field.type} values; expected numbers, text, booleans or dates"
-    )
+    return stored
 
 
 def can_cast(text: pyarrow.ChunkedArray | pyarrow.Scalar, data_type: pyarrow.DataType) -> bool:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from training.errors import TrainingError
 from training.files.choices import Choices
 from training.files.reading_notes import first_other, reading_notes
-from training.files.readings import NULL, TextReading, find_readings
+from training.files.readings import NULL, PROGRAM_TYPES, TextReading, find_readings
 from training.files.spill import spill_table
 from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TIME_UTC, Table, can_cast, strip_text
 
@@ -33,10 +33,9 @@ class TypedTable(Table):
 
 def read_types(table: Table, choices: Choices, target: str) -> TypedTable:
     """Find the reading of each text column, and return the table of values. Raises TrainingError."""
-    if table.rows == 0:
-        raise TrainingError(f"{table.path} has no rows")
     choices.check(table.types, target)
     names = [name for name in table.types if name not in choices.drop]
+    _check_table(table, names)
     text = _parse(table, names) if table.stored_as_text else table
     clean = _as_parsed if table.stored_as_text else strip_text
     cells = {name: clean(text.whole_column(name)) for name in names if _is_text(text, name)}
@@ -61,6 +60,16 @@ def read_types(table: Table, choices: Choices, target: str) -> TypedTable:
         return typed
     stored = spill_table(_read_blocks(text, typed, clean), pyarrow.schema(types.items()))
     return replace(typed, rows=stored.num_rows, stored_blocks=partial(_blocks, stored))
+
+
+def _check_table(table: Table, names: list[str]) -> None:
+    """Raise TrainingError unless a table has rows, and these columns types that a model can have."""
+    if table.rows == 0:
+        raise TrainingError(f"{table.path} has no rows")
+    for name in names:
+        if table.types[name] not in (TEXT, *PROGRAM_TYPES, NULL):
+            problem = f"{table.path}: column {name} contains {table.types[name]} values"
+            raise TrainingError(f"{problem}; expected numbers, text, booleans or dates, or --drop {quote(name)}")
 
 
 def _record(reading: TextReading) -> TextReading:

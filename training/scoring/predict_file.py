@@ -80,3 +80,5 @@ def _write_tables(out: Path, tables: Iterator[pyarrow.Table]) -> None:
                 os.fsync(file.fileno())
     except OSError as error:
         raise TrainingError(f"{out} can't be written: {error.strerror or error}") from error
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError) as error:  # a list or an object in a cell
+        raise TrainingError(f"{out} can't be written: {error}; write .parquet, or leave the column out") from error

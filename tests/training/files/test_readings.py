@@ -127,6 +127,8 @@ def _seconds(text: str, order: str) -> float | None:
         (["1.2.10", "1.3.11"], "string", {}),
         (["1/2/24", "1/31/24"], "timestamp[us]", {"order": "mdy"}),
         (["+1", "-1"], "double", {}),
+        (["1.5", "NAN", "-nan"], "double", {"decimal": ".", "nothing": ("-nan", "NAN")}),
+        (["Nancy", "x"], "string", {}),
         (["2024-05-31", "2024-06-01T10:00"], "timestamp[us]", {}),
         (["2024-05-31T10:00Z", "2024-05-31"], "timestamp[us]", {}),
         (["2024-05-31T10:00:00.123456789", "2024-W22-5"], "timestamp[us]", {}),

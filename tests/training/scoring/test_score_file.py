@@ -522,3 +522,43 @@ def test_allow_missing_drops_what_is_dropped_without(tmp_path: Path) -> None:
     data = load_dataset(config)
     assert [column.name for column in data.features.columns] == ["a"]
     assert not [note for note in check_quality(data) if "are missing" in note]
+
+
+def test_columns_of_any_type_pass_through_parquet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = pyarrow.table(
+        {
+            "a": pyarrow.array([i % 7 for i in range(90)], pyarrow.int8()),
+            "list": [[i] for i in range(90)],
+            "cents": pyarrow.array([i / 4 for i in range(90)]).cast(pyarrow.decimal128(9, 2)),
+            "kind": ["xy"[i % 2] for i in range(90)],
+        }
+    )
+    pyarrow.parquet.write_table(table, tmp_path / "data.parquet")
+    common = ["--models", str(tmp_path / "models"), "--data", str(tmp_path / "data.parquet")]
+    train = ["train", *common, "--target", "kind", "--name", "m", "--epochs", "1", "--force"]
+    assert main(train) == 2
+    assert "column list contains list<" in capsys.readouterr().err
+    assert main([*train, "--drop", "list"]) == 0
+    predict = ["predict", "m", *common, "--out"]
+    assert main([*predict, str(tmp_path / "out.parquet")]) == 0
+    written = pyarrow.parquet.read_table(tmp_path / "out.parquet")
+    assert written.select(table.column_names).schema.types == table.schema.types
+    assert main([*predict, str(tmp_path / "out.csv")]) == 2
+    assert "write .parquet, or leave the column out" in capsys.readouterr().err
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_the_notes_are_printed_if_training_then_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{i % 50},{i % 9};x;{'pq'[i % 2]}" for i in range(60)]
+    (tmp_path / "data.csv").write_text("\n".join(["a;same;kind", *rows, "1,5;x;r"]))
+    common = ["--models", str(tmp_path / "models"), "--target", "kind", "--data", str(tmp_path / "data.csv")]
+    assert main(["train", *common]) == 2
+    first, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("Note: column a is read as numbers with a decimal comma: 0,0 as 0;")
+    assert last.startswith("Error: class 'r' has only one row")
+    (tmp_path / "data.csv").write_text("\n".join(["a;same;kind", *rows]))
+    (tmp_path / "test.csv").write_text("a;kind\nmany;p\n")
+    assert main(["train", *common, "--test-data", str(tmp_path / "test.csv")]) == 2
+    *notes, last = capsys.readouterr().err.splitlines()
+    assert len(notes) == 2
+    assert last.endswith("test.csv, row 1: a is 'many'; expected a number, or text such as 1234,5")
