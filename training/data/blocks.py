@@ -76,15 +76,15 @@ def _table_blocks(table: Table, features: Features, kept: list[str], bad_rows: B
     columns = [_as_format_1(column, table) for column in features.columns]
     first = table.first_row
     for stored in table.stored_blocks(list(dict.fromkeys([*names, *kept]))):
+        numbers = bad_rows.numbers_in_file(np.arange(first, first + stored.num_rows))
+        first += stored.num_rows
         codes = np.empty((stored.num_rows, len(columns)))
         good = np.ones(stored.num_rows, bool)
         for j, column in enumerate(columns):
             codes[:, j], problems = _read_column(table, stored, column)
             for row, problem in problems.items():
-                bad_rows.add(table.path, "row", first + row, problem)
+                bad_rows.add(table.path, "row", int(numbers[row]), problem)
                 good[row] = False
-        numbers = np.arange(first, first + stored.num_rows)
-        first += stored.num_rows
         own = stored.select(kept)
         yield Block(codes, numbers, own) if good.all() else Block(codes[good], numbers[good], own.filter(good))
 

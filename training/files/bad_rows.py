@@ -1,4 +1,11 @@
-"""Rows of a file that cannot be read: the first one ends the command, or all are skipped, counted and named."""
+"""Rows of a file that cannot be read: the first one ends the command, or all are skipped, counted and named.
+
+A row with a wrong number of cells never becomes part of a table, so it is told by its line, and the rows after it have
+other numbers in the file than in the table.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
 
 from training.errors import TrainingError
 
@@ -12,6 +19,7 @@ class BadRows:
         self.skip = skip
         self._places = set[tuple[str, int]]()
         self._problems: list[str] = []
+        self._absent: list[int] = []
 
     def add(self, path: object, unit: str, number: int, problem: str) -> None:
         """Note the problem of the row (or line) with a number, once. Raises TrainingError unless rows are skipped."""
@@ -20,6 +28,18 @@ class BadRows:
         if (unit, number) not in self._places and len(self._problems) < NAMED:
             self._problems.append(f"{unit} {number}: {problem}")
         self._places.add((unit, number))
+
+    def add_line(self, path: object, line: int, row: int, problem: str) -> None:
+        """Note the problem of a line that is no row of the table, but would have been the one with this number."""
+        is_new = ("line", line) not in self._places
+        self.add(path, "line", line, problem)
+        if is_new:
+            self._absent.append(row)
+
+    def numbers_in_file(self, numbers: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return the numbers in the file of rows with these numbers in the table."""
+        before = np.array(self._absent, np.intp) - np.arange(len(self._absent))
+        return np.asarray(numbers + np.searchsorted(before, numbers, side="right"), np.intp)
 
     @property
     def count(self) -> int:

@@ -81,19 +81,19 @@ def _read_blocks(
     try:
         with closing(_open(path, encoding)) as file, pyarrow.csv.open_csv(file, read, parse, convert) as reader:
             for batch in reader:
-                _report(path, invalid, bad_rows)
+                _report(path, layout, invalid, bad_rows)
                 rows += batch.num_rows
                 yield pyarrow.Table.from_batches([batch])
     except (OSError, pyarrow.ArrowInvalid, UnicodeDecodeError, EOFError) as error:
         reason = str(error).splitlines()[0]
         hint = ": save the file as UTF-8" if "UTF8" in reason else ""
         raise TrainingError(f"{path} can't be read as CSV: {reason}{hint}") from error
-    _report(path, invalid, bad_rows)
+    _report(path, layout, invalid, bad_rows)
     if not rows:
         raise TrainingError(f"{path} has a header but no rows")
 
 
-def _report(path: Path, invalid: list[tuple[int, str]], bad_rows: BadRows) -> None:
+def _report(path: Path, layout: Layout, invalid: list[tuple[int, str]], bad_rows: BadRows) -> None:
     while invalid:
         number, problem = invalid.pop(0)
-        bad_rows.add(path, "line", number, problem)
+        bad_rows.add_line(path, number, number - layout.skipped_lines, problem)

@@ -388,8 +388,8 @@ def test_bad_rows_are_skipped_counted_and_named(tmp_path: Path, capsys: pytest.C
         assert "new.csv, line 42: expected 3 values, got 2" in capsys.readouterr().err
         assert not (tmp_path / "out.csv").exists()
     note = (
-        "Note: 3 rows were skipped: line 42: expected 3 values, got 2; row 61: a is 'oops'; expected a number;"
-        " row 62: a is missing, but was never missing in training: add a value or remove the row."
+        "Note: 3 rows were skipped: line 42: expected 3 values, got 2; row 62: a is 'oops'; expected a number;"
+        " row 63: a is missing, but was never missing in training: add a value or remove the row."
     )
     for command in (predict, evaluate):
         capsys.readouterr()
