@@ -22,7 +22,7 @@ from nn.model import Model
 from nn.network import Dense, Network
 from nn.regular_file import read_regular_file
 
-NEWEST_FORMAT = 2  # which also has how text is read; whatever format 1 can express is written as 1
+NEWEST_FORMAT = 2  # adds how text is read; a model that does not need it is written as format 1
 MAX_BYTES = 2**30
 MAX_JSON_BYTES = 2**24  # of a member
 DIRECTORY_END = struct.Struct("<IHHHHIIH")  # the end of the directory of a zip (PKWARE's APPNOTE, 4.3.16)
@@ -101,18 +101,18 @@ def to_bytes(artifact: Artifact) -> bytes:
 
 def _build(members: Members) -> Artifact:
     config = _take_json(members, "config")
-    number = config["format"]
-    if type(number) is not int or number < 1:
-        raise ValueError(f"unknown format {number!r}")
-    if number > NEWEST_FORMAT:
-        raise ValueError(f"format {number}: made by a newer npserve, upgrade the service")
+    format_number = config["format"]
+    if type(format_number) is not int or format_number < 1:
+        raise ValueError(f"unknown format {format_number!r}")
+    if format_number > NEWEST_FORMAT:
+        raise ValueError(f"format {format_number}: made by a newer npserve, upgrade the service")
     layers = [
         Dense(_take(members, f"layer{number}.kernel"), _take(members, f"layer{number}.bias"), activation)
         for number, activation in enumerate(config["activations"])
     ]
     model = Model(Features.from_config(config["features"]), Network(layers), config["task"], tuple(config["labels"]))
-    if model.features.format > number:
-        raise ValueError(f"format {number} has no settings of format {model.features.format}")
+    if model.features.format > format_number:
+        raise ValueError(f"format {format_number} has no settings of format {model.features.format}")
     logits = _take(members, "golden.logits", np.float64)
     if len(logits) > MAX_STORED_ROWS:  # before the rows are parsed
         raise ValueError(f"expected at most {MAX_STORED_ROWS} golden rows, found {len(logits)}")

@@ -197,9 +197,9 @@ def text(cell: Any) -> str:
 
 def number_text(value: str) -> str:
     """Return text that is a number or a boolean as JSON has it: "03" and "3.0" as "3", "True" as "true"."""
-    if integer := WHOLE_NUMBER.fullmatch(value):
-        return str(int(integer[1]))
     try:
+        if integer := WHOLE_NUMBER.fullmatch(value):
+            return str(int(integer[1]))
         return text(NumberFormat().read(value))
     except (ValueError, OverflowError):
         return value.lower() if value.lower() in ("true", "false") else value

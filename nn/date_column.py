@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nn.columns import FORMAT_2, Cell, Column, ColumnCodes, LinearTransform
-from nn.date_format import DATE_EXAMPLES, EPOCH, ORDERS, read_date, read_iso_date
+from nn.date_format import DATE_EXAMPLES, EPOCH, read_date, read_iso_date
 
 EARLIEST, LATEST = ((when - EPOCH).total_seconds() for when in (datetime.min, datetime(9999, 12, 31)))
 
@@ -24,14 +24,14 @@ class Date(Column):
     offset: float = 0.0  # seconds since 1970
     scale: float = 1.0
     periods: tuple[str, ...] = ("year", "week", "day")
-    order: str = field(default="", metadata=FORMAT_2)  # one of date_format.ORDERS
+    order: str = field(default="", metadata=FORMAT_2)  # one of date_format.DATE_EXAMPLES
 
     kind = "date"
     SECONDS: ClassVar[dict[str, float]] = {"year": 365.2425 * 86400, "week": 7 * 86400, "day": 86400}
 
     def __post_init__(self) -> None:
-        if self.order and self.order not in ORDERS:
-            raise ValueError(f"column {self.name!r}: unknown order {self.order!r}; expected {', '.join(ORDERS)}")
+        if self.order and self.order not in DATE_EXAMPLES:
+            raise ValueError(f"column {self.name!r}: unknown order {self.order!r}; expected {', '.join(DATE_EXAMPLES)}")
         if not set(self.periods) <= set(self.SECONDS):
             raise ValueError(
                 f"column {self.name!r}: unknown periods {self.periods}; expected {', '.join(self.SECONDS)}"

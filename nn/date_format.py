@@ -8,7 +8,7 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 
 EPOCH = datetime(1970, 1, 1)
-ORDERS = {"ymd": "year first, or the month named", "dmy": "day first", "mdy": "month first", "time": "time of day"}
+# The orders: year first or the month named, day first, month first, and a time of day alone.
 DATE_EXAMPLES = {"ymd": "2024/05/31 08:30", "dmy": "31/05/2024", "mdy": "05/31/2024", "time": "08:30:00"}
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 FULL_MONTHS = (
@@ -56,7 +56,7 @@ def read_iso_date(text: str) -> float:
 
 
 def read_date(text: str, order: str) -> float:
-    """Return the seconds since 1970 of a date or time in an order of ORDERS, or in ISO 8601. Raises ValueError.
+    """Return the seconds since 1970 of a date or time in an order of DATE_EXAMPLES, or in ISO 8601. Raises ValueError.
 
     A time of day is one of 1970-01-01. A time with a UTC offset is converted to UTC; one without is used unchanged.
     """

@@ -1,7 +1,7 @@
 """The text of numbers as people write them: separators, a sign or parentheses, a unit.
 
 Training finds one format for a column and the artifact records it, so that a text means the same number in a file and
-in a request. `training.files.number_text` reads whole columns with the same pattern; one table of cases holds the two
+in a request. `training.text.number_text` reads whole columns with the same pattern; one table of cases holds the two
 to each other.
 """
 

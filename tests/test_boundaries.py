@@ -83,6 +83,7 @@ LAYERS: dict[str, list[list[str]]] = {
     "training": [
         ["training.errors"],
         ["training.config", "training.files"],
+        ["training.text"],
         ["training.data"],
         ["training.evaluation"],
         ["training.report"],

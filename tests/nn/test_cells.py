@@ -98,5 +98,12 @@ def test_readings_survive_the_artifact(column: Column, _: Any) -> None:
     assert features.format == (1 if column in (Date("iso"), Boolean("flag")) or column.name == "code" else 2)
 
 
+def test_a_number_of_more_digits_than_python_reads_is_an_unseen_category() -> None:
+    column = Category("a", categories=("1", "2"), numbers=True)
+    codes = column.read(["9" * 5000, "1"])
+    assert codes is not None
+    assert codes.tolist() == [2, 0]
+
+
 def test_columns_without_readings_are_of_format_1() -> None:
     assert Features([Number("a", missing=True, edges=(0, 1)), Category("b"), Date("c"), Boolean("d")]).format == 1

@@ -21,9 +21,9 @@ from nn.columns import Column, text
 from nn.numbers import Float32, find_nonfinite, read_numbers
 from training.config import Config
 from training.errors import TrainingError
-from training.files.choices import Choices
-from training.files.readings import TextReading
 from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TIME_UTC
+from training.text.choices import Choices
+from training.text.readings import TextReading
 
 FIT_SAMPLE_ROWS = 500_000  # training rows from which columns are fitted
 MAX_VALUES_AS_EDGES = 10  # numbers with more distinct values have quantile bins

@@ -17,7 +17,7 @@ from training.data.targets import check_names, find_targets
 from training.errors import TrainingError
 from training.files.spill import spill
 from training.files.table import FLOAT, INTEGER, TEXT, TIME, TIME_UTC, Table
-from training.files.typed_table import TypedTable
+from training.text.typed_table import TypedTable
 
 
 def load_table(table: TypedTable, config: Config, source: dict[str, Any], fold: int | None = None) -> DataSet:
@@ -65,7 +65,7 @@ def _load_table(
 
 
 def find_target(table: Table, target: str | None) -> str:
-    """Return the target. Raises TrainingError if it is no column of a table."""
+    """Return the target. Raises TrainingError unless the table has this column."""
     columns = ", ".join(table.types)
     if target is None:
         raise TrainingError(f"{table.path}: set --target to the column to predict; the columns are {columns}")

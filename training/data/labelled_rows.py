@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from nn import Features
@@ -20,8 +19,8 @@ from training.data.targets import Targets
 from training.errors import TrainingError
 from training.files.bad_rows import BadRows
 from training.files.npz import Arrays
-from training.files.number_text import parse_numbers
-from training.files.table import BOOLEAN, TEXT, Table, can_cast
+from training.files.table import BOOLEAN, TEXT, Table, null_words, try_cast
+from training.text.number_text import parse_numbers
 
 LabelledBlocks = Iterator[tuple[NDArray[Any], NDArray[Any]]]
 
@@ -75,9 +74,10 @@ def _typed(cells: pyarrow.ChunkedArray, targets: Targets) -> pyarrow.ChunkedArra
     if cells.type != TEXT or any(isinstance(label, str) for label in targets.labels):
         return cells
     reading = targets.reading
-    values = pc.if_else(pc.is_in(cells, pyarrow.array(reading.nothing, TEXT)), None, cells)
+    values = null_words(cells, reading.nothing)
     if all(isinstance(label, bool) for label in targets.labels) and targets.labels:
-        return values.cast(BOOLEAN) if can_cast(values, BOOLEAN) else values
+        booleans = try_cast(values, BOOLEAN)
+        return values if booleans is None else booleans
     numbers, wrong = parse_numbers(values, reading.number or NumberFormat())
     return values if wrong.any() else numbers
 

@@ -12,12 +12,12 @@ from training.data.from_arrays import load_arrays
 from training.data.from_table import add_notes, find_target, load_table
 from training.data.labelled_rows import read_test_set
 from training.errors import TrainingError
-from training.files.choices import COLUMN_OPTIONS, Choices
 from training.files.frame import frame_sha256, read_frame, to_arrow
 from training.files.npz import Arrays
 from training.files.read import file_sha256, read_file
 from training.files.table import ReadOptions, Table
-from training.files.typed_table import TypedTable, read_types
+from training.text.choices import COLUMN_OPTIONS, Choices
+from training.text.typed_table import TypedTable, read_types
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from nn.model import Label
 from nn.numbers import find_nonfinite, read_numbers
 from nn.text import check_name
 from training.errors import TrainingError
-from training.files.readings import TextReading
+from training.text.readings import TextReading
 
 TARGET_READING = "target_reading"  # in the manifest: how the text of the target was read
 MAX_INTEGER_CLASSES = 20  # integers with more distinct values are the target of a regression

@@ -5,22 +5,20 @@ Numbers and dates are read as arrays, other kinds once per distinct text.
 
 import numpy as np
 import pyarrow
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from nn import Date, Number
 from nn.columns import Column
 from nn.numbers import read_numbers
 from training.data.columns import read_seconds
-from training.files.date_text import parse_dates
-from training.files.number_text import parse_numbers
-from training.files.table import FLOAT, can_cast
+from training.files.table import FLOAT, null_words, try_cast
+from training.text.date_text import parse_dates
+from training.text.number_text import parse_numbers
 
 
 def text_codes(column: Column, cells: pyarrow.ChunkedArray) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return the codes of text cells (B,), NaN where there is none, and which cells the column refuses."""
-    if column.nothing:
-        cells = pc.if_else(pc.is_in(cells, pyarrow.array(column.nothing, cells.type)), None, cells)
+    cells = null_words(cells, column.nothing)
     if isinstance(column, Number):
         return _number_codes(column, cells)
     if isinstance(column, Date):
@@ -35,8 +33,10 @@ def text_codes(column: Column, cells: pyarrow.ChunkedArray) -> tuple[NDArray[np.
 
 
 def _number_codes(column: Number, cells: pyarrow.ChunkedArray) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    is_plain = column.decimal in ("", ".") and not column.thousands and can_cast(cells, FLOAT)
-    numbers = cells.cast(FLOAT) if is_plain else parse_numbers(cells, column.text_format)[0]
+    is_plain = column.decimal in ("", ".") and not column.thousands
+    numbers = try_cast(cells, FLOAT) if is_plain else None
+    if numbers is None:
+        numbers, _ = parse_numbers(cells, column.text_format)
     codes = read_numbers(numbers.fill_null(np.nan).to_numpy()).astype(np.float64)
     codes[np.isinf(codes)] = np.nan
     return codes, cells.is_valid().to_numpy() & np.isnan(codes)

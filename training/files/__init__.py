@@ -2,6 +2,5 @@
 
 In reading order: `read` (the readers by file suffix), `table` (`ReadOptions` and `Table`, whose columns are read block
 by block), `csv` and `csv_layout`, `json_lines`, `parquet`, `npz` (and `Arrays`), `frame` (data frames), `bad_rows`
-(rows that can't be read). From text to values: `typed_table` (the entry point), `choices` (what the user decides),
-`readings` (with `number_text` and `date_text`), `reading_notes`. `spill` keeps what is larger than memory.
+(rows that can't be read), `spill` (what is larger than memory).
 """

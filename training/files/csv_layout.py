@@ -56,7 +56,7 @@ def find_layout(path: Path, start: str, options: ReadOptions) -> Layout:
     width = _usual_width(len(record.cells) for record in records)
     first = _find_header(records, width, options)
     if first is None:
-        # Lines that can be no rows may precede the rows, too.
+        # Here, too, lines of another width may precede the rows.
         head = next((record for record in records if len(record.cells) == width), records[0])
         return Layout(delimiter, head.before, [f"c{number}" for number in range(1, len(head.cells) + 1)])
     head, rows = records[first], records[first + 1 :]

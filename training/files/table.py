@@ -89,8 +89,13 @@ def check_unique(place: str, names: Collection[str]) -> None:
 
 def strip_text(column: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:
     """Strip surrounding whitespace; replace each of NA_VALUES by null."""
-    text = pyarrow.compute.utf8_trim_whitespace(column)
-    return pyarrow.compute.if_else(pyarrow.compute.is_in(text, pyarrow.array(NA_VALUES)), None, text)
+    return null_words(pyarrow.compute.utf8_trim_whitespace(column), NA_VALUES)
+
+
+def null_words(column: pyarrow.ChunkedArray, words: Collection[str]) -> pyarrow.ChunkedArray:
+    """Replace the text cells that are one of these words by null."""
+    is_word = pyarrow.compute.is_in(column, pyarrow.array(words, column.type))
+    return pyarrow.compute.if_else(is_word, None, column) if words else column
 
 
 def column_type(stored: pyarrow.DataType) -> pyarrow.DataType:
@@ -112,10 +117,14 @@ def column_type(stored: pyarrow.DataType) -> pyarrow.DataType:
     return stored
 
 
-def can_cast(text: pyarrow.ChunkedArray | pyarrow.Scalar, data_type: pyarrow.DataType) -> bool:
-    """Return whether every value of a text column (or a single value) can be cast to a type."""
+def try_cast(text: pyarrow.ChunkedArray, data_type: pyarrow.DataType) -> pyarrow.ChunkedArray | None:
+    """Return a text column as a type, or None if a value can't be cast to it."""
     try:
-        text.cast(data_type)
+        return text.cast(data_type)
     except pyarrow.ArrowInvalid:
-        return False
-    return True
+        return None
+
+
+def can_cast(text: pyarrow.ChunkedArray, data_type: pyarrow.DataType) -> bool:
+    """Return whether every value of a text column can be cast to a type."""
+    return try_cast(text, data_type) is not None

@@ -14,9 +14,9 @@ from training.evaluation.scores import EvaluationResult, evaluate_model
 from training.files.bad_rows import BadRows
 from training.files.npz import Arrays
 from training.files.read import file_sha256, read_file
-from training.files.readings import TextReading
 from training.files.table import ReadOptions, Table
 from training.scoring.unseen_values import UnseenValues
+from training.text.readings import TextReading
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import pytest
 from tests.helpers.datasets import CSV, load_file
 from training import TrainingError
 from training.files import csv as csv_files
-from training.files.choices import Choices
 from training.files.read import read_file
 from training.files.table import INTEGER, TEXT, ReadOptions, Table
-from training.files.typed_table import read_types
+from training.text.choices import Choices
+from training.text.typed_table import read_types
 
 
 @pytest.mark.parametrize(

@@ -361,23 +361,17 @@ def test_a_closed_pipe_ends_the_command_without_a_traceback(models: Path, table:
         assert process.wait() == 141
 
 
+def _train(folder: Path, header: str, rows: list[str], *options: str) -> list[str]:
+    """Train the model m on a CSV file; return the options that name its store."""
+    (folder / "old.csv").write_text("\n".join([header, *rows]))
+    store = ["--models", str(folder / "models")]
+    assert main(["train", "--data", str(folder / "old.csv"), "--name", "m", *options, "--force", *store]) == 0
+    return store
+
+
 def test_bad_rows_are_skipped_counted_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [f"{i % 7 / 3:.4f},w{i % 3},{'hi' if i % 7 > 3 else 'lo'}" for i in range(90)]
-    (tmp_path / "old.csv").write_text("\n".join(["a,word,kind", *rows]))
-    common = ["--models", str(tmp_path / "models")]
-    train = [
-        "train",
-        "--data",
-        str(tmp_path / "old.csv"),
-        "--name",
-        "m",
-        "--target",
-        "kind",
-        "--epochs",
-        "1",
-        "--force",
-    ]
-    assert main([*train, *common]) == 0
+    common = _train(tmp_path, "a,word,kind", rows, "--target", "kind", "--epochs", "1")
     new = [*rows[:40], "1.5,w1", *rows[40:60], "oops,w1,hi", ",w2,lo", *rows[60:80], "0.5,new,hi"]
     (tmp_path / "new.csv").write_text("\n".join(["a,word,kind", *new]))
     predict = ["predict", "m", "--data", str(tmp_path / "new.csv"), "--out", str(tmp_path / "out.csv"), *common]
@@ -416,21 +410,7 @@ def test_with_allow_missing_any_value_may_be_missing(tmp_path: Path, capsys: pyt
     rows = [
         f"{i % 7 / 3:.4f},w{i % 3},{i % 2},2024-01-{i % 28 + 1:02},{'hi' if i % 7 > 3 else 'lo'}" for i in range(90)
     ]
-    (tmp_path / "old.csv").write_text("\n".join(["a,word,flag,day,kind", *rows]))
-    common = ["--models", str(tmp_path / "models")]
-    train = [
-        "train",
-        "--data",
-        str(tmp_path / "old.csv"),
-        "--name",
-        "m",
-        "--target",
-        "kind",
-        "--epochs",
-        "20",
-        "--force",
-    ]
-    assert main([*train, "--allow-missing", *common]) == 0
+    common = _train(tmp_path, "a,word,flag,day,kind", rows, "--target", "kind", "--epochs", "20", "--allow-missing")
     (tmp_path / "new.csv").write_text("a,word,flag,day\n2.0,w0,1,2024-01-05\n2.0,w0,1,\n,,,\n")
     predict = ["predict", "m", "--data", str(tmp_path / "new.csv"), "--out", str(tmp_path / "out.csv"), *common]
     assert main(predict) == 0
@@ -447,21 +427,7 @@ def test_with_allow_missing_any_value_may_be_missing(tmp_path: Path, capsys: pyt
 
 def test_a_target_is_read_as_in_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [f"{i % 30 / 7:.4f};1.{i % 30:03},5 €" for i in range(120)]
-    (tmp_path / "old.csv").write_text("\n".join(["a;price", *rows]))
-    common = ["--models", str(tmp_path / "models")]
-    train = [
-        "train",
-        "--data",
-        str(tmp_path / "old.csv"),
-        "--name",
-        "m",
-        "--target",
-        "price",
-        "--epochs",
-        "1",
-        "--force",
-    ]
-    assert main([*train, *common]) == 0
+    common = _train(tmp_path, "a;price", rows, "--target", "price", "--epochs", "1")
     assert "column price is read as numbers of the unit € with a decimal comma: 1.000,5 € as 1000.5" in (
         capsys.readouterr().out
     )

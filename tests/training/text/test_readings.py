@@ -15,12 +15,12 @@ from nn.number_format import NumberFormat
 from tests.helpers.cells import CELLS
 from training import TrainingError
 from training.data.text_codes import text_codes
-from training.files.choices import Choices
-from training.files.date_text import parse_dates
-from training.files.number_text import parse_numbers
-from training.files.readings import find_readings
 from training.files.table import TEXT, Table
-from training.files.typed_table import TypedTable, read_types
+from training.text.choices import Choices
+from training.text.date_text import parse_dates
+from training.text.number_text import parse_numbers
+from training.text.readings import find_readings
+from training.text.typed_table import TypedTable, read_types
 
 
 def _cells(texts: Sequence[str | None]) -> pyarrow.ChunkedArray:
@@ -285,6 +285,8 @@ def test_the_user_says_what_a_column_is() -> None:
     assert [*table.types] == ["day", "code", "y"]
     assert table.types["day"] == TEXT
     assert table.notes == ["column zip dropped: --drop names it"]
+    with pytest.raises(TrainingError, match="numbers: column a contains other text, such as '0x1f' in row 1"):
+        _typed({"a": ["0x1f", "0x2"] * 10, "y": Y}, numbers=("a",))
     with pytest.raises(TrainingError, match="dates: column zip contains other text, such as '02134' in row 1"):
         _typed(columns, dates=("zip",))
 

@@ -12,9 +12,9 @@ import pyarrow
 import pyarrow.compute as pc
 
 from nn.number_format import NumberFormat
-from training.files.date_text import ISO, find_date_orders, parse_dates
-from training.files.number_text import find_number_formats, parse_numbers
-from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TIME_UTC, TRIED_VALUES, can_cast
+from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TIME_UTC, TRIED_VALUES, can_cast, null_words
+from training.text.date_text import ISO, find_date_orders, parse_dates
+from training.text.number_text import find_number_formats, parse_numbers
 
 NULL = pyarrow.null()
 # The type of a column is the first of these to which all its values can be cast, if there is one.
@@ -67,17 +67,14 @@ class TextReading:
     @classmethod
     def of_numbers(cls, settings: dict[str, Any]) -> Self:
         """Return the reading of numbers with these `settings`."""
-        number = NumberFormat(
-            *(settings.get(key, default) for key, default in (("decimal", "."), ("thousands", ""), ("unit", "")))
-        )
+        number = NumberFormat(**{key: settings[key] for key in ("decimal", "thousands", "unit") if key in settings})
         return cls(FLOAT, number, nothing=tuple(settings.get("nothing", ())))
 
     def read(self, cells: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:
         """Return text cells, which this reading fits, as values of its type."""
         if self.type == NULL:
             return pyarrow.chunked_array([pyarrow.nulls(len(cells))])
-        if self.nothing:
-            cells = pc.if_else(pc.is_in(cells, pyarrow.array(self.nothing, cells.type)), None, cells)
+        cells = null_words(cells, self.nothing)
         if self.number:
             return parse_numbers(cells, self.number)[0]
         if self.type == TIME:
@@ -96,7 +93,7 @@ def find_readings(cells: pyarrow.ChunkedArray, only: str = "") -> list[TextReadi
     if readings := _find(values, only, PROGRAM_TYPES, is_text=False):
         return readings
     words = words_for_nothing(values)
-    rest = values.filter(pc.invert(pc.is_in(values, pyarrow.array(words, values.type)))) if words else values
+    rest = null_words(values, words).drop_null()
     if not len(rest):
         return [] if only else [TextReading()]
     readings = _find(rest, only, PROGRAM_TYPES if words else (), is_text=True)
@@ -130,27 +127,42 @@ def _find_program_readings(
     A whole number may be a date, and a point may separate thousands.
     """
     first = values.slice(0, TRIED_VALUES)
-    if pc.any(pc.match_substring(values, "nan", ignore_case=True)).as_py():
-        return []  # Arrow reads NAN as a number
     data_type = next((kind for kind in types if can_cast(first, kind) and can_cast(values, kind)), None)
-    if data_type == INTEGER and pc.any(pc.match_substring(values, "x", ignore_case=True)).as_py():
-        return [TextReading()]  # Arrow reads 0x1f as 31
-    if data_type == INTEGER and not is_number:
-        if has_leading_zeros(values) and len(pc.unique(values)) <= MAX_DISTINCT_CODES * len(values):
-            return [TextReading()]
-        if all_match(values, COMPACT_DATE) and find_date_orders(values) == [ISO]:
-            return [TextReading(TIME)]
+    if data_type == INTEGER:
+        return _find_whole_numbers(values, is_number=is_number)
     if data_type == FLOAT:
-        if not is_number and _any_match(values.filter(pc.match_substring(values, "E")), CODE):
-            return [TextReading()]
-        has_point = pc.any(pc.match_substring(values, ".")).as_py()
-        if has_point and all_match(first, GROUPED_BY_POINTS) and all_match(values, GROUPED_BY_POINTS):
-            return [TextReading(FLOAT), TextReading(FLOAT, NumberFormat(",", "."))]
-    if data_type not in (INTEGER, FLOAT) and is_number:
+        return _find_numbers(values, is_number=is_number)
+    if data_type is None or is_number:
         return []
-    if data_type == BOOLEAN and not all_match(values, WORDS_FOR_BOOLEANS):
+    is_mixed = data_type == BOOLEAN and not all_match(values, WORDS_FOR_BOOLEANS)
+    return [TextReading() if is_mixed else TextReading(data_type)]
+
+
+def _find_whole_numbers(values: pyarrow.ChunkedArray, *, is_number: bool) -> list[TextReading]:
+    if _contain(values, "x"):  # Arrow reads 0x1f as 31
+        return [] if is_number else [TextReading()]
+    if is_number:
+        return [TextReading(INTEGER)]
+    if has_leading_zeros(values) and len(pc.unique(values)) <= MAX_DISTINCT_CODES * len(values):
         return [TextReading()]
-    return [] if data_type is None else [TextReading(data_type)]
+    is_date = all_match(values, COMPACT_DATE) and find_date_orders(values) == [ISO]
+    return [TextReading(TIME if is_date else INTEGER)]
+
+
+def _find_numbers(values: pyarrow.ChunkedArray, *, is_number: bool) -> list[TextReading]:
+    if _contain(values, "nan"):  # which Arrow reads as a number
+        return []
+    if not is_number and _any_match(values.filter(pc.match_substring(values, "E")), CODE):
+        return [TextReading()]
+    first = values.slice(0, TRIED_VALUES)
+    may_have_groups = all_match(first, GROUPED_BY_POINTS) and all_match(values, GROUPED_BY_POINTS)
+    grouped = [TextReading(FLOAT, NumberFormat(",", "."))] if may_have_groups and _contain(values, ".") else []
+    return [TextReading(FLOAT), *grouped]
+
+
+def _contain(values: pyarrow.ChunkedArray, part: str) -> bool:
+    """Return whether a text cell contains this part, in capitals or not."""
+    return bool(pc.any(pc.match_substring(values, part, ignore_case=True)).as_py())
 
 
 def has_leading_zeros(values: pyarrow.ChunkedArray) -> bool:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from nn.date_format import read_date, read_iso_date
-from training.files.table import TIME, TRIED_VALUES, can_cast
+from training.files.table import TIME, TRIED_VALUES, try_cast
 
 ISO = ""  # the order of ISO 8601, which all models read
 DAY, YEAR, TIME_OF_DAY = "([0-9]{2})", "([0-9]{4})", "[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?"
@@ -25,12 +25,12 @@ REORDERED = {
 def parse_dates(cells: pyarrow.ChunkedArray, order: str) -> tuple[pyarrow.ChunkedArray, NDArray[np.bool_]]:
     """Return the points in time that text cells mean (null where there is none), and which cells are no dates."""
     iso = _reorder(cells, order) if order else cells
-    if iso is not None and can_cast(iso, TIME):
-        return iso.cast(TIME), np.zeros(len(cells), bool)
+    if iso is not None and (times := try_cast(iso, TIME)) is not None:
+        return times, np.zeros(len(cells), bool)
     encoded = cells.combine_chunks().dictionary_encode()
     read = _reader(order)
-    times = [_microseconds(read, text) for text in encoded.dictionary.to_pylist()]
-    parsed = pyarrow.array(times, pyarrow.int64()).cast(TIME).take(encoded.indices)
+    microseconds = [_microseconds(read, text) for text in encoded.dictionary.to_pylist()]
+    parsed = pyarrow.array(microseconds, pyarrow.int64()).cast(TIME).take(encoded.indices)
     return pyarrow.chunked_array([parsed]), cells.is_valid().to_numpy() & ~parsed.is_valid().to_numpy(False)
 
 

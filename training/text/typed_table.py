@@ -13,11 +13,11 @@ import pyarrow
 import pyarrow.compute as pc
 
 from training.errors import TrainingError
-from training.files.choices import Choices
-from training.files.reading_notes import first_other, reading_notes
-from training.files.readings import NULL, PROGRAM_TYPES, TextReading, find_readings
 from training.files.spill import spill_table
 from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TIME_UTC, Table, can_cast, strip_text
+from training.text.choices import Choices
+from training.text.reading_notes import first_other, reading_notes
+from training.text.readings import NULL, PROGRAM_TYPES, TextReading, find_readings
 
 MAX_UNIT_CLASSES = 20  # more amounts of a unit are the target of a regression
 

@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from nn.number_format import NumberFormat
-from training.files.choices import Choices
-from training.files.date_text import parse_dates
-from training.files.number_text import parse_numbers
-from training.files.readings import NULL, TextReading, has_leading_zeros, words_for_nothing
-from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TRIED_VALUES, can_cast
+from training.files.table import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, TRIED_VALUES, can_cast, null_words
+from training.text.choices import Choices
+from training.text.date_text import parse_dates
+from training.text.number_text import parse_numbers
+from training.text.readings import NULL, TextReading, has_leading_zeros, words_for_nothing
 
 MIN_KIND_SHARE = 0.95  # of the values are numbers or dates: the others are probably mistakes
 
@@ -29,11 +29,10 @@ def reading_notes(
     if reading.type in (NULL, TEXT, BOOLEAN):
         return
     if reading.nothing:
-        is_word = pc.is_in(values, pyarrow.array(reading.nothing, values.type))
-        words, values = ", ".join(reading.nothing), values.filter(pc.invert(is_word))
+        words, count, values = ", ".join(reading.nothing), len(values), null_words(values, reading.nothing).drop_null()
         yield (
             f"column {name}: {words} {'mean' if len(reading.nothing) > 1 else 'means'} that a value is missing"
-            f" ({pc.sum(is_word).as_py():,} cells); --categories {quote(name)} makes it a category"
+            f" ({count - len(values):,} cells); --categories {quote(name)} makes it a category"
         )
     others = [other for other in possible if (other.number, other.order) != (reading.number, reading.order)]
     decided = choices.decimal if reading.type == FLOAT else choices.dayfirst
